@@ -129,7 +129,7 @@ def find_items(bedrock: Any, model_id: str, name: str, transcript: Transcript) -
     """Return the action items that a model finds. Raises CommandFailed if a call fails."""
     if not transcript.said:
         return FoundItems((), TokenUsage())
-    # The duration does not divide the transcript, because a window may last as long as the whole transcript.
+    # A window may last longer than the whole transcript, so only its number of characters is limited.
     sizes = WindowSizes(
         characters=DEFAULTS["part_characters"], milliseconds=transcript.said[-1].end_ms + 1, overlap_characters=0
     )

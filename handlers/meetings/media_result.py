@@ -13,6 +13,8 @@ from handlers.common.json_models import Message
 from handlers.meetings.complete_file import WrongChunk
 
 Milliseconds = Annotated[int, Field(ge=0)]
+MAX_RESULT_BYTES = 4 * 1024 * 1024
+"""Maximum size of `result.json`, which may list 5,000 chunks."""
 
 
 class MediaOutcome(StrEnum):

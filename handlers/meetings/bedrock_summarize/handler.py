@@ -10,7 +10,7 @@ The workflow may repeat the invocation for a recording. A summary that exists is
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, TypeVar
 
@@ -101,13 +101,12 @@ class Summarizer:
             raise SummaryFailed(PART_MISSING)
         # Amazon Transcribe numbers the speakers of each part from 0, for example `spk_0`.
         prefix = f"{number + 1}-" if len(request.audio) > 1 else ""
-        return parse_part(request.audio[number], output, request.language, prefix)
+        return parse_part(request.audio[number], output, request.language, speaker_prefix=prefix)
 
     def _summarize_transcript(self, transcript: Transcript) -> Summary:
-        # The maximum duration of a window is longer than the transcript, so only the number of characters is limited.
-        # The duration does not divide the transcript, because a window may last as long as the whole transcript.
+        # A window may last longer than the whole transcript, so only its number of characters is limited.
         duration_ms = transcript.said[-1].end_ms + 1
-        sizes = WindowSizes(self.environment.part_characters, milliseconds=duration_ms, overlap_characters=0)
+        sizes = WindowSizes(characters=self.environment.part_characters, milliseconds=duration_ms, overlap_characters=0)
         windows = split_into_windows(transcript.said, sizes)
         usages: list[TokenUsage] = []
         ask = partial(self._ask_about_window, language=transcript.language, count=len(windows), usages=usages)
@@ -141,11 +140,18 @@ class Summarizer:
 
         The requests are not concurrent, so that the second request can read the transcript from the model's cache.
         """
-        models = self.environment.summary_model_id, self.environment.action_model_id
-        material, position = to_transcript_lines(window), (language, window.index, count, models[0] == models[1])
-        summary = self._ask(models[0], Question(SummaryTask.SUMMARY, material, *position), parse_summary, usages)
-        question = Question(SummaryTask.ACTION_ITEMS, material, *position)
-        return summary, self._ask(models[1], question, parse_action_items, usages)
+        summary_model, action_model = self.environment.summary_model_id, self.environment.action_model_id
+        summary_question = Question(
+            SummaryTask.SUMMARY,
+            to_transcript_lines(window),
+            language=language,
+            index=window.index,
+            count=count,
+            material_cached=summary_model == action_model,
+        )
+        summary = self._ask(summary_model, summary_question, parse_summary, usages)
+        action_question = replace(summary_question, task=SummaryTask.ACTION_ITEMS)
+        return summary, self._ask(action_model, action_question, parse_action_items, usages)
 
     def _ask(self, model_id: str, question: Question, read: Callable[[str], T], usages: list[TokenUsage]) -> T:
         def report(usage: TokenUsage) -> None:

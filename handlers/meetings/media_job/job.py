@@ -41,7 +41,7 @@ from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefuse
 from handlers.meetings.media_job.outputs import OutputMaker
 from handlers.meetings.media_job.plan import SPEECH_RATE, RecordingPlan
 from handlers.meetings.media_job.probe import SECOND, ChunkFacts, probe_chunk
-from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
+from handlers.meetings.media_result import MAX_RESULT_BYTES, AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 
 MAX_DOWNLOADS: Final = 8
@@ -49,8 +49,6 @@ MAX_DOWNLOADS: Final = 8
 FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
 """Outcomes that stay as long as the output exists. Other outcomes may change after a new upload or a changed setting.
 """
-MAX_RESULT_BYTES: Final = 16 * 1024 * 1024
-"""Maximum size of `result.json`. It may list 5,000 chunks."""
 FLAC, MP4 = "audio/flac", "video/mp4"
 """Content types of the output."""
 OUTPUT_NAME: Final = "output"

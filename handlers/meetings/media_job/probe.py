@@ -165,4 +165,11 @@ def _to_video(track: _Track, stream: int, rotation: float, duration: int) -> Chu
     # In a chunk shorter than a second, the average frame rate is higher than the number of frames in any second.
     # Without the tolerance of 0.05, 25.01 frames per second, due to an inexact duration, would become 26.
     frame_rate = max(track.max_per_second, track.count * SECOND / duration - 0.05)
-    return ChunkVideo(stream, headers["codec_id"], f"{parameters} {rotation:g}", width, height, frame_rate)
+    return ChunkVideo(
+        stream,
+        codec=headers["codec_id"],
+        form=f"{parameters} {rotation:g}",
+        width=width,
+        height=height,
+        frame_rate=frame_rate,
+    )

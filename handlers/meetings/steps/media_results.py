@@ -7,16 +7,12 @@ recording.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from pydantic import ValidationError
 
-from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
+from handlers.meetings.media_result import MAX_RESULT_BYTES, AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.s3_keys import Recording
-
-MAX_RESULT_BYTES: Final = 4 * 1024 * 1024
-"""Maximum size of the media job's result, which may list 5,000 chunks."""
 
 
 class ResultMissing(Exception):

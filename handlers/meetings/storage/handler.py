@@ -151,7 +151,7 @@ def growth_metrics(growth: Mapping[str, int], max_users_with_metric: int) -> lis
     by_user[OTHERS] = sum(growth.values()) - sum(by_user.values())
     return [
         MeetingMetric(STORAGE_GROWTH, sum(growth.values()), "Bytes"),
-        *(MeetingMetric(STORAGE_GROWTH, value, "Bytes", user) for user, value in by_user.items()),
+        *(MeetingMetric(STORAGE_GROWTH, value, "Bytes", user=user) for user, value in by_user.items()),
     ]
 
 
