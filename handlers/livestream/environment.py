@@ -22,6 +22,7 @@ WINDOW_SECONDS = 600
 OVERLAP_CHARACTERS = 600
 MAX_OUTPUT_TOKENS = 3_900
 ANSWER_SECONDS = 65
+"""Default of `answer_seconds`: the time in which a model writes `MAX_OUTPUT_TOKENS` at 60 tokens a second."""
 AnswerSeconds = Annotated[int, Field(ge=10, le=440)]
 """Range of `answer_seconds`. The stack setting has a higher minimum, derived from `MAX_OUTPUT_TOKENS`."""
 

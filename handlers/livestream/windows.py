@@ -255,7 +255,7 @@ class FindingsTable:
         # The windows are read from the last to the first. The last one is usually analyzed last, so while some are still
         # missing, the loop usually ends at the first item.
         upload = window.owner, window.episode_id, window.upload_id
-        for index, item in self._windows(upload, "sk, outcome", 0, descending=True):
+        for index, item in self._windows(upload, "sk, outcome", first=0, descending=True):
             if index != window.count - 1 - len(outcomes):
                 return
             outcomes.append(item["outcome"])

@@ -79,8 +79,12 @@ class FactCheckAgent:
             return WindowOutcome.TRANSCRIPT_UNREADABLE
         if message.end > len(cues):
             return WindowOutcome.TRANSCRIPT_UNREADABLE
-        core_count = message.core_end - message.first
-        return Window(message.index, message.first, core_count, cues[message.first : message.end])
+        return Window(
+            index=message.index,
+            first=message.first,
+            core_count=message.core_end - message.first,
+            passages=cues[message.first : message.end],
+        )
 
     def _analyze(self, message: WindowMessage, window: Window[Cue]) -> WindowResult:
         """Ask the model, store its verified findings in the agent's memory, and return them."""

@@ -96,7 +96,11 @@ class TranscriptDivider:
 
     def _build_messages(self, transcript: UploadedObject, data: bytes) -> tuple[WindowMessage, ...]:
         settings = self.environment
-        sizes = WindowSizes(settings.window_characters, settings.window_seconds * 1000, settings.overlap_characters)
+        sizes = WindowSizes(
+            characters=settings.window_characters,
+            milliseconds=settings.window_seconds * 1000,
+            overlap_characters=settings.overlap_characters,
+        )
         windows = split_into_windows(read_transcript(data), sizes)
         if len(windows) > MAX_WINDOWS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
