@@ -32,7 +32,7 @@ SESSION_MINUTES = 30  # duration of a session and its connection
 UTTERANCE_OVERHEAD_SECONDS = 1  # of an invocation beyond its utterance's length; the requirements allow 2 s
 ROUTED_MILLISECONDS = 60  # for one message in the router
 PROCESSOR_READS = 3
-"""Reads of the item with the slots for one utterance: the audio processor reads it to start its attempt to transcribe
+"""Reads of the item with the slots for one utterance. The audio processor reads it to start its attempt to transcribe
 the utterance, before a final caption, and to end the attempt."""
 SLOT_WRITE_UNITS = 2
 """Write units of one write to the item with the slots. It is more than one unit, because the item also lists the last

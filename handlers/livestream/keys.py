@@ -1,8 +1,8 @@
 """Keys of livestream's DynamoDB table, and keys of its bucket.
 
-All items of an episode are in one partition: its record, and the results of the windows (sections) in which the
-fact-check agent analyzes the transcript, with its findings (fact claims and clips). The partition key contains the
-owner, so a caller can never reach another owner's episode.
+All items of an episode are in one partition: its record, and the results of the windows. A window is a section in which
+the fact-check agent analyzes the transcript, and its result contains the findings (fact claims and clips). The partition
+key contains the owner, so a caller can never reach another owner's episode.
 """
 
 import re

@@ -2,8 +2,9 @@
 
 The local platform makes these calls on its AWS emulator. A driver is data. Each call gets every property of the resource
 whose name is also the name of one of its parameters, in botocore's model of the operation (`service_shapes.py`). So a
-driver lists only what differs: other names, other places and computed values. For example, this driver needs no list of
-parameters, although its creation call also gets `tags`:
+driver lists only what differs: other names, other places and computed values.
+
+For example, this driver needs no list of parameters, although its creation call also gets `tags`:
 
     Driver(
         type="aws:sns/topic:Topic",

@@ -245,8 +245,9 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_build_object, parse_constant=_ref
 
 
 def read_version(s3: "S3Client", file: SourceFile) -> Iterator[bytes]:
-    """Yield the content of the file's version in chunks. Raise FileUnreadable if it was deleted, or if S3 refuses it
-    because of the way it was uploaded: with SSE-C, with a KMS key that the job cannot use, or into an archive class.
+    """Yield the content of the file's version in chunks. Raise FileUnreadable if it was deleted, or if S3 refuses it.
+
+    S3 refuses a file that was uploaded with SSE-C, with a KMS key that the job cannot use, or into an archive class.
     """
     try:
         body = s3.get_object(Bucket=file.bucket, Key=file.key, VersionId=file.version_id)["Body"]

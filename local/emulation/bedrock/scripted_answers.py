@@ -1,7 +1,7 @@
 """Rules by which the local Bedrock answers, in place of a language model. The same prompt always gets the same answer.
 
 Livestream's fact-check agent sends a section of a broadcast's transcript (a window) as cues, which are timed lines. It
-asks for fact claims with verdicts, and for clips, which are sections that are worth watching alone:
+asks for fact claims with verdicts, and for clips. A clip is a section that is worth watching alone.
 
 - A claim is a sentence of at least two words that contains a digit, a superlative (`largest`), `never` or `always`.
 - The prompt can contain memory lines: stored information about earlier windows. A line that shares MIN_SHARED_WORDS

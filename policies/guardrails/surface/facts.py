@@ -1,8 +1,8 @@
 """Facts about a resource: lines of text about its type, properties, references and permissions.
 
-The policies in `policies.py` deny a fact that no table (`tables.py`) contains. In a fact, names, accounts and ids are
-replaced by placeholders: `{own}` is a name of the same subsystem as the resource (its holder), `{stack}` the beginning
-of the stack's other names, `{setting}` a text of the stack file. So another queue needs no new fact, but a new kind of
+The policies in `policies.py` deny a fact that no table (`tables.py`) contains. A fact has placeholders for names,
+accounts and ids. `{own}` is a name of the same subsystem as the resource (its holder). `{stack}` is the beginning of the
+stack's other names, and `{setting}` a text of the stack file. So another queue needs no new fact, but a new kind of
 permission does. JSON in a text is read like the properties around it. For a value that is unknown until the deployment,
 the fact names only its property.
 """
