@@ -70,7 +70,8 @@ class AgentMemory(Block):
         self.register_outputs({"memoryId": self.memory_id, "name": self.name})
 
     def grant(self, *actions: str, variable: str | None = None) -> Grant:
-        """Grant actions on this memory: `memory.grant("CreateEvent", "ListEvents")`. `variable` is the environment variable with its id.
+        """Grant actions on this memory: `memory.grant("CreateEvent", "ListEvents")`. `variable` is the environment variable
+        with its id.
 
         Instead of the id, the ARN contains the name and a pattern for the rest of the id, so it is known at preview. It
         matches no other memory, because a name is unique in the account and contains no hyphen.

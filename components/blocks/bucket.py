@@ -53,6 +53,7 @@ ABORT_UPLOADS: s3.BucketLifecycleConfigurationRuleArgsDict = {
     "filter": {"prefix": ""},
     "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
 }
+"""Rule of every bucket. S3 bills the parts of an incomplete upload until they are removed."""
 
 
 @dataclass(frozen=True)

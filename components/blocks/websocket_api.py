@@ -33,7 +33,7 @@ CALLBACK_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 """Environment variable from which the AWS SDK reads the URL for posting to connections
 (`WebSocketApi.callback_url`)."""
 LOGS = "/aws/apigateway"
-"""Prefix of both log groups. We name the group for access logs `…/<API name>`; API Gateway names the group for
+"""Prefix of both log groups. This block names the group for access logs `…/<API name>`. API Gateway names the group for
 execution logs of WebSocket APIs `…/<API id>/<stage>`."""
 ACCESS_LOG_FIELDS = {
     "requestId": "$context.requestId",
@@ -141,8 +141,8 @@ class WebSocketApi(Block):
                 self.scope,
                 f"{self.short_name}-{kind}-errors",
                 Metric("AWS/ApiGateway", f"{kind.capitalize()}Error", self.dimensions),
-                threshold,
-                f"{self.display_name} {problem}.",
+                threshold=threshold,
+                problem=f"{self.display_name} {problem}.",
                 runbook="apis",
                 severity=severity,
             )

@@ -41,8 +41,8 @@ class Passage(Protocol):
 
 
 _SPACE = re.compile(r"\s+")
-_UNUSUAL = re.compile(r"[^ -~\t\n]+")
-"""Characters that may be hidden: all but those that a keyboard writes."""
+_MAYBE_HIDDEN = re.compile(r"[^ -~\t\n]+")
+"""Characters that `_is_visible` checks: all except printable ASCII, tab and line feed."""
 _JOINERS = "\u200c\u200d\ufe0f"
 """Zero width non-joiner, zero width joiner, and the selector of emoji. They are invisible, but Persian, Indic scripts
 and emoji need them."""
@@ -71,7 +71,7 @@ def remove_hidden_characters(text: str) -> str:
     A reader does not see these characters, but a model reads them, and they can change the order in which a text is
     shown. DynamoDB and S3 do not accept lone surrogates. Tab and line feed are kept.
     """
-    return _UNUSUAL.sub(lambda match: "".join(filter(_is_visible, match[0])), text)
+    return _MAYBE_HIDDEN.sub(lambda match: "".join(filter(_is_visible, match[0])), text)
 
 
 @lru_cache(maxsize=4096)
@@ -293,7 +293,8 @@ def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Windo
         end = _find_overlap_end(passages, core_end, sizes.overlap_characters)
         is_last = end == len(passages)
         core_count = (end if is_last else core_end) - first
-        windows.append(Window(len(windows), first, core_count, tuple(passages[first:end])))
+        passages_in_window = tuple(passages[first:end])
+        windows.append(Window(len(windows), first=first, core_count=core_count, passages=passages_in_window))
         first = core_end
     return tuple(windows)
 
