@@ -30,7 +30,7 @@ from handlers.common.aws import (
 )
 from handlers.common.unreadable_objects import UnreadableObject, classify_read_error
 from tests.credentials import credentials
-from tests.handlers.common.aws_failures import client_error
+from tests.handlers.common.fakes import client_error
 
 CANARY = "canary"
 

@@ -11,12 +11,12 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from handlers.common.records import TooManyWriters
-from tests.handlers.common.aws_failures import DynamoDbFailures, client_error
-from tests.handlers.transcription.router_harness import TranscriptionHarness, transcription_tables
+from tests.handlers.common.fakes import client_error
+from tests.handlers.transcription.router_harness import TranscriptionHarness, create_tables
 from tests.handlers.voice_qa.socket_harness import SocketHarness, create_socket_harness
 
 Harness = SocketHarness | TranscriptionHarness
-CALLS = pytest.mark.parametrize("calls", [("get_item",), ("update_item", "put_item")], ids=["read", "write"])
+OPERATIONS = pytest.mark.parametrize("operation", ["get_item", "put_item"])
 all_failures = pytest.mark.parametrize(
     ("error", "code", "status"),
     [
@@ -37,27 +37,20 @@ def api(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
         with create_socket_harness(monkeypatch) as socket_handler:
             yield socket_handler
     else:
-        with transcription_tables(monkeypatch) as dynamodb:
-            yield TranscriptionHarness(dynamodb)
+        yield TranscriptionHarness(create_tables())
 
 
-@pytest.fixture
-def dynamodb_failures(api: Harness, monkeypatch: pytest.MonkeyPatch) -> DynamoDbFailures:
-    return DynamoDbFailures(api.dynamodb, monkeypatch)
-
-
-@CALLS
+@OPERATIONS
 @all_failures
 def test_a_handshake_fails_with_the_status_of_the_error_and_the_client_can_connect_again(
     api: Harness,
-    dynamodb_failures: DynamoDbFailures,
-    calls: tuple[str, ...],
+    operation: str,
     error: Exception,
     code: str,
     status: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    dynamodb_failures.fail(error, *calls, times=1)
+    api.dynamodb.fail(error, operation)
     answer = api.connect()
     body = json.loads(answer["body"])
     assert (answer["statusCode"], body["code"], body["requestId"]) == (status, code, "r1")
@@ -71,10 +64,10 @@ def test_a_handshake_fails_with_the_status_of_the_error_and_the_client_can_conne
 
 @all_failures
 def test_a_message_during_a_failure_gets_an_error_and_can_be_sent_again(
-    api: Harness, dynamodb_failures: DynamoDbFailures, error: Exception, code: str, status: int
+    api: Harness, error: Exception, code: str, status: int
 ) -> None:
     api.connect()
-    dynamodb_failures.fail(error, "get_item", times=1)
+    api.dynamodb.fail(error, "get_item")
     answer = api.send("ping")
     assert (answer["type"], answer["code"], answer["id"]) == ("error", code, "m1")
     assert api.send("ping")["type"] == "pong"

@@ -1,18 +1,16 @@
-"""Fixtures for the tests of transcription's handlers: moto's tables, and a harness for both functions."""
+"""Fixtures for the tests of transcription's handlers: tables in memory, and a harness for both functions."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.handlers.transcription.router_harness import TranscriptionHarness, transcription_tables
+from tests.handlers.transcription.router_harness import TranscriptionHarness, create_tables
 
 
 @pytest.fixture
-def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def dynamodb() -> Any:
     """Return a DynamoDB client. The live table and the session table exist, without items."""
-    with transcription_tables(monkeypatch) as client:
-        yield client
+    return create_tables()
 
 
 @pytest.fixture

@@ -10,17 +10,13 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from components.settings import TranscriptionSettings
-from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.websocket import WebSocketConnections
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.stream import (
     CLOSE_SECONDS,
@@ -36,12 +32,9 @@ from handlers.transcription.router.connection_authorization import ConnectionAut
 from handlers.transcription.router.handler import Router
 from handlers.transcription.session import SessionUtterances, TranscriptionTables
 from local.flows.transcription_client import Screen
-from tests.credentials import credentials
-from tests.moto_tables import create_table
+from tests.handlers.common.fakes import Clients, Clock, MemoryDynamoDb
 
 LIVE_TABLE_NAME, SESSION_TABLE_NAME = "live", "sessions"
-START_MS = 1_760_000_000_000
-"""Time of the clock at the start of a test: 2025-10-09T08:53:20Z."""
 LIMITS = RouterEnvironment(
     sessions_table_name=SESSION_TABLE_NAME,
     live_table_name=LIVE_TABLE_NAME,
@@ -60,31 +53,14 @@ STREAM_END: Step = (1_200, None)
 """Step at which Amazon Transcribe closes the stream normally, 200 ms after the audio of a one-second utterance."""
 
 
-@cache
-def _client() -> Any:
-    """Return the DynamoDB client. It is created once, because its creation takes most of a test's time."""
-    return boto3.client("dynamodb")
+def create_tables() -> Any:
+    """Return a fake DynamoDB client with both tables, without items."""
+    return MemoryDynamoDb(**{LIVE_TABLE_NAME: ["pk"], SESSION_TABLE_NAME: ["session_id"]})
 
 
 @contextmanager
-def transcription_tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Create both tables in moto, without items, and yield a DynamoDB client."""
-    credentials(monkeypatch)
-    with mock_aws():
-        client = _client()
-        create_table(client, LIVE_TABLE_NAME, "pk")
-        create_table(client, SESSION_TABLE_NAME, "session_id")
-        yield client
-
-
-@dataclass
-class Clock:
-    """Clock that advances only when a fake or a test advances it, for example when the tested code waits for a fake."""
-
-    now_ms: int = START_MS
-
-    def __call__(self) -> int:
-        return self.now_ms
+def transcription_tables(_: pytest.MonkeyPatch) -> Iterator[Any]:
+    yield create_tables()
 
 
 @dataclass(frozen=True)
@@ -114,33 +90,6 @@ class SlowAwsClient:
             return getattr(self._client, name)(*arguments, **parameters)
 
         return call
-
-
-@dataclass
-class Clients(WebSocketConnections):
-    """API Gateway's WebSocket connections, with fake clients that keep the messages that they receive."""
-
-    gone: set[str] = field(default_factory=set)
-    """Closed connections, which accept no message."""
-    inbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    """Received messages by connection."""
-    before_post: Callable[[str, Any], object] = lambda *_: None
-    """Called with the connection and each message before it arrives."""
-    after_post: Callable[[str, Any], object] = lambda *_: None
-    """Called with the connection and each message after it has arrived."""
-
-    def post(self, connection_id: str, message: Message) -> bool:
-        self.before_post(connection_id, message)
-        if connection_id in self.gone:
-            return False
-        sent = json.loads(message.model_dump_json(by_alias=True, exclude_none=True))
-        self.inbox.setdefault(connection_id, []).append(sent)
-        self.after_post(connection_id, message)
-        return True
-
-    def sent_to(self, connection_id: str, kind: str) -> list[dict[str, Any]]:
-        """Return the messages of a kind that one client received."""
-        return [message for message in self.inbox.get(connection_id, []) if message["type"] == kind]
 
 
 @dataclass

@@ -12,10 +12,8 @@ end, when nothing fails any more, each utterance is done, unless three attempts 
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -32,10 +30,12 @@ from handlers.transcription.audio_processor.stream import StreamFailureCode
 from handlers.transcription.audio_processor.transcription import GIVE_UP_ATTEMPT
 from handlers.transcription.messages import ProcessorEvent
 from local.flows.transcription_client import Screen
+from tests.handlers.common.fakes import Clients, MemoryDynamoDb
 from tests.handlers.transcription.router_harness import (
     LIMITS,
+    LIVE_TABLE_NAME,
+    SESSION_TABLE_NAME,
     STREAM_END,
-    Clients,
     TranscriptionHarness,
     final_at,
     partial_at,
@@ -52,27 +52,21 @@ class Killed(BaseException):
     """The invocation is killed. No code may catch this."""
 
 
-@dataclass
-class MemoryDynamoDb:
-    """Fake client with the two calls that `Records` makes, much faster than moto."""
+class CountingDynamoDb(MemoryDynamoDb):
+    """Client that calls a function before each call, and after each write."""
 
-    on_call: Callable[[], None]
-    items: dict[str, dict[str, Any]] = field(default_factory=dict)
+    def __init__(self, on_call: Callable[[], None]) -> None:
+        super().__init__(**{LIVE_TABLE_NAME: ["pk"], SESSION_TABLE_NAME: ["session_id"]})
+        self._on_call = on_call
 
     def get_item(self, **request: Any) -> dict[str, Any]:
-        self.on_call()
-        item = self.items.get(str([request["TableName"], request["Key"]]))
-        return {} if item is None else {"Item": item}
+        self._on_call()
+        return super().get_item(**request)
 
     def put_item(self, **request: Any) -> None:
-        self.on_call()
-        [key_name] = {"session_id", "pk"} & {"pk" if "pk" in request["Item"] else "session_id"}
-        key = str([request["TableName"], {key_name: request["Item"][key_name]}])
-        expected = request.get("ExpressionAttributeValues", {}).get(":read")
-        if self.items.get(key, {}).get("revision") != expected:
-            raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "PutItem")
-        self.items[key] = request["Item"]
-        self.on_call()
+        self._on_call()
+        super().put_item(**request)
+        self._on_call()
 
 
 class AttemptsMachine(RuleBasedStateMachine):
@@ -81,7 +75,7 @@ class AttemptsMachine(RuleBasedStateMachine):
         logging.disable()  # Every failure is logged, and there are too many.
         self.pending_calls: list[tuple[int, Callable[[], None]]] = []
         """For each running invocation, the calls until something happens, and that event."""
-        dynamodb = MemoryDynamoDb(self.on_call)
+        dynamodb = CountingDynamoDb(self.on_call)
         self.harness = TranscriptionHarness(dynamodb, clients=_ModelClients(self), level="ERROR")
         self.harness.transcribe.before_open = self.on_call
         self.screen = Screen()

@@ -16,7 +16,8 @@ from handlers.transcription.audio_processor.stream import StreamRequest, Transcr
 from handlers.transcription.audio_processor.transcription import UtteranceEnd
 from local.emulation.faults import Fault, Faults
 from local.flows.speech_clips import clip_texts, join_clips
-from tests.handlers.transcription.router_harness import Clock, TranscriptionHarness
+from tests.handlers.common.fakes import Clock
+from tests.handlers.transcription.router_harness import TranscriptionHarness
 from tests.local.emulation.fake_account import TIMEOUT_SECONDS
 from tests.local.emulation.transcribe.stream_listener import presign_url, serve_transcribe
 from tests.lost_responses import repeat_every_call

@@ -1,4 +1,4 @@
-"""WebSocket handler with a table in moto, a manual clock and numbered ids.
+"""WebSocket handler with a table in memory, a manual clock and numbered ids.
 
 Ann and Bob are guests: users with an unauthenticated Cognito identity. Texts with "canary" must not be logged.
 """
@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
-import boto3
 import pytest
 
-from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config
 from handlers.common.ids import derive_keyed_user_id, ulid
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
@@ -31,8 +29,8 @@ from handlers.voice_qa.records import (
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
 from handlers.voice_qa.websocket_handler.questions import Questions
 from tests.credentials import credentials
-from tests.handlers.voice_qa.fakes import START_MS, Clients, Clock
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, create_lecture_harness, put_lecture
+from tests.handlers.common.fakes import START_MS, Clients, Clock
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, create_table, put_lecture, s3_client
 from tests.moto_tables import stored_items
 
 POOL_ID = "us-east-1:11111111-2222-4333-8444-555555555555"
@@ -56,12 +54,6 @@ ENVIRONMENT = SocketEnvironment(
     lectures_per_day=3,
     queries_per_hour=5,
 )
-
-
-@cache
-def _s3() -> Any:
-    """Create the client once. Creating it for each test would take most of the test's time."""
-    return boto3.client("s3", config=SHORT_TIMEOUT_CONFIG.merge(build_presigning_config()))
 
 
 @dataclass
@@ -121,7 +113,7 @@ class SocketHarness:
             counters=counters,
             lectures=lectures,
             questions=questions,
-            s3=_s3(),
+            s3=s3_client(),
             guest_id_key=self._read_guest_id_key,
             new_id=self._new_id,
             clock_ms=self.clock,
@@ -176,6 +168,10 @@ class SocketHarness:
         """Return all items of the table."""
         return stored_items(self.dynamodb, TABLE)
 
+    def items_of(self, kind: str, name: str = "") -> list[dict[str, Any]]:
+        """Return the items whose keys begin with a kind, such as `query`, and a name."""
+        return [item for item in self.stored_items() if item["sessionId"]["S"].startswith(f"{kind}#{name}")]
+
     def _read_guest_id_key(self) -> str:
         if self.guest_id_key_error is not None:
             raise self.guest_id_key_error
@@ -195,7 +191,6 @@ class SocketHarness:
 def create_socket_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
     """Return the harness with a ready lecture."""
     credentials(monkeypatch)
-    with create_lecture_harness() as lectures:
-        api = SocketHarness(lectures.dynamodb)
-        api.store_lecture()
-        yield api
+    api = SocketHarness(create_table())
+    api.store_lecture()
+    yield api

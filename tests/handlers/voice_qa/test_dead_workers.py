@@ -14,8 +14,7 @@ from botocore.client import BaseClient
 
 from handlers.voice_qa.query_worker.handler import AnsweringFailed, AnswerOutcome
 from handlers.voice_qa.records import QuestionStatus
-from tests.handlers.common.aws_failures import DynamoDbFailures
-from tests.handlers.voice_qa.fakes import Clients
+from tests.handlers.common.fakes import Clients, MemoryDynamoDb
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO,
     AWS_ERROR,
@@ -27,6 +26,10 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     WorkerHarness,
 )
 
+EFFECTS = [
+    *((MemoryDynamoDb, "get_item"), (MemoryDynamoDb, "put_item"), (BaseClient, "_make_api_call")),
+    *((Clients, "post"), (ScriptedAgent, "answer")),
+]
 NO_FAILURES: dict[str, list[dict[str, str]]] = {"batchItemFailures": []}
 
 
@@ -62,7 +65,7 @@ def stopped_at(point: int, stop: Callable[[], NoReturn], *, lasting: bool = Fals
             stop()
 
     with pytest.MonkeyPatch.context() as patched:
-        for owner, name in ((BaseClient, "_make_api_call"), (Clients, "post"), (ScriptedAgent, "answer")):
+        for owner, name in EFFECTS:
             patched.setattr(owner, name, wrap(getattr(owner, name)))
         yield stopped
 
@@ -85,9 +88,11 @@ def test_the_client_of_a_dead_worker_gets_an_error_and_can_ask_again(
     worker: WorkerHarness, course: str, stop: Callable[[], NoReturn], *, lasting: bool
 ) -> None:
     script: tuple[Step, ...] = (TEXT, INTERRUPTED) if course == "failure" else (TEXT, AUDIO)
-    for point in count():
+    # To be killed after an effect is to be killed before the next one.
+    for point in count(step=2 if stop is kill else 1):
         worker.query_id = f"question-{course.replace(' ', '-')}-{point}"
         worker.clients.inbox.clear()
+        worker.agent.scripts.clear()
         worker.ask()
         if course == "stored answer":
             worker.invoke(*script)
@@ -109,20 +114,11 @@ def test_the_client_of_a_dead_worker_gets_an_error_and_can_ask_again(
         worker.clients.inbox.clear()
         assert worker.ask(), "the client asks again"
         worker.agent.scripts.clear()
-        assert worker.invoke(TEXT, AUDIO) in {AnswerOutcome.ANSWERED, AnswerOutcome.REPLAYED}
-        assert [message["type"] for message in worker.clients.inbox["c1"]] == ["text", "audio", "answered"]
+        assert worker.invoke(TEXT) in {AnswerOutcome.ANSWERED, AnswerOutcome.REPLAYED}
+        types = [message["type"] for message in worker.clients.inbox["c1"]]
+        assert (types[0], types[-1], types.count("text")) == ("text", "answered", 1)
         assert worker.question.status is QuestionStatus.ANSWERED
-    assert point > 12, "each call of the worker was a point"
-
-
-def test_the_client_of_a_worker_that_never_starts_gets_an_error_and_can_ask_again(worker: WorkerHarness) -> None:
-    worker.ask()
-    worker.clock.now_ms += LIMIT_MS
-    worker.check_time_limit()
-    assert [error["retryable"] for error in worker.sent_messages("error")] == [True]
-    assert worker.invoke() is AnswerOutcome.NOTHING_TO_DO, "the event arrives later"
-    worker.agent.scripts.clear()
-    assert worker.answer_question(TEXT) is AnswerOutcome.ANSWERED
+    assert point >= 14, "each call of the worker was a point"
 
 
 def test_a_client_can_ask_again_even_if_the_check_was_lost(worker: WorkerHarness) -> None:
@@ -156,23 +152,14 @@ def test_a_worker_that_was_overtaken_does_not_disturb_the_next_attempt(worker: W
     assert [message.get("attempt") for message in worker.clients.inbox["c1"]] == [2, 2, 2], "the stored answer is kept"
 
 
-def test_the_check_of_an_earlier_request_does_not_end_a_newer_attempt(worker: WorkerHarness) -> None:
-    worker.answer_question(INTERRUPTED)
-    worker.clock.now_ms += LIMIT_MS - 1
-    assert worker.answer_question(TEXT, worker.wait(1), worker.check_time_limit, TEXT) is AnswerOutcome.ANSWERED
-    assert len(worker.sent_messages("error")) == 1, "the error of the first attempt"
-
-
 @pytest.mark.parametrize("failing_operation", ["get_item", "put_item", "post"])
-def test_a_check_that_fails_is_redelivered(
-    worker: WorkerHarness, failing_operation: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_check_that_fails_is_redelivered(worker: WorkerHarness, failing_operation: str) -> None:
     worker.ask()
     worker.clock.now_ms += LIMIT_MS
     if failing_operation == "post":
         worker.clients.failures = [AWS_ERROR]
     else:
-        DynamoDbFailures(worker.dynamodb, monkeypatch).fail(AWS_ERROR, failing_operation, times=1)
+        worker.dynamodb.fail(AWS_ERROR, failing_operation)
     assert worker.check_time_limit() == {"batchItemFailures": [{"itemIdentifier": "check-1"}]}
     assert worker.check_time_limit() == NO_FAILURES
     assert len(worker.sent_messages("error")) == 1

@@ -11,7 +11,7 @@ import pytest
 from handlers.voice_qa.query_worker.agent_protocol import AgentTranscript, opaque_session_id
 from handlers.voice_qa.query_worker.handler import AnswerOutcome
 from handlers.voice_qa.records import HOUR_MS, connection_key, conversation_key, counter_key, query_key
-from tests.handlers.voice_qa.fakes import START_MS
+from tests.handlers.common.fakes import START_MS
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO,
     INTERRUPTED,

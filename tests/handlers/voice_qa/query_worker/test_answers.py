@@ -20,7 +20,7 @@ from handlers.voice_qa.query_worker.answers import (
     Conversations,
     StoredTurn,
 )
-from tests.handlers.voice_qa.fakes import START_MS, Clock
+from tests.handlers.common.fakes import START_MS, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness
 
 GUEST_ID, QUERY_ID = "guest", "query-number-1"

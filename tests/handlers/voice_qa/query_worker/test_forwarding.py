@@ -31,7 +31,7 @@ from handlers.voice_qa.query_worker.forwarding import (
 )
 from handlers.voice_qa.query_worker.handler import AnswerOutcome
 from handlers.voice_qa.records import Question, QuestionStatus
-from tests.handlers.voice_qa.fakes import Clients, Clock
+from tests.handlers.common.fakes import Clients, Clock
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO,
     AWS_ERROR,

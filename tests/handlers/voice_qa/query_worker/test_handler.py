@@ -47,8 +47,9 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     TEXT,
     WorkerHarness,
 )
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness
 from tests.lost_responses import repeat_every_call
+from tests.moto_tables import create_table, stored_items
 
 CITATION = AgentCitation(start_ms=1_000, end_ms=2_000, quote="a canary sings")
 
@@ -254,7 +255,12 @@ class WorkerContext:
         return REMAINING_MS
 
 
-def test_the_entry_point_uses_its_environment(worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_entry_point_uses_its_environment(lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This test uses moto's table, and shows that DynamoDB accepts the worker's conditions."""
+    lectures.dynamodb = boto3.client("dynamodb")
+    create_table(lectures.dynamodb, TABLE, "sessionId", "lectureId")
+    worker = WorkerHarness(lectures)
+    worker.store_lecture()
     environment = {"S3_BUCKET": BUCKET, "DYNAMODB_TABLE": TABLE, "AGENTCORE_ENDPOINT": "http://127.0.0.1:9"}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -270,6 +276,13 @@ def test_the_entry_point_uses_its_environment(worker: WorkerHarness, monkeypatch
         assert "X-Amz-Signature" in url, "a bucket with a KMS key requires Signature Version 4"
         assert urlsplit(url).hostname == f"{BUCKET}.s3.us-east-1.amazonaws.com"
         assert "X-Amz-Expires=900&" in url
+    worker.query_id = "canary-query-2"
+    worker.ask()
+    worker.agent.scripts.append((TEXT,))
+    assert handler.handler(EVENT | {"queryId": "canary-query-2"}, WorkerContext()) == "answered"
+    conversation = conversation_key(IDENTITY, SESSION_ID, LECTURE_ID)
+    stored = stored_items(lectures.dynamodb, TABLE)
+    assert [item["totalTurns"]["N"] for item in stored if item["sessionId"]["S"] == conversation["sessionId"]] == ["2"]
     handler._worker.cache_clear()
 
 

@@ -40,7 +40,7 @@ from handlers.voice_qa.records import (
     query_key,
 )
 from handlers.voice_qa.websocket_handler.questions import Questions
-from tests.handlers.voice_qa.fakes import Clients, Clock
+from tests.handlers.common.fakes import Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, put_lecture
 
 IDENTITY = "us-east-1:canary-guest"

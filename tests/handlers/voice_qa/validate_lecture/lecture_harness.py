@@ -1,8 +1,7 @@
-"""Lecture validator with a bucket and a table in moto and a manual clock.
+"""Lecture validator with a bucket in moto and a table in memory. Texts with "canary" must not be logged."""
 
-Texts with "canary" must not be logged.
-"""
-
+import io
+import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from unittest import mock
 import boto3
 from moto import mock_aws
 
+from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config
 from handlers.common.events import NewObject
 from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
@@ -23,28 +23,23 @@ from handlers.voice_qa.lectures import Lecture, LectureTable
 from handlers.voice_qa.messages import LectureState
 from handlers.voice_qa.records import lecture_key
 from handlers.voice_qa.validate_lecture import handler
+from tests.handlers.common.fakes import Clients, MemoryDynamoDb
 from tests.handlers.ingestion.s3_messages import body, record
-from tests.handlers.transcription.recordings import recording
-from tests.handlers.voice_qa.fakes import Clients
-from tests.moto_tables import create_table, stored_items
 
 BUCKET, TABLE = "audio", "sessions"
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 LECTURE_ID, OTHER_LECTURE_ID = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
 LECTURE_KEY = f"lectures/{LECTURE_ID}/canary name.mp3"
-SPEECH_SECONDS = 12.345
 ENVIRONMENT = ValidatorEnvironment(s3_bucket=BUCKET, dynamodb_table=TABLE)
 
 
-def spoken(codec: str, *options: str, piped: bool = False) -> bytes:
-    """Return a recording of `SPEECH_SECONDS`."""
-    return recording(codec, *options, rate=48000, seconds=SPEECH_SECONDS, piped=piped)
-
-
-@cache
-def _aws_clients() -> tuple[Any, Any]:
-    """Create the AWS clients once. Creating them for each test would take most of its time."""
-    return boto3.client("s3"), boto3.client("dynamodb")
+def silence(milliseconds: int) -> bytes:
+    """Return a WAV file of this length."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as recording:
+        recording.setparams((1, 1, 1000, 0, "NONE", ""))
+        recording.writeframes(bytes(milliseconds))
+    return file.getvalue()
 
 
 @dataclass
@@ -85,20 +80,14 @@ class LectureHarness:
 
         A notification is given as its object, or as the body of its message.
         """
-        bodies = [item if isinstance(item, str) else notification(item) for item in notifications]
-        records = [{"messageId": str(index), "body": content} for index, content in enumerate(bodies)]
         validator = handler.LectureValidator(self.environment, self.s3, self.table, self.clients, EventLog("DEBUG"))
         with mock.patch.object(handler, "_validator", return_value=validator):
-            failures = handler.handler({"Records": records}, None)["batchItemFailures"]
-        return [failure["itemIdentifier"] for failure in failures]
+            return call_handler(*notifications)
 
     def item(self, lecture_id: str = LECTURE_ID) -> dict[str, Any]:
         """Return a lecture's item as plain values, or {} if there is none."""
         key = serialize_item(lecture_key(lecture_id))
         return deserialize_item(self.dynamodb.get_item(TableName=TABLE, Key=key).get("Item", {}))
-
-    def item_count(self) -> int:
-        return len(stored_items(self.dynamodb, TABLE))
 
     def remove_versioning(self) -> None:
         """Replace the bucket by one that never had versioning."""
@@ -119,7 +108,15 @@ class FailingClient:
         return getattr(self._client, name)
 
 
-def notification(new_object: NewObject) -> str:
+def call_handler(*notifications: NewObject | str) -> list[str]:
+    """Call the entry point with a message for each notification. Return the indexes of failed messages."""
+    bodies = [item if isinstance(item, str) else _to_message(item) for item in notifications]
+    records = [{"messageId": str(index), "body": content} for index, content in enumerate(bodies)]
+    failures = handler.handler({"Records": records}, None)["batchItemFailures"]
+    return [failure["itemIdentifier"] for failure in failures]
+
+
+def _to_message(new_object: NewObject) -> str:
     """Return the notification of an object as S3 sends it."""
     event = record(new_object.key, eventTime=new_object.arrived.isoformat())
     event["s3"]["bucket"]["name"] = new_object.bucket
@@ -132,25 +129,29 @@ def notification(new_object: NewObject) -> str:
     return body(event)
 
 
+def create_table() -> Any:
+    """Return a client of an empty table of voice Q&A."""
+    return MemoryDynamoDb(**{TABLE: ["sessionId", "lectureId"]})
+
+
+@cache
+def s3_client() -> Any:
+    """Create the client once. Creating it for each test would take most of the test's time."""
+    return boto3.client("s3", config=SHORT_TIMEOUT_CONFIG.merge(build_presigning_config()))
+
+
 @contextmanager
 def create_lecture_harness() -> Iterator[LectureHarness]:
     """Return the harness. The caller must set fake AWS credentials in the environment first."""
     with mock_aws():
-        s3, dynamodb = _aws_clients()
+        s3 = s3_client()
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        create_table(dynamodb, TABLE, "sessionId", "lectureId")
-        yield LectureHarness(s3, dynamodb)
+        yield LectureHarness(s3, create_table())
 
 
 def put_lecture(dynamodb: Any, lecture_id: str, **changes: Any) -> None:
     """Store a lecture that is ready as the validator does, with some changes."""
-    lecture = Lecture(
-        status=LectureState.READY,
-        format="mp3",
-        duration_ms=60_000,
-        key=f"lectures/{lecture_id}/a.mp3",
-        version_id="v1",
-    )
-    stored = Lecture.model_validate({**dict(lecture), **changes})
-    Records(dynamodb, TABLE, Lecture).change(lecture_key(lecture_id), lambda _: stored)
+    values = {"status": LectureState.READY, "format": "mp3", "duration_ms": 60_000, "version_id": "v1"}
+    lecture = Lecture.model_validate({**values, "key": f"lectures/{lecture_id}/a.mp3", **changes})
+    Records(dynamodb, TABLE, Lecture).change(lecture_key(lecture_id), lambda _: lecture)

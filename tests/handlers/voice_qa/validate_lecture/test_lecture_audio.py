@@ -11,6 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.voice_qa.environment import AudioFormat
 from handlers.voice_qa.messages import RejectionReason
 from handlers.voice_qa.validate_lecture import lecture_audio
 from handlers.voice_qa.validate_lecture.lecture_audio import (
@@ -24,39 +25,35 @@ from handlers.voice_qa.validate_lecture.lecture_audio import (
     probe,
 )
 from tests.handlers.transcription.recordings import recording
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import SPEECH_SECONDS, spoken
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import silence
 
 pytestmark = pytest.mark.media
-LIVE_WEBM = ("-live", "1")
-"""WebM option for a live recording, which states no duration."""
+LIVE_WEBM = ("-live", "1", "-cluster_time_limit", "300")
+"""WebM options for a live recording, which states no duration, with several clusters."""
 FRAGMENTED_MP4 = ("-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "500000")
 FRAGMENT_IN_HEADER = ("-movflags", "frag_keyframe", "-frag_duration", "500000")
 """MP4 option that puts the first fragment into the header, which then states the duration of that fragment only."""
 PICTURE = "testsrc=size=64x48:rate=5:duration={seconds}"
 PICTURE_AND_TONE = f"sine=duration={{seconds}}[out0];{PICTURE}[out1]"
+SPEECH_SECONDS = 1.234
 
 RECORDINGS: list[tuple[str, str, tuple[str, ...], bool]] = [
     ("mp3", "mp3", (), False),
-    ("mp3", "mp3", (), True),
     ("mp3", "mp3-bare", (), False),
     ("mp4", "mp4", (), False),
-    ("mp4", "mp4", ("-movflags", "+faststart"), False),
-    ("mp4", "mp4", ("-f", "mov", "-metadata", "title=x", "-movflags", "use_metadata_tags"), False),
-    ("mp4", "mp4", ("-c:a", "alac"), False),
-    ("wav", "wav", (), False),
     ("wav", "wav", (), True),
-    ("wav", "wav", ("-c:a", "pcm_s24le"), False),
-    ("wav", "wav", ("-c:a", "pcm_alaw"), False),
-    ("wav", "wav", ("-c:a", "pcm_mulaw"), False),
     ("flac", "flac", (), False),
-    ("flac", "flac-24", (), False),
     ("ogg", "opus", (), True),
     ("ogg", "vorbis", (), False),
     ("webm", "webm", (), False),
-    ("webm", "webm", ("-c:a", "libvorbis", *LIVE_WEBM), True),
     ("webm", "webm", LIVE_WEBM, True),
 ]
 """Format, kind of recording, options of ffmpeg, and True if ffmpeg writes to a pipe."""
+
+
+def spoken(kind: str, *options: str, piped: bool = False) -> bytes:
+    """Return a recording of `SPEECH_SECONDS`."""
+    return recording(kind, *options, rate=48000, seconds=SPEECH_SECONDS, piped=piped)
 
 
 def to_ranged_file(data: bytes) -> RangedFile:
@@ -91,20 +88,18 @@ def test_format_and_duration_are_read_from_the_content(
 @pytest.mark.parametrize("kind", ["mp4", "webm"])
 def test_a_video_file_is_probed_by_its_sound_and_rejected_without_sound(kind: str) -> None:
     codec = ("-c:v", {"mp4": "mpeg4", "webm": "libvpx"}[kind])
-    with_sound = recording(kind, *codec, seconds=3, rate=48000, source=PICTURE_AND_TONE)
-    assert probe(to_ranged_file(with_sound)).duration_ms == pytest.approx(3000, abs=60)
-    assert rejection(recording(kind, *codec, "-an", seconds=3, source=PICTURE)) is RejectionReason.NO_AUDIO
+    with_sound = recording(kind, *codec, seconds=1, rate=48000, source=PICTURE_AND_TONE)
+    assert probe(to_ranged_file(with_sound)).duration_ms == pytest.approx(1000, abs=60)
+    assert rejection(recording(kind, *codec, "-an", seconds=1, source=PICTURE)) is RejectionReason.NO_AUDIO
 
 
 @pytest.mark.parametrize(
     ("kind", "options", "reason"),
     [
         ("aac", (), RejectionReason.UNKNOWN_FORMAT),
-        ("mp3", ("-c:a", "mp2", "-f", "mp2"), RejectionReason.UNKNOWN_FORMAT),
         ("webm", ("-f", "matroska"), RejectionReason.UNKNOWN_FORMAT),
         ("speex", (), RejectionReason.UNKNOWN_FORMAT),
         ("mp4", ("-c:a", "ac3"), RejectionReason.UNREADABLE),
-        ("wav", ("-c:a", "libmp3lame"), RejectionReason.UNREADABLE),
         ("flac", (), RejectionReason.NO_DURATION),
         ("mp4", FRAGMENTED_MP4, RejectionReason.NO_DURATION),
         ("mp4", FRAGMENT_IN_HEADER, RejectionReason.NO_DURATION),
@@ -113,7 +108,18 @@ def test_a_video_file_is_probed_by_its_sound_and_rejected_without_sound(kind: st
 def test_other_formats_codecs_and_recordings_without_a_duration_are_rejected(
     kind: str, options: tuple[str, ...], reason: RejectionReason
 ) -> None:
-    assert rejection(recording(kind, *options, piped="-movflags" in options or kind == "flac")) is reason
+    assert rejection(recording(kind, *options, seconds=1, piped="-movflags" in options or kind == "flac")) is reason
+
+
+@pytest.mark.parametrize(
+    ("code", "accepted"), [(1, True), (3, True), (6, True), (7, True), (0xFFFE, True), (85, False)]
+)
+def test_a_wav_file_has_an_accepted_codec(code: int, accepted: bool) -> None:
+    """85 is the code of MP3."""
+    audio = silence(1000)
+    changed = audio[:20] + struct.pack("<H", code) + audio[22:]
+    result = probe_or_reject(to_ranged_file(changed))
+    assert result == (AudioFile(AudioFormat.WAV, 1000) if accepted else RejectionReason.UNREADABLE)
 
 
 @pytest.mark.parametrize(
@@ -145,12 +151,13 @@ def test_an_ogg_page_without_a_position_does_not_change_the_duration() -> None:
 
 def test_a_live_recording_is_as_long_as_its_last_block() -> None:
     live = spoken("webm", *LIVE_WEBM, piped=True)
+    assert live.count(lecture_audio.CLUSTER_START) > 2
     result = probe(to_ranged_file(live[: len(live) // 2] + lecture_audio.CLUSTER_START + b"\x81\x81noise"))
-    assert result.duration_ms == pytest.approx(SPEECH_SECONDS * 500, abs=300)
+    assert result.duration_ms == pytest.approx(SPEECH_SECONDS * 500, abs=100)
     assert rejection(live[: live.index(lecture_audio.CLUSTER_START)]) is RejectionReason.NO_DURATION
 
 
-@pytest.mark.parametrize("duration", [float("nan"), float("inf"), -1.0, 1e300])
+@pytest.mark.parametrize("duration", [float("nan"), -1.0, 1e300])
 def test_a_duration_that_is_no_time_is_rejected(duration: float) -> None:
     audio = bytearray(spoken("webm"))
     position = audio.index(b"\x44\x89\x88") + 3
@@ -172,12 +179,7 @@ def test_only_small_parts_of_a_long_recording_are_read() -> None:
     assert file.requests <= 3
 
 
-SHORT_RECORDINGS = st.sampled_from(RECORDINGS).map(
-    lambda item: recording(item[1], *item[2], rate=48000, seconds=1, piped=item[3])
-)
-
-
-@given(SHORT_RECORDINGS, st.data())
+@given(st.sampled_from(RECORDINGS).map(lambda item: spoken(item[1], *item[2], piped=item[3])), st.data())
 def test_a_damaged_recording_is_rejected_or_read(audio: bytes, data: st.DataObject) -> None:
     """The prober raises nothing but RejectedAudio, whatever is changed."""
     changed = bytearray(audio)
@@ -192,39 +194,30 @@ def test_a_damaged_recording_is_rejected_or_read(audio: bytes, data: st.DataObje
 
 
 MP4_START = b"\0\0\0\x14ftypM4A \0\0\0\0M4A "
-ZIPPED = zlib.compress(bytes(200_000_000), 9)
-ID3_BOMB = (
-    b"ID3\x03\0\0"
-    + bytes(len(ZIPPED) + 14 >> shift & 0x7F for shift in (21, 14, 7, 0))
-    + (b"TXXX" + struct.pack(">I", len(ZIPPED) + 4) + b"\0\x80" + struct.pack(">I", 200_000_000) + ZIPPED)
-)
-"""Tag of 195 KB that unpacks to 200 MB."""
 
 
-def wav_chunk(name: bytes, data: bytes) -> bytes:
-    return name + struct.pack("<I", len(data)) + data
+def id3_bomb() -> bytes:
+    """Return a tag of 70 KB that unpacks to 70 MB."""
+    zipped = zlib.compress(bytes(70_000_000))
+    size = bytes(len(zipped) + 14 >> shift & 0x7F for shift in (21, 14, 7, 0))
+    frame = b"TXXX" + struct.pack(">I", len(zipped) + 4) + b"\0\x80" + struct.pack(">I", 70_000_000)
+    return b"ID3\x03\0\0" + size + frame + zipped
+
+
+def live_webm_start() -> bytes:
+    return spoken("webm", *LIVE_WEBM, piped=True)[:400]
 
 
 @pytest.mark.parametrize(
     "create_content",
     [
-        pytest.param(lambda: ID3_BOMB + spoken("mp3-bare"), id="tag that unpacks to 200 MB"),
-        pytest.param(lambda: spoken("wav") + wav_chunk(b"id3 ", ID3_BOMB), id="tag in a WAV file"),
-        pytest.param(lambda: b"ID3\x04\0\0\0\0\0\x01x" * 1_000_000, id="tags"),
-        pytest.param(lambda: b"\xff\xfb\x90\x64" * 2_500_000, id="frame starts"),
-        pytest.param(lambda: b"RIFF\xff\xff\xff\x7fWAVE" + wav_chunk(b"x   ", b"") * 1_250_000, id="empty chunks"),
+        pytest.param(lambda: id3_bomb() + spoken("mp3-bare"), id="tag that unpacks to 70 MB"),
+        pytest.param(lambda: silence(9) + b"id3 " + struct.pack("<I", 80_000) + id3_bomb(), id="tag in a WAV file"),
         pytest.param(lambda: b"RIFF\xff\xff\xff\x7fWAVEfmt \xff\xff\xff\x7f" + bytes(80_000_000), id="long chunk"),
-        pytest.param(lambda: MP4_START + b"\0\0\0\x08free" * 1_250_000, id="empty boxes"),
         pytest.param(lambda: MP4_START + b"\x7f\xff\xff\xffmoov" * 1_250_000, id="nested boxes"),
-        pytest.param(lambda: spoken("opus")[:1000] + (b"OggS\0\0" + b"\xff" * 8 + bytes(13)) * 500_000, id="pages"),
-        pytest.param(lambda: spoken("webm", *LIVE_WEBM, piped=True)[:400] + b"\x1f\x43\xb6\x75" * 2_500_000, id="ids"),
-        pytest.param(
-            lambda: spoken("webm", *LIVE_WEBM, piped=True)[:400] + b"\x1f\x43\xb6\x75\xff\xe7\x81\0" + b"\xa3\x81" * 2_500_000,
-            id="blocks",
-        ),
     ],
 )  # fmt: skip
-def test_a_crafted_file_costs_no_more_than_the_limits(create_content: Callable[[], bytes]) -> None:
+def test_a_crafted_file_needs_little_memory(create_content: Callable[[], bytes]) -> None:
     file = to_ranged_file(create_content())
     tracemalloc.start()
     try:
@@ -232,6 +225,34 @@ def test_a_crafted_file_costs_no_more_than_the_limits(create_content: Callable[[
         assert tracemalloc.get_traced_memory()[1] < 60_000_000
     finally:
         tracemalloc.stop()
+
+
+class CountingFile(RangedFile):
+    """File that counts the reads of its parser."""
+
+    reads = 0
+
+    def read(self, size: int = -1) -> bytes:
+        self.reads += 1
+        return super().read(size)
+
+
+@pytest.mark.parametrize(
+    "create_content",
+    [
+        pytest.param(lambda: b"\xff\xfb\x90\x64" * 100_000, id="frame starts"),
+        pytest.param(lambda: b"RIFF\xff\xff\xff\x7fWAVE" + b"x   \0\0\0\0" * 50_000, id="empty chunks"),
+        pytest.param(lambda: spoken("opus")[:1000] + (b"OggS\0\0" + b"\xff" * 8 + bytes(13)) * 50_000, id="pages"),
+        pytest.param(lambda: live_webm_start() + b"\x1f\x43\xb6\x75" * 100_000, id="ids"),
+        pytest.param(lambda: live_webm_start() + b"\x1f\x43\xb6\x75\xff\xe7\x81\0" + b"\xa3\x81" * 50_000, id="blocks"),
+    ],
+)  # fmt: skip
+def test_the_number_of_reads_is_limited(create_content: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lecture_audio, "READ_COST", MAX_READ // 1_000)
+    data = create_content()
+    file = CountingFile(lambda start, length: data[start : start + length], len(data))
+    probe_or_reject(file)
+    assert file.reads <= 1_001
 
 
 DATA = bytes(range(256)) * 3 * 1024
@@ -266,7 +287,7 @@ def test_a_read_beyond_a_limit_fetches_nothing() -> None:
     assert (file.requests, file.failure) == (MAX_BLOCKS, None), "`failure` is only set by an error of the storage"
 
 
-@pytest.mark.parametrize("kind", ["mp3", "mp4", "wav", "opus", "webm"])
+@pytest.mark.parametrize("kind", ["mp3", "mp4", "opus", "webm"])
 @pytest.mark.parametrize("requests_before", [0, 1])
 def test_a_storage_error_is_raised_and_does_not_reject_the_file(
     kind: str, requests_before: int, monkeypatch: pytest.MonkeyPatch

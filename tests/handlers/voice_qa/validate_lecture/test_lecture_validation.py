@@ -4,23 +4,21 @@ A lecture is an uploaded recording about which guests ask questions. Notificatio
 while another invocation validates the same lecture.
 """
 
-import io
-import wave
 from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from handlers.common.events import NewObject
 from handlers.voice_qa.environment import ValidatorEnvironment
 from handlers.voice_qa.lectures import Lecture, parse_lecture_id
 from handlers.voice_qa.messages import LectureState
 from handlers.voice_qa.validate_lecture import handler
+from tests.handlers.common.fakes import client_error
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     BUCKET,
     ENVIRONMENT,
@@ -31,27 +29,14 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     TABLE,
     FailingClient,
     LectureHarness,
-    notification,
-    spoken,
+    call_handler,
+    silence,
 )
+from tests.moto_tables import create_table, stored_items
 
-pytestmark = pytest.mark.media
 READ = AssertionError("the object was read")
-
-
-def client_error(code: str, status: int = 400) -> ClientError:
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject")  # type: ignore[typeddict-item]
-
-
-def silence(milliseconds: int) -> bytes:
-    """Return a WAV file of this length."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as recording:
-        recording.setnchannels(1)
-        recording.setsampwidth(1)
-        recording.setframerate(1000)
-        recording.writeframes(bytes(milliseconds))
-    return file.getvalue()
+VALID, OTHER_VALID = silence(20_000), silence(30_000)
+WEBM_HEADER = b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm"
 
 
 def limits(**changes: Any) -> ValidatorEnvironment:
@@ -59,23 +44,31 @@ def limits(**changes: Any) -> ValidatorEnvironment:
 
 
 def test_a_valid_lecture_becomes_ready(lectures: LectureHarness) -> None:
-    new_object = lectures.put(spoken("flac"))
+    new_object = lectures.put(VALID)
     assert lectures.handle(new_object) == []
     item = lectures.item()
     assert (item["sessionId"], item["lectureId"]) == (f"lecture#{LECTURE_ID}", LECTURE_ID)
-    assert (item["status"], item["durationMs"], "expiresAt" in item) == ("ready", 12345, False)
-    assert item["format"] == "flac", "the content determines the format, not the name"
+    assert (item["status"], item["durationMs"], "expiresAt" in item) == ("ready", 20_000, False)
+    assert item["format"] == "wav", "the content determines the format, not the name"
     assert (item["key"], item["versionId"], item["size"]) == (LECTURE_KEY, new_object.version_id, new_object.size)
 
 
 @pytest.mark.parametrize(
-    ("data", "code"), [(b"", "EMPTY"), (b"hello", "UNKNOWN_FORMAT"), (b"fLaC" + bytes(50), "UNREADABLE")]
+    ("data", "changes", "code"),
+    [
+        (b"", {}, "EMPTY"),
+        (b"hello", {}, "UNKNOWN_FORMAT"),
+        (WEBM_HEADER, {}, "UNREADABLE"),
+        (VALID, {"lecture_formats": "mp3,flac"}, "FORMAT_NOT_ALLOWED"),
+    ],
 )
-def test_an_invalid_lecture_is_rejected_with_its_reason(lectures: LectureHarness, data: bytes, code: str) -> None:
+def test_an_invalid_lecture_is_rejected_with_its_reason(
+    lectures: LectureHarness, data: bytes, changes: dict[str, str], code: str
+) -> None:
+    lectures.environment = limits(**changes)
     assert lectures.handle(lectures.put(data)) == []
     item = lectures.item()
-    assert (item["status"], item["code"], item["format"]) == ("rejected", code, "")
-    assert item["message"].endswith(".")
+    assert (item["status"], item["code"], "mp3, " in item["message"]) == ("rejected", code, "FORMAT" in code)
 
 
 @pytest.mark.parametrize(
@@ -87,69 +80,49 @@ def test_the_duration_must_be_within_its_limits(lectures: LectureHarness, millis
     assert lectures.item().get("code") == code
 
 
-def test_a_format_that_the_settings_do_not_allow_is_rejected(lectures: LectureHarness) -> None:
-    lectures.environment = limits(lecture_formats="mp3,flac")
-    lectures.handle(lectures.put(silence(20_000)))
-    assert lectures.item()["code"] == "FORMAT_NOT_ALLOWED"
-    assert lectures.item()["message"] == "Recordings of this format are not accepted. Allowed formats: mp3, flac."
-    lectures.handle(lectures.put(spoken("flac")))
-    assert lectures.item()["status"] == "ready"
-
-
-def test_a_file_that_is_too_large_is_not_read(lectures: LectureHarness) -> None:
-    new_object = lectures.put(silence(20_000))
-    lectures.environment = ENVIRONMENT.model_copy(update={"lecture_max_bytes": new_object.size - 1})
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(lectures, "s3", FailingClient(lectures.s3, "get_object", READ))
-        assert lectures.handle(new_object) == []
-    assert lectures.item()["code"] == "TOO_LARGE"
-    lectures.environment = ENVIRONMENT.model_copy(update={"lecture_max_bytes": new_object.size})
-    lectures.handle(lectures.put(silence(20_000)))
-    assert lectures.item()["status"] == "ready"
+@pytest.mark.parametrize(("excess", "code"), [(0, None), (1, "TOO_LARGE")])
+def test_a_file_that_is_too_large_is_not_read(lectures: LectureHarness, excess: int, code: str | None) -> None:
+    new_object = lectures.put(VALID)
+    lectures.environment = ENVIRONMENT.model_copy(update={"lecture_max_bytes": new_object.size - excess})
+    lectures.s3 = FailingClient(lectures.s3, "get_object", READ, times=99 if code else 0)
+    assert lectures.handle(new_object) == []
+    assert lectures.item().get("code") == code
 
 
 @pytest.mark.parametrize(
-    "variables",
+    "changes",
     [
-        *({"LECTURE_FORMATS": formats} for formats in ("", "mp3,", "mp3,midi", "MP3")),
-        {"LECTURE_MIN_SECONDS": "61", "LECTURE_MAX_SECONDS": "60"},
+        *({"lecture_formats": formats} for formats in ("", "mp3,", "mp3,midi", "MP3")),
+        {"lecture_min_seconds": 61, "lecture_max_seconds": 60},
     ],
 )
-def test_contradictory_limits_are_refused(variables: dict[str, str]) -> None:
-    with pytest.raises(ValidationError):
-        limits(**variables)
+def test_contradictory_limits_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="lecture_"):
+        limits(**changes)
 
 
 def test_the_entry_point_uses_its_environment(lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    dynamodb = boto3.client("dynamodb")
+    create_table(dynamodb, TABLE, "sessionId", "lectureId")
     for name, value in {"S3_BUCKET": BUCKET, "DYNAMODB_TABLE": TABLE, "LECTURE_FORMATS": "webm"}.items():
         monkeypatch.setenv(name, value)
     handler._validator.cache_clear()
-    body = notification(lectures.put(silence(20_000)))
-    assert handler.handler({"Records": [{"messageId": "1", "body": body}]}, None) == {"batchItemFailures": []}
+    assert call_handler(lectures.put(VALID)) == []
     handler._validator.cache_clear()
-    assert lectures.item()["code"] == "FORMAT_NOT_ALLOWED"
-
-
-def test_an_older_version_is_not_reported(lectures: LectureHarness) -> None:
-    lectures.table.store_owner(LECTURE_ID, "somebody", "c1")
-    older, newer = lectures.put(b"bad"), lectures.put(silence(20_000))
-    for new_object in (newer, older):
-        lectures.handle(new_object)
-    assert [report["state"] for report in lectures.clients.sent_to("c1", "lecture")] == ["ready"]
+    assert [item["code"]["S"] for item in stored_items(dynamodb, TABLE)] == ["FORMAT_NOT_ALLOWED"]
 
 
 def test_the_next_verdict_replaces_everything_but_the_owner(lectures: LectureHarness) -> None:
     lectures.table.store_owner(LECTURE_ID, "somebody", "c1")
-    for data, status in ((spoken("mp3"), "ready"), (b"now something else", "rejected"), (spoken("wav"), "ready")):
+    for data, status in ((VALID, "ready"), (b"now something else", "rejected"), (OTHER_VALID, "ready")):
         lectures.handle(lectures.put(data))
         item = lectures.item()
         assert (item["owner"], item["listener"], item["status"]) == ("somebody", "c1", status)
         assert ("code" in item, "message" in item, item["format"] == "") == ((status == "rejected"),) * 3
 
 
-@pytest.mark.parametrize("data", [silence(20_000), b"bad"])
-def test_a_repeated_notification_changes_nothing_and_reads_nothing(lectures: LectureHarness, data: bytes) -> None:
-    new_object = lectures.put(data)
+def test_a_repeated_notification_changes_nothing_and_reads_nothing(lectures: LectureHarness) -> None:
+    new_object = lectures.put(VALID)
     lectures.handle(new_object)
     before = lectures.item()
     lectures.s3 = FailingClient(lectures.s3, "get_object", READ)
@@ -157,18 +130,18 @@ def test_a_repeated_notification_changes_nothing_and_reads_nothing(lectures: Lec
     assert lectures.item() == before
 
 
-@pytest.mark.parametrize("versioned", [True, False])
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_the_newest_version_counts_for_any_order_of_notifications(
-    lectures: LectureHarness, order: tuple[int, ...], *, versioned: bool
+def test_the_newest_version_counts_and_is_reported_for_any_order_of_notifications(
+    lectures: LectureHarness, order: tuple[int, ...]
 ) -> None:
-    if not versioned:
-        lectures.remove_versioning()
-    versions = [lectures.put(data) for data in (b"bad", silence(20_000), silence(30_000))]
+    lectures.table.store_owner(LECTURE_ID, "somebody", "c1")
+    versions = [lectures.put(data) for data in (b"bad", VALID, OTHER_VALID)]
     for index in order:
         assert lectures.handle(versions[index]) == []
         assert lectures.handle(versions[0]) == [], "the notification of the oldest version may be repeated at any time"
     assert (lectures.item()["status"], lectures.item()["durationMs"]) == ("ready", 30_000)
+    if order == (2, 1, 0):
+        assert [report["durationMs"] for report in lectures.clients.sent_to("c1", "lecture")] == [30_000]
 
 
 SEQUENCERS = st.text("0123456789ABCDEF", min_size=1, max_size=4)
@@ -181,62 +154,55 @@ def test_the_verdict_with_the_highest_sequencer_stays(sequencers: list[str]) -> 
         lecture = lecture.apply_verdict(Lecture(key=LECTURE_KEY, sequencer=sequencer, status=LectureState.READY))
     assert int(lecture.sequencer, 16) == max(int(sequencer, 16) for sequencer in sequencers)
     assert lecture.owner == "somebody"
+    assert lecture.is_older_than("another key", "0"), "events of different keys have no order"
 
 
-def test_events_of_different_keys_have_no_order() -> None:
-    assert Lecture(key=LECTURE_KEY, sequencer="2").is_older_than("another key", "1")
+def before_the_next_write(lectures: LectureHarness, change: Callable[[], object]) -> None:
+    """Let another function change the item before the validator's next write."""
+    put_item, changes = lectures.dynamodb.put_item, [change]
 
+    def put_after_change(**request: Any) -> None:
+        if changes:
+            changes.pop()()
+        put_item(**request)
 
-class TableWithConcurrentWriter:
-    """DynamoDB client. Before its next write, another function changes the item."""
-
-    def __init__(self, client: Any, change: Callable[[], object]) -> None:
-        self._client, self._change = client, [change]
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "put_item" and self._change:
-            self._change.pop()()
-        return getattr(self._client, name)
+    lectures.dynamodb.put_item = put_after_change
 
 
 @pytest.mark.parametrize("has_item", [False, True])
 def test_of_two_concurrent_validations_the_newer_version_counts(lectures: LectureHarness, *, has_item: bool) -> None:
     if has_item:
         lectures.handle(lectures.put(b"bad"))
-    older, newer = lectures.put(silence(20_000)), lectures.put(silence(30_000))
-    other = LectureHarness(lectures.s3, lectures.dynamodb)
-    lectures.dynamodb = TableWithConcurrentWriter(lectures.dynamodb, lambda: other.handle(newer))
+    older, newer = lectures.put(VALID), lectures.put(OTHER_VALID)
+    before_the_next_write(lectures, lambda: lectures.handle(newer))
     assert lectures.handle(older) == []
     assert lectures.item()["durationMs"] == 30_000
 
 
 def test_a_listener_that_is_registered_during_the_validation_gets_the_report(lectures: LectureHarness) -> None:
-    table = lectures.table
-    table.store_owner(LECTURE_ID, "somebody", "c1")
-    new_object = lectures.put(silence(20_000))
-    lectures.dynamodb = TableWithConcurrentWriter(
-        lectures.dynamodb, lambda: table.register_listener(LECTURE_ID, "somebody", "c2")
-    )
-    assert lectures.handle(new_object) == []
+    lectures.table.store_owner(LECTURE_ID, "somebody", "c1")
+    before_the_next_write(lectures, lambda: lectures.table.register_listener(LECTURE_ID, "somebody", "c2"))
+    assert lectures.handle(lectures.put(VALID)) == []
     assert list(lectures.clients.inbox) == ["c2"]
 
 
+class Killed(BaseException):
+    """The invocation is killed. No code may catch this."""
+
+
 @pytest.mark.parametrize(
-    ("client", "operation"), [("dynamodb", "get_item"), ("s3", "get_object"), ("dynamodb", "put_item"), ("", "post")]
-)
+    ("client", "operation"), [("dynamodb", "get_item"), ("s3", "get_object"), ("dynamodb", "put_item"), ("clients", "post")]
+)  # fmt: skip
 def test_an_invocation_that_is_killed_at_any_call_is_completed_by_the_next_delivery(
     lectures: LectureHarness, client: str, operation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        pass
-
     def die(*_: Any, **__: Any) -> None:
         raise Killed
 
     lectures.table.store_owner(LECTURE_ID, "somebody", "c1")
-    new_object = lectures.put(silence(20_000))
+    new_object = lectures.put(VALID)
     with monkeypatch.context() as patched:
-        patched.setattr(getattr(lectures, client) if client else lectures.clients, operation, die)
+        patched.setattr(getattr(lectures, client), operation, die)
         with pytest.raises(Killed):
             lectures.handle(new_object)
     assert lectures.handle(new_object) == []
@@ -252,25 +218,23 @@ def test_only_the_announced_version_is_judged(
     if not versioned:
         lectures.remove_versioning()
     new_object = lectures.put(b"OggS, but no recording")
-    match change:
-        case "delete":
-            version = {"VersionId": new_object.version_id} if versioned else {}
-            lectures.s3.delete_object(Bucket=BUCKET, Key=LECTURE_KEY, **version)
-        case "replace":
-            lectures.put(silence(20_000))
+    if change == "delete":
+        version = {"VersionId": new_object.version_id} if versioned else {}
+        lectures.s3.delete_object(Bucket=BUCKET, Key=LECTURE_KEY, **version)
+    else:
+        lectures.put(VALID)
     assert lectures.handle(new_object) == []
     gone = change == "delete" or not versioned
     assert ("lecture_gone" in capsys.readouterr().out, lectures.item() == {}) == (gone, gone)
     assert lectures.item().get("status") == (None if gone else "rejected")
 
 
-@pytest.mark.parametrize("error", [("SlowDown", 503), ("InternalError", 500), ("AccessDenied", 403)])
+@pytest.mark.parametrize(("code", "status"), [("SlowDown", 503), ("AccessDenied", 403)])
 def test_only_the_message_whose_object_cannot_be_read_is_returned(
-    lectures: LectureHarness, error: tuple[str, int]
+    lectures: LectureHarness, code: str, status: int
 ) -> None:
-    new_object = lectures.put(silence(20_000))
-    other_object = lectures.put(silence(20_000), f"lectures/{OTHER_LECTURE_ID}/a")
-    lectures.s3 = FailingClient(lectures.s3, "get_object", client_error(*error), times=1)
+    new_object, other_object = lectures.put(VALID), lectures.put(VALID, f"lectures/{OTHER_LECTURE_ID}/a")
+    lectures.s3 = FailingClient(lectures.s3, "get_object", client_error(code, status), times=1)
     assert lectures.handle(new_object, other_object) == ["0"]
     assert not lectures.item()
     assert lectures.item(OTHER_LECTURE_ID)["status"] == "ready"
@@ -280,26 +244,19 @@ def test_only_the_message_whose_object_cannot_be_read_is_returned(
 
 def test_messages_that_announce_no_object_of_the_bucket_are_returned(lectures: LectureHarness) -> None:
     other_bucket = NewObject(bucket="other", key=LECTURE_KEY, version_id="v", size=1, etag="e", arrived=NOW)
-    assert lectures.handle("not json", lectures.put(silence(20_000)), "{}", other_bucket) == ["0", "2", "3"]
+    assert lectures.handle("not json", lectures.put(VALID), "{}", other_bucket) == ["0", "2", "3"]
     assert lectures.item()["status"] == "ready"
 
 
-@pytest.mark.parametrize("name", ["a.mp3", "a", "a b+c%.MOV", "日本", ".hidden", "lectures"])
-def test_a_lecture_is_one_object_directly_below_its_id(name: str) -> None:
-    assert parse_lecture_id(f"lectures/{LECTURE_ID}/{name}") == LECTURE_ID
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
+def test_a_lecture_is_one_object_directly_below_its_id() -> None:
+    for name in ("a.mp3", "a b+c%.MOV", "日本", ".hidden", "lectures"):
+        assert parse_lecture_id(f"lectures/{LECTURE_ID}/{name}") == LECTURE_ID
+    for key in (
         *("", "lectures/a.mp3", f"lectures/{LECTURE_ID}", f"lectures/{LECTURE_ID}/"),
-        *(f"lectures/{LECTURE_ID.lower()}/a.mp3", f"lectures/{LECTURE_ID}/a/b.mp3", f"lectures/{LECTURE_ID}//a.mp3"),
-        *(f"lectures/{LECTURE_ID}0/a.mp3", f"lectures/8{LECTURE_ID[1:]}/a.mp3", f"lectures/{LECTURE_ID}\n/a.mp3"),
-        *(f"lectures//{LECTURE_ID}/a.mp3", f"queries/{LECTURE_ID}/a.mp3", f"xlectures/{LECTURE_ID}/a.mp3"),
-    ],
-)
-def test_any_other_key_belongs_to_no_lecture(key: str) -> None:
-    assert parse_lecture_id(key) is None
+        *(f"lectures/{LECTURE_ID.lower()}/a.mp3", f"lectures/{LECTURE_ID}/a/b.mp3", f"lectures/{LECTURE_ID}0/a.mp3"),
+        *(f"lectures/8{LECTURE_ID[1:]}/a.mp3", f"queries/{LECTURE_ID}/a.mp3", f"xlectures/{LECTURE_ID}/a.mp3"),
+    ):
+        assert parse_lecture_id(key) is None
 
 
 def test_an_object_of_no_lecture_is_logged_and_creates_no_item(
@@ -307,7 +264,7 @@ def test_an_object_of_no_lecture_is_logged_and_creates_no_item(
 ) -> None:
     without_id, folder = lectures.put(b"x", "lectures/canary.mp3"), lectures.put(b"", f"lectures/{LECTURE_ID}/")
     assert lectures.handle(without_id, folder) == []
-    assert lectures.item_count() == 0
+    assert stored_items(lectures.dynamodb, TABLE) == []
     log_output = capsys.readouterr().out
     assert log_output.count("lecture_key_ignored") == 1, "a folder of the S3 console is no lecture"
     assert "canary" not in log_output

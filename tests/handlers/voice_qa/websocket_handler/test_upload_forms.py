@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
@@ -18,7 +18,6 @@ from handlers.voice_qa.websocket_handler.questions import is_own_query
 from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, BOB_GUEST_ID, ENVIRONMENT, SocketHarness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
 
-NOW = datetime(2026, 1, 3, tzinfo=UTC)
 ULID = "01ARYZ6S410000000000000001"
 
 
@@ -55,17 +54,17 @@ def test_a_form_is_limited_to_one_key_one_type_and_a_size(api: SocketHarness, ki
     assert (fields["key"], fields["Content-Type"]) == (answer["key"], "audio/webm")
     conditions = policy(answer)["conditions"]
     assert {"Content-Type": "audio/webm"} in conditions
-    assert ["content-length-range", 1, max_bytes] in conditions
     assert {"bucket": BUCKET} in conditions
     assert {"key": answer["key"]} in conditions
-    comparisons = [condition[0] for condition in conditions if isinstance(condition, list)]
-    assert comparisons == ["content-length-range"], "no condition is a prefix match"
+    assert [condition for condition in conditions if isinstance(condition, list)] == [
+        ["content-length-range", 1, max_bytes]
+    ], "no condition is a prefix match"
 
 
 def test_a_lectures_item_keeps_its_first_owner_and_has_no_time_to_live(api: SocketHarness) -> None:
     lecture = api.send("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
     LectureTable(api.dynamodb, TABLE).store_owner(lecture, BOB_GUEST_ID, "c2")
-    [item] = [item for item in api.stored_items() if item["sessionId"]["S"] == f"lecture#{lecture}"]
+    [item] = api.items_of("lecture", lecture)
     assert (item["owner"], item["listener"]) == ({"S": ANN_GUEST_ID}, {"S": "c1"})
     assert "expiresAt" not in item
     assert api.ask(lectureId=lecture)["code"] == "LECTURE_NOT_READY"
@@ -79,42 +78,25 @@ def test_a_lecture_form_is_refused_if_guests_may_not_upload_lectures(api: Socket
     assert api.send("upload", kind="query", contentType="audio/mpeg")["type"] == "uploadReady"
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
-@pytest.mark.parametrize(("accelerated", "host"), [(False, "s3.{region}"), (True, "s3-accelerate")])
-def test_forms_use_signature_version_4_and_the_regions_or_the_accelerated_host(
-    region: str, host: str, *, accelerated: bool
-) -> None:
+@pytest.mark.parametrize(("accelerated", "host"), [(False, "s3.eu-central-1"), (True, "s3-accelerate")])
+def test_forms_use_signature_version_4_and_the_regions_or_the_accelerated_host(host: str, *, accelerated: bool) -> None:
     config = build_presigning_config(accelerated=accelerated)
-    client = boto3.client("s3", region_name=region, config=config, aws_access_key_id="a", aws_secret_access_key="b")
+    client = boto3.client("s3", "eu-central-1", config=config, aws_access_key_id="a", aws_secret_access_key="b")
     post = client.generate_presigned_post(BUCKET, "k")
-    assert post["url"] == f"https://{BUCKET}.{host.format(region=region)}.amazonaws.com/"
-    assert f"/{region}/s3/" in post["fields"]["x-amz-credential"]
+    assert post["url"] == f"https://{BUCKET}.{host}.amazonaws.com/"
+    assert "/eu-central-1/s3/" in post["fields"]["x-amz-credential"]
     assert post["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        *(
-            f"queries/{BOB_GUEST_ID}/{ULID}",
-            f"lectures/{ANN_GUEST_ID}/{ULID}",
-            f"responses/{ANN_GUEST_ID}/{ULID}",
-            f"/queries/{ANN_GUEST_ID}/{ULID}",
-        ),
-        *(f"QUERIES/{ANN_GUEST_ID}/{ULID}", f"queries/{ANN_GUEST_ID}%2F{ULID}", "", f"queries/{ULID}"),
-        f"queries/{ANN_GUEST_ID}/{'0' * 25}U",
-    ],
-)
-def test_any_other_key_is_not_a_spoken_question_of_the_guest(key: str) -> None:
-    assert not is_own_query(ANN_GUEST_ID, key)
-    assert not is_own_query(".*", f"queries/{ANN_GUEST_ID}/{ULID}"), "a guest id is not a pattern"
 
 
 @given(st.text(st.sampled_from([*ALPHABET, *"./-:a"]), max_size=80) | st.text(max_size=80))
 @example(ULID)
+@example(f"{'0' * 25}U")
 def test_only_a_ulid_below_the_guests_prefix_is_a_spoken_question_of_the_guest(name: str) -> None:
     is_own = is_own_query(ANN_GUEST_ID, f"queries/{ANN_GUEST_ID}/{name}")
     assert is_own == (len(name) == 26 and set(name) <= set(ALPHABET) and name[0] in "01234567")
+    for prefix in (f"queries/{BOB_GUEST_ID}", f"lectures/{ANN_GUEST_ID}", f"/queries/{ANN_GUEST_ID}", "queries"):
+        assert not is_own_query(ANN_GUEST_ID, f"{prefix}/{name}")
+    assert not is_own_query(".*", f"queries/{ANN_GUEST_ID}/{ULID}"), "a guest id is not a pattern"
 
 
 def test_the_number_of_a_guests_lectures_per_day_is_limited(api: SocketHarness) -> None:

@@ -1,0 +1,125 @@
+"""Fakes for the tests of several functions: a clock, DynamoDB in memory, clients of a WebSocket API, and errors of AWS."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from handlers.common.json_models import Message
+from handlers.common.websocket import WebSocketConnections
+
+START_MS = 1_760_000_000_000
+"""Time of the clock at the start of a test: 2025-10-09T08:53:20Z."""
+
+
+def client_error(code: str, status: int = 400, operation: str = "GetItem") -> ClientError:
+    """Return an error answer of a service, as botocore raises it."""
+    return ClientError(
+        {"Error": {"Code": code, "Message": "canary"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        operation,
+    )
+
+
+@dataclass
+class Clock:
+    """Clock that advances only when a fake or a test advances it, for example when the tested code waits for a fake."""
+
+    now_ms: int = START_MS
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+class ConditionalCheckFailed(ClientError):
+    """The condition of a write is false."""
+
+    def __init__(self) -> None:
+        super().__init__({"Error": {"Code": "ConditionalCheckFailedException"}}, "PutItem")
+
+
+class _Exceptions:
+    ConditionalCheckFailedException = ConditionalCheckFailed
+
+
+class MemoryDynamoDb:
+    """DynamoDB client with the calls and conditions of the WebSocket backends. It takes a hundredth of moto's time.
+
+    The tests of the entry points and of `Records` make the same calls to moto.
+    """
+
+    exceptions = _Exceptions
+
+    def __init__(self, **tables: Sequence[str]) -> None:
+        """`tables` are the key attributes of each table."""
+        self._key_names = tables
+        self._items: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in tables}
+        self._failures: dict[str, list[Exception]] = {}
+
+    def fail(self, error: Exception, operation: str) -> None:
+        """Let the next call of an operation fail."""
+        self._failures.setdefault(operation, []).append(error)
+
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        self._raise_failure("get_item")
+        item = self._items[request["TableName"]].get(str(sorted(request["Key"].items())))
+        return {} if item is None else {"Item": item}
+
+    def put_item(self, **request: Any) -> None:
+        """Write an item. A condition requires that an attribute has a value (`name = :value`) or is missing."""
+        self._raise_failure("put_item")
+        items, item = self._items[request["TableName"]], request["Item"]
+        key = str(sorted((name, item[name]) for name in self._key_names[request["TableName"]]))
+        attribute, _, value_name = request.get("ConditionExpression", "").partition(" = ")
+        attribute = attribute.removeprefix("attribute_not_exists(").removesuffix(")")
+        expected = request["ExpressionAttributeValues"][value_name] if value_name else None
+        if items.get(key, {}).get(attribute) != expected:
+            raise ConditionalCheckFailed
+        items[key] = item
+
+    def scan(self, **request: Any) -> dict[str, Any]:
+        return {"Items": list(self._items[request["TableName"]].values())}
+
+    def _raise_failure(self, operation: str) -> None:
+        if failures := self._failures.get(operation):
+            raise failures.pop(0)
+
+
+def ignore(*_: object) -> None:
+    """Do nothing."""
+
+
+@dataclass
+class Clients(WebSocketConnections):
+    """API Gateway's WebSocket connections, with fake clients that keep the messages that they receive."""
+
+    gone: set[str] = field(default_factory=set)
+    """Closed connections, which accept no message."""
+    failures: list[Exception] = field(default_factory=list)
+    """Exceptions of the next posts."""
+    inbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Received messages by connection."""
+    before_post: Callable[[str, Any], object] = ignore
+    """Called with the connection and each message before it arrives."""
+    after_post: Callable[[str, Any], object] = ignore
+    """Called with the connection and each message after it has arrived."""
+
+    def post(self, connection_id: str, message: Message) -> bool:
+        self.before_post(connection_id, message)
+        if self.failures:
+            raise self.failures.pop(0)
+        if connection_id in self.gone:
+            return False
+        sent = json.loads(message.model_dump_json(by_alias=True, exclude_none=True))
+        self.inbox.setdefault(connection_id, []).append(sent)
+        self.after_post(connection_id, message)
+        return True
+
+    def sent_to(self, connection_id: str, kind: str) -> list[dict[str, Any]]:
+        """Return the messages of a kind that one client received."""
+        return [message for message in self.inbox.get(connection_id, []) if message["type"] == kind]
+
+    def piece_numbers(self, connection_id: str) -> list[int]:
+        """Return the numbers of the pieces of a spoken answer that a client received, in order."""
+        return [message["number"] for message in self.inbox.get(connection_id, []) if "number" in message]
