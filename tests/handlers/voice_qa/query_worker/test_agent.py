@@ -27,14 +27,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.voice_qa.environment import AgentCode, parse_agent_url
-from handlers.voice_qa.query_worker.agent import (
-    HEADERS,
-    MAX_ANSWER_BYTES,
-    MAX_LINE_BYTES,
-    Agent,
-    AgentLimits,
-    AgentRetry,
-)
+from handlers.voice_qa.query_worker import agent as agent_module
+from handlers.voice_qa.query_worker.agent import HEADERS, Agent, AgentLimits, AgentRetry
 from handlers.voice_qa.query_worker.agent_protocol import (
     AgentAudio,
     AgentCitation,
@@ -47,7 +41,6 @@ from handlers.voice_qa.query_worker.agent_protocol import (
     AnswerReader,
     ContextTurn,
     QuestionLecture,
-    SpokenQuery,
     WrittenQuery,
     opaque_session_id,
 )
@@ -192,9 +185,7 @@ EVENT = b": comment\r\nid: 1\r\nevent: message\r\nretry: 1\r\ndata: %b\r\n"
 @pytest.mark.parametrize(
     "answer",
     [
-        response(lines(*MESSAGES)),
         response(lines(*MESSAGES), b"nothing after done is read\n"),
-        chunked(*(lines(message) for message in MESSAGES)),
         chunked(*(bytes([byte]) for byte in lines(*MESSAGES))),
         response(b"\n\r\n  \n", *(EVENT % lines(message).strip() for message in MESSAGES)),
         response(lines(*MESSAGES), headers=f"Content-Length: {len(lines(*MESSAGES))}\r\n"),
@@ -206,31 +197,42 @@ def test_lines_become_pieces_until_the_line_done(answer: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        *(b"no json", b"[]", b"{}", b'{"type": ["text"]}', b'{"type": "text", "text": "\xff"}'),
+        *(b'{"type": "text", "text": "\\ud800"}', b'{"type": "audio", "audio": "YQ==YQ==", "format": "mp3"}'),
+        *(lines(audio(b"a", "wma")), lines(audio(b"a"), audio(b"b", "mp3"))),
+        *(lines(citation(*times)) for times in ((0.5, 1), ("0", 1), (False, True))),
+    ],
+)
+def test_a_malformed_line_is_a_failure(line: bytes) -> None:
+    reader = AnswerReader(DURATION_MS)
+    with pytest.raises(AgentFailed, match="malformed") as failed:
+        [reader.read_line(part) for part in line.strip().split(b"\n")]
+    assert failed.value.__context__ is failed.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
     ("answer", "code"),
     [
-        *((response(line, b"\n"), AgentCode.MALFORMED) for line in (b"no json", b"[]", b"{}", b'{"type": ["text"]}')),
-        (response(b'{"type": "text", "text": "\xff"}\n'), AgentCode.MALFORMED),
-        (response(b'{"type": "text", "text": "\\ud800"}\n'), AgentCode.MALFORMED),
-        (response(b'{"type": "audio", "audio": "YQ==YQ==", "format": "mp3"}\n'), AgentCode.MALFORMED),
-        (response(lines(audio(b"a", "wma"))), AgentCode.MALFORMED),
-        (response(lines(audio(b"a"), audio(b"b", "mp3"))), AgentCode.MALFORMED),
-        *((response(lines(citation(*times))), AgentCode.MALFORMED) for times in ((0.5, 1), ("0", 1), (False, True))),
-        (response(b"x" * (MAX_LINE_BYTES + 100_000)), AgentCode.MALFORMED),
-        (response(b"\n" * (MAX_ANSWER_BYTES + 1)), AgentCode.MALFORMED),
+        (response(b"no json\n"), AgentCode.MALFORMED),
+        (response(b"x" * 2_000), AgentCode.MALFORMED),  # a line that is too long
+        (response(b"\n" * 5_001), AgentCode.MALFORMED),  # an answer that is too long
         (response(gzip.compress(lines(DONE)), b"\n", headers="Content-Encoding: gzip\r\n"), AgentCode.MALFORMED),
-        (response(lines(HELLO)), AgentCode.UNAVAILABLE),
         (response(b'{"type": "done"}'), AgentCode.UNAVAILABLE),
         (response(lines(HELLO), headers="Content-Length: 900\r\n"), AgentCode.UNAVAILABLE),
         *((chunked(lines(HELLO), end=end), AgentCode.UNAVAILABLE) for end in (b"", b"5\r\nab", b"zz\r\n")),
         (response(status="204 No Content"), AgentCode.MALFORMED),
-        *((response(status=f"{status} {CANARY}"), AgentCode.REFUSED) for status in (301, 307, 401, 403, 404, 405)),
-        *((response(status=f"{status} {CANARY}"), AgentCode.REJECTED) for status in (400, 413, 422)),
-        *((response(status=f"{status} {CANARY}"), AgentCode.FAILED) for status in (424, 500, 501)),
+        *((response(status=f"{status} {CANARY}"), AgentCode.REFUSED) for status in (307, 403)),
+        (response(status=f"422 {CANARY}"), AgentCode.REJECTED),
+        *((response(status=f"{status} {CANARY}"), AgentCode.FAILED) for status in (424, 500)),
     ],
 )
 def test_an_answer_that_is_not_complete_fails_with_a_code_and_is_not_requested_again(
-    answer: bytes, code: AgentCode
+    answer: bytes, code: AgentCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(agent_module, "MAX_LINE_BYTES", 1_000)
+    monkeypatch.setattr(agent_module, "MAX_ANSWER_BYTES", 5_000)
     with Server(answer) as server:
         assert failure(server.endpoint).code is code
         assert len(server.requests) == 1
@@ -249,9 +251,10 @@ def test_an_answer_that_is_not_complete_fails_with_a_code_and_is_not_requested_a
     ],
 )
 def test_an_agent_can_report_its_own_failure(message: dict[str, Any], code: AgentCode, retryable: bool) -> None:
-    with Server(response(lines(HELLO, message))) as server:
-        failed = failure(server.endpoint)
-        assert (failed.code, failed.retryable) == (code, retryable)
+    with pytest.raises(AgentFailed) as failed:
+        AnswerReader(DURATION_MS).read_line(lines(message))
+    assert (failed.value.code, failed.value.retryable) == (code, retryable)
+    assert CANARY not in "".join(traceback.format_exception(failed.value))
 
 
 def test_pieces_arrive_before_the_answer_is_complete() -> None:
@@ -301,7 +304,7 @@ def test_retry_after_extends_a_pause_but_not_beyond_the_time_limit(pauses: list[
         assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200 OK\r\n", response(), response(lines(HELLO))])
+@pytest.mark.parametrize("data", [b"", response(lines(HELLO))])
 def test_an_agent_that_stays_silent_is_too_slow_and_not_asked_again(data: bytes) -> None:
     failed = threading.Event()
 
@@ -369,10 +372,9 @@ def test_redirects_and_proxy_variables_are_ignored(monkeypatch: pytest.MonkeyPat
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
             monkeypatch.setenv(name, other.endpoint)
         monkeypatch.setenv("no_proxy", "")
-        for status in (301, 307, 308):
-            redirect = response(status=f"{status} Moved", headers=f"Location: {other.endpoint}/\r\nRetry-After: 1\r\n")
-            with Server(redirect) as server:
-                assert failure(server.endpoint).code is AgentCode.REFUSED
+        redirect = response(status="307 Moved", headers=f"Location: {other.endpoint}/\r\nRetry-After: 1\r\n")
+        with Server(redirect) as server:
+            assert failure(server.endpoint).code is AgentCode.REFUSED
         assert other.requests == []
 
 
@@ -393,30 +395,14 @@ def test_a_question_is_sent_as_the_protocol_defines() -> None:
         "conversation": [{"question": "Who speaks?", "answer": "Nobody."}],
         "language": "en-US",
     }
-    spoken = QUESTION.model_copy(update={"query": SpokenQuery(url="query-url", format="webm")})
-    assert json.loads(spoken.model_dump_json(by_alias=True))["query"] == {"url": "query-url", "format": "webm"}
 
 
-def test_no_text_audio_or_url_is_in_a_representation() -> None:
-    received = AnswerReader(DURATION_MS)
-    for message in ({"type": "text", "text": CANARY}, audio(CANARY.encode()), {"type": "transcript", "text": CANARY}):
-        assert CANARY not in repr(received.read_line(lines(message)))
-    assert CANARY not in repr(QUESTION)
-    assert CANARY not in repr(SpokenQuery(url=CANARY, format="mp3"))
-    assert "identity" not in QUESTION.session_id
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["text", "audio", "format", "code"]), inner),
-)
+JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 KINDS = st.sampled_from(["text", "audio", "citation", "transcript", "error", "done", "other"])
+FIELDS = st.dictionaries(st.sampled_from(["text", "audio", "format", "startMs", "endMs", "quote", "code"]), JSON)
 
 
-@given(
-    st.binary()
-    | st.builds(lambda fields, kind: lines({**fields, "type": kind}), st.dictionaries(st.text(), JSON), KINDS | JSON)
-)
+@given(st.binary() | st.builds(lambda fields, kind: lines({**fields, "type": kind}), FIELDS, KINDS | JSON))
 def test_any_line_gives_a_valid_piece_or_an_agent_failure(line: bytes) -> None:
     with contextlib.suppress(AgentFailed):
         piece = AnswerReader(DURATION_MS).read_line(line)
@@ -428,7 +414,7 @@ ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/lectures-AbC123"
 CREDENTIALS = Credentials("AKIDEXAMPLE", f"secret-{CANARY}", f"token-{CANARY}")
 
 
-def ask_with_boto3(endpoint: str, qualifier: str, body: bytes) -> None:
+def ask_with_boto3(endpoint: str, body: bytes) -> None:
     client: Any = boto3.client(
         "bedrock-agentcore",
         region_name="eu-west-1",
@@ -441,7 +427,7 @@ def ask_with_boto3(endpoint: str, qualifier: str, body: bytes) -> None:
     client.invoke_agent_runtime(
         agentRuntimeArn=ARN,
         runtimeSessionId=QUESTION.session_id,
-        qualifier=qualifier,
+        qualifier="blue_1",
         contentType=HEADERS["Content-Type"],
         accept=HEADERS["Accept"],
         payload=body,
@@ -449,15 +435,14 @@ def ask_with_boto3(endpoint: str, qualifier: str, body: bytes) -> None:
     client.close()
 
 
-@pytest.mark.parametrize("qualifier", ["DEFAULT", "blue_1"])
-def test_the_request_to_agentcore_equals_that_of_boto3(qualifier: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_request_to_agentcore_equals_that_of_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
     # Equal times give equal signatures.
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC))
     with Server(ANSWER) as server:
-        agent = Agent.in_agentcore(ARN, qualifier, CREDENTIALS, AgentLimits(), server.endpoint)
+        agent = Agent.in_agentcore(ARN, "blue_1", CREDENTIALS, AgentLimits(), server.endpoint)
         with agent.answer(QUESTION) as pieces:
             assert list(pieces) == PIECES
-        ask_with_boto3(server.endpoint, qualifier, server.requests[0][1])
+        ask_with_boto3(server.endpoint, server.requests[0][1])
         (our_head, our_body), (boto3_head, boto3_body) = server.requests
     assert our_body == boto3_body
     names = ("post ", "host:", "content-type:", "accept:", "x-amz", "authorization:")
@@ -474,9 +459,7 @@ def test_a_runtime_is_called_in_its_region_by_https(partition: str, domain: str)
     assert agent._url.startswith(f"https://bedrock-agentcore.eu-west-1.{domain}/runtimes/arn%3A")
 
 
-@pytest.mark.parametrize(
-    "arn", ["", "lectures-AbC123", ARN + "/x", ARN + "\n", ARN.replace("eu-west-1", "evil.example/")]
-)
+@pytest.mark.parametrize("arn", ["", ARN + "/x", ARN + "\n", ARN.replace("eu-west-1", "evil.example/")])
 def test_an_invalid_runtime_arn_is_refused(arn: str) -> None:
     with pytest.raises(ValueError, match="ARN"):
         Agent.in_agentcore(arn, "DEFAULT", CREDENTIALS, AgentLimits())
@@ -485,7 +468,7 @@ def test_an_invalid_runtime_arn_is_refused(arn: str) -> None:
 @pytest.mark.parametrize(
     "endpoint",
     [
-        *("", "agent", "ftp://agent", "http://", "http://user:word@agent", "http://agent?query", "http://agent#part"),
+        *("", "ftp://agent", "http://", "http://user:word@agent", "http://agent?query", "http://agent#part"),
         *("http://agent/a b", "http://agent/\r\nX: y", "http://8.8.8.8", "http://[2001:4860:4860::8888]/"),
     ],
 )
@@ -494,8 +477,6 @@ def test_an_invalid_endpoint_is_refused(endpoint: str) -> None:
         Agent.at_endpoint(endpoint, AgentLimits())
 
 
-@pytest.mark.parametrize(
-    "endpoint", ["http://10.20.0.7:5000", "http://agent.internal", "https://8.8.8.8", "http://[::1]:1"]
-)
-def test_a_private_agent_may_use_plain_http(endpoint: str) -> None:
-    assert parse_agent_url(endpoint).geturl() == endpoint
+def test_a_private_agent_may_use_plain_http() -> None:
+    for endpoint in ("http://10.20.0.7:5000", "http://agent.internal", "https://8.8.8.8", "http://[::1]:1"):
+        assert parse_agent_url(endpoint).geturl() == endpoint

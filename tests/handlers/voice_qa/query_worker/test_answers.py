@@ -18,7 +18,6 @@ from handlers.voice_qa.query_worker.answers import (
     KEPT_TURNS,
     AnswerStore,
     Conversations,
-    StoredTurn,
 )
 from tests.handlers.common.fakes import START_MS, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness
@@ -57,12 +56,8 @@ def test_an_answer_is_read_back_as_it_was_sent_and_its_audio_is_one_file(
     assert f"{QUERY_ID}.1.{extension}" in str(answers.audio_url(GUEST_ID, QUERY_ID, 1, pieces))
 
 
-def test_an_answer_without_audio_has_one_object(answers: AnswerStore, lectures: LectureHarness) -> None:
-    pieces = [TextPiece(**COMMON, number=0, text="a")]
-    answers.put(GUEST_ID, QUERY_ID, 1, pieces)
-    [stored_object] = lectures.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
-    assert stored_object["Key"] == f"{OBJECT_NAME}.jsonl"
-    assert answers.audio_url(GUEST_ID, QUERY_ID, 1, pieces) is None
+def test_an_answer_without_audio_has_no_url(answers: AnswerStore) -> None:
+    assert answers.audio_url(GUEST_ID, QUERY_ID, 1, [TextPiece(**COMMON, number=0, text="a")]) is None
 
 
 def test_only_a_missing_answer_is_gone(answers: AnswerStore, lectures: LectureHarness) -> None:
@@ -153,8 +148,8 @@ def test_an_item_of_the_largest_turns_fits_into_the_table(conversations: Convers
 @pytest.mark.parametrize(
     "changes",
     [
-        *({"queryId": query_id} for query_id in ({"S": "short"}, {"S": "query-0001\n"}, {"N": "12345678"})),
-        *({"question": {"L": []}}, {"answer": {"NULL": True}}, {"answer": {"M": {}}}, {"at": {"S": "yesterday"}}),
+        *({"queryId": {"S": "short"}}, {"queryId": {"N": "12345678"}}),
+        *({"answer": {"NULL": True}}, {"answer": {"M": {}}}, {"at": {"S": "yesterday"}}),
     ],
 )
 def test_an_invalid_turn_that_a_guest_wrote_is_ignored(conversations: Conversations, changes: dict[str, Any]) -> None:
@@ -167,12 +162,10 @@ def test_an_invalid_turn_that_a_guest_wrote_is_ignored(conversations: Conversati
     ("attributes", "total", "expiry"),
     [
         ({"expiresAt": {"N": str(LATEST_EXPIRY - 60)}}, 2, LATEST_EXPIRY - 60),
-        *(({"expiresAt": {"N": number}}, 2, LATEST_EXPIRY) for number in (str(LATEST_EXPIRY + 1), "9" * 30, "1.5")),
-        *(({"expiresAt": value}, 2, LATEST_EXPIRY) for value in ({"S": "never"}, {"NULL": True})),
+        *(({"expiresAt": {"N": number}}, 2, LATEST_EXPIRY) for number in (str(LATEST_EXPIRY + 1), "1.5")),
+        ({"expiresAt": {"S": "never"}}, 2, LATEST_EXPIRY),
         ({"totalTurns": {"N": "7"}}, 8, LATEST_EXPIRY),
-        *(({"totalTurns": {"N": number}}, 2, LATEST_EXPIRY) for number in ("-3", "1.5")),
-        ({"totalTurns": {"S": "many"}}, 2, LATEST_EXPIRY),
-        ({"totalTurns": {"L": []}}, 2, LATEST_EXPIRY),
+        *(({"totalTurns": total}, 2, LATEST_EXPIRY) for total in ({"N": "-3"}, {"N": "1.5"}, {"S": "many"})),
         ({"totalTurns": {"N": "1" + "0" * 30}, "createdAt": {"N": "1"}}, 2, LATEST_EXPIRY),
     ],
 )
@@ -186,14 +179,10 @@ def test_the_next_turn_replaces_or_limits_what_a_guest_wrote(
     assert (item["totalTurns"], item["expiresAt"]) == ({"N": str(total)}, {"N": str(expiry)})
 
 
-@pytest.mark.parametrize("exists", [False, True])
-def test_the_turns_of_two_concurrent_writers_are_both_stored(
-    conversations: Conversations, monkeypatch: pytest.MonkeyPatch, *, exists: bool
+def test_the_turns_of_concurrent_writers_are_all_stored(
+    conversations: Conversations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if exists:
-        conversations.append(KEY, "query-0000", "Q", "0")
-    put_item = conversations.client.put_item
-    others = [2, 1]
+    put_item, others = conversations.client.put_item, [2, 1]
 
     def put_after_another_writer(**request: Any) -> Any:
         if others:
@@ -202,7 +191,7 @@ def test_the_turns_of_two_concurrent_writers_are_both_stored(
 
     monkeypatch.setattr(conversations.client, "put_item", put_after_another_writer)
     conversations.append(KEY, "query-0003", "Q", "3")
-    assert sorted(answered(conversations)) == [*(["0"] if exists else []), "1", "2", "3"]
+    assert sorted(answered(conversations)) == ["1", "2", "3"]
 
 
 def test_an_item_that_changes_all_the_time_raises_an_error(
@@ -218,8 +207,3 @@ def test_an_item_that_changes_all_the_time_raises_an_error(
     monkeypatch.setattr(conversations.client, "put_item", put_after_another_writer)
     with pytest.raises(TooManyWriters):
         conversations.append(KEY, "query-0003", "Q", "A")
-
-
-def test_no_text_is_in_a_turns_representation() -> None:
-    at = STORED_TURN["M"]["at"]["S"]
-    assert "canary" not in repr(StoredTurn(query_id=QUERY_ID, question="canary", answer="canary", at=at))

@@ -10,7 +10,7 @@ from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handlers.voice_qa.query_worker import forwarding
@@ -26,7 +26,6 @@ from handlers.voice_qa.query_worker.agent_protocol import (
 from handlers.voice_qa.query_worker.forwarding import (
     LISTENER_CHECK_MS,
     MAX_AUDIO_BYTES,
-    MAX_LAST_POSTS,
     AnswerForwarder,
 )
 from handlers.voice_qa.query_worker.handler import AnswerOutcome
@@ -58,10 +57,11 @@ def create_forwarder(clients: Clients) -> AnswerForwarder:
 
 
 @given(text=st.text('a"\\\n€🐤', min_size=1), factor=st.integers(1, 5_000), audio_length=st.integers(1, 250_000))
+@example(text="a", factor=1, audio_length=MAX_AUDIO_BYTES)
 def test_the_messages_are_small_and_join_to_the_pieces_of_the_agent(text: str, factor: int, audio_length: int) -> None:
     clients = Clients()
     forwarder = create_forwarder(clients)
-    audio = bytes(range(256)) * (audio_length // 256 + 1)
+    audio = (bytes(range(256)) * (audio_length // 256 + 1))[:audio_length]
     pieces: list[AgentPiece] = [
         AgentText(text=text * factor),
         AgentAudio(audio=audio, format=AnswerAudioFormat.MP3),
@@ -73,17 +73,11 @@ def test_the_messages_are_small_and_join_to_the_pieces_of_the_agent(text: str, f
     assert "".join(message["text"] for message in clients.sent_to("c1", "text")) == text * factor
     sounds = clients.sent_to("c1", "audio")
     assert b"".join(base64.b64decode(message["audio"]) for message in sounds) == audio
-    assert [message["more"] for message in sounds] == [True] * (len(sounds) - 1) + [False]
+    assert [message["more"] for message in sounds] == [True] * (-(-audio_length // MAX_AUDIO_BYTES) - 1) + [False]
     assert {message["format"] for message in sounds} == {"mp3"}
     assert clients.piece_numbers("c1") == list(range(len(forwarder.pieces)))
     sizes = [len(message.model_dump_json(by_alias=True, exclude_none=True).encode()) for message in forwarder.pieces]
     assert max(sizes) < 100_000, "API Gateway allows 128 KB"
-
-
-def test_audio_of_exactly_the_maximum_is_one_message() -> None:
-    clients = Clients()
-    create_forwarder(clients).send(AgentAudio(audio=bytes(MAX_AUDIO_BYTES), format=AnswerAudioFormat.MP3))
-    assert [message["more"] for message in clients.sent_to("c1", "audio")] == [False]
 
 
 def test_an_answer_with_too_many_pieces_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,25 +89,14 @@ def test_an_answer_with_too_many_pieces_fails(monkeypatch: pytest.MonkeyPatch) -
         forwarder.send(TEXT)
 
 
-@pytest.mark.parametrize("first_disconnected", [False, True])
-def test_a_client_that_reconnects_gets_the_answer_within_two_seconds(
-    worker: WorkerHarness, *, first_disconnected: bool
-) -> None:
+def test_a_client_that_reconnects_gets_the_answer_within_two_seconds(worker: WorkerHarness) -> None:
     def reconnect() -> None:
-        worker.clients.gone |= {"c1"} if first_disconnected else set()
         assert not worker.ask("c2", resume_from=1), "the running worker sends the answer"
 
     waits = worker.wait(LISTENER_CHECK_MS - 1), worker.wait(1)
     worker.answer_question(TEXT, reconnect, waits[0], MORE_TEXT, waits[1], TEXT, MORE_TEXT)
-    assert worker.clients.piece_numbers("c1") == ([0] if first_disconnected else [0, 1])
+    assert worker.clients.piece_numbers("c1") == [0, 1]
     assert worker.clients.piece_numbers("c2") == [1, 2, 3]
-    assert (worker.sent_messages("answered"), len(worker.sent_messages("answered", "c2"))) == ([], 1)
-
-
-def test_a_client_that_reconnects_after_the_last_piece_gets_the_missing_ones(worker: WorkerHarness) -> None:
-    """The update that ends the question returns the connection."""
-    worker.answer_question(TEXT, MORE_TEXT, lambda: worker.ask("c2", resume_from=1))
-    assert worker.clients.piece_numbers("c2") == [1]
     assert (worker.sent_messages("answered"), len(worker.sent_messages("answered", "c2"))) == ([], 1)
 
 
@@ -136,17 +119,6 @@ def test_a_client_that_reconnects_after_the_end_is_served_by_another_invocation(
     assert worker.clients.piece_numbers("c2") == [0, 1]
 
 
-@pytest.mark.parametrize(("resume_from", "numbers"), [(0, [1, 0, 1, 2]), (1, [1, 1, 2])])
-def test_a_client_that_asks_again_on_the_same_connection_gets_the_pieces_again(
-    worker: WorkerHarness, resume_from: int, numbers: list[int]
-) -> None:
-    """The first request names piece 1, which is sent. The second request names the same piece or an earlier one."""
-    worker.ask(resume_from=1)
-    ask_again: Callable[[], object] = lambda: worker.ask(resume_from=resume_from)  # noqa: E731
-    worker.invoke(TEXT, MORE_TEXT, ask_again, worker.wait(LISTENER_CHECK_MS), TEXT)
-    assert worker.clients.piece_numbers("c1") == numbers
-
-
 def test_a_failed_post_is_repeated_after_two_seconds_before_later_messages(worker: WorkerHarness) -> None:
     worker.ask()
     worker.clients.failures = [AWS_ERROR]
@@ -154,15 +126,6 @@ def test_a_failed_post_is_repeated_after_two_seconds_before_later_messages(worke
     look: Callable[[], object] = lambda: seen.append(worker.clients.piece_numbers("c1"))  # noqa: E731
     worker.invoke(TEXT, MORE_TEXT, look, worker.wait(LISTENER_CHECK_MS), TEXT, look)
     assert seen == [[], [0, 1, 2]]
-
-
-def test_a_message_that_cannot_be_posted_at_the_end_is_reported_by_the_time_limit_check(worker: WorkerHarness) -> None:
-    worker.ask()
-    worker.clients.failures = [AWS_ERROR] * (1 + MAX_LAST_POSTS)
-    assert worker.invoke(TEXT) is AnswerOutcome.ANSWERED
-    assert worker.clients.inbox == {}
-    worker.check_time_limit()
-    assert [error["retryable"] for error in worker.sent_messages("error")] == [True]
 
 
 def test_without_a_connected_client_the_answer_is_completed_and_stored(worker: WorkerHarness) -> None:
@@ -215,7 +178,7 @@ EVENTS = st.lists(
 connection requests the answer from a number on."""
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(events=EVENTS)
 def test_each_connection_gets_pieces_in_order_and_the_last_one_gets_all(
     worker: WorkerHarness, events: list[str | int | tuple[str, int]]

@@ -27,7 +27,7 @@ from handlers.voice_qa.query_worker.agent_protocol import (
 )
 from handlers.voice_qa.query_worker.answers import Conversations
 from handlers.voice_qa.query_worker.forwarding import MAX_AUDIO_BYTES
-from handlers.voice_qa.query_worker.handler import AGENT_MESSAGES, AnsweringFailed, AnswerOutcome
+from handlers.voice_qa.query_worker.handler import AGENT_MESSAGES, AnswerOutcome
 from handlers.voice_qa.records import QuestionStatus, conversation_key
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO,
@@ -45,6 +45,7 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     REMAINING_MS,
     SESSION_ID,
     TEXT,
+    Step,
     WorkerHarness,
 )
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness
@@ -102,20 +103,18 @@ def test_the_agent_gets_the_version_of_a_spoken_question_that_was_checked(worker
     assert worker.s3.get_object(Bucket=BUCKET, Key=AUDIO_KEY, VersionId=version)["Body"].read() == b"checked"
 
 
-@pytest.mark.parametrize("answer_started", [True, False])
-@pytest.mark.parametrize("code", AgentCode)
+@pytest.mark.parametrize("script", [*((TEXT, AgentFailed(code)) for code in AgentCode), (INTERRUPTED,)])
 def test_a_failure_of_the_agent_ends_the_question_and_is_reported(
-    worker: WorkerHarness, code: AgentCode, *, answer_started: bool
+    worker: WorkerHarness, script: tuple[Step, ...]
 ) -> None:
-    error = AgentFailed(code)
-    script = (TEXT, error) if answer_started else (error,)
+    *pieces, error = script
+    assert isinstance(error, AgentFailed)
     assert worker.answer_question(*script) is AnswerOutcome.FAILED
     [message] = worker.sent_messages("error")
     expected = {"code": "AGENT_FAILED", "queryId": QUERY_ID, "retryable": error.retryable}
-    assert message == {"type": "error", "message": AGENT_MESSAGES[code], **expected}
-    assert worker.clients.piece_numbers("c1") == ([0] if answer_started else []), "earlier pieces stay valid"
-    assert (worker.question.status, worker.question.retryable) == (QuestionStatus.FAILED, error.retryable)
-    assert (worker.turns, worker.agent.closed_count) == ([], int(answer_started))
+    assert message == {"type": "error", "message": AGENT_MESSAGES[error.code], **expected}
+    assert len(worker.clients.piece_numbers("c1")) == worker.agent.closed_count == len(pieces), "pieces stay valid"
+    assert (worker.question.status, worker.turns) == (QuestionStatus.FAILED, [])
     if error.retryable:
         assert worker.answer_question(TEXT) is AnswerOutcome.ANSWERED
         assert worker.sent_messages("answered")[0]["attempt"] == 2
@@ -127,10 +126,7 @@ def test_a_failure_of_the_agent_ends_the_question_and_is_reported(
         ("rejected", {}, "LECTURE_REJECTED", False),
         ("ready", {"lecture": "01M7W8GQNQY865WCQPRM59D2J9"}, "LECTURE_UNKNOWN", False),
         ("ready", {"audio_key": AUDIO_KEY}, "AUDIO_REFUSED", True),
-        *(
-            ("ready", {"audio_key": key}, "AUDIO_REFUSED", False)
-            for key in ("queries/somebody-else/a", f"queries/{GUEST_ID}X/a", LECTURE_KEY, f"x{AUDIO_KEY}")
-        ),
+        *(("ready", {"audio_key": key}, "AUDIO_REFUSED", False) for key in (f"queries/{GUEST_ID}X/a", f"x{AUDIO_KEY}")),
     ],
 )
 def test_a_question_without_a_ready_lecture_or_own_audio_is_not_sent_to_the_agent(
@@ -186,27 +182,6 @@ def test_an_invocation_with_a_repeated_write_answers_once(
     assert worker.turns == [(QUESTION_TEXT, "Canaries sing.")]
 
 
-def test_after_an_unexpected_failure_the_client_is_told_at_once_and_asks_again(worker: WorkerHarness) -> None:
-    with pytest.raises(AnsweringFailed) as raised:
-        worker.answer_question(TEXT, ZeroDivisionError("canary"))
-    assert (str(raised.value), raised.value.__suppress_context__) == ("ZeroDivisionError", True)
-    [error] = worker.sent_messages("error")
-    assert (error["code"], error["retryable"]) == ("AGENT_FAILED", True)
-    assert (worker.question.status, worker.question.reported) == (QuestionStatus.FAILED, True)
-    assert worker.answer_question(TEXT) is AnswerOutcome.ANSWERED
-
-
-def test_an_answer_that_cannot_be_stored_is_not_reported_as_answered(
-    worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(worker.s3, "put_object", Mock(side_effect=AWS_ERROR))
-        with pytest.raises(AnsweringFailed):
-            worker.answer_question(TEXT)
-    assert [message["type"] for message in worker.clients.inbox["c1"]] == ["text", "error"]
-    assert worker.answer_question(TEXT) is AnswerOutcome.ANSWERED
-
-
 def test_a_turn_that_cannot_be_stored_does_not_affect_the_answer(
     worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -218,11 +193,9 @@ def test_a_turn_that_cannot_be_stored_does_not_affect_the_answer(
 EVENT = {"schemaVersion": 1, "guestId": GUEST_ID, "queryId": QUERY_ID}
 
 
-@pytest.mark.parametrize("event", [EVENT | {"guestId": "../canary"}, EVENT | {"queryId": "canary/../x"}])
-def test_an_invalid_event_raises_an_error_without_its_content(worker: WorkerHarness, event: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError) as raised:
-        worker.query_worker.handle(event, REMAINING_MS)
-    assert "canary" not in str(raised.value)
+def test_an_invalid_event_raises_an_error_without_its_content(worker: WorkerHarness) -> None:
+    with pytest.raises(ValidationError, match=r"^(?!.*canary)"):
+        worker.query_worker.handle(EVENT | {"guestId": "../canary"}, REMAINING_MS)
 
 
 def test_the_end_of_an_answer_is_logged_with_times_and_counts(

@@ -11,9 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from handlers.common.events import BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.voice_qa.environment import AgentCode
@@ -32,15 +29,13 @@ from handlers.voice_qa.query_worker.handler import AnswerOutcome, QueryWorker
 from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.records import (
     CHECK_GRACE_SECONDS,
-    Counter,
     GuestConnection,
     Question,
     conversation_key,
-    expiring_records,
     query_key,
 )
-from handlers.voice_qa.websocket_handler.questions import Questions
-from tests.handlers.common.fakes import Clients, Clock
+from tests.handlers.common.fakes import Clients, Clock, client_error
+from tests.handlers.voice_qa.socket_harness import ENVIRONMENT, SocketHarness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, put_lecture
 
 IDENTITY = "us-east-1:canary-guest"
@@ -51,14 +46,15 @@ LECTURE_KEY = f"lectures/{LECTURE_ID}/canary.mp3"
 QUESTION_TEXT = "What is the canary?"
 REMAINING_MS = 900_000
 """Remaining time that Lambda reports to each invocation."""
-LIMIT_MS = 600_000
+SOCKET_ENVIRONMENT = ENVIRONMENT.model_copy(update={"queries_per_hour": 1_000})
+LIMIT_MS = int(SOCKET_ENVIRONMENT.answer_seconds * 1000)
 """Time limit of a question."""
 MAX_QUERY_BYTES = 1_000
 
 TEXT, MORE_TEXT = AgentText(text="Canaries "), AgentText(text="sing.")
 AUDIO = AgentAudio(audio=b"OggS canary", format=AnswerAudioFormat.OGG_OPUS)
 INTERRUPTED = AgentFailed(AgentCode.UNAVAILABLE)
-AWS_ERROR = ClientError({"Error": {"Code": "Throttling", "Message": "canary"}}, "Operation")
+AWS_ERROR = client_error("Throttling")
 
 Step = AgentPiece | Exception | Callable[[], object]
 """A step of a scripted answer: the agent sends a piece, or the answer fails, or a function of the test is called."""
@@ -107,55 +103,28 @@ class WorkerHarness:
     clients: Clients = field(default_factory=Clients)
     agent: ScriptedAgent = field(default_factory=ScriptedAgent)
     query_id: str = QUERY_ID
-    invocations: int = 0
-    """Invocations of the worker that the WebSocket handler requested."""
 
     def __post_init__(self) -> None:
         self.dynamodb, self.s3 = self.lectures.dynamodb, self.lectures.s3
-        self.records: Records[Question] = expiring_records(self.dynamodb, TABLE, Question, 7, self.clock)
+        self.api = SocketHarness(self.dynamodb, self.clock, self.clients, environment=SOCKET_ENVIRONMENT)
+        self.records: Records[Question] = self.api.questions
         self.conversations = Conversations(self.dynamodb, TABLE, 7, self.clock)
-        self.answers = AnswerStore(self.s3, BUCKET)
 
     @cached_property
-    def log(self) -> EventLog:
-        """Created in the test that first uses it, because a logger keeps the `sys.stdout` of its creation, and pytest
-        replaces `sys.stdout` for each test.
-        """
-        return EventLog("DEBUG")
-
-    @property
     def query_worker(self) -> QueryWorker:
+        """The worker. It is created in the test that first uses it, like the WebSocket handler."""
         return QueryWorker(
             records=self.records,
             context=QuestionContext(
                 LectureTable(self.dynamodb, TABLE), self.conversations, self.s3, BUCKET, MAX_QUERY_BYTES
             ),
             conversations=self.conversations,
-            answers=self.answers,
+            answers=AnswerStore(self.s3, BUCKET),
             connections=self.clients,
             agent=self.agent,  # type: ignore[arg-type]  # only `answer` is used
             max_attempt_ms=LIMIT_MS + CHECK_GRACE_SECONDS * 1000,
             clock_ms=self.clock,
-            log=self.log,
-        )
-
-    @property
-    def intake(self) -> Questions:
-        def invoke(_: object) -> None:
-            self.invocations += 1
-
-        return Questions(
-            records=self.records,
-            counters=expiring_records(self.dynamodb, TABLE, Counter, 2, self.clock),
-            lectures=LectureTable(self.dynamodb, TABLE),
-            connections=self.clients,
-            schedule_check=lambda _: None,
-            invoke_worker=invoke,
-            new_id=lambda: SESSION_ID,
-            clock_ms=self.clock,
-            log=self.log,
-            queries_per_hour=1_000,
-            limit_ms=LIMIT_MS,
+            log=EventLog("DEBUG"),
         )
 
     def store_lecture(self, **attributes: str | int) -> None:
@@ -169,10 +138,11 @@ class WorkerHarness:
         `content` are fields of the message. By default, it is a written question.
         """
         text = {} if "audio_key" in content else {"text": QUESTION_TEXT}
-        message = Query(action="query", query_id=self.query_id, lecture_id=LECTURE_ID, **text | content)
-        before = self.invocations
-        self.intake.ask(GuestConnection(identity=IDENTITY, guest_id=GUEST_ID), connection, message)
-        return self.invocations > before
+        ids = {"query_id": self.query_id, "lecture_id": LECTURE_ID, "session_id": SESSION_ID}
+        message = Query.model_validate({"action": "query", **ids, **text, **content})
+        before = len(self.api.worker_events)
+        self.api.handler.questions.ask(GuestConnection(identity=IDENTITY, guest_id=GUEST_ID), connection, message)
+        return len(self.api.worker_events) > before
 
     def upload_audio(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:
         """Upload a spoken question, and ask it."""
@@ -190,11 +160,10 @@ class WorkerHarness:
         self.ask()
         return self.invoke(*steps)
 
-    def check_time_limit(self) -> BatchFailures:
-        """Handle a time limit check, as SQS delivers it."""
+    def check_time_limit(self) -> object:
+        """Handle a time limit check, as SQS delivers it. Return the failures of the batch."""
         body = json.dumps({"guestId": GUEST_ID, "queryId": self.query_id})
-        messages = [{"messageId": "check-1", "body": body}]
-        return process_batch(messages, self.intake.check_time_limit, self.log, event_kind="time_limit")
+        return self.api.handler.handle({"Records": [{"messageId": "check-1", "body": body}]})
 
     def sent_messages(self, kind: str, connection: str = "c1") -> list[dict[str, Any]]:
         """Return the messages of one type that a connection received."""
@@ -210,19 +179,17 @@ class WorkerHarness:
 
     def change_question(self, **changes: Any) -> None:
         """Change fields of the question's record."""
-        self.records.change(self._key, lambda record: record and record.model_copy(update=changes))
+        self.records.change(
+            query_key(GUEST_ID, self.query_id), lambda record: record and record.model_copy(update=changes)
+        )
 
     def log_lines(self, output: str, event: str) -> list[dict[str, Any]]:
         """Return the log lines of one event."""
         return [line for line in map(json.loads, output.splitlines()) if line["message"] == event]
 
     @property
-    def _key(self) -> dict[str, str]:
-        return query_key(GUEST_ID, self.query_id)
-
-    @property
     def question(self) -> Question:
-        question = self.records.read(self._key)
+        question = self.records.read(query_key(GUEST_ID, self.query_id))
         assert question is not None
         return question
 

@@ -60,14 +60,15 @@ def test_a_spoken_question_without_a_session_id_starts_a_new_session(api: Socket
     assert (question.audio_key, question.text, question.session) == (key, None, first["sessionId"])
 
 
+NOTHING_CHANGED = ({"connection", "lecture"}, [])
+"""Kinds of stored items and events of the worker after a refused question."""
+
+
 @pytest.mark.parametrize("content", [{"text": None}, {"audioKey": f"queries/{ANN_GUEST_ID}/{ULID}"}])
 def test_a_question_is_either_spoken_or_written(api: SocketHarness, content: dict[str, Any]) -> None:
     answer = api.ask(**content)
-    assert (answer["code"], answer["message"]) == (
-        "MALFORMED",
-        "A question has either audioKey or text: send exactly one of them.",
-    )
-    assert (stored_kinds(api), api.worker_events) == ({"connection", "lecture"}, [])
+    assert (answer["code"], "exactly one" in answer["message"]) == ("MALFORMED", True)
+    assert (stored_kinds(api), api.worker_events) == NOTHING_CHANGED
 
 
 @pytest.mark.parametrize(
@@ -79,12 +80,12 @@ def test_a_question_is_either_spoken_or_written(api: SocketHarness, content: dic
 )
 def test_an_invalid_value_is_refused(api: SocketHarness, content: dict[str, Any]) -> None:
     assert api.ask(**content)["code"] == "MALFORMED"
-    assert (stored_kinds(api), api.worker_events) == ({"connection", "lecture"}, [])
+    assert (stored_kinds(api), api.worker_events) == NOTHING_CHANGED
 
 
 def test_a_key_that_is_not_the_guests_own_upload_is_refused(api: SocketHarness) -> None:
     assert api.ask(text=None, audioKey=f"queries/{BOB_GUEST_ID}/{ULID}")["code"] == "AUDIO_REFUSED"
-    assert (stored_kinds(api), api.worker_events) == ({"connection", "lecture"}, [])
+    assert (stored_kinds(api), api.worker_events) == NOTHING_CHANGED
 
 
 def test_a_guest_can_ask_about_another_guests_lecture(api: SocketHarness) -> None:
@@ -103,7 +104,7 @@ def test_only_a_ready_lecture_can_be_asked_about(api: SocketHarness) -> None:
     api.store_lecture(status="rejected", message="The file is empty.")
     answer = api.ask()
     assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", "The file is empty.")
-    assert (stored_kinds(api), api.worker_events) == ({"connection", "lecture"}, [])
+    assert (stored_kinds(api), api.worker_events) == NOTHING_CHANGED
 
 
 RUNNING, OVER = {"running_until_ms": START_MS + 1}, {"running_until_ms": START_MS}
