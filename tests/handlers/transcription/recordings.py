@@ -16,16 +16,13 @@ CODECS = {
     "opus": ("-c:a", "libopus", "-f", "opus"),
     "vorbis": ("-c:a", "libvorbis", "-f", "ogg"),
     "speex": ("-c:a", "libspeex", "-f", "ogg"),
-    "ogg-flac": ("-c:a", "flac", "-f", "ogg"),
     "flac": ("-c:a", "flac", "-sample_fmt", "s16", "-f", "flac"),
-    "flac-24": ("-c:a", "flac", "-sample_fmt", "s32", "-bits_per_raw_sample", "24", "-f", "flac"),
     "webm": ("-c:a", "libopus", "-f", "webm"),
     "mp3": ("-c:a", "libmp3lame", "-f", "mp3"),
     "mp3-bare": ("-c:a", "libmp3lame", "-id3v2_version", "0", "-write_xing", "0", "-f", "mp3"),
     "aac": ("-c:a", "aac", "-f", "adts"),
     "mp4": ("-c:a", "aac", "-f", "mp4"),
     "wav": ("-c:a", "pcm_s16le", "-f", "wav"),
-    "pcm": ("-c:a", "pcm_s16le", "-f", "s16le"),
 }
 """Options of ffmpeg for each kind of file. A file of the kind `mp3-bare` begins with its first audio frame."""
 

@@ -163,16 +163,3 @@ def test_a_check_that_fails_is_redelivered(worker: WorkerHarness, failing_operat
     assert worker.check_time_limit() == {"batchItemFailures": [{"itemIdentifier": "check-1"}]}
     assert worker.check_time_limit() == NO_FAILURES
     assert len(worker.sent_messages("error")) == 1
-
-
-def test_the_error_goes_to_the_connection_that_asked_last_and_is_logged_without_content(
-    worker: WorkerHarness, capsys: pytest.CaptureFixture[str]
-) -> None:
-    worker.ask("c1")
-    worker.ask("c2")
-    worker.clock.now_ms += LIMIT_MS
-    worker.check_time_limit()
-    assert (len(worker.sent_messages("error", "c1")), len(worker.sent_messages("error", "c2"))) == (0, 1)
-    output = capsys.readouterr().out
-    assert [line["outcome"] for line in worker.log_lines(output, "query_overdue")] == ["failed"]
-    assert "anary" not in output, '"canary" or "Canary" marks content that must not be logged'

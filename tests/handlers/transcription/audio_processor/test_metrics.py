@@ -2,9 +2,6 @@
 
 from typing import Any
 
-import boto3
-from botocore.stub import Stubber
-
 from handlers.transcription.audio_processor.captions import CaptionCounts
 from handlers.transcription.audio_processor.metrics import MAX_VALUES, UtteranceMetrics
 from tests.handlers.transcription.router_harness import CloudWatch
@@ -37,11 +34,3 @@ def test_metrics_of_zero_are_not_put() -> None:
         "TranscribeFallbackTriggered": 1,
     }
     assert put_metrics([], partials=7, duplicates=1) == []
-
-
-def test_the_call_matches_botocores_model_of_the_service() -> None:
-    client = boto3.client("cloudwatch", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
-    with Stubber(client) as stub:
-        stub.add_response("put_metric_data", {})
-        UtteranceMetrics(client, "processor").put([1, 2, 2], CaptionCounts(dropped=1, orphans=1), is_fallback=True)
-        stub.assert_no_pending_responses()

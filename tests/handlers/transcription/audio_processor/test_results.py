@@ -59,7 +59,7 @@ def test_only_a_final_can_have_no_text(alternatives: Any) -> None:
     "payload",
     [
         *(b"canary", b"\xff\xfe", b"null", b'{"Transcript": {"Results": ["canary"]}}', b'{"Transcript": "canary'),
-        *(event({"ResultId": 7}), event({"IsPartial": "canary"}), event({"StartTime": "canary"})),
+        *(event({"ResultId": 7}), event({"StartTime": "canary"})),
         *(event({"Alternatives": ["canary"]}), event({"Alternatives": [{"Transcript": "canary \udc00"}]})),
     ],
 )

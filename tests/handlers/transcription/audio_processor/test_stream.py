@@ -8,6 +8,7 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -131,35 +132,21 @@ def test_each_http_status_of_a_refused_stream_has_a_failure_code(status: int, co
 @pytest.mark.parametrize(
     ("message", "code"),
     [
-        pytest.param(exception_frame("BadRequestException"), REJECTED, id="bad request"),
-        pytest.param(
-            exception_frame("BadRequestException", "timed out because no new audio was received for 15 seconds"),
-            BROKEN,
-            id="no audio in time",
-        ),
-        pytest.param(exception_frame("LimitExceededException"), THROTTLED, id="too many streams"),
-        pytest.param(exception_frame("ServiceUnavailable"), THROTTLED, id="service unavailable"),
-        pytest.param(exception_frame("AccessDeniedException"), REFUSED, id="access denied"),
-        pytest.param(exception_frame("CanaryException"), BROKEN, id="unknown exception"),
-        pytest.param(encode_frame({":message-type": "exception"}, b"canary"), BROKEN, id="exception without a type"),
-        pytest.param(encode_frame({":message-type": "error"}, b"canary"), BROKEN, id="error"),
-        pytest.param(encode_frame({}, b"canary"), BROKEN, id="frame without a type"),
-        pytest.param("canary", BROKEN, id="text"),
-        pytest.param(b"", BROKEN, id="empty message"),
-        pytest.param(TRANSCRIPT_EVENT[:-1] + b"x", BROKEN, id="wrong checksum"),
-        pytest.param(TRANSCRIPT_EVENT[:-1], BROKEN, id="half a frame"),
+        (exception_frame("BadRequestException"), REJECTED),
+        (exception_frame("BadRequestException", "timed out because no new audio was received for 15 seconds"), BROKEN),
+        (exception_frame("LimitExceededException"), THROTTLED),
+        (exception_frame("ServiceUnavailable"), THROTTLED),
+        (exception_frame("AccessDeniedException"), REFUSED),
+        (exception_frame("CanaryException"), BROKEN),
+        *((encode_frame({":message-type": kind}, b"canary"), BROKEN) for kind in ("exception", "error")),
+        *((message, BROKEN) for message in ("canary", b"", TRANSCRIPT_EVENT[:-1] + b"x", TRANSCRIPT_EVENT[:-1])),
         pytest.param(bytes(stream_module.MAX_MESSAGE + 1), BROKEN, id="message that is too long"),
     ],
+    ids=lambda value: str(value)[:40],
 )
 def test_each_message_that_is_no_event_has_a_failure_code(message: str | bytes, code: StreamFailureCode) -> None:
     with transcribe(send(message)) as url:
         assert failure_of(url).code is code
-
-
-def test_a_stream_to_an_unreachable_server_is_broken() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    assert failure_of(f"ws://127.0.0.1:{port}/").code is BROKEN
 
 
 def test_a_server_that_does_not_answer_the_handshake_is_given_up_in_time() -> None:
@@ -185,7 +172,7 @@ def test_audio_is_sent_in_frames_that_the_service_accepts() -> None:
 
 
 def test_only_transcript_events_are_returned_and_nothing_is_lost_when_the_time_is_over() -> None:
-    may_send = threading.Event()
+    may_send, ends_at = threading.Event(), time.monotonic() + TIMEOUT_SECONDS
 
     def service(connection: ServerConnection) -> None:
         assert may_send.wait(TIMEOUT_SECONDS)
@@ -195,7 +182,7 @@ def test_only_transcript_events_are_returned_and_nothing_is_lost_when_the_time_i
         assert stream.receive(0) is None
         may_send.set()
         payloads: list[bytes] = []
-        while len(payloads) < 50:
+        while len(payloads) < 50 and time.monotonic() < ends_at:
             payload = stream.receive(0)  # often gives up while a message arrives
             payloads += [] if payload is None else [payload]
         assert payloads == [b"{}"] * 50
@@ -220,7 +207,7 @@ def test_only_the_normal_close_code_is_an_end(code: int, is_end: bool) -> None:
 
 
 def test_messages_that_the_service_sent_before_it_closed_are_received_first() -> None:
-    closed = threading.Event()
+    closed, ends_at = threading.Event(), time.monotonic() + TIMEOUT_SECONDS
 
     def service(connection: ServerConnection) -> None:
         connection.send(TRANSCRIPT_EVENT)
@@ -229,7 +216,7 @@ def test_messages_that_the_service_sent_before_it_closed_are_received_first() ->
         closed.set()
 
     with transcribe(service) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
-        while not closed.is_set():
+        while not closed.is_set() and time.monotonic() < ends_at:
             stream.send(b"audio")  # reads the messages and the close, too
         stream.end()
         assert stream.receive(0) == b"{}"

@@ -10,7 +10,8 @@ import pytest
 
 from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.session import MAX_SESSIONS_PER_HOUR, session_key
-from tests.handlers.transcription.router_harness import LIMITS, START_MS, TranscriptionHarness, silence
+from tests.handlers.common.fakes import START_MS
+from tests.handlers.transcription.router_harness import LIMITS, TranscriptionHarness, silence
 
 
 def test_the_answer_to_a_handshake_selects_the_protocol_and_does_not_repeat_the_token(

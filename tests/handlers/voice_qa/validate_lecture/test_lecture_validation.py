@@ -90,11 +90,7 @@ def test_a_file_that_is_too_large_is_not_read(lectures: LectureHarness, excess: 
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [
-        *({"lecture_formats": formats} for formats in ("", "mp3,", "mp3,midi", "MP3")),
-        {"lecture_min_seconds": 61, "lecture_max_seconds": 60},
-    ],
+    "changes", [{"lecture_formats": "mp3,"}, {"lecture_min_seconds": 61, "lecture_max_seconds": 60}]
 )
 def test_contradictory_limits_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="lecture_"):

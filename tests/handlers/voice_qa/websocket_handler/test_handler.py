@@ -116,13 +116,6 @@ def test_the_subprotocol_is_selected_if_the_client_offers_it_first(
     assert api.connect(headers=headers) == {"statusCode": 200, **({"headers": {NAME: PROTOCOL}} if is_selected else {})}
 
 
-def test_a_disconnection_changes_no_item(api: SocketHarness) -> None:
-    api.connect()
-    before = api.stored_items()
-    assert api.handle_event("c1", "DISCONNECT", {}) == {"statusCode": 200}
-    assert api.stored_items() == before
-
-
 def test_a_ping_is_answered(api: SocketHarness) -> None:
     api.connect()
     assert api.send("ping") == {"id": "m1", "type": "pong"}

@@ -177,13 +177,3 @@ def test_a_worker_that_could_not_be_invoked_is_invoked_when_the_question_is_repe
     assert (api.ask()["code"], api.worker_events) == ("UNAVAILABLE", [])
     api.invocation_error = None
     assert (api.ask()["type"], api.worker_events) == ("queryAccepted", [REFERENCE])
-
-
-@pytest.mark.parametrize("body", ["[]", '{"schemaVersion": 1, "guestId": "canary", "queryId": "canary-q"}'])
-def test_an_invalid_check_is_redelivered_and_its_content_is_not_logged(
-    api: SocketHarness, body: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    answer = api.handler.handle({"Records": [{"messageId": "check-1", "body": body}]})
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "check-1"}]}
-    assert "message_failed" in caplog.text
-    assert "canary" not in caplog.text
