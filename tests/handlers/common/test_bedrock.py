@@ -25,8 +25,8 @@ from handlers.common.bedrock import (
     parse_answer,
     to_json_lines,
 )
+from tests.handlers.common.fakes import client_error
 from tests.handlers.converse_shape import is_valid_converse_request
-from tests.handlers.scripted_clients import stubbed
 
 CANARY = "canary"
 OTHER_MODEL = "meta.llama3-3-70b-instruct-v1:0"
@@ -43,18 +43,20 @@ class BoxAnswer(ModelAnswer):
     size: int = 0
 
 
+BOX = BoxAnswer(boxName="a")
+USABLE = '{"boxName": "a", "more": 1}'
+
+
 def response(content: list[ContentBlock], stop_reason: str = "end_turn", **usage: int) -> dict[str, Any]:
     message = {"role": "assistant", "content": content}
-    return {
-        "output": {"message": message},
-        "stopReason": stop_reason,
-        "usage": {**USAGE, **usage},
-        "metrics": {"latencyMs": 1},
-    }
+    return {"output": {"message": message}, "stopReason": stop_reason, "usage": {**USAGE, **usage}}
+
+
+CUT_OFF = response([{"text": USABLE}], "max_tokens")
 
 
 class ScriptedClient:
-    """Client whose model gives scripted answers: texts, responses, or error codes. It records the requests."""
+    """Client whose model gives scripted answers: texts, responses, or errors. It records the requests."""
 
     def __init__(self, *answers: str | dict[str, Any] | ClientError) -> None:
         self._answers = list(answers)
@@ -69,23 +71,9 @@ class ScriptedClient:
         return response([{"text": answer}]) if isinstance(answer, str) else answer
 
 
-def refused(code: str = "ValidationException") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": CANARY}}, "Converse")
-
-
-def received_request(model_id: str) -> dict[str, Any]:
-    client = ScriptedClient("{}")
-    BedrockModel(client, model_id).converse(REQUEST)
-    return client.requests[0]
-
-
-# Requests
-
-
 @pytest.mark.parametrize(
     ("model_id", "fields", "thinking_tokens"),
     [
-        (SONNET, LOW_EFFORT, THINKING_TOKENS),
         (f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{SONNET}", LOW_EFFORT, THINKING_TOKENS),
         (HAIKU, {"thinking": {"type": "disabled"}}, 0),
         (OTHER_MODEL, None, 0),
@@ -94,7 +82,9 @@ def received_request(model_id: str) -> dict[str, Any]:
 def test_a_request_is_adapted_to_the_thinking_and_the_caching_of_its_model(
     model_id: str, fields: dict[str, Any] | None, thinking_tokens: int
 ) -> None:
-    request = received_request(model_id)
+    client = ScriptedClient("{}")
+    BedrockModel(client, model_id).converse(REQUEST)
+    [request] = client.requests
     assert request["modelId"] == model_id
     assert request.get("additionalModelRequestFields") == fields
     assert request["inferenceConfig"] == {"maxTokens": 3_000 + thinking_tokens}
@@ -104,7 +94,7 @@ def test_a_request_is_adapted_to_the_thinking_and_the_caching_of_its_model(
 
 
 def test_a_model_that_refuses_to_disable_thinking_is_asked_once_more_without_the_field() -> None:
-    client = ScriptedClient(refused(), "{}")
+    client = ScriptedClient(client_error("ValidationException"), "{}")
     assert BedrockModel(client, HAIKU).converse(REQUEST).text == "{}"
     first, second = client.requests
     assert "additionalModelRequestFields" not in second
@@ -123,7 +113,7 @@ def test_a_model_that_refuses_to_disable_thinking_is_asked_once_more_without_the
 def test_a_request_is_repeated_only_if_fields_can_be_the_reason_of_its_rejection(
     model_id: str, codes: list[str]
 ) -> None:
-    client = ScriptedClient(*map(refused, codes), "{}")
+    client = ScriptedClient(*map(client_error, codes), "{}")
     with pytest.raises(ClientError):
         BedrockModel(client, model_id).converse(REQUEST)
     assert len(client.requests) == len(codes)
@@ -140,31 +130,19 @@ def test_a_text_with_line_breaks_stays_on_its_json_line() -> None:
     assert [json.loads(line)["said"] for line in lines] == [hostile, "Hi"]
 
 
-# Replies
-
-
 def test_a_reply_has_the_text_after_the_reasoning_and_all_billed_tokens() -> None:
     reasoning: ContentBlock = {"reasoningContent": {"reasoningText": {"text": CANARY}}}
     content = [reasoning, {"text": "{"}, {"text": "}"}]
-    with stubbed("bedrock-runtime") as (client, stubber):
-        stubber.add_response("converse", response(content, cacheReadInputTokens=1_100, cacheWriteInputTokens=3))
-        stubber.add_response("converse", response([], "content_filtered"))
-        model = BedrockModel(client, SONNET)
-        reply = model.converse(REQUEST)
-        expected = TokenUsage(input_tokens=7, output_tokens=5, cache_read_tokens=1_100, cache_write_tokens=3)
-        assert reply == ModelReply("{}", expected, "end_turn")
-        usage = TokenUsage(input_tokens=7, output_tokens=5)
-        assert model.converse(REQUEST) == ModelReply("", usage, "content_filtered")
+    client = ScriptedClient(
+        response(content, cacheReadInputTokens=1_100, cacheWriteInputTokens=3), response([], "content_filtered")
+    )
+    reply, filtered = (BedrockModel(client, SONNET).converse(REQUEST) for _ in range(2))
+    expected = TokenUsage(input_tokens=7, output_tokens=5, cache_read_tokens=1_100, cache_write_tokens=3)
+    usage = TokenUsage(input_tokens=7, output_tokens=5)
+    assert reply == ModelReply("{}", expected, "end_turn")
+    assert filtered == ModelReply("", usage, "content_filtered")
     assert reply.usage.all_input_tokens == 7 + 1_100 + 3
-    assert (expected + usage).model_dump() == {
-        "input_tokens": 14,
-        "output_tokens": 10,
-        "cache_read_tokens": 1_100,
-        "cache_write_tokens": 3,
-    }
-
-
-# Questions
+    assert [*(expected + usage).model_dump().values()] == [14, 10, 1_100, 3]
 
 
 def ask(client: ScriptedClient) -> tuple[BoxAnswer | NoAnswerReason, int]:
@@ -174,17 +152,13 @@ def ask(client: ScriptedClient) -> tuple[BoxAnswer | NoAnswerReason, int]:
     try:
         return model.ask(REQUEST, lambda text: parse_answer(BoxAnswer, text), usages.append), len(usages)
     except NoAnswer as error:
-        return error.reason, len(usages)
-
-
-BOX = BoxAnswer(boxName="a")
-USABLE = '{"boxName": "a", "more": 1}'
-CUT_OFF = response([{"text": USABLE}], "max_tokens")
+        reason, context = error.reason, error.__context__
+    assert context is None, "the exception of the parser may contain the answer"
+    return reason, len(usages)
 
 
 @pytest.mark.parametrize(("answer", "correction"), [(f"No {CANARY}", "JSON"), (CUT_OFF, "write less")])
 def test_an_unusable_answer_gets_a_second_question_that_does_not_quote_it(answer: Any, correction: str) -> None:
-    assert ask(ScriptedClient(USABLE)) == (BOX, 1), "a usable answer needs one question"
     client = ScriptedClient(answer, USABLE)
     assert ask(client) == (BOX, 2)
     first, second = (request["messages"][0]["content"] for request in client.requests)
@@ -193,30 +167,20 @@ def test_an_unusable_answer_gets_a_second_question_that_does_not_quote_it(answer
     assert CANARY not in json.dumps(second)
 
 
-def test_there_is_no_third_question() -> None:
-    client = ScriptedClient(CANARY, CANARY, USABLE)
-    with pytest.raises(NoAnswer, match=r"^unusable_answer$") as caught:
-        BedrockModel(client, SONNET).ask(REQUEST, lambda text: parse_answer(BoxAnswer, text), lambda _: None)
-    assert caught.value.__context__ is None, "the exception of the parser may contain the answer"
-    assert len(client.requests) == 2
-
-
 @pytest.mark.parametrize(
-    ("stop_reason", "reason"),
+    ("answers", "result", "questions"),
     [
-        ("content_filtered", NoAnswerReason.FILTERED),
-        ("model_context_window_exceeded", NoAnswerReason.TOO_LARGE),
+        ([USABLE], BOX, 1),
+        ([CANARY, CANARY, USABLE], NoAnswerReason.UNUSABLE, 2),
+        ([response([{"text": USABLE}], "content_filtered"), USABLE], NoAnswerReason.FILTERED, 1),
+        ([response([{"text": USABLE}], "model_context_window_exceeded"), USABLE], NoAnswerReason.TOO_LARGE, 1),
     ],
 )
-def test_a_final_stop_reason_gets_no_second_question(stop_reason: str, reason: NoAnswerReason) -> None:
-    client = ScriptedClient(response([{"text": USABLE}], stop_reason), USABLE)
-    assert ask(client) == (reason, 1)
+def test_there_is_no_needless_question(answers: list[Any], result: BoxAnswer | NoAnswerReason, questions: int) -> None:
+    assert ask(ScriptedClient(*answers)) == (result, questions)
 
 
-# Answers
-
-
-@pytest.mark.parametrize("form", ["{}", " \n{}\n", "```json\n{}\n```", "```\n{}\n  ```", "```JSON \n{}\n```\n"])
+@pytest.mark.parametrize("form", [" \n{}\n", "```json\n{}\n```", "```\n{}\n  ```", "```JSON \n{}\n```\n"])
 def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
     assert parse_answer(BoxAnswer, form.replace("{}", USABLE)) == BOX
 
@@ -224,12 +188,7 @@ def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "[]",
-        f"Here it is: {USABLE}",
-        f"{USABLE} {USABLE}",
-        '{"boxName": "a", "size": "1"}',
-        '{"boxName": "\ud800"}',
+        *("", "[]", f"Here it is: {USABLE}", f"{USABLE} {USABLE}", '{"boxName": "\ud800"}'),
         " " * MAX_ANSWER_CHARACTERS + USABLE,
     ],
 )

@@ -66,13 +66,15 @@ def test_an_event_of_the_bus_has_the_key_unchanged_and_the_version() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "[" * 100_000, "{}"),
-        event(source="another"),
-        event(detail_type="Object Deleted"),
-        event(bucket="canary"),
-        event(size="canary"),
-        event(key="\ud800"),
-        event(**{"version-id": "canary canary"}),
+        *(
+            "",
+            "[" * 100_000,
+            "{}",
+            event(source="another"),
+            event(detail_type="Object Deleted"),
+            event(bucket="canary"),
+        ),
+        *(event(size="canary"), event(key="\ud800"), event(**{"version-id": "canary canary"})),
     ],
 )
 def test_another_event_of_the_bus_is_refused_and_not_quoted(text: str) -> None:
@@ -116,20 +118,18 @@ def test_test_events_and_other_events_announce_no_object(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "{}", '{"Records": [{}]}'),
-        pytest.param("[" * 100_000, id="too deep"),
-        pytest.param(event_without_size("ObjectCreated:Put"), id="without a size"),
+        *("", "{}", '{"Records": [{}]}', "[" * 100_000, event_without_size("ObjectCreated:Put")),
         json.dumps({"Records": [{"s3": {"object": {"key": "canary"}}}]}),
     ],
+    ids=range(6),
 )
 def test_a_message_that_is_not_a_notification_is_refused_and_not_quoted(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(?!.*canary)"):
         parse_new_objects(text)
 
 
-@pytest.mark.parametrize(
-    ("sequencer", "other", "is_after"),
-    [("0055AED6DD", "0055AED6DC", True), ("0055AED6DC", "0055AED6DC", False), ("10", "9", True), ("9", "10", False)],
-)
-def test_events_are_ordered_by_the_values_of_their_sequencers(sequencer: str, other: str, *, is_after: bool) -> None:
-    assert is_later(sequencer, other) is is_after
+def test_events_are_ordered_by_the_values_of_their_sequencers() -> None:
+    assert is_later("0055AED6DD", "0055AED6DC")
+    assert is_later("10", "9")
+    assert not is_later("0055AED6DC", "0055AED6DC")
+    assert not is_later("9", "10")

@@ -21,13 +21,8 @@ def aws_error(code: str, status: int = 400, retries: int = 0) -> ClientError:
     [
         (None, StartOutcome.STARTED),
         (aws_error("AccessDeniedException"), StartOutcome.REFUSED),
-        (aws_error("ExecutionAlreadyExists"), StartOutcome.ALREADY_EXISTS),
         (aws_error("ExecutionAlreadyExists", retries=2), StartOutcome.ALREADY_EXISTS),
-        pytest.param(
-            aws_error("InvalidName", retries=1),
-            StartOutcome.UNKNOWN,
-            id="refused in a retry, although the first attempt may have succeeded",
-        ),
+        (aws_error("InvalidName", retries=1), StartOutcome.UNKNOWN),  # the first attempt may have succeeded
         (aws_error("ThrottlingException"), StartOutcome.UNKNOWN),
         (aws_error("ServiceUnavailable", 503), StartOutcome.UNKNOWN),
         (ReadTimeoutError(endpoint_url="x"), StartOutcome.UNKNOWN),
@@ -44,28 +39,18 @@ def test_an_execution_counts_as_not_started_only_after_a_definite_refusal(
     )
 
 
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        ("RUNNING", ExecutionStatus.RUNNING),
-        ("PENDING_REDRIVE", ExecutionStatus.RUNNING),
-        ("TIMED_OUT", ExecutionStatus.TIMED_OUT),
-    ],
-)
-def test_each_status_of_aws_is_mapped(status: str, expected: ExecutionStatus) -> None:
+def test_the_status_of_an_execution_is_read() -> None:
     client = Mock()
-    client.describe_execution.return_value = {"status": status}
+    statuses = ["RUNNING", "PENDING_REDRIVE", "TIMED_OUT"]
+    client.describe_execution.side_effect = [
+        *({"status": status} for status in statuses),
+        *(aws_error("ExecutionDoesNotExist"), aws_error("ThrottlingException")),
+    ]
     executions = WorkflowExecutions(client, STATE_MACHINE)
-    assert executions.status(executions.arn("name")) is expected
-    client.describe_execution.assert_called_once_with(
-        executionArn="arn:aws:states:us-east-1:123456789012:execution:files:name"
-    )
-
-
-def test_a_missing_execution_has_the_status_none_and_another_error_is_raised() -> None:
-    client = Mock()
-    client.describe_execution.side_effect = [aws_error("ExecutionDoesNotExist"), aws_error("ThrottlingException")]
-    executions = WorkflowExecutions(client, STATE_MACHINE)
-    assert executions.status("arn") is None
+    arn = executions.arn("name")
+    assert arn == "arn:aws:states:us-east-1:123456789012:execution:files:name"
+    running = ExecutionStatus.RUNNING
+    assert [executions.status(arn) for _ in range(4)] == [running, running, ExecutionStatus.TIMED_OUT, None]
     with pytest.raises(ClientError, match="Throttling"):
-        executions.status("arn")
+        executions.status(arn)
+    client.describe_execution.assert_called_with(executionArn=arn)

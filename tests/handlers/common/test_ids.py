@@ -29,10 +29,10 @@ def test_an_id_starts_like_the_example_of_the_specification() -> None:
     assert ulid(datetime.fromtimestamp(1469918176.385, UTC), 0)[:10] == "01ARYZ6S41"
 
 
-@pytest.mark.parametrize("text", ["", "8" + "0" * 25, "0" * 25, "0" * 27, "I" * 26])
-def test_a_text_that_is_not_a_ulid_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="not a ULID"):
-        parse_ulid_time(text)
+def test_a_text_that_is_not_a_ulid_is_refused() -> None:
+    for text in ("", "8" + "0" * 25, "0" * 25, "0" * 27, "I" * 26):
+        with pytest.raises(ValueError, match="not a ULID"):
+            parse_ulid_time(text)
 
 
 @given(ISSUERS, SUBJECTS, ISSUERS, SUBJECTS)

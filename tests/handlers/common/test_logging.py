@@ -83,8 +83,9 @@ def test_only_the_logger_makes_texts_for_lines() -> None:
     assert makers == [ROOT / "handlers/common/logging.py"]
 
 
-@pytest.mark.parametrize(("level", "lines"), [("INFO", 3), ("WARNING", 2), ("ERROR", 1)])
-@pytest.mark.parametrize("structured", [True, False])
+@pytest.mark.parametrize(
+    ("level", "lines", "structured"), [("INFO", 3, True), ("WARNING", 2, False), ("ERROR", 1, True)]
+)
 def test_only_lines_of_at_least_the_level_are_written(
     level: str, lines: int, capsys: pytest.CaptureFixture[str], *, structured: bool
 ) -> None:
@@ -115,11 +116,6 @@ def position_of(file: str, code: str) -> str:
     lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
     [number] = [number for number, line in enumerate(lines, start=1) if code in line]
     return f"{file}:{number}"
-
-
-def test_a_line_has_the_position_of_the_code_that_logs(capsys: pytest.CaptureFixture[str]) -> None:
-    process_batch([], lambda _: Color.RED, EventLog("INFO"), event_kind="video")
-    assert written(capsys)["location"] == position_of("handlers/common/events.py", "event_log.info(")
 
 
 def fail(*_: object) -> Color:

@@ -237,8 +237,8 @@ SLOW = PeerDelays(opening_ms=990, closing_ms=9_999, calling_ms=20)
 
 @given(steps=STEPS, seconds=st.sampled_from([0.2, 1.0, 2.5]), delays=DELAYS)
 # Many captions shortly before the deadline.
-@example([final_at(2_400, f"Word {index}.", f"r{index}") for index in range(8)], 1.0, SLOW)
-@example([partial_at(2_190, f"Word {index}", f"r{index}") for index in range(8)], 1.0, SLOW)
+@example([final_at(1_450, f"Word {index}.", f"r{index}") for index in range(40)], 1.0, SLOW)
+@example([partial_at(1_450, f"Word {index}", f"r{index}") for index in range(40)], 1.0, SLOW)
 def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     steps: list[Step], seconds: float, delays: PeerDelays
 ) -> None:

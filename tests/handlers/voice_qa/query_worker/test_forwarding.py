@@ -26,6 +26,7 @@ from handlers.voice_qa.query_worker.agent_protocol import (
 from handlers.voice_qa.query_worker.forwarding import (
     LISTENER_CHECK_MS,
     MAX_AUDIO_BYTES,
+    MAX_LAST_POSTS,
     AnswerForwarder,
 )
 from handlers.voice_qa.query_worker.handler import AnswerOutcome
@@ -126,6 +127,14 @@ def test_a_failed_post_is_repeated_after_two_seconds_before_later_messages(worke
     look: Callable[[], object] = lambda: seen.append(worker.clients.piece_numbers("c1"))  # noqa: E731
     worker.invoke(TEXT, MORE_TEXT, look, worker.wait(LISTENER_CHECK_MS), TEXT, look)
     assert seen == [[], [0, 1, 2]]
+
+
+def test_a_message_that_cannot_be_posted_at_the_end_is_reported_by_the_time_limit_check(worker: WorkerHarness) -> None:
+    worker.ask()
+    worker.clients.failures = [AWS_ERROR] * (1 + MAX_LAST_POSTS)
+    assert worker.invoke(TEXT) is AnswerOutcome.ANSWERED
+    worker.check_time_limit()
+    assert [error["retryable"] for error in worker.sent_messages("error")] == [True]
 
 
 def test_without_a_connected_client_the_answer_is_completed_and_stored(worker: WorkerHarness) -> None:

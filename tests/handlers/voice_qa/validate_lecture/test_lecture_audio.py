@@ -41,6 +41,7 @@ RECORDINGS: list[tuple[str, str, tuple[str, ...], bool]] = [
     ("mp3", "mp3", (), False),
     ("mp3", "mp3-bare", (), False),
     ("mp4", "mp4", (), False),
+    ("mp4", "mp4", ("-c:a", "alac"), False),
     ("wav", "wav", (), True),
     ("flac", "flac", (), False),
     ("ogg", "opus", (), True),

@@ -60,7 +60,7 @@ def test_a_spoken_question_without_a_session_id_starts_a_new_session(api: Socket
     assert (question.audio_key, question.text, question.session) == (key, None, first["sessionId"])
 
 
-NOTHING_CHANGED = ({"connection", "lecture"}, [])
+NOTHING_CHANGED: tuple[set[str], list[Any]] = ({"connection", "lecture"}, [])
 """Kinds of stored items and events of the worker after a refused question."""
 
 
