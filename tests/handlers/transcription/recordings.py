@@ -33,7 +33,6 @@ def recording(
     *options: str,
     rate: int = 16000,
     seconds: float = 2.345,
-    channels: int = 1,
     source: str = DEFAULT_SOURCE,
     piped: bool = False,
 ) -> bytes:
@@ -41,7 +40,7 @@ def recording(
 
     If the file is written to a pipe, its header states no length, because ffmpeg cannot return to the header.
     """
-    audio = ("-f", "lavfi", "-i", source.format(rate=rate, seconds=seconds), "-ac", str(channels))
+    audio = ("-f", "lavfi", "-i", source.format(rate=rate, seconds=seconds), "-ac", "1")
     return _run_ffmpeg(*audio, *CODECS[codec], *options, piped=piped)
 
 

@@ -25,7 +25,7 @@ from handlers.transcription.audio_processor.stream import (
     StreamRequest,
     TranscribeStreamFailed,
 )
-from handlers.transcription.audio_processor.transcription import OpenStream, Processor, UtteranceEnd
+from handlers.transcription.audio_processor.transcription import Processor, UtteranceEnd
 from handlers.transcription.environment import LATENCY_METRIC, PROTOCOL, CaptionThresholds, RouterEnvironment
 from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
@@ -248,11 +248,6 @@ class TranscriptionHarness:
     """Events with which the router invoked the audio processor."""
     invocation_error: Exception | None = None
     """Error of each invocation of the processor. None if the invocations succeed."""
-    authorizer: ConnectionAuthorizer = field(default_factory=lambda: ConnectionAuthorizer(None))
-    environment: RouterEnvironment = LIMITS
-    last_results_ms: int = LAST_RESULTS_MS
-    open_stream: OpenStream | None = None
-    """Function that opens real streams. If it is None, the streams follow the scripts."""
     level: str = "DEBUG"
     """Log level."""
 
@@ -269,9 +264,9 @@ class TranscriptionHarness:
         time."""
         return Router(
             self.tables,
-            self.environment,
+            LIMITS,
             invoke_processor=self.invoke_processor,
-            create_authorizer=lambda: self.authorizer,
+            create_authorizer=lambda: ConnectionAuthorizer(None),
             clock_ms=self.clock,
             log=EventLog(self.level),
         )
@@ -279,7 +274,7 @@ class TranscriptionHarness:
     @cached_property
     def processor(self) -> Processor:
         """The audio processor, which is created at its first use, like the router."""
-        open_scripted_stream: Any = self.transcribe.open
+        open_stream: Any = self.transcribe.open
         clients: Any = SlowAwsClient(self.clients, self.clock, self.delays.calling_ms)
         cloudwatch: Any = SlowAwsClient(self.cloudwatch, self.clock, self.delays.calling_ms)
         return Processor(
@@ -287,8 +282,8 @@ class TranscriptionHarness:
             clients,
             UtteranceMetrics(cloudwatch, "processor"),
             thresholds=DEFAULT_THRESHOLDS,
-            last_results_ms=self.last_results_ms,
-            open_stream=self.open_stream or open_scripted_stream,
+            last_results_ms=LAST_RESULTS_MS,
+            open_stream=open_stream,
             clock_ms=self.clock,
             log=EventLog(self.level),
         )

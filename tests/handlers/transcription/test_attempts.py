@@ -96,26 +96,6 @@ def test_after_a_failed_attempt_only_finals_are_requested_and_shown(
     assert harness.shown_lines() == ["Hello."], "the partial of the first attempt is replaced"
 
 
-def test_after_attempts_without_a_free_stream_partials_are_shown(harness: TranscriptionHarness) -> None:
-    harness.transcribe.scripts += [StreamFailureCode.THROTTLED] * 4
-    for attempt in range(1, 5):
-        assert harness.process_utterance(attempt=attempt) is UtteranceEnd.BROKEN
-    harness.process_utterance(*HELLO, attempt=5)
-    assert harness.captions() == [("Hel", "partial"), ("Hello.", "final")]
-
-
-def test_an_utterance_survives_an_outage_of_fifteen_seconds(harness: TranscriptionHarness) -> None:
-    """The client waits for the minimum time. Real clients wait up to twice as long."""
-    outage_ends_ms, attempt = harness.clock() + 15_000, 0
-    while harness.clock() < outage_ends_ms:
-        attempt += 1
-        harness.transcribe.scripts.append(DROPPED)
-        assert harness.process_utterance(attempt=attempt) is UtteranceEnd.BROKEN
-        harness.clock.now_ms += harness.messages("failed")[-1]["waitMs"]
-    assert harness.process_utterance(*HELLO, attempt=attempt + 1) is UtteranceEnd.DONE
-    assert harness.shown_lines() == ["Hello."]
-
-
 def test_an_attempt_starts_only_if_its_number_is_higher_and_no_other_is_in_progress(
     harness: TranscriptionHarness,
 ) -> None:

@@ -121,15 +121,6 @@ def test_the_client_of_a_dead_worker_gets_an_error_and_can_ask_again(
     assert point >= 14, "each call of the worker was a point"
 
 
-def test_a_client_can_ask_again_even_if_the_check_was_lost(worker: WorkerHarness) -> None:
-    with pytest.raises(SystemExit):
-        worker.answer_question(TEXT, kill)
-    assert not worker.ask(), "the dead worker seems to be running"
-    worker.clock.now_ms += LIMIT_MS + 10_000
-    assert worker.answer_question(TEXT) is AnswerOutcome.ANSWERED
-    assert worker.sent_messages("answered")[0]["attempt"] == 2
-
-
 def test_a_worker_that_exceeds_the_time_limit_posts_nothing_after_the_error(worker: WorkerHarness) -> None:
     script = (TEXT, worker.wait(LIMIT_MS), worker.check_time_limit, TEXT)
     assert worker.answer_question(*script) is AnswerOutcome.OVERTAKEN

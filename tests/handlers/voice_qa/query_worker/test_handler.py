@@ -49,7 +49,6 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     WorkerHarness,
 )
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness
-from tests.lost_responses import repeat_every_call
 from tests.moto_tables import create_table, stored_items
 
 CITATION = AgentCitation(start_ms=1_000, end_ms=2_000, quote="a canary sings")
@@ -167,19 +166,6 @@ def test_of_two_concurrent_invocations_only_the_first_one_answers(worker: Worker
     assert outcomes == [AnswerOutcome.NOTHING_TO_DO]
     assert worker.invoke() is AnswerOutcome.NOTHING_TO_DO, "Lambda delivers the event again after the end"
     assert (worker.clients.piece_numbers("c1"), len(worker.agent.questions)) == ([0, 1], 1)
-
-
-def test_an_invocation_with_a_repeated_write_answers_once(
-    worker: WorkerHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """botocore repeats a write whose response was lost. If the worker mistook its own first write for that of another
-    invocation, it would not answer the question."""
-    worker.ask()
-    repeat_every_call(worker.dynamodb, "put_item", monkeypatch)
-    assert worker.invoke(TEXT, MORE_TEXT) is AnswerOutcome.ANSWERED
-    assert worker.clients.piece_numbers("c1") == [0, 1]
-    assert len(worker.sent_messages("answered")) == 1
-    assert worker.turns == [(QUESTION_TEXT, "Canaries sing.")]
 
 
 def test_a_turn_that_cannot_be_stored_does_not_affect_the_answer(
