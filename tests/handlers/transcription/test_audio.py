@@ -153,5 +153,7 @@ def test_audio_must_have_one_channel_whole_samples_of_16_bits_a_length_and_the_s
 
 
 def test_an_unsupported_sample_rate_is_refused() -> None:
+    for rate in SAMPLE_RATES[FLAC]:
+        assert check_utterance(flac(rate, rate=rate), FLAC, rate).duration_ms == 1_000
     for encoding, rate in ((PCM, 22_050), (FLAC, 0), (OGG_OPUS, 44_100)):
         assert "needs one of 8000, 16000" in refusal(opus(48_000, rate=rate), encoding, rate)

@@ -223,8 +223,8 @@ def test_a_malformed_line_is_a_failure(line: bytes) -> None:
         (response(lines(HELLO), headers="Content-Length: 900\r\n"), AgentCode.UNAVAILABLE),
         *((chunked(lines(HELLO), end=end), AgentCode.UNAVAILABLE) for end in (b"", b"5\r\nab", b"zz\r\n")),
         (response(status="204 No Content"), AgentCode.MALFORMED),
-        *((response(status=f"{status} {CANARY}"), AgentCode.REFUSED) for status in (307, 403)),
-        (response(status=f"422 {CANARY}"), AgentCode.REJECTED),
+        *((response(status=f"{status} {CANARY}"), AgentCode.REFUSED) for status in (307, 401, 403, 404, 405)),
+        *((response(status=f"{status} {CANARY}"), AgentCode.REJECTED) for status in (400, 422)),
         *((response(status=f"{status} {CANARY}"), AgentCode.FAILED) for status in (424, 500)),
     ],
 )

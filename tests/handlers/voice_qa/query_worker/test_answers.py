@@ -5,11 +5,13 @@ answer. IAM allows guests to read, and in some stacks to write, the items of the
 """
 
 import base64
+from itertools import count
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from handlers.common.records import TooManyWriters
 from handlers.voice_qa.messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker.answers import (
     CONTEXT_CHARACTERS,
@@ -191,3 +193,17 @@ def test_the_turns_of_concurrent_writers_are_all_stored(
     monkeypatch.setattr(conversations.client, "put_item", put_after_another_writer)
     conversations.append(KEY, "query-0003", "Q", "3")
     assert sorted(answered(conversations)) == ["1", "2", "3"]
+
+
+def test_an_item_that_changes_all_the_time_raises_an_error(
+    conversations: Conversations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_item, totals = conversations.client.put_item, count(1)
+
+    def put_after_another_writer(**request: Any) -> Any:
+        put_item(TableName=TABLE, Item=STORED_KEY | {"totalTurns": {"N": str(next(totals))}})
+        return put_item(**request)
+
+    monkeypatch.setattr(conversations.client, "put_item", put_after_another_writer)
+    with pytest.raises(TooManyWriters):
+        conversations.append(KEY, "query-0003", "Q", "A")
