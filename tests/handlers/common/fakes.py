@@ -83,7 +83,7 @@ class MemoryDynamoDb:
 
     def _raise_failure(self, operation: str) -> None:
         if failures := self._failures.get(operation):
-            raise failures.pop(0)
+            raise failures.pop(0).with_traceback(None)
 
 
 def ignore(*_: object) -> None:
@@ -108,7 +108,7 @@ class Clients(WebSocketConnections):
     def post(self, connection_id: str, message: Message) -> bool:
         self.before_post(connection_id, message)
         if self.failures:
-            raise self.failures.pop(0)
+            raise self.failures.pop(0).with_traceback(None)
         if connection_id in self.gone:
             return False
         sent = json.loads(message.model_dump_json(by_alias=True, exclude_none=True))

@@ -39,7 +39,8 @@ def kill() -> NoReturn:
 
 
 def fail() -> NoReturn:
-    raise AWS_ERROR
+    """Raise an error without the traceback of its earlier uses, which would be logged each time."""
+    raise AWS_ERROR.with_traceback(None)
 
 
 @contextmanager
