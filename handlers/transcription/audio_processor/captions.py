@@ -106,7 +106,7 @@ class Captions:
 
     def __init__(self, thresholds: CaptionThresholds, *, finals_only: bool = False) -> None:
         self._limits = thresholds
-        self.finals_only = finals_only or not thresholds.partial_results_enabled
+        self._finals_only = finals_only or not thresholds.partial_results_enabled
         self._unmarked_partials_left = PARTIALS_WITHOUT_STABILITY
         """Number of further partials without a stability that disable partials. It becomes 0 when they are disabled, or
         when a partial has a stability."""
@@ -156,15 +156,6 @@ class Captions:
             self._end_as_orphan(line)
         return self._show_ready_finals(now_ms)
 
-    def fall_back(self, reason: str) -> None:
-        """Show only finals from now on, and record the reason. Change nothing if only finals were shown before."""
-        if self.finals_only:
-            return
-        self.finals_only = True
-        self.counts.fallback = reason
-        for line in self._lines.values():
-            line.due_ms = None
-
     def _open_lines(self) -> list[Line]:
         return [line for line in self._lines.values() if not line.ended]
 
@@ -179,8 +170,10 @@ class Captions:
             self._unmarked_partials_left = 0
         elif self._unmarked_partials_left:
             self._unmarked_partials_left -= 1
-            if not self._unmarked_partials_left:
-                self.fall_back(NO_STABILITY)
+            if not self._unmarked_partials_left and not self._finals_only:
+                self._finals_only, self.counts.fallback = True, NO_STABILITY
+                for line in self._lines.values():
+                    line.due_ms = None
 
     def _update(self, line: Line, result: Result, now_ms: int) -> None:
         """Store a new version, and decide when it is shown if it is a partial."""
@@ -191,7 +184,7 @@ class Captions:
         if result.text != line.result.text:
             line.changed_ms = now_ms
         line.result, line.received_ms, line.ended, line.waits_for_rate = result, now_ms, result.final, False
-        line.due_ms = None if result.final or self.finals_only else self._partial_due_ms(line)
+        line.due_ms = None if result.final or self._finals_only else self._partial_due_ms(line)
 
     def _partial_due_ms(self, line: Line) -> int:
         """Return the time at which the newest version is due: at once if it is stable, or after a pause.

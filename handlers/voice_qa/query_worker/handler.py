@@ -171,9 +171,6 @@ class _Invocation:
         ended = self._change(lambda record: transition(record) if record.is_run_by(self._name) else record)
         return ended if ended is not None and ended.has_ended and ended.worker == self._name else None
 
-    def _fail_question(self, error: UnanswerableQuestion) -> Question | None:
-        return self._end(lambda record: record.mark_failed(error.code, retryable=error.retryable))
-
     def _create_forwarder(self, question: Question, pieces: list[Piece] | None = None) -> AnswerForwarder:
         worker = self._worker
         return AnswerForwarder(
@@ -210,7 +207,7 @@ class _Invocation:
     def _fail(
         self, forwarder: AnswerForwarder, question: Question, error: UnanswerableQuestion, *, cause: StrEnum
     ) -> AnswerOutcome:
-        ended = self._fail_question(error)
+        ended = self._end(lambda record: record.mark_failed(error.code, retryable=error.retryable))
         if ended is not None:
             self._report_end(ended, forwarder, self._failed_message(error))
         outcome = AnswerOutcome.FAILED if ended else AnswerOutcome.OVERTAKEN

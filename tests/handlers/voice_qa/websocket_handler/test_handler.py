@@ -121,26 +121,6 @@ def test_a_ping_is_answered(api: SocketHarness) -> None:
     assert api.send("ping") == {"id": "m1", "type": "pong"}
 
 
-@pytest.mark.parametrize("action", ["upload", "query"])
-def test_a_message_on_an_unknown_connection_is_refused(api: SocketHarness, action: str) -> None:
-    api.connect("c1")
-    content = {"kind": "lecture", "contentType": "audio/ogg", "queryId": "question-1", "lectureId": LECTURE_ID}
-    assert api.send(action, "c2", text="x", **content)["code"] == "UNAUTHENTICATED"
-    assert api.worker_events == []
-    assert len(api.stored_items()) == 2, "only the lecture and the other connection are stored"
-
-
-def test_an_identity_in_a_message_is_ignored(api: SocketHarness) -> None:
-    api.connect()
-    context = {"identity": {"cognitoIdentityId": BOB_IDENTITY}}
-    forged_fields: dict[str, Any] = {"identity": BOB_IDENTITY, "requestContext": context}
-    api.ask(**forged_fields)
-    upload = api.send("upload", kind="query", contentType="audio/ogg", **forged_fields)
-    assert [event.guest_id for event in api.worker_events] == [ANN_GUEST_ID]
-    assert upload["key"].startswith(f"queries/{ANN_GUEST_ID}/")
-    assert BOB_IDENTITY not in json.dumps(api.stored_items())
-
-
 @pytest.mark.parametrize(
     ("body", "code"),
     [
