@@ -165,9 +165,10 @@ def test_ten_partials_without_a_stability_switch_the_stream_to_finals_only(
     unmarked_count: int, falls_back: bool
 ) -> None:
     captions = Captions(DEFAULT_THRESHOLDS)
-    unmarked: Stream = [(number, partial("b", f"word {number}", None)) for number in range(unmarked_count)]
+    unmarked: Stream = [(number, partial("b", f"word {number}", None)) for number in range(1, unmarked_count)]
+    unmarked.insert(0, (0, partial("c", "other", None)))
     shown = show(captions, [*unmarked, (20, partial("a", "stable")), (30, final("a", "end"))], 3_000)
-    partials = [(20, "partial a: stable"), (2_000, "partial b: word 8")]
+    partials = [(20, "partial a: stable"), (2_000, "partial c: other"), (2_001, "partial b: word 8")]
     assert shown == sorted([(30, "final a: end"), *([] if falls_back else partials)])
     assert captions.counts.fallback == ("no_stability" if falls_back else None)
     without_partials = Captions(DEFAULT_THRESHOLDS, finals_only=True)
