@@ -60,6 +60,7 @@ def create_tables() -> Any:
 
 @contextmanager
 def transcription_tables(_: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Yield the client of `create_tables`, for the tests of alarms."""
     yield create_tables()
 
 

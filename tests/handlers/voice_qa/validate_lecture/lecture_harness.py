@@ -95,19 +95,6 @@ class LectureHarness:
         self.s3.create_bucket(Bucket=BUCKET)
 
 
-class FailingClient:
-    """AWS client whose next calls of one operation fail."""
-
-    def __init__(self, client: Any, operation: str, error: Exception, times: int = 99) -> None:
-        self._client, self._operation, self._error, self._remaining_failures = client, operation, error, times
-
-    def __getattr__(self, name: str) -> Any:
-        if name == self._operation and self._remaining_failures:
-            self._remaining_failures -= 1
-            raise self._error
-        return getattr(self._client, name)
-
-
 def call_handler(*notifications: NewObject | str) -> list[str]:
     """Call the entry point with a message for each notification. Return the indexes of failed messages."""
     bodies = [item if isinstance(item, str) else _to_message(item) for item in notifications]

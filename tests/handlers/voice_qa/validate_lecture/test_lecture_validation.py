@@ -7,6 +7,7 @@ while another invocation validates the same lecture.
 from collections.abc import Callable
 from itertools import permutations
 from typing import Any
+from unittest.mock import DEFAULT, Mock
 
 import boto3
 import pytest
@@ -27,7 +28,6 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     NOW,
     OTHER_LECTURE_ID,
     TABLE,
-    FailingClient,
     LectureHarness,
     call_handler,
     silence,
@@ -81,10 +81,13 @@ def test_the_duration_must_be_within_its_limits(lectures: LectureHarness, millis
 
 
 @pytest.mark.parametrize(("excess", "code"), [(0, None), (1, "TOO_LARGE")])
-def test_a_file_that_is_too_large_is_not_read(lectures: LectureHarness, excess: int, code: str | None) -> None:
+def test_a_file_that_is_too_large_is_not_read(
+    lectures: LectureHarness, excess: int, code: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     new_object = lectures.put(VALID)
     lectures.environment = ENVIRONMENT.model_copy(update={"lecture_max_bytes": new_object.size - excess})
-    lectures.s3 = FailingClient(lectures.s3, "get_object", READ, times=99 if code else 0)
+    if code:
+        monkeypatch.setattr(lectures.s3, "get_object", Mock(side_effect=READ))
     assert lectures.handle(new_object) == []
     assert lectures.item().get("code") == code
 
@@ -108,11 +111,13 @@ def test_the_entry_point_uses_its_environment(lectures: LectureHarness, monkeypa
     assert [item["code"]["S"] for item in stored_items(dynamodb, TABLE)] == ["FORMAT_NOT_ALLOWED"]
 
 
-def test_a_repeated_notification_changes_nothing_and_reads_nothing(lectures: LectureHarness) -> None:
+def test_a_repeated_notification_changes_nothing_and_reads_nothing(
+    lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     new_object = lectures.put(VALID)
     lectures.handle(new_object)
     before = lectures.item()
-    lectures.s3 = FailingClient(lectures.s3, "get_object", READ)
+    monkeypatch.setattr(lectures.s3, "get_object", Mock(side_effect=READ))
     assert lectures.handle(new_object, new_object) == []
     assert lectures.item() == before
 
@@ -215,10 +220,11 @@ def test_only_the_announced_version_is_judged(
 
 @pytest.mark.parametrize(("code", "status"), [("SlowDown", 503), ("AccessDenied", 403)])
 def test_only_the_message_whose_object_cannot_be_read_is_returned(
-    lectures: LectureHarness, code: str, status: int
+    lectures: LectureHarness, code: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_object, other_object = lectures.put(VALID), lectures.put(VALID, f"lectures/{OTHER_LECTURE_ID}/a")
-    lectures.s3 = FailingClient(lectures.s3, "get_object", client_error(code, status), times=1)
+    get_object = Mock(wraps=lectures.s3.get_object, side_effect=[client_error(code, status), DEFAULT, DEFAULT])
+    monkeypatch.setattr(lectures.s3, "get_object", get_object)
     assert lectures.handle(new_object, other_object) == ["0"]
     assert not lectures.item()
     assert lectures.item(OTHER_LECTURE_ID)["status"] == "ready"
