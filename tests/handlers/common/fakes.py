@@ -40,6 +40,8 @@ class ConditionalCheckFailed(ClientError):
 
 
 class _Exceptions:
+    """Exception classes of the client, under the names that botocore gives them."""
+
     ConditionalCheckFailedException = ConditionalCheckFailed
 
 
@@ -121,5 +123,5 @@ class Clients(WebSocketConnections):
         return [message for message in self.inbox.get(connection_id, []) if message["type"] == kind]
 
     def piece_numbers(self, connection_id: str) -> list[int]:
-        """Return the numbers of the pieces of a spoken answer that a client received, in order."""
+        """Return the numbers of the pieces of an answer that a client received, in order."""
         return [message["number"] for message in self.inbox.get(connection_id, []) if "number" in message]
