@@ -1,18 +1,12 @@
-"""Tests of commands of the AWS CLI on the pages: botocore's models have their operations, options and output paths."""
+"""Tests of commands of the AWS CLI on the pages: botocore's models have their operations, options and output fields."""
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import botocore.session
-import jmespath
 from botocore import xform_name
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StringShape, StructureShape
-from botocore.validate import ParamValidator
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from local import ROOT
 
@@ -23,163 +17,77 @@ GLOBAL_OPTIONS = {
     *("cli-binary-format", "cli-read-timeout"),
 }
 """Options of every command (AWS CLI Command Reference, "Global options", and pagination)."""
-CUSTOM_COMMANDS: Mapping[tuple[str, str], set[str]] = {
+CUSTOM_COMMANDS: Mapping[str, set[str]] = {
     # Commands of the CLI itself, which no service model describes, with the options that the pages use.
-    ("s3", "cp"): {"metadata-directive", "storage-class", "recursive"},
-    ("s3", "ls"): {"recursive"},
-    ("s3", "sync"): {"delete"},
-    ("logs", "tail"): {"since", "filter-pattern", "follow", "format"},
-    ("ecr", "get-login-password"): set(),
-    ("cloudformation", "deploy"): {"stack-name", "template-file", "parameter-overrides", "capabilities"},
-}
-ADDED_OPTIONS: Mapping[tuple[str, str], set[str]] = {
-    # Options that the CLI adds to an operation.
-    ("ec2", "authorize-security-group-ingress"): {"protocol", "port", "source-group"},
+    "s3 cp": {"metadata-directive", "storage-class", "recursive"},
+    "s3 ls": {"recursive"},
+    "s3 sync": {"delete"},
+    "logs tail": {"since", "filter-pattern", "follow", "format"},
+    "ecr get-login-password": set(),
+    "cloudformation deploy": {"stack-name", "template-file", "parameter-overrides", "capabilities"},
+    # An operation to which the CLI adds options.
+    "ec2 authorize-security-group-ingress": {"group-id", "protocol", "port", "source-group"},
 }
 
 
-@dataclass(frozen=True)
-class Command:
-    """A command on a page."""
+def find_commands(text: str) -> Iterator[list[str]]:
+    """Yield the words of the commands in code blocks and in backticks, also of those inside `$(...)`.
 
-    page: str
-    service: str
-    operation: str
-    arguments: tuple[str, ...]
-
-    @property
-    def options(self) -> dict[str, tuple[str, ...]]:
-        """The options without hyphens, each with its values."""
-        options: dict[str, tuple[str, ...]] = {}
-        name = ""
-        for argument in self.arguments:
-            if argument.startswith("--"):
-                name = argument.removeprefix("--")
-                options[name] = ()
-            elif name:
-                options[name] = (*options[name], argument)
-        return options
-
-    @property
-    def is_complete(self) -> bool:
-        """False for a command that the page shortens by an ellipsis, or that it only names."""
-        return bool(self.arguments) and "…" not in self.arguments
+    A placeholder such as `<the queue's url>` is one word.
+    """
+    block = re.compile(r"^ *```\w*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+    inline = [piece.replace("\n", " ") for piece in re.findall(r"`([^`]*\baws [^`]*)`", block.sub("", text))]
+    for piece in [*block.findall(text), *inline]:
+        joined = re.sub(r"<[^>]*>", "PLACEHOLDER", re.sub(r"\\\n\s*", " ", piece))
+        for match in re.finditer(r"\baws ([a-z][a-z0-9-]+ [a-z][a-z0-9-]+)", joined):
+            rest = re.match(r"""(?:'[^']*'|"(?:\$\([^)]*\)|[^"])*"|[^'"|;)\n#])*""", joined[match.end() :])
+            assert rest is not None
+            yield [match[1], *shlex.split(rest[0].rstrip("& "))]
 
 
-def find_commands(page: str, text: str) -> Iterator[Command]:
-    """Yield the commands in code blocks and in backticks, also those inside of `$(...)`."""
-    code = re.findall(r"^ *```\w*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
-    prose = re.sub(r"^ *```\w*\n(.*?)^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
-    inline = [piece.replace("\n", " ") for piece in re.findall(r"`([^`]*\baws [^`]*)`", prose)]
-    for piece in [*code, *inline]:
-        joined = re.sub(r"\\\n\s*", " ", piece)
-        for match in re.finditer(r"\baws ([a-z][a-z0-9-]+) ([a-z][a-z0-9-]+)", joined):
-            yield Command(page, match[1], match[2], tuple(split_command(joined[match.end() :])))
+def find_problems(name: str, *arguments: str) -> set[str]:
+    """Return the unknown operation, options and output fields of a command, and its missing options."""
+    options = {argument.removeprefix("--") for argument in arguments if argument.startswith("--")} - GLOBAL_OPTIONS
+    if name in CUSTOM_COMMANDS:
+        return options - CUSTOM_COMMANDS[name]
+    service, operation = name.replace("s3api", "s3").split()
+    if operation == "wait":
+        waiters = {xform_name(waiter, "-") for waiter in SESSION.get_waiter_model(service).waiter_names}
+        return {*arguments[:1]} - waiters
+    model = SESSION.get_service_model(service)
+    [action] = [action for action in model.operation_names if xform_name(action, "-") == operation] or [None]
+    if action is None:
+        return {"no such operation"}
+    request, answer = model.operation_model(action).input_shape, model.operation_model(action).output_shape
+    members = {xform_name(member, "-") for member in request.members} if request else set()
+    problems = options - members - {f"no-{member}" for member in members}
+    if request and arguments and "…" not in arguments:  # a page may shorten a command, or only name it
+        problems |= {
+            f"--{option} is missing" for option in map(_to_option, request.required_members) if option not in options
+        }
+    query = arguments[arguments.index("--query") + 1] if "--query" in arguments else ""
+    fields = set(re.findall(r"\b[A-Za-z]\w*\b(?!\()", re.sub(r"'[^']*'|`[^`]*`|\w+:", "", query)))
+    return problems | (fields - list_fields(answer) if service != "dynamodb" else set())  # items have any fields
 
 
-def split_command(text: str) -> list[str]:
-    """Return the words of a shell command up to its end. A placeholder such as `<the queue's url>` is one word."""
-    text = re.sub(r"<[^>]*>", "PLACEHOLDER", text)
-    command = re.match(r"""(?:'[^']*'|"(?:\$\([^)]*\)|[^"])*"|[^'"|;)\n#])*""", text)
-    assert command is not None
-    return shlex.split(command[0].rstrip("& "))
+def _to_option(member: str) -> str:
+    return xform_name(member, "-")
 
 
-@cache
-def operations(service: str) -> Mapping[str, OperationModel]:
-    """Return the operations of a service by their names in the CLI."""
-    model = SESSION.get_service_model(service.replace("s3api", "s3"))
-    return {xform_name(name, "-"): model.operation_model(name) for name in model.operation_names}
+def list_fields(shape: Shape | None, outer: tuple[str, ...] = ()) -> set[str]:
+    """Return the names of all fields of an answer, also of nested ones."""
+    if shape is None or shape.name in outer:
+        return set()
+    if isinstance(shape, ListShape):
+        return list_fields(shape.member, (*outer, shape.name))
+    if isinstance(shape, MapShape):
+        return list_fields(shape.value, (*outer, shape.name))
+    members = shape.members if isinstance(shape, StructureShape) else {}
+    return {*members}.union(*(list_fields(member, (*outer, shape.name)) for member in members.values()))
 
 
-def find_problems(command: Command) -> Iterator[str]:
-    """Yield the faults of a command: operation, options, missing options, values or output paths."""
-    options = {name: values for name, values in command.options.items() if name not in GLOBAL_OPTIONS}
-    if (command.service, command.operation) in CUSTOM_COMMANDS:
-        yield from sorted(options.keys() - CUSTOM_COMMANDS[command.service, command.operation])
-        return
-    if command.operation == "wait":
-        waiters = SESSION.get_waiter_model(command.service).waiter_names
-        if command.arguments[0] not in {xform_name(name, "-") for name in waiters}:
-            yield f"no waiter {command.arguments[0]}"
-        return
-    if command.service.replace("s3api", "s3") not in SESSION.get_available_services():
-        yield "no such service"
-        return
-    model = operations(command.service).get(command.operation)
-    if model is None:
-        yield "no such operation"
-        return
-    shape = model.input_shape
-    members = {xform_name(name, "-"): member for name, member in shape.members.items()} if shape else {}
-    required = {xform_name(name, "-") for name in shape.required_members} if shape else set()
-    for name in sorted(options.keys() - ADDED_OPTIONS.get((command.service, command.operation), set())):
-        member = members.get(name) or members.get(name.removeprefix("no-"))
-        if member is None:
-            yield f"no option --{name}"
-        else:
-            yield from find_value_problems(member, options[name])
-    if command.is_complete:
-        yield from (f"--{name} is missing" for name in sorted(required - options.keys()))
-    for query in command.options.get("query", ()):
-        try:
-            find_output_shape(jmespath.compile(query).parsed, model.output_shape)
-        except KeyError as error:
-            yield f"the output has no {error.args[0]}"
-
-
-def find_value_problems(shape: Shape, values: tuple[str, ...]) -> Iterator[str]:
-    """Yield the problems of JSON values, and of the keys in the short form `key=value,key=value`."""
-    element = shape.member if isinstance(shape, ListShape) else shape
-    for value in values:
-        if value.startswith(("{", "[")) and shape.type_name not in {"blob", "string"}:
-            report = ParamValidator().validate(json.loads(value), shape)
-            if report.has_errors():
-                yield report.generate_report()
-        elif isinstance(element, StructureShape):
-            yield from sorted({part.partition("=")[0] for part in value.split(",")} - element.members.keys())
-        elif isinstance(element, StringShape) and element.enum and value not in {"PLACEHOLDER", *element.enum}:
-            yield f"{value} is not one of {', '.join(element.enum)}"
-
-
-def find_output_shape(node: Mapping[str, Any], shape: Shape | None) -> Shape | None:
-    """Return the shape of a JMESPath expression's result, or None if it is computed. Raise KeyError for a wrong path."""
-    children = node.get("children", [])
-    match node["type"]:
-        case "field":
-            if isinstance(shape, StructureShape) and node["value"] not in shape.members:
-                raise KeyError(node["value"])
-            return shape.members[node["value"]] if isinstance(shape, StructureShape) else None
-        case "identity" | "current":
-            return shape
-        case "subexpression" | "index_expression" | "pipe":
-            for child in children:
-                shape = find_output_shape(child, shape)
-            return shape
-        case "index":
-            return shape.member if isinstance(shape, ListShape) else None
-        case "flatten":
-            return find_output_shape(children[0], shape)
-        case "projection" | "filter_projection":
-            list_shape = find_output_shape(children[0], shape)
-            element = list_shape.member if isinstance(list_shape, ListShape) else None
-            for child in children[1:]:
-                projected = find_output_shape(child, element)
-            return projected
-        case "value_projection":
-            mapping = find_output_shape(children[0], shape)
-            return find_output_shape(children[1], mapping.value if isinstance(mapping, MapShape) else None)
-        case _:
-            for child in children:
-                find_output_shape(child, shape)
-            return None
-
-
-def test_every_command_on_the_pages_exists_with_its_options_and_output_paths() -> None:
-    commands = [command for page in PAGES for command in find_commands(str(page.relative_to(ROOT)), page.read_text())]
-    assert commands
-    problems = {
-        f"{command.page}: aws {command.service} {command.operation}": list(find_problems(command))
-        for command in commands
-    }
+def test_every_command_on_the_pages_exists_with_its_options_and_output_fields() -> None:
+    commands = [command for page in PAGES for command in find_commands(page.read_text())]
+    assert len(commands) > 50
+    problems = {" ".join(command): find_problems(*command) for command in commands}
     assert {command: faults for command, faults in problems.items() if faults} == {}

@@ -5,11 +5,7 @@ decision.
 import os
 import re
 import subprocess
-from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
-
-import pytest
 
 from components.blocks.gateway_responses import ERRORS, UNKNOWN_METHOD, UNKNOWN_PATH
 from handlers.common.errors import ErrorCode
@@ -22,15 +18,13 @@ from handlers.meetings.record import MeetingReason
 from handlers.voice_qa.messages import RejectionReason
 from local import ROOT
 from local.generate import errors_page
-from local.generate.upload_failure_explanations import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
+from local.generate.upload_failure_explanations import LECTURE_REASONS, TRACK_REASONS
 from tests.document_samples import list_make_targets
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
 FOLDERS = "benchmarks|bootstrap|components|console|docs|handlers|local|operations|policies|requirements|tests"
 APIS = {**errors_page.HTTP_APIS, **errors_page.WEBSOCKET_APIS}
 ERRORS_OF_API_GATEWAY = (*ERRORS.values(), UNKNOWN_PATH, UNKNOWN_METHOD)
-PAGES_WITH_COMMANDS = [page for page in PAGES if page.parent.name != "decisions" and page.name != "CHANGELOG.md"]
-"""Pages whose commands a reader runs. Decisions and the changelog are not among them."""
 
 
 def find_anchors(page: Path) -> set[str]:
@@ -38,15 +32,19 @@ def find_anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_in_a_page_has_a_target(page: Path) -> None:
-    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", page.read_text()):
-        if "://" in target or target.startswith("mailto:"):
-            continue
-        target_path = (page.parent / target).resolve() if target else page
-        assert target_path.exists(), target
-        if anchor and target_path.suffix == ".md":
-            assert anchor in find_anchors(target_path), f"{target}#{anchor}"
+def test_every_link_in_a_page_has_a_target() -> None:
+    missing = []
+    for page in PAGES:
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", page.read_text()):
+            path = (page.parent / target).resolve() if target else page
+            if "://" not in target and not target.startswith("mailto:"):
+                is_page = path.suffix == ".md" and path.exists()
+                missing += (
+                    []
+                    if path.exists() and (not anchor or not is_page or anchor in find_anchors(path))
+                    else [f"{page.name}: {target}#{anchor}"]
+                )
+    assert missing == []
 
 
 def test_every_page_of_docs_can_be_reached_from_the_readme() -> None:
@@ -65,27 +63,28 @@ def test_every_page_of_docs_can_be_reached_from_the_readme() -> None:
     assert set(PAGES) - reached == set(), "no page links to it"
 
 
-@pytest.mark.parametrize("page", PAGES_WITH_COMMANDS, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_command_in_a_page_exists(page: Path) -> None:
-    """Our own modules need the Python of the virtual environment, because only it has their dependencies."""
-    text = page.read_text()
+def test_every_command_in_a_page_exists() -> None:
+    """Our own modules need the Python of the virtual environment, because only it has their dependencies.
+
+    A reader does not run the commands of decisions and of the changelog.
+    """
+    text = "".join(
+        page.read_text() for page in PAGES if page.parent.name != "decisions" and page.name != "CHANGELOG.md"
+    )
     code = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     make_calls = [line for block in code for line in re.findall(r"^(?:\$ )?make (\S+)", block, re.MULTILINE)]
-    make_calls += re.findall(r"`make ([^\s`]+)", text)
-    assert set(make_calls) <= list_make_targets()
+    assert {*make_calls, *re.findall(r"`make ([^\s`]+)", text)} <= list_make_targets()
     for python, module in re.findall(r"([\w./-]*python3?) -m\s+((?:local|operations|handlers)[\w.]*)", text):
         assert python == ".venv/bin/python", f"{python} -m {module}"
         path = ROOT / module.replace(".", "/")
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_path_in_a_page_exists(page: Path) -> None:
+def test_every_path_in_a_page_exists() -> None:
     """Ignore paths that only exist after the reader follows the page."""
-    paths_in_page = set(re.findall(rf"`((?:{FOLDERS})/[\w./-]+)`", page.read_text()))
-    created_by_reader = {"notes", "backlog", "schedules"}
-    missing = {path for path in paths_in_page if not (ROOT / path).exists()}
-    assert {path for path in missing if not any(created in path for created in created_by_reader)} == set()
+    paths = {path for page in PAGES for path in re.findall(rf"`((?:{FOLDERS})/[\w./-]+)`", page.read_text())}
+    missing = {path for path in paths if not (ROOT / path).exists()}
+    assert {path for path in missing if not re.search("notes|backlog|schedules", path)} == set()
 
 
 def test_the_commands_of_the_deployment_guide_rotate_a_secret(tmp_path: Path) -> None:
@@ -126,7 +125,10 @@ def test_the_deployment_guide_names_the_outputs_of_the_bootstrap() -> None:
 def test_every_error_code_for_clients_is_on_the_page_of_errors() -> None:
     text = (ROOT / "docs" / "reference" / "errors.md").read_text().partition("## Reasons after an upload")[0]
     names_on_page = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
-    codes = {code.value for error_codes in list_code_classes() for code in error_codes}
+    classes_of_apis = {error_codes for classes in APIS.values() for error_codes in classes}
+    # Tests may define other classes.
+    assert {found for found in ErrorCode.__subclasses__() if not found.__module__.startswith("test")} == classes_of_apis
+    codes = {code.value for error_codes in classes_of_apis for code in error_codes}
     assert codes | {code for code, _, _ in ERRORS_OF_API_GATEWAY} == names_on_page
     for api, classes in APIS.items():
         [table] = re.findall(rf"^## {api}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
@@ -138,38 +140,20 @@ def test_every_error_code_for_clients_is_on_the_page_of_errors() -> None:
         )
 
 
-def test_every_error_code_belongs_to_an_api() -> None:
-    """A class of codes that no API lists would be missing from the page."""
-    assert set(list_code_classes()) == {error_codes for classes in APIS.values() for error_codes in classes}
-
-
 def test_the_page_lists_every_error_of_api_gateway_with_its_status() -> None:
     unchanged_status = {"REFUSED": 400, "INTERNAL": 500}
     rows = re.findall(r"^\| `([A-Z_]+)` \| (\d+) \|", errors_page.GATEWAY_ERRORS, re.MULTILINE)
     assert set(rows) == {(code, str(status or unchanged_status[code])) for code, _, status in ERRORS_OF_API_GATEWAY}
 
 
-@pytest.mark.parametrize(("reasons", "explained"), [(TrackReason, TRACK_REASONS), (RejectionReason, LECTURE_REASONS)])
-def test_every_reason_after_an_upload_has_a_meaning_and_an_action(
-    reasons: type[StrEnum], explained: Mapping[StrEnum, ReasonExplanation]
-) -> None:
-    assert set(explained) == set(reasons)
-
-
-def test_every_reason_of_a_meeting_is_in_the_chapter_on_its_status() -> None:
-    names_on_page = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs" / "meetings.md").read_text()))
-    assert set(MeetingReason) <= names_on_page
-
-
-def list_code_classes() -> list[type[ErrorCode]]:
-    """Return all classes of error codes that the program defines. Tests may define others."""
-    return [error_codes for error_codes in ErrorCode.__subclasses__() if not error_codes.__module__.startswith("test")]
-
-
-def test_the_ingestion_page_explains_states_reasons_and_columns() -> None:
-    names_on_page = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
-    values = {member.value for values in (FileStatus, FileRejection, DataProblem) for member in values}
-    assert values | ADDED_COLUMNS.keys() <= names_on_page
+def test_every_reason_state_and_column_is_explained() -> None:
+    assert (set(TRACK_REASONS), set(LECTURE_REASONS)) == (set(TrackReason), set(RejectionReason))
+    for page, names in {
+        "meetings.md": {*MeetingReason},
+        "ingestion.md": {*FileStatus, *FileRejection, *DataProblem, *ADDED_COLUMNS},
+    }.items():
+        names_on_page = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / page).read_text()))
+        assert {str(name) for name in names} <= names_on_page
 
 
 def test_the_meetings_page_shows_a_valid_complete_file() -> None:

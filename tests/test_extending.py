@@ -8,8 +8,10 @@ import sys
 import textwrap
 from pathlib import Path
 
+import yaml
+
 from local import ROOT
-from tests.whole_program import ONE_WORKER
+from tests.whole_program import ONE_WORKER, SECTIONS
 
 pytestmark = ONE_WORKER
 BLOCK = re.compile(r"^ *```python\n *# (\S+?)(?:, before ([^\n]+))?\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -17,6 +19,7 @@ BLOCK = re.compile(r"^ *```python\n *# (\S+?)(?:, before ([^\n]+))?\n(.*?)^ *```
 
 
 def copy_project(folder: Path) -> None:
+    """Copy the project without its documents. Only the backend of the page is enabled, because that is faster."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)  # noqa: S607
     for name in listed.stdout.decode().split("\0"):
         if name and (ROOT / name).is_file() and not name.startswith(("console/", "docs/", "local/flows/clips/")):
@@ -24,6 +27,10 @@ def copy_project(folder: Path) -> None:
             shutil.copyfile(ROOT / name, folder / name)
     for environment in (".venv", "policies/.venv"):
         (folder / environment).symlink_to(ROOT / environment)
+    stack = folder / "Pulumi.dev.yaml"
+    config = yaml.safe_load(stack.read_text(encoding="utf-8"))
+    config["config"] |= {f"polyphony:{section}": {"enabled": False} for section in SECTIONS if section != "ingestion"}
+    stack.write_text(yaml.safe_dump(config), encoding="utf-8")
 
 
 def follow_page(folder: Path) -> list[str]:

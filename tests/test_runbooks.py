@@ -3,7 +3,6 @@
 import json
 import re
 import textwrap
-from collections import defaultdict
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -31,104 +30,66 @@ pytestmark = ONE_WORKER_FOR_DOCUMENTS
 FOLDER = ROOT / "docs" / "runbooks"
 INDEX = FOLDER / "README.md"
 PAGES = sorted(set(FOLDER.glob("*.md")) - {INDEX})
-NAME_PREFIX = f"polyphony-{documented_resource_graph.STACK}-"
 RECORD_DAYS = 400
 """Retention of file records."""
 
 
 @cache
-def runbooks_by_alarm(stack: str) -> dict[str, str]:
-    """Return the path of the runbook that each alarm names, by the alarm's name without the stack's prefix."""
-    resources = documented_resource_graph.build_stack_graph(stack)
-    inputs = [resource.inputs for resource in resources if resource.kind == "MetricAlarm"]
+def runbooks_by_alarm(*stacks: str) -> dict[str, str]:
+    """Return the path of the runbook that each alarm names, by the alarm's name without stack and severity."""
+    alarms = [
+        (stack, resource.inputs)
+        for stack in stacks or stack_files.list_stacks()
+        for resource in documented_resource_graph.build_stack_graph(stack)
+        if resource.kind == "MetricAlarm"
+    ]
     return {
-        alarm["name"].removeprefix(f"polyphony-{stack}-"): alarm["alarmDescription"].rpartition("Runbook: ")[2]
-        for alarm in inputs
+        shorten(alarm["name"].removeprefix(f"polyphony-{stack}-")): alarm["alarmDescription"].rpartition("Runbook: ")[2]
+        for stack, alarm in alarms
     }
 
 
-@cache
-def runbooks_by_alarm_of_all_stacks() -> dict[str, str]:
-    return {name: page for stack in stack_files.list_stacks() for name, page in runbooks_by_alarm(stack).items()}
-
-
-def alarm_suffix(name: str) -> str:
+def shorten(name: str) -> str:
     """Return an alarm's name on a page, such as `…-dlq-critical`, without the placeholder and without the severity."""
     return re.sub(r"^(…|<\w+>)-|-(critical|warning)$", "", re.sub(r"^(…|<\w+>)-", "", name))
 
 
-def quoted_names(page: Path) -> set[str]:
-    """Return all names in backticks on a page, without the placeholder or severity of an alarm name."""
-    return {alarm_suffix(name) for name in re.findall(r"`([^`]+)`", page.read_text())}
+def test_every_alarm_has_a_runbook_that_names_it() -> None:
+    quoted = {page: {shorten(name) for name in re.findall(r"`([^`]+)`", page.read_text())} for page in PAGES}
+    assert len(runbooks_by_alarm()) > 50
+    assert {
+        (name, runbook)
+        for name, runbook in runbooks_by_alarm().items()
+        if not any(name.endswith(f"-{suffix}") for suffix in quoted[ROOT / runbook])
+    } == set()
 
 
-def covered_alarm_suffixes(page: Path) -> set[str]:
-    """Return the ends of the alarm names in a page's line `Alarms` or table of alarms, without their severity."""
-    text = page.read_text()
-    match = re.search(r"^\*\*Alarms?\*\*: (.*?)(?=\*\*Mean|\n\n)", text, re.MULTILINE | re.DOTALL)
-    table = re.search(r"^\| alarms? \|.*?(?=\n\n)", text, re.MULTILINE | re.DOTALL)
-    names = re.findall(r"`([^`]+)`", match[1]) if match else []
-    names += re.findall(r"^\| `([^`]+)`", table[0], re.MULTILINE) if table else []
-    return {alarm_suffix(name) for name in names}
-
-
-@pytest.mark.parametrize("stack", stack_files.list_stacks())
-def test_every_alarm_has_a_runbook_that_names_it(stack: str) -> None:
-    assert len(runbooks_by_alarm(stack)) > 50
-    missing = []
-    for name, runbook in runbooks_by_alarm(stack).items():
-        page, name_without_severity = ROOT / runbook, re.sub(r"-(critical|warning)$", "", name)
-        assert page in PAGES, f"{name} names {runbook}"
-        if not any(name_without_severity.endswith(f"-{suffix}") for suffix in quoted_names(page)):
-            missing.append(f"{page.name} does not name {name}")
-    assert missing == []
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_runbook_names_only_existing_alarms(page: Path) -> None:
-    names = [re.sub(r"-(critical|warning)$", "", name) for name in runbooks_by_alarm_of_all_stacks()]
-    suffixes = covered_alarm_suffixes(page)
-    assert {suffix for suffix in suffixes if not any(name.endswith(f"-{suffix}") for name in names)} == set()
+def test_a_runbook_names_only_existing_alarms() -> None:
+    """A page names its alarms in the line `Alarms` or in a table."""
+    for page in PAGES:
+        text = page.read_text()
+        lines = re.findall(r"^\*\*Alarms?\*\*: (.*?)(?=\*\*Mean|\n\n)", text, re.MULTILINE | re.DOTALL)[:1]
+        tables = re.findall(r"^\| alarms? \|.*?(?=\n\n)", text, re.MULTILINE | re.DOTALL)[:1]
+        names = re.findall(r"`([^`]+)`", "".join(lines)) + re.findall(r"^\| `([^`]+)`", "".join(tables), re.MULTILINE)
+        suffixes = {shorten(name) for name in names}
+        assert {end for end in suffixes if not any(name.endswith(f"-{end}") for name in runbooks_by_alarm())} == set()
 
 
 def test_the_index_lists_every_runbook_once_by_alarm_or_by_task() -> None:
     by_alarm, by_task = (re.findall(r"\((.*?)\.md\)", part) for part in INDEX.read_text().split("| when | page |"))
-    pages_of_alarms = {Path(page).stem for page in runbooks_by_alarm_of_all_stacks().values()}
+    pages_of_alarms = {Path(page).stem for page in runbooks_by_alarm().values()}
     assert by_alarm == sorted(pages_of_alarms)
     assert by_task == sorted({page.stem for page in PAGES} - pages_of_alarms)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_runbook_uses_existing_commands_and_invokes_functions_only_once(page: Path) -> None:
-    text = page.read_text()
+def test_runbooks_use_existing_commands_and_invoke_functions_only_once() -> None:
+    text = "".join(page.read_text() for page in PAGES)
     assert set(re.findall(r"python -m operations ([a-z]+)", text)) <= set(COMMANDS)
     # After its default timeout of a minute, the CLI would invoke the function again.
     assert [call for call in re.findall(r"aws lambda invoke .*", text) if "--cli-read-timeout 0" not in call] == []
 
 
 # Failed work
-
-
-def dead_letter_queues() -> dict[str, str]:
-    """Return the name of each queue's dead-letter queue, by the queue's name."""
-    return {
-        resource.inputs["name"]: json.loads(resource.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-        for resource in documented_resource_graph.build_stack_graph()
-        if resource.kind == "Queue" and resource.inputs.get("redrivePolicy")
-    }
-
-
-def dead_letter_queues_with_alarm(*, of_queues: bool) -> set[str]:
-    """Return the dead-letter queues with an alarm. If `of_queues` is True, they take messages of other queues, otherwise
-    failed calls and deliveries.
-    """
-    redrive_targets = set(dead_letter_queues().values())
-    with_alarm = {
-        f"{NAME_PREFIX}{name.removesuffix('-critical')}"
-        for name, page in runbooks_by_alarm(documented_resource_graph.STACK).items()
-        if page == "docs/runbooks/queues.md"
-    }
-    return with_alarm & redrive_targets if of_queues else with_alarm - redrive_targets
 
 
 def read_table_of_log_groups(header: str) -> dict[str, list[str]]:
@@ -138,34 +99,32 @@ def read_table_of_log_groups(header: str) -> dict[str, list[str]]:
     """
     _, _, table = (FOLDER / "queues.md").read_text().partition(f"| {header} |")
     rows = [re.findall(r"`([a-z-]+)`", line) for line in table.partition("\n\n")[0].splitlines()[2:]]
-    return {
-        f"{NAME_PREFIX}{queue}": [f"{NAME_PREFIX}{function}" for function in functions] for queue, *functions in rows
-    }
+    return {queue: functions for queue, *functions in rows}
 
 
-def test_the_runbook_maps_dead_letter_queues_to_the_logs_of_their_consumers() -> None:
-    functions_by_queue = {
-        dead_letter_queues()[resource.inputs["eventSourceArn"].rpartition(":")[2]]: [
-            resource.inputs["functionName"].split(":")[6]
-        ]
-        for resource in documented_resource_graph.build_stack_graph()
-        if resource.kind == "EventSourceMapping"
-    }
-    assert read_table_of_log_groups("dead letters") == functions_by_queue
-    assert set(functions_by_queue) == dead_letter_queues_with_alarm(of_queues=True)
+def test_the_runbook_maps_dead_letters_and_failed_calls_to_the_logs_of_their_functions() -> None:
+    dead_letter_queues, dead_letters, failed_calls = dict[str, str](), dict[str, list[str]](), dict[str, list[str]]()
+    resources = [(item.kind, item.inputs) for item in documented_resource_graph.build_stack_graph()]
+    for kind, inputs in resources:
+        if kind == "Queue" and inputs.get("redrivePolicy"):
+            dead_letter_queues[inputs["name"]] = last_part(json.loads(inputs["redrivePolicy"])["deadLetterTargetArn"])
+    for kind, inputs in resources:
+        if kind == "EventSourceMapping":
+            queue = dead_letter_queues[inputs["eventSourceArn"].rpartition(":")[2]]
+            dead_letters[queue] = [last_part(inputs["functionName"].rpartition(":")[0])]
+        if kind == "FunctionEventInvokeConfig" and inputs.get("destinationConfig"):
+            queue = last_part(inputs["destinationConfig"]["onFailure"]["destination"])
+            failed_calls.setdefault(queue, []).append(last_part(inputs["functionName"]))
+    assert read_table_of_log_groups("dead letters") == dead_letters
+    assert read_table_of_log_groups("failed calls") == failed_calls
+    with_alarm = {name for name, page in runbooks_by_alarm("prod").items() if page == "docs/runbooks/queues.md"}
+    events_of_rules = {"foundation-failed-events", "livestream-failed-events"}
+    assert with_alarm == dead_letters.keys() | failed_calls.keys() | events_of_rules
 
 
-def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
-    functions_by_queue = defaultdict[str, list[str]](list)
-    for resource in documented_resource_graph.build_stack_graph():
-        if resource.kind == "FunctionEventInvokeConfig" and resource.inputs.get("destinationConfig"):
-            destination = resource.inputs["destinationConfig"]["onFailure"]["destination"]
-            functions_by_queue[destination.rpartition(":")[2]].append(resource.inputs["functionName"])
-    assert read_table_of_log_groups("failed calls") == functions_by_queue
-    other_queues = dead_letter_queues_with_alarm(of_queues=False) - set(functions_by_queue)
-    assert other_queues == {f"{NAME_PREFIX}{name}-failed-events" for name in ("foundation", "livestream")}, (
-        "they hold only events of rules"
-    )
+def last_part(arn_or_name: str) -> str:
+    """Return the name at the end of an ARN, without the stack's prefix."""
+    return arn_or_name.rpartition(":")[2].removeprefix("polyphony-prod-")
 
 
 # Backups
@@ -260,13 +219,8 @@ def test_the_runbooks_filter_patterns_match_access_logs(section: str, log: dict[
     """All values of an access log are strings, also the status. A number in a pattern matches numbers only."""
     text = (FOLDER / "apis.md").read_text().partition(f"## {section}")[2].partition("\n## ")[0]
     [pattern] = re.findall(r"logs tail /aws/apigateway/<api> .*--filter-pattern '\{ (.*?) \}'", text)
+    comparisons = re.findall(r'\$\.(\w+) = "([\w*]+)"', pattern)
+    assert pattern == " || ".join(f'$.{name} = "{value}"' for name, value in comparisons)
     lines = [{**log, "status": status} for status in ("200", "400", "403", "429", "500", "504")]
-    comparisons = pattern.split(" || ")
-    matches = [line for line in lines if any(matches_comparison(comparison, line) for comparison in comparisons)]
+    matches = [line for line in lines if any(fnmatchcase(line[name], value) for name, value in comparisons)]
     assert [line["status"] for line in matches] == statuses
-
-
-def matches_comparison(comparison: str, line: dict[str, str]) -> bool:
-    """Return True if a comparison of CloudWatch's filter pattern language holds for a line with string values."""
-    match = re.fullmatch(r'\$\.(\w+) = "([\w*]+)"', comparison)
-    return match is not None and fnmatchcase(line[match[1]], match[2])

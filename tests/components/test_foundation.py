@@ -168,6 +168,13 @@ def test_the_event_of_a_failed_backup_goes_to_a_queue_with_an_alarm(engine: Engi
     assert recorded.one("cloudwatch.EventTarget").inputs["arn"].endswith("-failed-events")
 
 
+def test_disabling_protection_keeps_the_vault(engine: Engine) -> None:
+    recorded = foundation(engine, data={"deletionProtection": False})
+    assert [resource.name for resource in recorded.graph if resource.request.protect] == []
+    vault = recorded.one("backup.Vault")
+    assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (True, False)
+
+
 def test_only_the_stack_that_owns_the_regions_backup_settings_creates_them(engine: Engine) -> None:
     assert foundation(engine).all("backup.RegionSettings") == []
     region_settings = foundation(engine, backup={"regionSettingsOwned": True}).one("backup.RegionSettings")
