@@ -1,6 +1,6 @@
 """Harness that registers one subsystem or block, and functions that read permissions and variables of the result.
 
-The resources are recorded with unknown values, as in a preview, or with the ids that AWS would generate in a deployment.
+The resources are recorded with the ids that AWS would generate. The tests of the whole program run previews.
 """
 
 import json
@@ -17,7 +17,7 @@ from local.preview.preview_provider import PreviewProvider
 from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
 from local.property_values import Props
-from tests.fake_engine import Engine, Recorded, foundation_settings, scope
+from tests.fake_engine import Recorded, foundation_settings, scope
 
 REGION_AND_ACCOUNT = "us-east-1:123456789012"
 QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
@@ -44,12 +44,8 @@ class DeployedProvider(PreviewProvider):
 
 def deploy(body: Callable[[], object], provider: PreviewProvider | None = None) -> Recorded:
     """Return the resources that a program registers if every id is known."""
-
-    def program() -> None:
-        body()
-
     config = StackConfig(project="polyphony", stack="test", values={})
-    return Recorded(program_run.run_function(program, config, provider or DeployedProvider(), preview=False).graph)
+    return Recorded(program_run.run_function(body, config, provider or DeployedProvider(), preview=False).graph)
 
 
 def sample_function(name: str) -> Function:
@@ -88,24 +84,11 @@ class Deployment:
         test_scope = scope(subsystem=self._subsystem, foundation=base)
         return lambda: self._component(self._subsystem, self._arguments(test_scope, self.settings(**changes)))
 
-    def previewed(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
-        """Return the resources as a preview records them, with unknown ids."""
-        return self._record("preview", Engine().run, foundation, changes)
-
-    def deployed(self, **changes: Any) -> Recorded:
+    def deployed(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
         """Return the resources with the ids that AWS would generate."""
-        return self._record("deployment", deploy, None, changes)
-
-    def _record(
-        self,
-        mode: str,
-        run: Callable[[Callable[[], object]], Recorded],
-        foundation: Mapping[str, Any] | None,
-        changes: dict[str, Any],
-    ) -> Recorded:
-        key = json.dumps((mode, foundation, changes))
+        key = json.dumps((foundation, changes))
         if key not in self._recorded:
-            self._recorded[key] = run(self.program(foundation, **changes))
+            self._recorded[key] = deploy(self.program(foundation, **changes))
         return self._recorded[key]
 
 

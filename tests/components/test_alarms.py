@@ -134,7 +134,7 @@ def test_each_alarm_of_the_requirements_has_its_numbers(subsystem: Subsystem) ->
 def test_the_settings_change_the_thresholds(
     subsystem: Subsystem, settings: dict[str, Any], thresholds: list[float]
 ) -> None:
-    changed = alarms(DEPLOYMENTS[subsystem].previewed(**settings), subsystem)
+    changed = alarms(DEPLOYMENTS[subsystem].deployed(**settings), subsystem)
     assert [changed[name]["threshold"] for name in ALARMS[subsystem]] == thresholds
 
 
@@ -143,7 +143,7 @@ def test_alarms_count_only_messages_that_the_handlers_log(subsystem: Subsystem) 
     """CloudWatch accepts a filter for a message that no function logs. Its alarm would never be raised."""
     folders = (ROOT / "handlers" / subsystem.package, ROOT / "handlers" / "common")
     source = "".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py"))
-    filters = DEPLOYMENTS[subsystem].previewed().all("cloudwatch.LogMetricFilter")
+    filters = DEPLOYMENTS[subsystem].deployed().all("cloudwatch.LogMetricFilter")
     messages = {message for item in filters for message in re.findall(r'\$\.message = "(\w+)"', item.inputs["pattern"])}
     assert messages
     assert {message for message in messages if f'"{message}"' not in source} == set()

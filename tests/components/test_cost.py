@@ -82,7 +82,7 @@ def test_every_measure_has_a_price_and_no_measure_is_missing(
     name: str, load: dict[str, float], sections: dict[str, Any], usd: float
 ) -> None:
     """The estimate fails if a measure has no price or is missing."""
-    graph = SUBSYSTEMS[name][0].previewed(**sections).graph
+    graph = SUBSYSTEMS[name][0].deployed(**sections).graph
     resources = [to_priced_resource(resource, graph) for resource in graph]
     report = estimate_cost(resources, usage(name, load=load, **sections))
     assert report.unpriced == ()

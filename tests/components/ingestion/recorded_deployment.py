@@ -6,5 +6,5 @@ from components.settings import IngestionSettings
 from tests.components.deployment_harness import Deployment
 
 INGESTION = Deployment(Subsystem.INGESTION, Ingestion, IngestionArgs, IngestionSettings)
-previewed = INGESTION.previewed
+deployed = INGESTION.deployed
 """Function that returns the recorded resources with the default settings, or with the settings that it is given."""

@@ -11,7 +11,7 @@ import json
 import pytest
 
 from tests.components.deployment_harness import variables
-from tests.components.ingestion.recorded_deployment import previewed
+from tests.components.ingestion.recorded_deployment import deployed
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import PROJECTED, Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness
@@ -21,7 +21,7 @@ KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 
 @pytest.mark.parametrize(("minutes", "at_once", "seconds"), [(60, "false", "3600"), (0, "true", "0")])
 def test_the_limits_of_manifests_reach_builder_and_sweeper(minutes: int, at_once: str, seconds: str) -> None:
-    recorded = previewed(manifests={"flushMinutes": minutes}, intake={"maxFileGigabytes": 5})
+    recorded = deployed(manifests={"flushMinutes": minutes}, intake={"maxFileGigabytes": 5})
     builder, sweeper = variables(recorded, "manifest-builder"), variables(recorded, "sweeper")
     assert (builder["FLUSH_AT_ONCE"], sweeper["FLUSH_SECONDS"]) == (at_once, seconds)
     for creator in (builder, sweeper):
@@ -30,17 +30,17 @@ def test_the_limits_of_manifests_reach_builder_and_sweeper(minutes: int, at_once
 
 
 def test_every_function_gets_the_name_of_the_file_table() -> None:
-    table = previewed().one("dynamodb.Table").inputs["name"]
+    table = deployed().one("dynamodb.Table").inputs["name"]
     for function in ("manifest-builder", "steps", "sweeper"):
-        assert variables(previewed(), function)["MANIFEST_TABLE_NAME"] == table
+        assert variables(deployed(), function)["MANIFEST_TABLE_NAME"] == table
 
 
 def test_a_message_that_fails_becomes_a_dead_letter_that_is_kept_for_14_days() -> None:
     failures = IngestionHarness(Cloud(NOW)).builder().handle([{"messageId": "bad", "body": "not json"}])
     assert failures == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
-    source = previewed().one("lambda.EventSourceMapping").inputs
+    source = deployed().one("lambda.EventSourceMapping").inputs
     assert source["functionResponseTypes"] == ["ReportBatchItemFailures"], "Lambda ignores the failures otherwise"
-    intake, dead_letters = (previewed().one("sqs.Queue", f"intake-{name}").inputs for name in ("queue", "dlq-queue"))
+    intake, dead_letters = (deployed().one("sqs.Queue", f"intake-{name}").inputs for name in ("queue", "dlq-queue"))
     redrive = json.loads(intake["redrivePolicy"])
     assert redrive["deadLetterTargetArn"].rpartition(":")[2] == dead_letters["name"]
     assert redrive["maxReceiveCount"] == 5
@@ -48,14 +48,14 @@ def test_a_message_that_fails_becomes_a_dead_letter_that_is_kept_for_14_days() -
 
 
 def test_the_index_of_open_items_projects_the_attributes_that_the_handlers_read() -> None:
-    (index,) = previewed().one("dynamodb.Table").inputs["globalSecondaryIndexes"]
+    (index,) = deployed().one("dynamodb.Table").inputs["globalSecondaryIndexes"]
     keys = {"date_prefix", "file_key", *(key["attributeName"] for key in index["keySchemas"])}
     assert keys | set(index["nonKeyAttributes"]) == PROJECTED
 
 
 def test_the_settings_determine_the_size_of_the_job_and_its_concurrent_runs() -> None:
     spark = {"workers": 4, "workerType": "G.2X", "executionClass": "FLEX", "concurrentRuns": 7, "timeoutMinutes": 9}
-    job = previewed(spark=spark).one("glue.Job").inputs
+    job = deployed(spark=spark).one("glue.Job").inputs
     assert (job["workerType"], job["numberOfWorkers"], job["executionClass"], job["timeout"]) == ("G.2X", 4, "FLEX", 9)
     assert job["executionProperty"] == {"maxConcurrentRuns": 7}
 
@@ -63,7 +63,7 @@ def test_the_settings_determine_the_size_of_the_job_and_its_concurrent_runs() ->
 @pytest.mark.parametrize("key", [None, KEY])
 def test_glue_logs_to_groups_of_the_program_also_with_a_key(key: str | None) -> None:
     """With a key, Glue appends the names of the security configuration and of the role to the prefix that it is given."""
-    recorded = previewed(spark={"encryptionKeyArn": key})
+    recorded = deployed(spark={"encryptionKeyArn": key})
     names = [
         recorded.one("glue.SecurityConfiguration").inputs["name"],
         recorded.one("iam.Role", "spark").inputs["name"],
@@ -82,10 +82,10 @@ def test_glue_logs_to_groups_of_the_program_also_with_a_key(key: str | None) -> 
 
 
 def test_output_is_always_encrypted_and_logs_only_if_a_key_is_configured() -> None:
-    configuration = previewed().one("glue.SecurityConfiguration").inputs
-    assert previewed().one("glue.Job").inputs.get("securityConfiguration") == configuration["name"]
+    configuration = deployed().one("glue.SecurityConfiguration").inputs
+    assert deployed().one("glue.Job").inputs.get("securityConfiguration") == configuration["name"]
     without_key, with_key = (
-        previewed(spark=spark).one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
+        deployed(spark=spark).one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
         for spark in ({}, {"encryptionKeyArn": KEY})
     )
     assert without_key["s3Encryption"] == with_key["s3Encryption"] == {"s3EncryptionMode": "SSE-S3"}
@@ -96,13 +96,13 @@ def test_output_is_always_encrypted_and_logs_only_if_a_key_is_configured() -> No
 
 @pytest.mark.parametrize("key", [None, KEY])
 def test_a_key_encrypts_the_environment_of_every_function(key: str | None) -> None:
-    functions = previewed(environmentKeyArn=key).all("lambda.Function")
+    functions = deployed(environmentKeyArn=key).all("lambda.Function")
     assert {function.inputs.get("kmsKeyArn") for function in functions} == {key}
 
 
 def test_builder_and_job_are_in_a_network_only_if_the_settings_attach_them() -> None:
-    assert previewed().all("ec2.Vpc") == []
-    attached = previewed(networkAttached=True, spark={"encryptionKeyArn": KEY})
+    assert deployed().all("ec2.Vpc") == []
+    attached = deployed(networkAttached=True, spark={"encryptionKeyArn": KEY})
     assert [function.name for function in attached.all("lambda.Function") if function.inputs.get("vpcConfig")] == [
         "ingestion-manifest-builder-function"
     ]
@@ -116,43 +116,43 @@ def test_builder_and_job_are_in_a_network_only_if_the_settings_attach_them() -> 
 
 
 def test_the_event_of_a_failed_run_goes_to_the_queue_whose_alarm_notifies_operators() -> None:
-    pattern = json.loads(previewed().one("cloudwatch.EventRule", "spark-failed").inputs["eventPattern"])
-    detail = {"jobName": [previewed().one("glue.Job").inputs["name"]], "state": ["FAILED", "TIMEOUT", "STOPPED"]}
+    pattern = json.loads(deployed().one("cloudwatch.EventRule", "spark-failed").inputs["eventPattern"])
+    detail = {"jobName": [deployed().one("glue.Job").inputs["name"]], "state": ["FAILED", "TIMEOUT", "STOPPED"]}
     assert pattern == {"source": ["aws.glue"], "detail-type": ["Glue Job State Change"], "detail": detail}
-    target = previewed().one("cloudwatch.EventTarget", "spark-failed").inputs["arn"].rpartition(":")[2]
-    alarm = previewed().one("cloudwatch.MetricAlarm", "failed-events").inputs
+    target = deployed().one("cloudwatch.EventTarget", "spark-failed").inputs["arn"].rpartition(":")[2]
+    alarm = deployed().one("cloudwatch.MetricAlarm", "failed-events").inputs
     assert alarm["dimensions"] == {"QueueName": target}
     assert alarm["alarmActions"]
 
 
 def test_script_and_library_of_a_run_have_one_folder() -> None:
-    job = previewed().one("glue.Job").inputs
+    job = deployed().one("glue.Job").inputs
     uris = (job["command"]["scriptLocation"], job["defaultArguments"]["--extra-py-files"])
-    bucket = previewed().one("s3.Bucket", "lake").inputs["bucket"]
-    uploads = previewed().all("s3.BucketObjectv2")
+    bucket = deployed().one("s3.Bucket", "lake").inputs["bucket"]
+    uploads = deployed().all("s3.BucketObjectv2")
     assert {f"s3://{bucket}/{upload.inputs['key']}" for upload in uploads} == set(uris)
     assert len({uri.rpartition("/")[0] for uri in uris}) == 1
-    earlier = {ancestor.name for ancestor in previewed().ancestors(previewed().one("glue.Job"))}
+    earlier = {ancestor.name for ancestor in deployed().ancestors(deployed().one("glue.Job"))}
     assert {upload.name for upload in uploads} <= earlier, "a run may start as soon as the job exists"
 
 
 def test_only_a_web_page_of_the_configured_origin_may_upload_files() -> None:
-    assert previewed().all("s3.BucketCorsConfiguration") == []
+    assert deployed().all("s3.BucketCorsConfiguration") == []
     page = "https://app.example.com"
-    [rule] = previewed(intake={"corsOrigin": page}).one("s3.BucketCorsConfiguration", "landing").inputs["corsRules"]
+    [rule] = deployed(intake={"corsOrigin": page}).one("s3.BucketCorsConfiguration", "landing").inputs["corsRules"]
     assert (rule["allowedOrigins"], rule["allowedMethods"]) == ([page], ["PUT"])
     assert rule["exposeHeaders"] == ["x-amz-version-id"], "the version id is part of a file's key in the table"
 
 
 def test_files_are_versioned_and_parquet_uses_intelligent_tiering() -> None:
-    assert previewed().one("s3.BucketVersioning").name == "ingestion-landing-versioning"
-    rules = {rule["id"]: rule for rule in previewed().one("s3.BucketLifecycleConfiguration", "lake").inputs["rules"]}
+    assert deployed().one("s3.BucketVersioning").name == "ingestion-landing-versioning"
+    rules = {rule["id"]: rule for rule in deployed().one("s3.BucketLifecycleConfiguration", "lake").inputs["rules"]}
     assert rules["tier-data"]["transitions"] == [{"days": 0, "storageClass": "INTELLIGENT_TIERING"}]
 
 
 def test_the_catalogue_has_the_columns_of_the_schema_and_those_that_the_job_adds() -> None:
     given = {"N": "bigint", "tags": "array<struct<At:date>>", "geo": "struct<int:int,map:map<string,decimal(3,1)>>"}
-    recorded = previewed(spark={"columns": given})
+    recorded = deployed(spark={"columns": given})
     tables = {table.inputs["name"]: table.inputs for table in recorded.all("glue.CatalogTable")}
     columns = {
         name: {column["name"]: column["type"] for column in table["storageDescriptor"]["columns"]}
@@ -167,11 +167,11 @@ def test_the_catalogue_has_the_columns_of_the_schema_and_those_that_the_job_adds
 
 
 def test_the_job_gets_the_columns_as_ddl() -> None:
-    job = previewed(spark={"columns": {"Odd one": "int", "select": "date"}}).one("glue.Job").inputs
+    job = deployed(spark={"columns": {"Odd one": "int", "select": "date"}}).one("glue.Job").inputs
     assert job["defaultArguments"]["--schema_ddl"] == "`Odd one` int, `select` date"
 
 
 @pytest.mark.parametrize(("minutes", "expression"), [(5, "rate(5 minutes)"), (1, "rate(1 minute)")])
 def test_the_sweeper_runs_every_few_minutes(minutes: int, expression: str) -> None:
-    schedule = previewed(manifests={"sweepMinutes": minutes}).one("scheduler.Schedule").inputs
+    schedule = deployed(manifests={"sweepMinutes": minutes}).one("scheduler.Schedule").inputs
     assert (schedule["scheduleExpression"], schedule["target"]["input"]) == (expression, '{"kind": "sweep"}')

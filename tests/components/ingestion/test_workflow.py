@@ -7,11 +7,11 @@ import pytest
 from statelint.linter import Linter
 
 from components.blocks.states import total_pause_seconds
-from tests.components.ingestion.recorded_deployment import previewed
+from tests.components.ingestion.recorded_deployment import deployed
 
 
 def test_a_run_waits_for_capacity_and_is_retried_once() -> None:
-    definition = previewed().one("sfn.StateMachine").inputs["definition"]
+    definition = deployed().one("sfn.StateMachine").inputs["definition"]
     assert Linter.validate(json.loads(definition)) == []
     run = json.loads(definition)["States"]["Run"]
     capacity_retrier, failure_retrier = run["Retry"]
@@ -30,7 +30,7 @@ def test_the_retries_stay_within_the_limits_of_step_functions() -> None:
     """The limits are those of https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html and
     .../service-quotas.html.
     """
-    states = json.loads(previewed().one("sfn.StateMachine").inputs["definition"])["States"]
+    states = json.loads(deployed().one("sfn.StateMachine").inputs["definition"])["States"]
     retriers = [retrier for state in states.values() for retrier in state.get("Retry", [])]
     assert all(retrier["IntervalSeconds"] <= retrier["MaxDelaySeconds"] < 31_622_400 for retrier in retriers)
     # A failed attempt adds three events: scheduled, started, failed. A state adds two: entered, exited.
@@ -42,7 +42,7 @@ def test_the_retries_stay_within_the_limits_of_step_functions() -> None:
 def test_a_run_waits_twenty_hours_for_capacity_and_the_workflow_times_out_after_all_retries(
     spark: dict[str, Any],
 ) -> None:
-    definition = json.loads(previewed(spark=spark).one("sfn.StateMachine").inputs["definition"])
+    definition = json.loads(deployed(spark=spark).one("sfn.StateMachine").inputs["definition"])
     run = definition["States"]["Run"]
     assert total_pause_seconds(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses on average"
     max_seconds = 2 * run["TimeoutSeconds"] + sum(total_pause_seconds(retry) for retry in run["Retry"])

@@ -17,5 +17,5 @@ LIVESTREAM = Deployment(
     default_settings={"encryptionKey": KEY},
     foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},
 )
-previewed, deployed = LIVESTREAM.previewed, LIVESTREAM.deployed
-"""Functions that return the recorded resources with the default settings, or with the settings that they are given."""
+deployed = LIVESTREAM.deployed
+"""Function that returns the recorded resources with the default settings, or with the settings that it is given."""

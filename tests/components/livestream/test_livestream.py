@@ -14,7 +14,7 @@ from components.settings.livestream import AuthorizerKind
 from local.drivers.service_shapes import service_model
 from local.property_values import Secret
 from tests.components.deployment_harness import QUEUES, arn, permissions, rest_document, rest_operations, variables
-from tests.components.livestream.recorded_deployment import ISSUER, KEY, PREFIX, deployed, previewed
+from tests.components.livestream.recorded_deployment import ISSUER, KEY, PREFIX, deployed
 from tests.fake_engine import Recorded
 
 BUCKET = f"{PREFIX}-transcripts-123456789012"
@@ -69,8 +69,8 @@ CHANGED_VARIABLES: dict[str, dict[str, str]] = {
 }
 
 
-def changed_preview() -> Recorded:
-    return previewed(**CHANGED_SETTINGS)
+def changed_deployment() -> Recorded:
+    return deployed(**CHANGED_SETTINGS)
 
 
 @pytest.mark.parametrize("function", VARIABLES)
@@ -80,7 +80,9 @@ def test_each_function_reads_the_listed_variables(function: str) -> None:
 
 @pytest.mark.parametrize("function", CHANGED_VARIABLES)
 def test_each_changed_setting_changes_only_its_variables(function: str) -> None:
-    default, changed = (variables(item, f"livestream-{function}-function") for item in (previewed(), changed_preview()))
+    default, changed = (
+        variables(item, f"livestream-{function}-function") for item in (deployed(), changed_deployment())
+    )
     assert {name: changed[name] for name in changed if changed[name] != default[name]} == CHANGED_VARIABLES[function]
 
 
@@ -155,7 +157,7 @@ def test_each_invocation_handles_one_message() -> None:
         ("episode-cleanup:live", "deletions"),
     }
     assert {(item["batchSize"], item["scalingConfig"]["maximumConcurrency"]) for item in sources} == {(1, 5)}
-    changed = changed_preview().one("lambda.EventSourceMapping", "agent-windows").inputs
+    changed = changed_deployment().one("lambda.EventSourceMapping", "agent-windows").inputs
     assert changed["scalingConfig"] == {"maximumConcurrency": 6}
     videos = deployed().one("sqs.Queue", "livestream-videos-queue").inputs
     assert json.loads(videos["redrivePolicy"])["maxReceiveCount"] == 20
@@ -172,7 +174,7 @@ def test_this_stacks_events_are_archived_for_two_weeks() -> None:
 
 
 def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
-    for recorded, days in ((deployed(), 90), (changed_preview(), 30)):
+    for recorded, days in ((deployed(), 90), (changed_deployment(), 30)):
         memory = recorded.one("bedrock.AgentcoreMemory").inputs
         assert (memory["name"], memory["eventExpiryDuration"]) == ("polyphony_test_clipAgentMemory", days)
     facts, summaries = deployed().all("bedrock.AgentcoreMemoryStrategy")
@@ -191,10 +193,10 @@ def test_agentcore_still_builds_a_memorys_id_from_its_name() -> None:
 
 
 def test_the_agent_may_invoke_only_the_configured_model() -> None:
-    recorded = previewed(agent={"modelId": "anthropic.claude-haiku-5-5"})
+    recorded = deployed(agent={"modelId": "anthropic.claude-haiku-5-5"})
     models = {resource for action, resource in permissions(recorded, "fact-check-agent") if "InvokeModel" in action}
     assert models == {"arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-haiku-5-5"}
-    profile = previewed(agent={"modelId": "eu.anthropic.claude-haiku-5-5", "modelRegions": ["eu-west-3"]})
+    profile = deployed(agent={"modelId": "eu.anthropic.claude-haiku-5-5", "modelRegions": ["eu-west-3"]})
     assert {resource for action, resource in permissions(profile, "fact-check-agent") if "InvokeModel" in action} == {
         arn("bedrock", "inference-profile/eu.anthropic.claude-haiku-5-5"),
         "arn:aws:bedrock:eu-west-3::foundation-model/anthropic.claude-haiku-5-5",
@@ -211,7 +213,7 @@ def test_the_table_has_the_required_keys_indexes_and_ttl() -> None:
 
 
 def test_objects_expire_after_seven_days_and_old_versions_a_day_later() -> None:
-    for recorded, days in ((deployed(), 7), (changed_preview(), 3)):
+    for recorded, days in ((deployed(), 7), (changed_deployment(), 3)):
         _, rule = recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]
         assert rule["filter"] == {"prefix": ""}
         assert (rule["expiration"], rule["noncurrentVersionExpiration"]) == ({"days": days}, {"noncurrentDays": 1})
@@ -220,17 +222,17 @@ def test_objects_expire_after_seven_days_and_old_versions_a_day_later() -> None:
 def test_the_bucket_sends_events_to_eventbridge_and_allows_the_origin_by_cors() -> None:
     assert deployed().one("s3.BucketNotification").inputs["eventbridge"] is True
     assert deployed().one("s3.BucketVersioning").inputs["versioningConfiguration"] == {"status": "Enabled"}
-    [rule] = changed_preview().one("s3.BucketCorsConfiguration").inputs["corsRules"]
+    [rule] = changed_deployment().one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com"]
     assert rule["exposeHeaders"] == ["ETag"], "a page needs the ETags to complete its upload"
 
 
 def test_the_api_has_the_required_operations_and_its_rate_limit_is_a_setting() -> None:
-    assert {operation["operationId"] for operation in rest_operations(previewed())} == {
+    assert {operation["operationId"] for operation in rest_operations(deployed())} == {
         *("createEpisode", "listEpisodes", "getEpisode", "updateEpisode", "deleteEpisode"),
         *("requestUpload", "signParts", "completeUpload", "listChunks", "listClaims", "listClips"),
     }
-    settings = changed_preview().one("apigateway.MethodSettings").inputs["settings"]
+    settings = changed_deployment().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (7, 14)
 
 
@@ -249,7 +251,7 @@ def test_the_stage_is_throttled_measured_traced_and_logs_errors() -> None:
 
 
 def test_the_gateway_validates_all_requests_and_allows_the_origin() -> None:
-    for recorded, origin in ((previewed(), "*"), (changed_preview(), "https://app.example.com")):
+    for recorded, origin in ((deployed(), "*"), (changed_deployment(), "https://app.example.com")):
         document = rest_document(recorded)
         [(name, validator)] = document["x-amazon-apigateway-request-validators"].items()
         assert validator == {"validateRequestBody": True, "validateRequestParameters": True}
@@ -261,9 +263,9 @@ def test_the_gateway_validates_all_requests_and_allows_the_origin() -> None:
 
 def test_a_setting_selects_the_authorizer_of_the_api() -> None:
     def schemes(**api: str) -> dict[str, Any]:
-        return rest_document(previewed(api=api))["components"]["securitySchemes"]  # type: ignore[no-any-return]
+        return rest_document(deployed(api=api))["components"]["securitySchemes"]  # type: ignore[no-any-return]
 
     assert schemes(authorizer=AuthorizerKind.NONE) == {}
     [(name, scheme)] = schemes().items()
     assert scheme["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"] == 60
-    assert all(operation["security"] == [{name: []}] for operation in rest_operations(previewed()))
+    assert all(operation["security"] == [{name: []}] for operation in rest_operations(deployed()))

@@ -25,10 +25,11 @@ CHANGES: dict[str, Any] = {
     "processing": {
         "spot": {"vcpus": 0.5, "memoryMb": 1024},
         "timeoutMinutes": 490,
+        "pollSeconds": 9,
         "maxVcpus": 7,
         "maxHours": 2,
     },
-    "speech": {"atOnce": 8},
+    "speech": {"atOnce": 8, "maxMinutes": 17},
     "network": {"cidr": "10.99.0.0/16", "zones": ["c"]},
     "storageUsers": 13,
     "storage": {"timeoutSeconds": 100},
@@ -42,13 +43,13 @@ MEETINGS = Deployment(
     MeetingsSettings,
     foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},
 )
-previewed, deployed = MEETINGS.previewed, MEETINGS.deployed
-"""Functions that return the recorded resources with the default settings, or with the settings that they are given."""
+deployed = MEETINGS.deployed
+"""Function that returns the recorded resources with the default settings, or with the settings that it is given."""
 
 
-def changed_preview() -> Recorded:
+def changed_deployment() -> Recorded:
     """Return the preview of a deployment with `CHANGES`."""
-    return previewed(**CHANGES)
+    return deployed(**CHANGES)
 
 
 def workflow(recorded: Recorded) -> Any:

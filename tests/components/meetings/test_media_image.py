@@ -13,15 +13,14 @@ from local import ROOT
 CODE = ("components/__init__.py", "components/handler_archive.py", "components/meetings/__init__.py")
 
 
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
     """Copy of the files from which the workflow computes the tag."""
-    folder = tmp_path_factory.mktemp("checkout")
     for path in (*CODE, "components/meetings/media_image.py", "requirements/media.txt"):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / path, folder / path)
-    shutil.copytree(ROOT / "handlers", folder / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    shutil.copytree(ROOT / "handlers", tmp_path / "handlers", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
 
 
 def print_tag(checkout: Path) -> str:
@@ -30,22 +29,16 @@ def print_tag(checkout: Path) -> str:
     return subprocess.run(command, cwd=checkout, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
 
 
-def test_the_workflow_pushes_with_the_tag_that_the_program_looks_for(checkout: Path) -> None:
+def test_the_tag_changes_only_with_files_that_the_job_uses(checkout: Path) -> None:
     assert print_tag(checkout) == media_image.get_tag()
-
-
-@pytest.mark.parametrize(
-    ("path", "is_other_image"),
-    [
-        ("handlers/meetings/media_job/Dockerfile", True),
-        ("handlers/meetings/media_job/ffmpeg.py", True),
-        ("handlers/common/logging.py", True),
-        ("requirements/media.txt", True),
-        ("handlers/meetings/start/handler.py", False),
-    ],
-)
-def test_only_files_that_the_job_uses_make_another_image(path: str, is_other_image: bool, checkout: Path) -> None:
-    content = (checkout / path).read_text()
-    (checkout / path).write_text(f"{content}# changed\n")
-    assert (print_tag(checkout) != media_image.get_tag()) == is_other_image
-    (checkout / path).write_text(content)
+    for path, is_other_image in {
+        "handlers/meetings/media_job/Dockerfile": True,
+        "handlers/meetings/media_job/ffmpeg.py": True,
+        "handlers/common/logging.py": True,
+        "requirements/media.txt": True,
+        "handlers/meetings/start/handler.py": False,
+    }.items():
+        content = (checkout / path).read_text()
+        (checkout / path).write_text(f"{content}# changed\n")
+        assert (print_tag(checkout) != media_image.get_tag()) == is_other_image, path
+        (checkout / path).write_text(content)

@@ -16,7 +16,7 @@ from handlers.meetings.media_job.environment import MediaEnvironment
 from local.preview.preview_provider import PROVIDER_FUNCTION_RESULTS
 from local.property_values import Props
 from tests.components.deployment_harness import DeployedProvider, deploy
-from tests.components.meetings.recorded_deployment import BUCKET, MEETINGS, PREFIX, changed_preview, deployed, states
+from tests.components.meetings.recorded_deployment import BUCKET, MEETINGS, PREFIX, changed_deployment, deployed, states
 from tests.fake_engine import Recorded
 
 
@@ -71,7 +71,10 @@ def test_a_job_is_small_and_runs_on_arm() -> None:
     job_container = container(deployed())
     assert job_container["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
     assert job(deployed())["platformCapabilities"] == ["FARGATE"]
-    assert size(changed_preview()) == {"VCPU": "0.5", "MEMORY": "1024"}
+    assert size(changed_deployment()) == {"VCPU": "0.5", "MEMORY": "1024"}
+    assert job_container["ephemeralStorage"] == {"sizeInGiB": 40}
+    assert job_container["jobRoleArn"].endswith("-media"), "only the program may read recordings"
+    assert job_container["executionRoleArn"].endswith("-media-start")
 
 
 def test_batch_retries_only_after_a_spot_interruption() -> None:
@@ -82,11 +85,13 @@ def test_batch_retries_only_after_a_spot_interruption() -> None:
     assert last_rule == {"action": "EXIT", "onReason": "*"}, "Batch retries a failure that matches no rule"
 
 
-def test_attempts_have_a_timeout_and_the_number_of_vcpus_is_limited() -> None:
+def test_timeout_number_of_vcpus_and_network_are_settings() -> None:
     assert job(deployed())["timeout"] == {"attemptDurationSeconds": 1_440 * 60}
-    assert job(changed_preview())["timeout"] == {"attemptDurationSeconds": 490 * 60}
-    for environment in changed_preview().all("batch.ComputeEnvironment"):
+    assert job(changed_deployment())["timeout"] == {"attemptDurationSeconds": 490 * 60}
+    for environment in changed_deployment().all("batch.ComputeEnvironment"):
         assert environment.inputs["computeResources"]["maxVcpus"] == 7
+    subnet = changed_deployment().one("ec2.Subnet").inputs
+    assert (subnet["cidrBlock"], subnet["availabilityZone"]) == ("10.99.2.0/24", "us-east-1c")
 
 
 def test_the_job_definition_and_the_submission_together_set_every_variable_of_the_job() -> None:
@@ -99,7 +104,7 @@ def test_the_job_definition_and_the_submission_together_set_every_variable_of_th
         "POWERTOOLS_SERVICE_NAME": "meetings",
         "SCRATCH_MB": "35000",
     }
-    assert job_variables(changed_preview()) == {**job_variables(deployed()), "MAX_HOURS": "2"}
+    assert job_variables(changed_deployment()) == {**job_variables(deployed()), "MAX_HOURS": "2"}
     submission = states(deployed())["SpotJob"]["Arguments"]
     submitted_names = {variable["Name"] for variable in submission["ContainerOverrides"]["Environment"]}
     image_names = {"SCRATCH_FOLDER", "FFMPEG"}
@@ -130,8 +135,3 @@ def test_a_missing_image_is_reported_with_the_way_to_push_it(monkeypatch: pytest
     monkeypatch.setattr(ecr, "get_image", find_nothing)
     with pytest.raises(RunError, match=r"images:abc .*workflow `image`.*ImageNotFoundException"):
         find_image("images", "abc")
-
-
-def test_the_availability_zones_and_the_address_range_are_settings() -> None:
-    subnet = changed_preview().one("ec2.Subnet").inputs
-    assert (subnet["cidrBlock"], subnet["availabilityZone"]) == ("10.99.2.0/24", "us-east-1c")

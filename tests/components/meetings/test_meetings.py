@@ -6,22 +6,19 @@ The function `start` receives the events of uploads. It starts the workflow, whi
 import json
 from typing import Any
 
-import pytest
-
 from tests.components.deployment_harness import arn, variables
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     HAIKU,
     ISSUER,
     KEY,
-    MEETINGS,
     PAGE,
     PREFIX,
     TABLE,
-    changed_preview,
+    changed_deployment,
     deployed,
 )
-from tests.fake_engine import Engine, Recorded
+from tests.fake_engine import Recorded
 
 SONNET = "us.anthropic.claude-sonnet-5-5"
 
@@ -51,7 +48,7 @@ def test_each_kind_of_object_has_its_lifecycle() -> None:
         "transcripts/": unlimited,
         "summaries/": unlimited,
     }
-    changed_actions = lifecycle_actions(changed_preview())
+    changed_actions = lifecycle_actions(changed_deployment())
     assert {prefix: actions for prefix, actions in changed_actions.items() if "expiration" in actions} == {
         "raw/": expiring(3, 6),
         "audio/": expiring(5, 6),
@@ -68,7 +65,7 @@ def test_the_partition_key_is_the_user_and_an_index_sorts_by_date() -> None:
 
 
 def test_the_encryption_key_of_the_table_is_a_setting() -> None:
-    default, changed = (recorded.one("dynamodb.Table").inputs for recorded in (deployed(), changed_preview()))
+    default, changed = (recorded.one("dynamodb.Table").inputs for recorded in (deployed(), changed_deployment()))
     assert default["serverSideEncryption"] == {"enabled": False}, "DynamoDB then encrypts with its own key"
     assert changed["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
 
@@ -94,34 +91,23 @@ VARIABLES: dict[str, dict[str, str]] = {
         "JWKS_URL": f"{ISSUER}.well-known/jwks.json",
         "CLIENT_ROLE": f"arn:aws:iam::123456789012:role/{PREFIX}-client",
         "ORIGIN": "*",
-        "CREDENTIAL_SECONDS": "3600",
-        "RENEW_BEFORE_SECONDS": "900",
     },
     "start": {**STORAGE, **WORKFLOW},
     "steps": {**STORAGE, **STACK},
     "meeting-cleanup": {**STORAGE, **WORKFLOW, **DELETIONS},
-    "storage": {**STACK, "BUCKET_NAME": BUCKET, "MAX_USERS": "20", "COUNT_SECONDS": "270"},
-    "bedrock-summarize": {
-        **STACK,
-        "BUCKET_NAME": BUCKET,
-        "SUMMARY_MODEL_ID": SONNET,
-        "ACTION_MODEL_ID": SONNET,
-        "MAX_OUTPUT_TOKENS": "5200",
-        "ANSWER_SECONDS": "180",
-        "PART_CHARACTERS": "100000",
-        "AT_ONCE": "3",
-    },
+    "storage": {**STACK, "BUCKET_NAME": BUCKET, "COUNT_SECONDS": "270"},
+    "bedrock-summarize": {**STACK, "BUCKET_NAME": BUCKET, "SUMMARY_MODEL_ID": SONNET, "ACTION_MODEL_ID": SONNET},
 }
+"""Variables of each function: those of the requirement, and those that neither a setting nor a default decides."""
 
 
-@pytest.mark.parametrize("function", VARIABLES)
-def test_every_function_has_exactly_these_variables(function: str) -> None:
-    common = {"LOG_LEVEL": "INFO", "POWERTOOLS_SERVICE_NAME": "meetings"}
-    assert variables(deployed(), f"meetings-{function}-function") == {**VARIABLES[function], **common}
+def test_each_function_reads_the_listed_variables() -> None:
+    for function, expected in VARIABLES.items():
+        assert variables(deployed(), f"meetings-{function}-function").items() >= expected.items(), function
 
 
 def test_settings_reach_the_functions_that_read_them() -> None:
-    changed = changed_preview()
+    changed = changed_deployment()
     summarize, exchange, storage = (
         variables(changed, name) for name in ("bedrock-summarize", "auth-exchange", "meetings-storage-function")
     )
@@ -154,33 +140,16 @@ def test_the_storage_is_counted_daily() -> None:
 
 
 def test_pages_of_the_origin_may_use_the_bucket_and_the_api_within_its_rate_limit() -> None:
-    [rule] = changed_preview().one("s3.BucketCorsConfiguration").inputs["corsRules"]
+    [rule] = changed_deployment().one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert (rule["allowedOrigins"], rule["allowedMethods"], rule["exposeHeaders"]) == (
         [PAGE],
         ["GET", "PUT", "HEAD"],
         ["ETag"],
     )
-    settings = changed_preview().one("apigateway.MethodSettings").inputs["settings"]
+    settings = changed_deployment().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (16, 32)
 
 
 def test_the_client_role_is_created_after_the_role_that_may_assume_it() -> None:
     earlier = {ancestor.name for ancestor in deployed().ancestors(deployed().one("iam.Role", "meetings-client"))}
     assert "meetings-auth-exchange-role" in earlier
-
-
-def test_the_frontend_outputs_name_the_meetings_resources() -> None:
-    outputs: dict[str, Any] = {}
-
-    def program() -> None:
-        outputs.update(MEETINGS.program(kept={"rawDays": 5})().frontend)
-
-    Engine().run(program)
-    assert {name: value for name, value in outputs.items() if name != "api_url"} == {
-        "bucket": BUCKET,
-        "table": TABLE,
-        "index": "GSI-1",
-        "credential_seconds": 3600,
-        "raw_days": 5,
-        "routes": ["POST /exchange", "DELETE /meetings/{meetingId}"],
-    }

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from statelint.linter import Linter
 
-from components.blocks.states import count_polls
 from components.meetings import workflow as meeting_workflow
 from components.settings.meetings import ATTEMPTS
 from handlers.meetings.bedrock_summarize.models import SummaryOutcome, SummaryRequest
@@ -29,11 +28,11 @@ from tests.components.meetings.jsonata_evaluation import (
 )
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
+    CHANGES,
     MEETINGS,
     PREFIX,
-    changed_preview,
+    changed_deployment,
     deployed,
-    previewed,
     states,
     workflow,
 )
@@ -50,9 +49,8 @@ FAILURE_REASONS = {
 """States that mark a meeting as failed, with the reason."""
 
 
-@pytest.mark.parametrize("engine", ["batch-spot", "fargate"])
-def test_the_definition_passes_the_linter(engine: str) -> None:
-    definition = workflow(previewed(processing={"engine": engine}))
+def test_the_definition_passes_the_linter() -> None:
+    definition = workflow(deployed())
     for group in (definition["States"], definition["States"]["Transcribe"]["ItemProcessor"]["States"]):
         for state in group.values():
             if str(state.get("Seconds", "")).startswith("{%"):
@@ -61,14 +59,13 @@ def test_the_definition_passes_the_linter(engine: str) -> None:
     assert definition["QueryLanguage"] == "JSONata"
 
 
-def test_a_preview_shows_the_whole_definition() -> None:
-    assert workflow(previewed()) == workflow(deployed())
-
-
-@pytest.mark.parametrize("outcome", MediaOutcome)
-def test_only_recordings_with_audio_are_transcribed(outcome: MediaOutcome) -> None:
-    next_state = evaluate_choice(states(deployed())["AnythingToHear"], media={"outcome": outcome.value}, starts=1)
-    assert next_state == ("Transcribe" if outcome is MediaOutcome.READY else "Done")
+def test_only_recordings_with_audio_are_transcribed_and_summarised_unless_finished_or_superseded() -> None:
+    for outcome in MediaOutcome:
+        next_state = evaluate_choice(states(deployed())["AnythingToHear"], media={"outcome": outcome.value}, starts=1)
+        assert next_state == ("Transcribe" if outcome is MediaOutcome.READY else "Done")
+    for step in StepOutcome:
+        next_state = evaluate_choice(states(deployed())["StillWanted"], step={"outcome": step.value})
+        assert next_state == ("Summarize" if step is StepOutcome.GOES_ON else "Done")
 
 
 @pytest.mark.parametrize(
@@ -78,16 +75,10 @@ def test_only_recordings_with_audio_are_transcribed(outcome: MediaOutcome) -> No
 def test_a_superseded_job_of_the_current_attempt_is_repeated_up_to_a_limit(
     engine: str, starts: int, next_state: str
 ) -> None:
-    all_states = states(previewed(processing={"engine": engine}))
+    all_states = states(deployed(processing={"engine": engine}))
     choice = all_states["AnythingToHear"]
     assert evaluate_choice(choice, media={"outcome": StepOutcome.REPEAT.value}, starts=starts) == next_state
     assert all_states["ReadMedia"]["Assign"]["error"] == "MediaRepeated", "the next state reports it"
-
-
-@pytest.mark.parametrize("outcome", StepOutcome)
-def test_a_meeting_is_summarised_unless_it_is_finished_or_superseded(outcome: StepOutcome) -> None:
-    next_state = evaluate_choice(states(deployed())["StillWanted"], step={"outcome": outcome.value})
-    assert next_state == ("Summarize" if outcome is StepOutcome.GOES_ON else "Done")
 
 
 def test_every_step_receives_its_parameters() -> None:
@@ -112,18 +103,14 @@ def test_every_step_receives_its_parameters() -> None:
     }
 
 
-def test_the_last_step_accepts_every_outcome_of_the_summary() -> None:
-    payload = states(deployed())["Finish"]["Arguments"]["Payload"]
-    for outcome in SummaryOutcome:
-        assert StepEvent.model_validate(fill_arguments(payload, outcome=outcome.value)).outcome == outcome.value
-
-
-def test_the_summary_function_receives_its_parameters() -> None:
+def test_the_summary_function_and_the_last_step_receive_their_parameters() -> None:
     media = {**MEDIA, "audio": [{**AUDIO_PART, "key": RECORDING.audio_key(0)}]}
     payload = fill_arguments(states(deployed())["Summarize"]["Arguments"]["Payload"], media=media)
     request = SummaryRequest.model_validate(payload)
-    assert request.recording == RECORDING
-    assert [part.key for part in request.audio] == [RECORDING.audio_key(0)]
+    assert (request.recording, [part.key for part in request.audio]) == (RECORDING, [RECORDING.audio_key(0)])
+    payload = states(deployed())["Finish"]["Arguments"]["Payload"]
+    for outcome in SummaryOutcome:
+        assert StepEvent.model_validate(fill_arguments(payload, outcome=outcome.value)).outcome == outcome.value
 
 
 def test_a_busy_model_is_retried_and_a_refusal_is_not() -> None:
@@ -162,28 +149,23 @@ def test_a_catch_block_keeps_only_the_name_of_the_error() -> None:
             assert "errorOutput" not in str(assigned)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
+def test_the_workflow_timeout_exceeds_all_waiting_times() -> None:
+    summary_seconds = workflow(deployed())["States"]["Summarize"]["TimeoutSeconds"]
+    assert workflow(deployed())["TimeoutSeconds"] == meeting_workflow.timeout_seconds(MEETINGS.settings())
+    changes: list[dict[str, Any]] = [
         {},
         {"processing": {"engine": "fargate"}},
         {"processing": {"timeoutMinutes": 1_440, "capacityMinutes": 720}},
         {"processing": {"maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}, "speech": {"atOnce": 1}},
-    ],
-)
-def test_the_workflow_timeout_exceeds_all_waiting_times(changes: dict[str, Any]) -> None:
-    definition = workflow(previewed(**changes))
-    settings = MEETINGS.settings(**changes)
-    job = settings.processing
-    on_demand_minutes = 2 * job.timeout_minutes  # the job may first wait for another job of its queue
-    media_minutes = ATTEMPTS * (job.timeout_minutes + job.capacity_minutes) + on_demand_minutes
-    transcription_rounds = -(-settings.audio_parts // settings.speech.at_once)
-    transcription_minutes = transcription_rounds * settings.speech.max_minutes
-    summary_seconds = definition["States"]["Summarize"]["TimeoutSeconds"]
-    max_seconds = (media_minutes + transcription_minutes) * 60 + summary_seconds
-    # Polling notices the end of a job up to a twentieth of its time late.
-    assert 1.05 * max_seconds < definition["TimeoutSeconds"] == meeting_workflow.timeout_seconds(settings)
-    assert definition["TimeoutSeconds"] < 365 * 24 * 3600, "an execution can last at most a year"
+    ]
+    for settings in (MEETINGS.settings(**changed) for changed in changes):
+        job = settings.processing
+        on_demand_minutes = 2 * job.timeout_minutes  # the job may first wait for another job of its queue
+        media_minutes = ATTEMPTS * (job.timeout_minutes + job.capacity_minutes) + on_demand_minutes
+        transcription_minutes = -(-settings.audio_parts // settings.speech.at_once) * settings.speech.max_minutes
+        max_seconds = (media_minutes + transcription_minutes) * 60 + summary_seconds
+        # Polling notices the end of a job up to a twentieth of its time late. An execution can last at most a year.
+        assert 1.05 * max_seconds < meeting_workflow.timeout_seconds(settings) < 365 * 24 * 3600
 
 
 def part_states(recorded: Recorded | None = None) -> Any:
@@ -226,11 +208,13 @@ def test_every_attempt_has_its_own_transcription_job() -> None:
     assert names[0] == names[1] != names[2], "otherwise a failed job's name would block the recording for months"
 
 
-@pytest.mark.parametrize(("has_transcript", "next_state"), [(True, "PartTranscribed"), (False, "StartPart")])
-def test_a_part_with_a_transcript_starts_no_job(has_transcript: bool, next_state: str) -> None:
+def test_a_part_with_a_transcript_starts_no_job_and_the_others_are_transcribed_concurrently() -> None:
     assert states(deployed())["Transcribe"]["ItemProcessor"]["StartAt"] == "PartAlreadyTranscribed"
-    context = {"input": {**AUDIO_PART, "transcribed": has_transcript}}
-    assert evaluate_choice(part_states()["PartAlreadyTranscribed"], context) == next_state
+    for has_transcript, next_state in ((True, "PartTranscribed"), (False, "StartPart")):
+        context = {"input": {**AUDIO_PART, "transcribed": has_transcript}}
+        assert evaluate_choice(part_states()["PartAlreadyTranscribed"], context) == next_state
+    state = states(changed_deployment())["Transcribe"]
+    assert (state["MaxConcurrency"], state["Items"]) == (8, "{% $media.audio %}")
 
 
 def test_a_job_whose_start_response_was_lost_is_polled_like_any_other() -> None:
@@ -259,9 +243,8 @@ def test_a_part_is_polled_until_it_is_done_or_too_late(status: str, waited_secon
     assert {part_states()[name]["Type"] for name in ("PartFailed", "PartTooLate")} == {"Fail"}
 
 
-@pytest.mark.parametrize(("poll", "minutes"), [(30, 240), (7, 5), (600, 5), (5, 1_440)])
-def test_the_polling_interval_and_time_limit_are_settings(poll: int, minutes: int) -> None:
-    changed_states = part_states(previewed(processing={"pollSeconds": poll}, speech={"maxMinutes": minutes}))
+def test_the_polling_interval_and_time_limit_are_settings() -> None:
+    changed_states = part_states(changed_deployment())
     variables = fill_arguments(
         changed_states["StartPart"]["Assign"], {"context": {"Execution": {"Input": INPUT}, **FIRST_PART}}
     )
@@ -271,16 +254,9 @@ def test_the_polling_interval_and_time_limit_are_settings(poll: int, minutes: in
         variables |= fill_arguments(changed_states["WaitForPart"]["Assign"], **variables)
         variables |= fill_arguments(changed_states["DescribePart"]["Assign"], JOB_IN_PROGRESS, **variables)
         next_state = evaluate_choice(changed_states["PartDone"], **variables)
-    assert next_state == "PartTooLate"
-    assert len(pauses) == count_polls(minutes * 60, poll)
-    assert pauses == sorted(pauses)
-    assert pauses[0] == poll
-    assert sum(pauses[:-1]) < minutes * 60 <= sum(pauses) <= max(1.06 * minutes * 60, minutes * 60 + poll)
-
-
-def test_parts_are_transcribed_concurrently() -> None:
-    state = states(changed_preview())["Transcribe"]
-    assert (state["MaxConcurrency"], state["Items"]) == (8, "{% $media.audio %}")
+    poll, seconds = MEETINGS.settings(**CHANGES).processing.poll_seconds, 17 * 60
+    assert (next_state, pauses[0]) == ("PartTooLate", poll)
+    assert sum(pauses[:-1]) < seconds <= sum(pauses) <= max(1.06 * seconds, seconds + poll)
 
 
 @pytest.mark.parametrize("name", ["StartPart", "DescribePart"])

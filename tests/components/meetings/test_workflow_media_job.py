@@ -15,7 +15,7 @@ from components.meetings.workflow import END_REASON
 from local.drivers.service_shapes import service_model
 from local.emulation.step_functions.parameter_name_conversion import error_name, to_pascal_case
 from tests.components.meetings.jsonata_evaluation import RECORDING, evaluate_choice, fill_arguments, find_catch
-from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, deployed, previewed, states
+from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, deployed, states
 
 HOUR = 3600
 Life = Sequence[tuple[int, str, int]]
@@ -59,7 +59,7 @@ def run_media_states(batch: FakeBatch, **processing: Any) -> tuple[str, dict[str
     """Execute the states until the media job succeeds or the workflow gives up; return the next state, and the
     variables.
     """
-    all_states = states(previewed(processing=processing) if processing else deployed())
+    all_states = states(deployed(processing=processing) if processing else deployed())
     name, variables = "Media", dict[str, Any]()
     while name not in {"ReadMedia", "GiveMediaUp"}:
         state, context = all_states[name], dict[str, Any]()
@@ -113,11 +113,8 @@ def test_an_interrupted_job_waits_for_capacity_as_long_as_a_new_job(runnable_unt
     assert runnable_until == 1500 or 1600 <= batch.jobs[1]["submitted"] <= 1750, "ten minutes and up to two intervals"
 
 
-@pytest.mark.parametrize(
-    "lives", [{"spot": INTERRUPTED, "on-demand": FAILING}, {"spot": FAILING, "on-demand": FAILING}]
-)
-def test_a_job_that_fails_on_demand_too_is_given_up(lives: Mapping[str, Life]) -> None:
-    batch = FakeBatch(lives)
+def test_a_job_that_fails_on_demand_too_is_given_up() -> None:
+    batch = FakeBatch({"spot": INTERRUPTED, "on-demand": FAILING})
     next_state, variables = run_media_states(batch)
     assert (next_state, variables["error"], batch.queues) == ("GiveMediaUp", "MediaFailed", ["spot", "on-demand"])
 
@@ -126,7 +123,7 @@ def test_the_on_demand_engine_uses_no_spot_capacity() -> None:
     batch = FakeBatch({"on-demand": FINISHED})
     next_state, variables = run_media_states(batch, engine="fargate")
     assert (next_state, batch.queues, variables["starts"]) == ("ReadMedia", ["on-demand"], 1)
-    assert "SpotJob" not in states(previewed(processing={"engine": "fargate"}))
+    assert "SpotJob" not in states(deployed(processing={"engine": "fargate"}))
 
 
 @pytest.mark.parametrize(("engine", "hours"), [("batch-spot", 3 * 24.5 + 2 * 24), ("fargate", 2 * 24)])

@@ -10,5 +10,5 @@ PROCESSOR = arn("lambda", f"function:{PREFIX}-audio-processor")
 CALLBACK = "https://a1b2c3.execute-api.us-east-1.amazonaws.com/live"
 
 TRANSCRIPTION = Deployment(Subsystem.TRANSCRIPTION, Transcription, TranscriptionArgs, TranscriptionSettings)
-previewed, deployed = TRANSCRIPTION.previewed, TRANSCRIPTION.deployed
-"""Functions that return the recorded resources with the default settings, or with the settings that they are given."""
+deployed = TRANSCRIPTION.deployed
+"""Function that returns the recorded resources with the default settings, or with the settings that it is given."""

@@ -7,7 +7,7 @@ import json
 
 from components.transcription.transcription import DISCARD_REASON
 from tests.components.deployment_harness import arn, permissions, variables
-from tests.components.transcription.recorded_deployment import CALLBACK, PREFIX, PROCESSOR, deployed, previewed
+from tests.components.transcription.recorded_deployment import CALLBACK, PREFIX, PROCESSOR, deployed
 
 OIDC = {"issuer": "https://login.example.com/", "audience": "polyphony"}
 REQUIRED_VARIABLES = {
@@ -47,19 +47,19 @@ def test_every_variable_of_the_requirement_has_a_setting() -> None:
         "maxRatePerSecond": 9,
         "dedupCacheTtl": 0,
     }
-    changed = variables(previewed(captions=captions, structuredLogging=False), "audio-processor")
+    changed = variables(deployed(captions=captions, structuredLogging=False), "audio-processor")
     changed_values = ("false", "0.5", "3.0", "1.5", "20.0", "9", "0", f"{PREFIX}-sessions", "INFO", "false")
     assert [changed[name] for name in REQUIRED_VARIABLES] == list(changed_values)
 
 
 def test_the_routers_environment_names_the_processor_and_the_limits_of_a_session() -> None:
-    changed = variables(previewed(sessions={"inFlight": 2, "hours": 1, "languages": ["de-DE", "en-GB"]}), "router")
+    changed = variables(deployed(sessions={"inFlight": 2, "hours": 1, "languages": ["de-DE", "en-GB"]}), "router")
     names = ("PROCESSOR", "IN_FLIGHT", "SESSION_SECONDS", "LANGUAGES")
     assert [changed[name] for name in names] == [f"{PROCESSOR}:live", "2", "3600", "de-DE,en-GB"]
 
 
 def test_the_router_verifies_tokens_of_the_identity_provider_and_a_tag_of_the_api_says_so() -> None:
-    recorded = previewed({"identity": OIDC})
+    recorded = deployed({"identity": OIDC})
     environment = variables(recorded, "router")
     assert (environment["AUTH"], environment["ISSUER"]) == ("oidc", OIDC["issuer"])
     assert environment["AUDIENCE"] == OIDC["audience"]
@@ -68,8 +68,8 @@ def test_the_router_verifies_tokens_of_the_identity_provider_and_a_tag_of_the_ap
 
 
 def test_without_authentication_the_api_has_no_tag_about_a_check() -> None:
-    assert variables(previewed(), "router")["AUTH"] == "none"
-    assert "CallersCheckedBy" not in previewed().one("apigatewayv2.Api").inputs["tags"]
+    assert variables(deployed(), "router")["AUTH"] == "none"
+    assert "CallersCheckedBy" not in deployed().one("apigatewayv2.Api").inputs["tags"]
 
 
 def test_the_processor_has_512_mb_one_minute_and_a_version_by_default() -> None:
@@ -78,7 +78,7 @@ def test_the_processor_has_512_mb_one_minute_and_a_version_by_default() -> None:
     alias = deployed().one("lambda.Alias", "audio-processor").inputs
     assert (alias["name"], alias["functionVersion"]) == ("live", "7"), "the alias follows the published version"
     settings = {"memoryMb": 768, "reservedConcurrency": 20}
-    changed = previewed(audioProcessor=settings).one("lambda.Function", "audio-processor").inputs
+    changed = deployed(audioProcessor=settings).one("lambda.Function", "audio-processor").inputs
     assert (changed["memorySize"], changed["reservedConcurrentExecutions"]) == (768, 20)
 
 
@@ -110,5 +110,5 @@ def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_is_not_stored(
 
 
 def test_the_rate_limit_is_a_setting() -> None:
-    limits = previewed(requestsPerSecond=7).one("apigatewayv2.Stage").inputs["defaultRouteSettings"]
+    limits = deployed(requestsPerSecond=7).one("apigatewayv2.Stage").inputs["defaultRouteSettings"]
     assert (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == (7, 14)

@@ -16,5 +16,5 @@ VOICE_QA = Deployment(
     VoiceQaSettings,
     default_settings={"guestIdKey": GUEST_ID_KEY, "agentcore": {"endpoint": ENDPOINT}},
 )
-previewed, deployed = VOICE_QA.previewed, VOICE_QA.deployed
-"""Functions that return the recorded resources with the default settings, or with the settings that they are given."""
+deployed = VOICE_QA.deployed
+"""Function that returns the recorded resources with the default settings, or with the settings that it is given."""

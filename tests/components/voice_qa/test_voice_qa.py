@@ -23,7 +23,7 @@ from handlers.voice_qa.records import (
 )
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 from tests.components.deployment_harness import IDENTITY_POOL_ID, arn, permissions, variables
-from tests.components.voice_qa.recorded_deployment import ENDPOINT, GUEST_ID_KEY, PREFIX, VOICE_QA, deployed, previewed
+from tests.components.voice_qa.recorded_deployment import ENDPOINT, GUEST_ID_KEY, PREFIX, VOICE_QA, deployed
 from tests.fake_engine import Engine, Recorded
 
 BUCKET, TABLE = f"{PREFIX}-audio-123456789012", f"{PREFIX}-sessions"
@@ -80,8 +80,8 @@ CHANGED_VARIABLES: dict[str, dict[str, str]] = {
 }
 
 
-def changed_preview() -> Recorded:
-    return previewed(**CHANGED_SETTINGS)
+def changed_deployment() -> Recorded:
+    return deployed(**CHANGED_SETTINGS)
 
 
 @pytest.mark.parametrize("function", VARIABLES)
@@ -94,7 +94,7 @@ def test_each_function_reads_the_listed_variables(function: str) -> None:
 
 @pytest.mark.parametrize("function", CHANGED_VARIABLES)
 def test_each_changed_setting_changes_only_its_variables(function: str) -> None:
-    default, changed = variables(previewed(), function), variables(changed_preview(), function)
+    default, changed = variables(deployed(), function), variables(changed_deployment(), function)
     assert {name: changed[name] for name in changed if changed[name] != default[name]} == CHANGED_VARIABLES[function]
 
 
@@ -175,7 +175,7 @@ def test_only_the_ssm_parameter_contains_the_key_of_guest_ids() -> None:
 
 
 def test_browsers_can_use_the_bucket_as_the_requirement_states() -> None:
-    for recorded, origins in ((deployed(), ["*"]), (changed_preview(), ["https://app.example.com"])):
+    for recorded, origins in ((deployed(), ["*"]), (changed_deployment(), ["https://app.example.com"])):
         (rule,) = recorded.one("s3.BucketCorsConfiguration").inputs["corsRules"]
         assert (rule["allowedOrigins"], rule["allowedMethods"]) == (origins, ["GET", "PUT", "POST"])
         assert (rule["allowedHeaders"], rule["maxAgeSeconds"]) == (["*"], 3600)
@@ -191,7 +191,7 @@ def test_the_bucket_is_private_and_encrypted_with_keys_of_s3() -> None:
 
 def test_questions_and_answers_expire_after_a_week_and_lectures_stay() -> None:
     """An expired object becomes a noncurrent version, which is kept for a day. A replaced lecture is kept for a week."""
-    for recorded, query_days, response_days in ((deployed(), 7, 7), (changed_preview(), 11, 12)):
+    for recorded, query_days, response_days in ((deployed(), 7, 7), (changed_deployment(), 11, 12)):
         _, *rules = recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]
         days = {
             rule["filter"]["prefix"]: (
@@ -205,9 +205,9 @@ def test_questions_and_answers_expire_after_a_week_and_lectures_stay() -> None:
 
 def test_versions_and_transfer_acceleration_are_settings() -> None:
     assert len(deployed().all("s3.BucketVersioning")) == 1
-    assert previewed(audio={"versioned": False}).all("s3.BucketVersioning") == []
+    assert deployed(audio={"versioned": False}).all("s3.BucketVersioning") == []
     assert deployed().all("s3.BucketAccelerateConfiguration") == []
-    assert len(changed_preview().all("s3.BucketAccelerateConfiguration")) == 1
+    assert len(changed_deployment().all("s3.BucketAccelerateConfiguration")) == 1
 
 
 def test_the_tables_keys_are_session_and_lecture_and_its_items_expire() -> None:
@@ -227,7 +227,7 @@ def test_messages_use_the_default_route_and_only_signed_requests_connect() -> No
 
 
 def test_the_stage_is_called_prod_and_its_rate_limit_is_a_setting() -> None:
-    for recorded, expected in ((previewed(), (100, 200)), (changed_preview(), (17, 34))):
+    for recorded, expected in ((deployed(), (100, 200)), (changed_deployment(), (17, 34))):
         stage = recorded.one("apigatewayv2.Stage").inputs
         limits = stage["defaultRouteSettings"]
         assert (stage["name"], limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == ("Prod", *expected)
@@ -255,7 +255,7 @@ def test_settings_decide_whether_guests_upload_lectures_and_write_items() -> Non
 
 
 def test_the_throughput_of_the_table_is_limited_because_guests_reach_it_without_an_api() -> None:
-    for recorded, writes, reads in ((previewed(), 500, 1_000), (changed_preview(), 70, 90)):
+    for recorded, writes, reads in ((deployed(), 500, 1_000), (changed_deployment(), 70, 90)):
         throughput = recorded.one("dynamodb.Table").inputs["onDemandThroughput"]
         assert throughput == {"maxWriteRequestUnits": writes, "maxReadRequestUnits": reads}
 
