@@ -86,15 +86,12 @@ def test_with_rollouts_in_steps_a_deployment_moves_only_a_pinned_alias(
 
 
 def test_a_large_batch_of_messages_without_a_batching_window_is_refused(engine: Engine) -> None:
-    def program(batching_window: int) -> None:
-        queue = Queue(scope(), "intake", display_name="Intake", consumer_timeout=60, batching_window=batching_window)
+    def program() -> None:
+        queue = Queue(scope(), "intake", display_name="Intake", consumer_timeout=60, batching_window=0)
         create_function(source=QueueSource(queue, batch_size=11, max_concurrency=10))
 
     with pytest.raises(ValueError, match="needs a queue with a batching window"):
-        engine.run(lambda: program(0))
-    source = engine.run(lambda: program(1)).one("lambda.EventSourceMapping").inputs
-    assert source["maximumBatchingWindowInSeconds"] == 1
-    assert source["functionResponseTypes"] == ["ReportBatchItemFailures"], "only failed messages return"
+        engine.run(program)
 
 
 @pytest.mark.parametrize("has_queue", [True, False])

@@ -6,7 +6,7 @@ import pytest
 
 from components.blocks.events import EventRule, create_failed_events_queue, rule_sender
 from components.blocks.function import AsyncInvocation, Function
-from components.blocks.queue import Queue, Sender
+from components.blocks.queue import Queue
 from components.blocks.schedule import Schedule
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
@@ -23,25 +23,6 @@ def test_a_message_stays_hidden_for_six_timeouts_of_the_consumer_and_the_wait_fo
 
     queue = engine.run(program).one("sqs.Queue", "intake-queue").inputs
     assert queue["visibilityTimeoutSeconds"] == 6 * 60 + 45
-
-
-@pytest.mark.parametrize(
-    ("service", "account"),
-    [
-        ("s3.amazonaws.com", {"StringEquals": {"aws:SourceAccount": "123456789012"}}),
-        # EventBridge is not documented to send `aws:SourceAccount`, so a condition on it might deny every event.
-        ("events.amazonaws.com", {}),
-    ],
-)
-def test_a_service_may_send_only_on_behalf_of_one_resource(
-    engine: Engine, service: str, account: dict[str, dict[str, str]]
-) -> None:
-    def program() -> None:
-        Queue(scope(), "intake", display_name="Intake", consumer_timeout=60, senders=[Sender(service, "arn:x")])
-
-    allow = allow_statement(engine.run(program).one("sqs.QueuePolicy", "intake-policy"))
-    assert allow["Principal"] == {"Service": service}
-    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": "arn:x"}, **account}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.blocks.bucket import Bucket, LifecycleRule, QueueNotification
+from components.blocks.bucket import Bucket, QueueNotification
 from components.blocks.iam import Grant, policy_documents
 from components.blocks.queue import Queue
 from components.blocks.table import SecondaryIndex, Table
@@ -26,28 +26,6 @@ def test_uploads_by_users_may_not_name_a_kms_key(engine: Engine) -> None:
     assert set(deny["Action"]) == {"s3:PutObject", "s3:ReplicateObject", "s3:UpdateObjectEncryption"}
     # The condition key exists only if the request names a KMS key, so other requests are not affected.
     assert deny["Condition"] == {"Null": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "false"}}
-
-
-def test_a_lifecycle_rule_has_only_the_actions_that_it_names(engine: Engine) -> None:
-    old = LifecycleRule("old", "incoming/", expire_days=90, old_version_days=30)
-    lifecycle = [old, LifecycleRule("tier", intelligent_tiering_days=0)]
-    recorded = engine.run(lambda: Bucket(scope(), "landing", display_name="Landing", lifecycle=lifecycle))
-    common = {"status": "Enabled"}
-    assert recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"][1:] == [
-        {
-            **common,
-            "id": "old",
-            "filter": {"prefix": "incoming/"},
-            "expiration": {"days": 90},
-            "noncurrentVersionExpiration": {"noncurrentDays": 30},
-        },
-        {
-            **common,
-            "id": "tier",
-            "filter": {"prefix": ""},
-            "transitions": [{"days": 0, "storageClass": "INTELLIGENT_TIERING"}],
-        },
-    ]
 
 
 def test_a_notification_is_created_after_the_queue_policy(engine: Engine) -> None:

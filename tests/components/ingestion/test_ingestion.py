@@ -7,26 +7,57 @@ pointers, which are lists of files.
 
 import base64
 import json
+from typing import Any
 
 import pytest
 
 from tests.components.deployment_harness import variables
 from tests.components.ingestion.recorded_deployment import deployed
+from tests.fake_engine import Recorded
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import PROJECTED, Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
+PAGE = "https://app.example.com"
 
 
-@pytest.mark.parametrize(("minutes", "at_once", "seconds"), [(60, "false", "3600"), (0, "true", "0")])
-def test_the_limits_of_manifests_reach_builder_and_sweeper(minutes: int, at_once: str, seconds: str) -> None:
-    recorded = deployed(manifests={"flushMinutes": minutes}, intake={"maxFileGigabytes": 5})
-    builder, sweeper = variables(recorded, "manifest-builder"), variables(recorded, "sweeper")
-    assert (builder["FLUSH_AT_ONCE"], sweeper["FLUSH_SECONDS"]) == (at_once, seconds)
-    for creator in (builder, sweeper):
-        assert (creator["FILES_PER_MANIFEST"], creator["MANIFEST_BYTES"]) == ("200", str(10 * 1024**3))
-    assert builder["MAX_FILE_BYTES"] == str(5 * 1024**3)
+CHANGES: dict[str, Any] = {
+    "manifests": {"flushMinutes": 0, "sweepMinutes": 1},
+    "intake": {"maxFileGigabytes": 4, "corsOrigin": PAGE},
+    "environmentKeyArn": KEY,
+    "networkAttached": True,
+    "spark": {
+        "encryptionKeyArn": KEY,
+        "columns": {
+            "N": "bigint",
+            "tags": "array<struct<At:date>>",
+            "geo": "struct<int:int,map:map<string,decimal(3,1)>>",
+            "Odd one": "int",
+        },
+        "workers": 4,
+        "workerType": "G.2X",
+        "executionClass": "FLEX",
+        "concurrentRuns": 7,
+        "timeoutMinutes": 9,
+    },
+}
+
+
+def changed_deployment() -> Recorded:
+    return deployed(**CHANGES)
+
+
+def test_the_limits_of_manifests_reach_builder_and_sweeper() -> None:
+    for recorded, at_once, seconds, gigabytes in (
+        (deployed(), "false", "3600", 5),
+        (changed_deployment(), "true", "0", 4),
+    ):
+        builder, sweeper = variables(recorded, "manifest-builder"), variables(recorded, "sweeper")
+        assert (builder["FLUSH_AT_ONCE"], sweeper["FLUSH_SECONDS"]) == (at_once, seconds)
+        for creator in (builder, sweeper):
+            assert (creator["FILES_PER_MANIFEST"], creator["MANIFEST_BYTES"]) == ("200", str(10 * 1024**3))
+        assert builder["MAX_FILE_BYTES"] == str(gigabytes * 1024**3)
 
 
 def test_every_function_gets_the_name_of_the_file_table() -> None:
@@ -54,8 +85,7 @@ def test_the_index_of_open_items_projects_the_attributes_that_the_handlers_read(
 
 
 def test_the_settings_determine_the_size_of_the_job_and_its_concurrent_runs() -> None:
-    spark = {"workers": 4, "workerType": "G.2X", "executionClass": "FLEX", "concurrentRuns": 7, "timeoutMinutes": 9}
-    job = deployed(spark=spark).one("glue.Job").inputs
+    job = changed_deployment().one("glue.Job").inputs
     assert (job["workerType"], job["numberOfWorkers"], job["executionClass"], job["timeout"]) == ("G.2X", 4, "FLEX", 9)
     assert job["executionProperty"] == {"maxConcurrentRuns": 7}
 
@@ -63,7 +93,7 @@ def test_the_settings_determine_the_size_of_the_job_and_its_concurrent_runs() ->
 @pytest.mark.parametrize("key", [None, KEY])
 def test_glue_logs_to_groups_of_the_program_also_with_a_key(key: str | None) -> None:
     """With a key, Glue appends the names of the security configuration and of the role to the prefix that it is given."""
-    recorded = deployed(spark={"encryptionKeyArn": key})
+    recorded = changed_deployment() if key else deployed()
     names = [
         recorded.one("glue.SecurityConfiguration").inputs["name"],
         recorded.one("iam.Role", "spark").inputs["name"],
@@ -85,8 +115,8 @@ def test_output_is_always_encrypted_and_logs_only_if_a_key_is_configured() -> No
     configuration = deployed().one("glue.SecurityConfiguration").inputs
     assert deployed().one("glue.Job").inputs.get("securityConfiguration") == configuration["name"]
     without_key, with_key = (
-        deployed(spark=spark).one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
-        for spark in ({}, {"encryptionKeyArn": KEY})
+        recorded.one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
+        for recorded in (deployed(), changed_deployment())
     )
     assert without_key["s3Encryption"] == with_key["s3Encryption"] == {"s3EncryptionMode": "SSE-S3"}
     assert without_key["cloudwatchEncryption"] == {"cloudwatchEncryptionMode": "DISABLED"}
@@ -94,15 +124,14 @@ def test_output_is_always_encrypted_and_logs_only_if_a_key_is_configured() -> No
     assert with_key["jobBookmarksEncryption"] == {"jobBookmarksEncryptionMode": "CSE-KMS", "kmsKeyArn": KEY}
 
 
-@pytest.mark.parametrize("key", [None, KEY])
-def test_a_key_encrypts_the_environment_of_every_function(key: str | None) -> None:
-    functions = deployed(environmentKeyArn=key).all("lambda.Function")
-    assert {function.inputs.get("kmsKeyArn") for function in functions} == {key}
+def test_a_key_encrypts_the_environment_of_every_function() -> None:
+    for recorded, key in ((deployed(), None), (changed_deployment(), KEY)):
+        assert {function.inputs.get("kmsKeyArn") for function in recorded.all("lambda.Function")} == {key}
 
 
 def test_builder_and_job_are_in_a_network_only_if_the_settings_attach_them() -> None:
     assert deployed().all("ec2.Vpc") == []
-    attached = deployed(networkAttached=True, spark={"encryptionKeyArn": KEY})
+    attached = changed_deployment()
     assert [function.name for function in attached.all("lambda.Function") if function.inputs.get("vpcConfig")] == [
         "ingestion-manifest-builder-function"
     ]
@@ -138,9 +167,8 @@ def test_script_and_library_of_a_run_have_one_folder() -> None:
 
 def test_only_a_web_page_of_the_configured_origin_may_upload_files() -> None:
     assert deployed().all("s3.BucketCorsConfiguration") == []
-    page = "https://app.example.com"
-    [rule] = deployed(intake={"corsOrigin": page}).one("s3.BucketCorsConfiguration", "landing").inputs["corsRules"]
-    assert (rule["allowedOrigins"], rule["allowedMethods"]) == ([page], ["PUT"])
+    [rule] = changed_deployment().one("s3.BucketCorsConfiguration", "landing").inputs["corsRules"]
+    assert (rule["allowedOrigins"], rule["allowedMethods"]) == ([PAGE], ["PUT"])
     assert rule["exposeHeaders"] == ["x-amz-version-id"], "the version id is part of a file's key in the table"
 
 
@@ -151,15 +179,13 @@ def test_files_are_versioned_and_parquet_uses_intelligent_tiering() -> None:
 
 
 def test_the_catalogue_has_the_columns_of_the_schema_and_those_that_the_job_adds() -> None:
-    given = {"N": "bigint", "tags": "array<struct<At:date>>", "geo": "struct<int:int,map:map<string,decimal(3,1)>>"}
-    recorded = deployed(spark={"columns": given})
-    tables = {table.inputs["name"]: table.inputs for table in recorded.all("glue.CatalogTable")}
+    tables = {table.inputs["name"]: table.inputs for table in changed_deployment().all("glue.CatalogTable")}
     columns = {
         name: {column["name"]: column["type"] for column in table["storageDescriptor"]["columns"]}
         for name, table in tables.items()
     }
     assert list(columns["rows"].items())[:2] == [("n", "bigint"), ("tags", "array<struct<at:date>>")]
-    assert list(columns["rows"])[3] == "_source_key"
+    assert list(columns["rows"])[4] == "_source_key"
     assert list(columns["newest"]) == [*columns["rows"], "dt"]
     encoded = tables["newest"]["viewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
     types = {column["name"]: column["type"] for column in json.loads(base64.b64decode(encoded))["columns"]}
@@ -167,11 +193,12 @@ def test_the_catalogue_has_the_columns_of_the_schema_and_those_that_the_job_adds
 
 
 def test_the_job_gets_the_columns_as_ddl() -> None:
-    job = deployed(spark={"columns": {"Odd one": "int", "select": "date"}}).one("glue.Job").inputs
-    assert job["defaultArguments"]["--schema_ddl"] == "`Odd one` int, `select` date"
+    job = changed_deployment().one("glue.Job").inputs
+    assert job["defaultArguments"]["--schema_ddl"].startswith("`N` bigint, `tags` array<")
+    assert job["defaultArguments"]["--schema_ddl"].endswith(", `Odd one` int")
 
 
-@pytest.mark.parametrize(("minutes", "expression"), [(5, "rate(5 minutes)"), (1, "rate(1 minute)")])
-def test_the_sweeper_runs_every_few_minutes(minutes: int, expression: str) -> None:
-    schedule = deployed(manifests={"sweepMinutes": minutes}).one("scheduler.Schedule").inputs
-    assert (schedule["scheduleExpression"], schedule["target"]["input"]) == (expression, '{"kind": "sweep"}')
+def test_the_sweeper_runs_every_few_minutes() -> None:
+    for recorded, expression in ((deployed(), "rate(5 minutes)"), (changed_deployment(), "rate(1 minute)")):
+        schedule = recorded.one("scheduler.Schedule").inputs
+        assert (schedule["scheduleExpression"], schedule["target"]["input"]) == (expression, '{"kind": "sweep"}')

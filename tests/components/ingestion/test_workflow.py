@@ -1,9 +1,7 @@
 """Tests of the workflow for one manifest: waiting for capacity, retries, and the limits of Step Functions."""
 
 import json
-from typing import Any
 
-import pytest
 from statelint.linter import Linter
 
 from components.blocks.states import total_pause_seconds
@@ -11,7 +9,13 @@ from tests.components.ingestion.recorded_deployment import deployed
 
 
 def test_a_run_waits_for_capacity_and_is_retried_once() -> None:
-    definition = deployed().one("sfn.StateMachine").inputs["definition"]
+    machine = deployed().one("sfn.StateMachine")
+    definition = machine.inputs["definition"]
+    earlier = {resource.name for resource in deployed().ancestors(machine)}
+    assert {"ingestion-workflow-logs", "ingestion-workflow-grants"} <= earlier
+    assert machine.inputs["loggingConfiguration"]["includeExecutionData"] is False, "it is customer data"
+    [step_retrier] = json.loads(definition)["States"]["MarkFailed"]["Retry"]
+    assert "Lambda.TooManyRequestsException" in step_retrier["ErrorEquals"], "Lambda's transient errors are retried"
     assert Linter.validate(json.loads(definition)) == []
     run = json.loads(definition)["States"]["Run"]
     capacity_retrier, failure_retrier = run["Retry"]
@@ -38,11 +42,8 @@ def test_the_retries_stay_within_the_limits_of_step_functions() -> None:
     assert 3 * attempts + 2 * len(states) < 25_000 / 10, "an execution fails when its history has 25,000 events"
 
 
-@pytest.mark.parametrize("spark", [{}, {"timeoutMinutes": 480}])
-def test_a_run_waits_twenty_hours_for_capacity_and_the_workflow_times_out_after_all_retries(
-    spark: dict[str, Any],
-) -> None:
-    definition = json.loads(deployed(spark=spark).one("sfn.StateMachine").inputs["definition"])
+def test_a_run_waits_twenty_hours_for_capacity_and_the_workflow_times_out_after_all_retries() -> None:
+    definition = json.loads(deployed(spark={"timeoutMinutes": 480}).one("sfn.StateMachine").inputs["definition"])
     run = definition["States"]["Run"]
     assert total_pause_seconds(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses on average"
     max_seconds = 2 * run["TimeoutSeconds"] + sum(total_pause_seconds(retry) for retry in run["Retry"])

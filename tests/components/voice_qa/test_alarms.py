@@ -63,11 +63,7 @@ class Case(NamedTuple):
 
 FAILED, UNHEARD = "answers-failed", "answers-unheard"
 CASES = {
-    **{
-        code.value: Case((TEXT, AgentFailed(code)), alarms={FAILED})
-        for code in AgentCode
-        if code is not AgentCode.REJECTED
-    },
+    "agent unavailable": Case((TEXT, AgentFailed(AgentCode.UNAVAILABLE)), alarms={FAILED}),
     "question rejected": Case((AgentFailed(AgentCode.REJECTED),)),
     "audio missing": Case(question={"audio_key": AUDIO_KEY}),
     "answered": Case((TEXT,)),
