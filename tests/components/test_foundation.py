@@ -44,11 +44,6 @@ def test_the_topic_of_an_alarm_follows_from_its_severity(engine: Engine) -> None
     assert [alarm["name"] for alarm in registered if "Runbook: docs/runbooks/" not in alarm["alarmDescription"]] == []
 
 
-def test_one_alarm_watches_the_throttled_calls_of_all_functions(engine: Engine) -> None:
-    alarm = foundation(engine).one("cloudwatch.MetricAlarm", "throttles").inputs
-    assert (alarm["namespace"], alarm["metricName"], alarm["dimensions"]) == ("AWS/Lambda", "Throttles", {})
-
-
 def test_the_audit_bucket_deletes_access_logs_after_the_stacks_days_and_has_none_of_its_own(engine: Engine) -> None:
     recorded = foundation(engine, logs={"retentionDays": 30})
     assert allow_statement(recorded.one("s3.BucketPolicy", "audit"))["Resource"].endswith("/logs/s3-access/*")
@@ -67,26 +62,19 @@ def test_the_role_for_api_logs_is_created_only_by_the_stack_that_owns_it(engine:
     assert "Condition" not in trust_statement(recorded, "api-logs"), "API Gateway sends no keys with which to compare"
 
 
-@pytest.mark.parametrize(
-    ("subsystem", "logs", "expected"),
-    [
-        (Subsystem.INGESTION, {}, ["TopicPolicy", "TopicPolicy", "BucketPolicy"]),
-        (Subsystem.INGESTION, {"apiGatewayRoleOwned": True}, ["TopicPolicy", "TopicPolicy", "BucketPolicy", "Account"]),
-    ],
-)
-def test_blocks_wait_for_resources_that_they_need_but_do_not_refer_to(
-    engine: Engine, subsystem: Subsystem, logs: dict[str, Any], expected: list[str]
-) -> None:
+@pytest.mark.parametrize("owned", [False, True])
+def test_blocks_wait_for_resources_that_they_need_but_do_not_refer_to(engine: Engine, owned: bool) -> None:
     """The resources are the policies of the topics and the audit bucket, and API Gateway's account setting."""
     prerequisites: list[str] = []
 
     def program() -> None:
-        scope = Foundation(context(), foundation_settings(logs=logs)).scope(subsystem, LogLevel.DEBUG)
+        settings = foundation_settings(logs={"apiGatewayRoleOwned": owned})
+        scope = Foundation(context(), settings).scope(Subsystem.INGESTION, LogLevel.DEBUG)
         prerequisites.extend(type(resource).__name__ for resource in scope.prerequisites)
         assert (scope.log_level, scope.parent) == (LogLevel.DEBUG, None)
 
     engine.run(program)
-    assert prerequisites == expected
+    assert prerequisites == ["TopicPolicy", "TopicPolicy", "BucketPolicy", *(["Account"] if owned else [])]
 
 
 def test_the_budget_of_this_stacks_cost_alerts_at_every_threshold(engine: Engine) -> None:
@@ -139,16 +127,6 @@ def test_backups_are_daily_and_expire_and_select_this_stacks_tables(engine: Engi
         {"type": "STRINGEQUALS", "key": "Backup", "value": "polyphony-test-daily"}
     ]
     assert recorded.one("iam.RolePolicy", "foundation-backup-grants") in list(recorded.ancestors(selection))
-
-
-def test_the_backup_role_may_access_only_tables_of_this_stack_and_tag_but_not_restore_backups(engine: Engine) -> None:
-    policy = foundation(engine).one("iam.RolePolicy", "foundation-backup-grants").inputs["policy"]
-    assert "Restore" not in policy
-    assert "backup:TagResource" in policy, "a job whose role may not tag the backup fails"
-    resources = [resource for statement in json.loads(policy)["Statement"] for resource in statement["Resource"]]
-    tables = [resource for resource in resources if ":dynamodb:" in resource]
-    assert tables
-    assert all(table.startswith("arn:aws:dynamodb:us-east-1:123456789012:table/polyphony-test-") for table in tables)
 
 
 def test_the_backup_role_may_use_the_key_of_a_backed_up_table_only_through_dynamodb(engine: Engine) -> None:

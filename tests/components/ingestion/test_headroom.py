@@ -21,15 +21,17 @@ from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announc
 
 FACTOR = 600
 SETTINGS = IngestionSettings()
-ACCOUNT_LIMITS = {
+LIMITS = {
     "S3, uploads below one prefix": 3_500,
+    "Lambda, concurrent builders": SETTINGS.intake.max_concurrency,
     "DynamoDB, writes to the partition of one day": 1_000,
     "DynamoDB, writes to the pending files of the index": 1_000,
     "Step Functions, starts": 300,
+    "Glue, concurrent runs of the job": SETTINGS.spark.concurrent_runs,
     "Glue, concurrent runs of the account": 50,
     "Glue, DPUs of the account": 300,
 }
-"""Quotas of an account in us-east-1, from the quotas pages of AWS."""
+"""Settings, and quotas of an account in us-east-1, from the quotas pages of AWS."""
 
 
 def compute_usage(factor: float) -> dict[str, float]:
@@ -49,12 +51,6 @@ def compute_usage(factor: float) -> dict[str, float]:
         "Glue, concurrent runs of the account": runs,
         "Glue, DPUs of the account": runs * SETTINGS.spark.workers,
     }
-
-
-LIMITS = ACCOUNT_LIMITS | {
-    "Lambda, concurrent builders": SETTINGS.intake.max_concurrency,
-    "Glue, concurrent runs of the job": SETTINGS.spark.concurrent_runs,
-}
 
 
 def test_the_page_states_what_600_times_the_load_uses_of_each_limit() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.components.deployment_harness import variables
-from tests.components.ingestion.recorded_deployment import deployed
+from tests.components.ingestion.recorded_deployment import INGESTION, deployed
 from tests.fake_engine import Recorded
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import PROJECTED, Cloud
@@ -71,6 +71,7 @@ def test_a_message_that_fails_becomes_a_dead_letter_that_is_kept_for_14_days() -
     assert failures == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     source = deployed().one("lambda.EventSourceMapping").inputs
     assert source["functionResponseTypes"] == ["ReportBatchItemFailures"], "Lambda ignores the failures otherwise"
+    assert source["maximumBatchingWindowInSeconds"] == INGESTION.settings().intake.batch_window_seconds
     intake, dead_letters = (deployed().one("sqs.Queue", f"intake-{name}").inputs for name in ("queue", "dlq-queue"))
     redrive = json.loads(intake["redrivePolicy"])
     assert redrive["deadLetterTargetArn"].rpartition(":")[2] == dead_letters["name"]

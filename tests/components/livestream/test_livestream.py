@@ -157,6 +157,8 @@ def test_each_invocation_handles_one_message() -> None:
     assert {(item["batchSize"], item["scalingConfig"]["maximumConcurrency"]) for item in sources} == {(1, 5)}
     changed = changed_deployment().one("lambda.EventSourceMapping", "agent-windows").inputs
     assert changed["scalingConfig"] == {"maximumConcurrency": 6}
+    earlier = {ancestor.name for ancestor in deployed().ancestors(deployed().one("lambda.Function", "video-chunks"))}
+    assert "livestream-media-convert-grants" in earlier, "the function passes the role with its first call"
     videos = deployed().one("sqs.Queue", "livestream-videos-queue").inputs
     assert json.loads(videos["redrivePolicy"])["maxReceiveCount"] == 20
 

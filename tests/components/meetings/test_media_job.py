@@ -20,11 +20,6 @@ from tests.components.meetings.recorded_deployment import BUCKET, MEETINGS, PREF
 from tests.fake_engine import Recorded
 
 
-def on_demand_only() -> Recorded:
-    """Return a deployment without Spot capacity."""
-    return deployed(processing={"engine": "fargate"})
-
-
 def job(recorded: Recorded) -> dict[str, Any]:
     return recorded.one("batch.JobDefinition").inputs
 
@@ -60,18 +55,17 @@ def test_jobs_use_spot_capacity_first_and_then_on_demand() -> None:
     )
 
 
-def test_the_on_demand_engine_has_one_queue_and_twice_the_size() -> None:
-    assert capacities(on_demand_only()) == {"media-on-demand-": "FARGATE"}
-    assert size(on_demand_only()) == {"VCPU": "2", "MEMORY": "4096"}
-    assert len(on_demand_only().all("batch.JobQueue")) == 1
-
-
 def test_a_job_is_small_and_runs_on_arm() -> None:
     assert size(deployed()) == {"VCPU": "1", "MEMORY": "2048"}
     job_container = container(deployed())
     assert job_container["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
     assert job(deployed())["platformCapabilities"] == ["FARGATE"]
     assert size(changed_deployment()) == {"VCPU": "0.5", "MEMORY": "1024"}
+    on_demand_only = deployed(processing={"engine": "fargate"})
+    assert (size(on_demand_only), capacities(on_demand_only)) == (
+        {"VCPU": "2", "MEMORY": "4096"},
+        {"media-on-demand-": "FARGATE"},
+    )
     assert job_container["ephemeralStorage"] == {"sizeInGiB": 40}
     assert job_container["jobRoleArn"].endswith("-media"), "only the program may read recordings"
     assert job_container["executionRoleArn"].endswith("-media-start")

@@ -80,14 +80,10 @@ def test_the_secrets_are_those_of_the_models() -> None:
     assert sorted(f"{sections[model]}.{name}" for model, name in secrets) == sorted(SECRETS)
 
 
-def test_secrets_are_not_in_any_text_form_of_the_settings() -> None:
-    settings = load_settings(stack_config(), "dev")
-    assert ENCRYPTION_KEY not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
-
-
-def test_keys_of_other_namespaces_are_ignored() -> None:
+def test_secrets_are_not_in_any_text_form_of_the_settings_and_keys_of_other_namespaces_are_ignored() -> None:
     settings = load_settings({**stack_config(), "aws:region": "us-east-1", "aws:profile": "work"}, "dev")
     assert settings.environment is Environment.DEV
+    assert ENCRYPTION_KEY not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
 
 
 def test_numbers_and_switches_may_be_written_as_the_cli_stores_them() -> None:

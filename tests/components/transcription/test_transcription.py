@@ -78,6 +78,7 @@ def test_the_router_verifies_tokens_of_the_identity_provider() -> None:
 def test_the_processor_has_512_mb_one_minute_and_a_version_by_default() -> None:
     default = deployed().one("lambda.Function", "audio-processor").inputs
     assert (default["memorySize"], default["timeout"], default["publish"]) == (512, 60, True)
+    assert "reservedConcurrentExecutions" not in default
     alias = deployed().one("lambda.Alias", "audio-processor").inputs
     assert (alias["name"], alias["functionVersion"]) == ("live", "7"), "the alias follows the published version"
     changed = deployed(**CHANGED_SETTINGS).one("lambda.Function", "audio-processor").inputs
