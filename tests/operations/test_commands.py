@@ -8,11 +8,8 @@ from operations.__main__ import main
 from tests.operations.conftest import PATH, SECRET, client_error
 
 
-class FailingClients:
-    """AWS clients whose calls all fail."""
-
-    def __call__(self, _service: str) -> "FailingClients":
-        return self
+class FailingClient:
+    """AWS client whose calls all fail."""
 
     def __getattr__(self, _operation: str) -> Callable[..., None]:
         def fail(*_: object, **__: object) -> None:
@@ -26,7 +23,7 @@ class FailingClients:
     [["flag", PATH], ["alias", PATH], ["rollout", PATH], ["redrive", "0" * 26], ["announce"]],
 )
 def test_no_command_repeats_an_error_message_of_aws(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    assert main([arguments[0], "--stack", "dev", *arguments[1:]], clients=FailingClients()) == 2
+    assert main([arguments[0], "--stack", "dev", *arguments[1:]], clients=lambda _: FailingClient()) == 2
     error = capsys.readouterr().err
     assert "(ExpiredToken): the credentials are expired or invalid. Log in and run the command again." in error
     assert error.count("\n") == 1

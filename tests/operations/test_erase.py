@@ -1,19 +1,13 @@
 """Tests of the command `erase`, which deletes all meetings and episodes of one user."""
 
-import json
-from collections.abc import Iterator
-from typing import Any
-
 import boto3
 import pytest
-from moto import mock_aws
 
 from handlers.common.ids import new_id
 from handlers.livestream.episode_table import EpisodeRecord, EpisodeTable
 from handlers.livestream.keys import OWNER_INDEX
 from handlers.livestream.tracks import Track, TrackState
 from operations.__main__ import main
-from tests.credentials import credentials
 from tests.handlers.meetings.meeting_harness import ANN, BOB
 from tests.moto_tables import Index, create_table, stored_items
 
@@ -76,10 +70,8 @@ class Stack:
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    credentials(monkeypatch)
-    with mock_aws():
-        yield Stack()
+def stack(mocked_aws: None) -> Stack:
+    return Stack()
 
 
 def erase(user: str = ANN, *arguments: str) -> int:
@@ -132,7 +124,7 @@ def test_a_deletion_that_fails_is_an_error_and_is_completed_by_a_repetition(
     assert stack.statuses() == {meeting: "deleted"}
 
 
-@pytest.mark.parametrize("user", ["ann", "../x", "", json.dumps({}), ANN.lower(), f"{ANN}\n"])
-def test_a_text_that_is_no_user_id_is_refused(stack: Stack, user: Any, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("user", ["../x", "", ANN.lower(), f"{ANN}\n"])
+def test_a_text_that_is_no_user_id_is_refused(user: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert erase(user, "--yes") == 2
     assert "--user: give the id" in capsys.readouterr().err

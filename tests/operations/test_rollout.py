@@ -1,7 +1,7 @@
 """Tests of the command `rollout`: shares of the traffic while alarms are watched, and the return of the share."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from components.settings.base import FunctionSettings, find_section
 from components.settings.stack import StackSettings
 from operations import rollout
-from operations.__main__ import stop_cleanly
+from operations.__main__ import main, stop_cleanly
 from tests.operations.conftest import ALARM, FUNCTION, OTHER_ALARM, PATH, Cloud, client_error
 
 ROUTER = "polyphony-dev-transcription-router"
@@ -38,7 +38,7 @@ def test_a_version_gets_each_share_for_its_time_and_then_all_traffic(cloud: Clou
     assert cloud.traffic() == ("2", {})
 
 
-@pytest.mark.parametrize(("alarm", "check"), [(ALARM, 0), (OTHER_ALARM, 15), (ALARM, 29)])
+@pytest.mark.parametrize(("alarm", "check"), [(OTHER_ALARM, 15), (ALARM, 29)])
 def test_an_alarm_of_the_subsystem_returns_all_traffic_to_the_previous_version(
     cloud: Cloud, alarm: str, check: int
 ) -> None:
@@ -101,14 +101,11 @@ def test_traffic_returns_if_the_new_versions_concurrency_cannot_be_allocated(clo
     assert cloud.traffic() == ("1", {})
 
 
-@pytest.mark.parametrize("events", [[None] * 20, [], [None] * 3])
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("a programming error")])
-def test_any_error_during_the_rollout_returns_the_share(cloud: Cloud, error: BaseException, events: list[Any]) -> None:
-    cloud.before["wait"] = [*events, error]
-    try:
-        assert cloud.run("rollout") == 2
-    except ValueError:
-        assert isinstance(error, ValueError)
+@pytest.mark.parametrize("waits_before", [0, 3, 20])
+def test_any_error_during_the_rollout_returns_the_share(cloud: Cloud, waits_before: int) -> None:
+    cloud.before["wait"] = [*[None] * waits_before, ValueError("a programming error")]
+    with pytest.raises(ValueError, match="a programming error"):
+        cloud.run("rollout")
     assert cloud.traffic() == ("1", {})
 
 
@@ -124,25 +121,23 @@ def test_returning_the_share_is_retried_and_the_error_has_the_remedy(cloud: Clou
     assert f"operations alias --stack dev {PATH} --to 1`" in line
 
 
-@pytest.mark.parametrize(("moved_to", "expected"), [("3", ("3", {})), ("1", ("1", {}))])
-def test_an_alias_that_another_user_moves_is_left_unchanged(
-    cloud: Cloud, moved_to: str, expected: tuple[str, dict[str, float]]
-) -> None:
+@pytest.mark.parametrize("moved_to", ["3", "1"])
+def test_an_alias_that_another_user_moves_is_left_unchanged(cloud: Cloud, moved_to: str) -> None:
     environment = {"Variables": {"NEW": "value"}}
     cloud.functions.update_function_configuration(FunctionName=FUNCTION, Environment=environment)
     cloud.functions.publish_version(FunctionName=FUNCTION)
     cloud.before["wait"] = [lambda: cloud.move_alias(moved_to)]
     assert cloud.run("rollout", "--to", "2", "--minutes", "1") == 2
-    assert cloud.traffic() == expected
+    assert cloud.traffic() == (moved_to, {})
 
 
 @pytest.mark.parametrize(
     "option", ["share 0", "share 100", "minutes 0", "minutes nan", "minutes 1441", "every 0", "every 61"]
 )
-def test_parameters_out_of_range_are_refused(cloud: Cloud, capsys: pytest.CaptureFixture[str], option: str) -> None:
+def test_parameters_out_of_range_are_refused(capsys: pytest.CaptureFixture[str], option: str) -> None:
     name, value = option.split()
     with pytest.raises(SystemExit) as exited:
-        cloud.run("rollout", f"--{name}", value)
+        main(["rollout", "--stack", "dev", PATH, f"--{name}", value])
     assert exited.value.code == 2
     assert f"argument --{name}: {value}: give a number from" in capsys.readouterr().err
 
@@ -197,18 +192,14 @@ def test_the_section_of_each_function_has_the_name_of_its_folder() -> None:
         assert field.alias == to_camel(handler.parent.name)
 
 
-@pytest.fixture
-def _restored_signal_handlers() -> Iterator[None]:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.usefixtures("_restored_signal_handlers")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_terminated_rollout_returns_all_traffic_to_the_old_version(cloud: Cloud, number: signal.Signals) -> None:
-    stop_cleanly()
-    cloud.before["wait"] = [lambda: signal.raise_signal(number)]
-    assert cloud.run("rollout") == 2
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        stop_cleanly()
+        cloud.before["wait"] = [lambda: signal.raise_signal(number)]
+        assert cloud.run("rollout") == 2
+    finally:
+        for changed, handler in handlers.items():
+            signal.signal(changed, handler)
     assert cloud.traffic() == ("1", {})
