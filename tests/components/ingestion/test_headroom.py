@@ -68,11 +68,6 @@ def test_the_page_states_what_600_times_the_load_uses_of_each_limit() -> None:
     }
 
 
-def test_manifests_wait_from_30_times_the_load_and_a_days_partition_is_full_at_900_times() -> None:
-    assert compute_usage(30)["Glue, concurrent runs of the job"] == pytest.approx(SETTINGS.spark.concurrent_runs)
-    assert compute_usage(900)["DynamoDB, writes to the partition of one day"] == pytest.approx(1_000)
-
-
 def test_the_code_makes_as_many_writes_for_a_file_as_the_cost_model_says() -> None:
     harness = IngestionHarness(Cloud(NOW))
     writes: list[str] = []

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -51,26 +51,18 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerHarness]:
         yield harness
 
 
-class Case(NamedTuple):
-    """Course of one question, and the alarms that it raises."""
-
-    script: tuple[Any, ...] = ()
-    question: dict[str, Any] = {}
-    failed_posts: int = 0
-    connected: bool = True
-    alarms: set[str] = set()
-
-
 FAILED, UNHEARD = "answers-failed", "answers-unheard"
-CASES = {
-    "agent unavailable": Case((TEXT, AgentFailed(AgentCode.UNAVAILABLE)), alarms={FAILED}),
-    "question rejected": Case((AgentFailed(AgentCode.REJECTED),)),
-    "audio missing": Case(question={"audio_key": AUDIO_KEY}),
-    "answered": Case((TEXT,)),
-    "answer not posted": Case((TEXT,), failed_posts=100, alarms={UNHEARD}),
-    "error message not posted": Case((INTERRUPTED,), failed_posts=100, alarms={FAILED, UNHEARD}),
-    "one failed post": Case((TEXT, MORE_TEXT), failed_posts=1),
-    "client disconnected": Case((TEXT, MORE_TEXT), connected=False),
+REJECTED = AgentFailed(AgentCode.REJECTED)
+CASES: dict[str, tuple[tuple[Any, ...], int, set[str]]] = {
+    # The worker's script, the number of posts that fail, and the alarms that are raised.
+    "agent unavailable": ((TEXT, AgentFailed(AgentCode.UNAVAILABLE)), 0, {FAILED}),
+    "question rejected": ((REJECTED,), 0, set()),
+    "audio missing": ((), 0, set()),
+    "answered": ((TEXT,), 0, set()),
+    "answer not posted": ((TEXT,), 100, {UNHEARD}),
+    "error message not posted": ((INTERRUPTED,), 100, {FAILED, UNHEARD}),
+    "one failed post": ((TEXT, MORE_TEXT), 1, set()),
+    "client disconnected": ((TEXT, MORE_TEXT), 0, set()),
 }
 
 
@@ -78,17 +70,15 @@ CASES = {
 def test_only_faults_of_the_agent_and_unheard_answers_of_connected_clients_raise_an_alarm(
     name: str, worker: WorkerHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    case = CASES[name]
-    worker.ask(**case.question)
-    worker.clients.failures = [AWS_ERROR] * case.failed_posts
-    if not case.connected:
+    script, failed_posts, alarms = CASES[name]
+    worker.ask(**({"audio_key": AUDIO_KEY} if name == "audio missing" else {}))
+    worker.clients.failures = [AWS_ERROR] * failed_posts
+    if name == "client disconnected":
         worker.clients.gone.add("c1")
-    worker.invoke(*case.script)
+    worker.invoke(*script)
     lines = log_lines(capsys)
-    counts = {FAILED: len(counted_lines(FAILED, lines)), UNHEARD: len(counted_lines(UNHEARD, lines))}
-    assert {
-        alarm for alarm, limit in ((FAILED, 0), (UNHEARD, MAX_FAILED_POSTS)) if counts[alarm] > limit
-    } == case.alarms
+    limits = {FAILED: 0, UNHEARD: MAX_FAILED_POSTS}
+    assert {alarm for alarm, limit in limits.items() if len(counted_lines(alarm, lines)) > limit} == alarms
     [line] = counted_lines("answer-milliseconds", lines)
     inputs = deployed().one("cloudwatch.LogMetricFilter", "answer-milliseconds").inputs
     assert isinstance(line[inputs["metricTransformation"]["value"].removeprefix("$.")], (int, float))
