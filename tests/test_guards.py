@@ -8,23 +8,11 @@ import pulumi
 import pytest
 
 from tests.end_to_end.pulumi_cli.conftest import CLI_REQUIRED_VARIABLE, find_pulumi_cli
-from tests.fake_engine import Engine
 
 
 def test_a_test_that_connects_to_the_internet_fails() -> None:
     with pytest.raises(AssertionError, match="loopback only"), socket.socket() as connection:
         connection.connect(("192.0.2.1", 80))
-
-
-def test_a_failed_assertion_in_an_awaited_apply_fails_the_test(engine: Engine) -> None:
-    def program() -> None:
-        def check_value(value: int) -> None:
-            assert value == 2
-
-        pulumi.Output.from_input(1).apply(check_value)
-
-    with pytest.raises(AssertionError):
-        engine.run(program)
 
 
 def test_an_apply_that_is_never_awaited_is_reported(unawaited_applies: dict[int, str]) -> None:

@@ -161,9 +161,9 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
         return ArrivedFile.model_validate({**values, "arrived": NOW})
 
     def listed_file(name: str) -> ListedFile:
-        file = files[name]
-        values = {"bucket": file.bucket, "key": file.key, "version_id": "v", "size": 1, "arrived_at": timestamp(NOW)}
-        return ListedFile.model_validate({**values, "date_prefix": file.arrival_date, "file_key": file.sort_key})
+        values = arrived_file(name).model_dump(include={"bucket", "key", "version_id", "size"})
+        key = {"date_prefix": files[name].arrival_date, "file_key": files[name].sort_key}
+        return ListedFile.model_validate({**values, **key, "arrived_at": timestamp(NOW)})
 
     with moto_aws(monkeypatch) as aws:
         table = FileTable(boto3.resource("dynamodb").Table(aws.table), RECORD_DAYS, lambda: NOW)

@@ -4,7 +4,6 @@ The candidate, a cheaper model, passes if it agrees sufficiently with the refere
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,9 @@ from botocore.exceptions import ClientError
 from handlers.common.bedrock import HAIKU, SONNET, TokenUsage
 from handlers.meetings.bedrock_summarize.models import ActionItem, TranscriptQuote
 from handlers.meetings.bedrock_summarize.questions import LocatedItem
-from local.emulation.bedrock.converse_service import read_json_lines, serve
+from local.emulation.bedrock.converse_service import read_json_lines
 from local.emulation.bedrock.scripted_answers import parse_meeting
 from operations.compare_models import compute_agreement, compute_cost, main
-from tests.credentials import credentials
 
 COUNT = 10
 
@@ -63,15 +61,6 @@ class FaultyModels:
         }
 
 
-@pytest.fixture
-def _scripted_bedrock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Serve the scripted model, and set the endpoint in the environment, as an operator would do."""
-    credentials(monkeypatch)
-    with serve() as port:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", f"http://127.0.0.1:{port}")
-        yield
-
-
 def compare(*arguments: str, **options: Any) -> tuple[int, list[str]]:
     """Run the command. Return its exit status and the printed lines."""
     output: list[str] = []
@@ -79,9 +68,9 @@ def compare(*arguments: str, **options: Any) -> tuple[int, list[str]]:
     return status, "\n".join(output).split("\n")
 
 
-@pytest.mark.usefixtures("_scripted_bedrock")
-def test_the_setting_to_commit_is_printed_if_two_models_agree() -> None:
-    status, output = compare()
+def test_the_setting_to_commit_is_printed_if_two_models_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:1")
+    status, output = compare(client=FaultyModels().client)
     assert status == 0
     assert output[-4:] == ["config:", "  polyphony:meetings:", "    models:", EXPECTED_SETTING]
     transcript_lines = [line for line in output if line.startswith(("0", "10-"))]  # their names begin with 01- to 10-

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.operations.conftest import ENVIRONMENT, FUNCTION, PATH, SECRET, Cloud, client_error, zip_file
+from tests.operations.conftest import ENVIRONMENT, FUNCTION, PATH, SECRET, Cloud, zip_file
 
 Refuse = Callable[..., str]
 DISABLE = "PARTIAL_RESULTS_ENABLED=false"
@@ -117,16 +117,3 @@ def test_the_error_for_an_unknown_function_or_version_names_what_to_check(refuse
         ([], "transcription/" + "a" * 60, "AWS allows 64"),
     ):
         assert expected in refuse("alias", *arguments, path=path)
-
-
-def test_no_error_repeats_the_text_of_aws(cloud: Cloud, refuse: Refuse) -> None:
-    for code, expected in (
-        ("ExpiredToken", "Log in and run the command again."),
-        ("AccessDeniedException", "Use a role that allows it."),
-        ("KMSDisabledException", "the KMS key is disabled"),
-        ("ServiceException", "the service failed"),
-    ):
-        cloud.before["get_alias"] = [client_error(code, 500 if code == "ServiceException" else 400)]
-        error = refuse("alias")
-        assert expected in error
-        assert code in error

@@ -50,8 +50,13 @@ def test_a_repeated_redrive_starts_one_execution_which_processes_the_manifest(ha
 def test_a_running_or_finished_redrive_is_not_repeated(harness: IngestionHarness) -> None:
     name = create_failed_manifest(harness)
     redrive_manifest(harness, name)
+
+    def kill(point: str) -> None:
+        if point == "between publication and result":
+            raise Killed(point)
+
     with pytest.raises(Killed):
-        harness.run(harness.waiting_executions[0], _die_before_glue)
+        harness.run(harness.waiting_executions[0], kill)
     harness.cloud.executions[harness.waiting_executions[0]] = "RUNNING"
     assert redrive_manifest(harness, name) is RedriveOutcome.RUNNING
     harness.run_all()
@@ -59,19 +64,16 @@ def test_a_running_or_finished_redrive_is_not_repeated(harness: IngestionHarness
     assert len(harness.cloud.executions) == 2
 
 
-def _die_before_glue(point: str) -> None:
-    if point == "between publication and result":
-        raise Killed(point)
-
-
-@pytest.mark.parametrize("is_aborted", [False, True])
-def test_a_failed_redrive_is_followed_by_the_next_number(harness: IngestionHarness, is_aborted: bool) -> None:
+@pytest.mark.parametrize("status", ["FAILED", "ABORTED"])
+def test_a_failed_redrive_is_followed_by_the_next_number(harness: IngestionHarness, status: str) -> None:
+    """An aborted execution gives no report."""
     name = create_failed_manifest(harness)
     redrive_manifest(harness, name)
-    if is_aborted:
-        harness.cloud.executions[harness.waiting_executions.pop()] = "ABORTED"
+    redriven = harness.waiting_executions.pop()
+    if status == "FAILED":
+        harness.run(redriven, broken="run")
     else:
-        harness.run(harness.waiting_executions.pop(), broken="run")
+        harness.cloud.executions[redriven] = status
     assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
     assert harness.waiting_executions == [f"{name}-r2"]
 

@@ -14,9 +14,9 @@ from operations.verify import TOKEN_VARIABLES
 LIVESTREAM = {
     "apiUrl": "https://api.example.com/v1",
     "authorizer": "jwt",
+    "routes": ["GET /episodes"],
     "maxVideoGigabytes": 50,
     "maxTranscriptMegabytes": 20,
-    "routes": ["GET /episodes"],
 }
 FRONTEND = {
     "schemaVersion": 1,

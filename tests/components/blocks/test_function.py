@@ -59,12 +59,6 @@ def test_what_a_function_uses_gives_it_the_permission_and_the_variable(engine: E
     assert variables(recorded, "manifest-builder") == {**handler_variables, "POWERTOOLS_SERVICE_NAME": "ingestion"}
 
 
-def test_a_function_is_traced_and_may_send_its_traces(engine: Engine) -> None:
-    recorded = register(engine)
-    assert recorded.one("lambda.Function").inputs.get("tracingConfig") == {"mode": "Active"}
-    assert "xray:PutTraceSegments" in actions_by_resource(recorded)["*"]
-
-
 def test_the_alias_follows_the_newest_version_unless_it_is_pinned(engine: Engine) -> None:
     recorded = register(engine)
     newest = recorded.one("lambda.Alias")

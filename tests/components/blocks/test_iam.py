@@ -61,19 +61,6 @@ def test_a_grant_without_its_intended_effect_is_refused(service: str, action: st
         grant(service, [action], resource)
 
 
-@pytest.mark.parametrize(
-    ("service", "action", "resource"),
-    [
-        ("execute-api", "Invoke", f"{API}/live/$connect"),
-        ("execute-api", "Invoke", f"{API}/live/GET/episodes"),
-        ("execute-api", "ManageConnections", f"{API}/live/POST/@connections/*"),
-        ("s3", "PutObject", f"{BUCKET}/${{aws:PrincipalTag/user, 'nobody'}}/a${{*}}/{IDENTITY_ID_VARIABLE}/x"),
-    ],
-)
-def test_an_api_route_and_a_known_policy_variable_are_granted(service: str, action: str, resource: str) -> None:
-    assert grant(service, [action], resource).resources == (resource,)
-
-
 @pytest.mark.parametrize("name", ["cognito-identity.amazonaws.com:subject", "sub", "", "aws"])
 def test_a_policy_variable_without_a_value_is_refused(name: str) -> None:
     with pytest.raises(GrantError, match="A grant may use only"):

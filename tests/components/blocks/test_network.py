@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from components.blocks.network import AgentNetwork, JobNetwork, PrivateNetwork
+from components.blocks.network import JobNetwork, PrivateNetwork
 from components.settings.foundation import BuiltNetwork, NetworkSettings
-from components.settings.voice_qa import AgentNetworkSettings
-from tests.fake_engine import Engine, Recorded, scope
+from tests.fake_engine import Engine, scope
 
 SERVICES = {"states": "the builder starts workflows"}
 
@@ -14,12 +13,6 @@ SERVICES = {"states": "the builder starts workflows"}
 def private_network(**settings: Any) -> Callable[[], PrivateNetwork]:
     network_settings = NetworkSettings.model_validate(settings)
     return lambda: PrivateNetwork(scope(), "network", settings=network_settings, services=SERVICES)
-
-
-def rules_by_name(recorded: Recorded) -> dict[str, Any]:
-    """Return the rules of the security groups by the part of their name."""
-    rules = [resource for resource in recorded.graph if resource.type.startswith("aws:vpc/")]
-    return {rule.name.removeprefix("ingestion-network-"): rule.inputs for rule in rules}
 
 
 def test_only_the_network_of_jobs_has_a_way_to_the_internet_and_none_has_a_nat_gateway(engine: Engine) -> None:
@@ -42,7 +35,8 @@ def test_only_the_network_of_jobs_has_a_way_to_the_internet_and_none_has_a_nat_g
 
 def test_security_groups_allow_only_the_required_traffic(engine: Engine) -> None:
     recorded = engine.run(private_network())
-    rules = rules_by_name(recorded)
+    resources = [resource for resource in recorded.graph if resource.type.startswith("aws:vpc/")]
+    rules = {rule.name.removeprefix("ingestion-network-"): rule.inputs for rule in resources}
     assert set(rules) == {"endpoints-in", "functions-out", "glue-out", "glue-in", "glue-across"}
     assert (rules["endpoints-in"]["fromPort"], rules["endpoints-in"]["cidrIpv4"]) == (443, "10.64.0.0/16")
     assert rules["functions-out"]["toPort"] == rules["glue-out"]["toPort"] == 443
@@ -57,12 +51,3 @@ def test_an_existing_network_is_used_unchanged(engine: Engine) -> None:
     assert recorded.all("ec2.Vpc") == recorded.all("ec2.Subnet") == recorded.all("ec2.VpcEndpoint") == []
     groups = {group.name: group.inputs["vpcId"] for group in recorded.all("ec2.SecurityGroup")}
     assert groups == {"ingestion-network-functions": "vpc-1", "ingestion-network-glue": "vpc-1"}
-
-
-def test_a_function_reaches_only_the_agents_port_and_https(engine: Engine) -> None:
-    settings = AgentNetworkSettings.model_validate({"vpcId": "vpc-1", "cidr": "10.9.0.0/24", "subnetIds": ["subnet-1"]})
-    recorded = engine.run(lambda: AgentNetwork(scope(), "network", settings=settings, port=8443))
-    rules = {
-        name: (rule["cidrIpv4"], rule["fromPort"], rule["toPort"]) for name, rule in rules_by_name(recorded).items()
-    }
-    assert rules == {"agent-out": ("10.9.0.0/24", 8443, 8443), "https-out": ("0.0.0.0/0", 443, 443)}

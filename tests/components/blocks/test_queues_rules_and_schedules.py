@@ -1,6 +1,7 @@
 """Tests of queues, of EventBridge rules and schedules, and of the policies that let services send to queues."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -15,14 +16,6 @@ from tests.fake_engine import Engine, scope
 
 PATTERN = {"source": ["aws.s3"]}
 RULES = "arn:aws:events:us-east-1:123456789012:rule/polyphony-test-ingestion-"
-
-
-def test_a_message_stays_hidden_for_six_timeouts_of_the_consumer_and_the_wait_for_a_batch(engine: Engine) -> None:
-    def program() -> None:
-        Queue(scope(), "intake", display_name="Intake", consumer_timeout=60, batching_window=45)
-
-    queue = engine.run(program).one("sqs.Queue", "intake-queue").inputs
-    assert queue["visibilityTimeoutSeconds"] == 6 * 60 + 45
 
 
 @pytest.mark.parametrize(
@@ -47,31 +40,17 @@ def test_a_rule_sends_to_its_target_or_to_the_queue_whose_alarm_notifies_operato
     assert allow_statement(policy)["Condition"]["ArnEquals"] == {"aws:SourceArn": f"{RULES}{rule}"}
 
 
-def schedule(*, keeps_failed_calls: bool) -> None:
+def schedule() -> None:
     failed_events = create_failed_events_queue(scope())
-    asynchronous = AsyncInvocation(failed_events) if keeps_failed_calls else None
-    target = Function(
-        scope(), "sweeper", settings=FunctionSettings(), environment=HandlerEnvironment, asynchronous=asynchronous
-    )
-    Schedule(
-        scope(),
-        "sweep",
-        display_name="Sweep",
-        expression="rate(5 minutes)",
-        target=target,
-        failed_events=failed_events,
-        event={"kind": "x"},
-    )
+    settings, asynchronous = FunctionSettings(), AsyncInvocation(failed_events)
+    target = Function(scope(), "sweeper", settings=settings, environment=HandlerEnvironment, asynchronous=asynchronous)
+    arguments: dict[str, Any] = {"display_name": "Sweep", "expression": "rate(5 minutes)", "event": {"kind": "x"}}
+    Schedule(scope(), "sweep", target=target, failed_events=failed_events, **arguments)
 
 
 def test_a_schedule_is_created_after_everything_that_its_first_call_needs(engine: Engine) -> None:
-    recorded = engine.run(lambda: schedule(keeps_failed_calls=True))
+    recorded = engine.run(schedule)
     earlier = {resource.name for resource in recorded.ancestors(recorded.one("scheduler.Schedule"))}
     assert {"ingestion-failed-events-policy", "ingestion-sweep-grants", "ingestion-sweeper-live"} <= earlier
     target = recorded.one("scheduler.Schedule").inputs["target"]
     assert (target["arn"].rpartition(":")[2], json.loads(target["input"])) == ("live", {"kind": "x"})
-
-
-def test_a_schedule_needs_a_target_with_a_queue_for_failed_calls(engine: Engine) -> None:
-    with pytest.raises(ValueError, match="Give the target function a queue for failed calls"):
-        engine.run(lambda: schedule(keeps_failed_calls=False))

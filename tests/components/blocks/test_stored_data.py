@@ -3,8 +3,6 @@
 import json
 from typing import Any
 
-import pytest
-
 from components.blocks.bucket import Bucket, QueueNotification
 from components.blocks.iam import Grant, policy_documents
 from components.blocks.queue import Queue
@@ -53,20 +51,6 @@ def test_a_table_declares_its_key_attributes_once_and_copies_all_some_or_no_othe
     assert [len(index["keySchemas"]) for index in indexes] == [2, 1, 1], "only an index with a range key has two keys"
     assert indexes[1]["nonKeyAttributes"] == ["status"]
     assert table["serverSideEncryption"] == {"enabled": False}, "without it, the provider would keep an earlier key"
-
-
-def test_a_grant_names_the_table_or_one_of_its_indexes(engine: Engine) -> None:
-    grants: list[Grant] = []
-
-    def program() -> None:
-        table = create_table(indexes=INDEXES)
-        grants.extend([table.grant("PutItem"), table.grant("Query", index="GSI1")])
-        with pytest.raises(ValueError, match="has no index 'GSI9'"):
-            table.grant("Query", index="GSI9")
-
-    engine.run(program)
-    arn = "arn:aws:dynamodb:us-east-1:123456789012:table/polyphony-test-ingestion-files"
-    assert [grant.resources for grant in grants] == [(arn,), (f"{arn}/index/GSI1",)]
 
 
 def test_a_grant_on_a_table_includes_its_kms_key_for_use_through_dynamodb_only(engine: Engine) -> None:

@@ -1,6 +1,4 @@
-"""Tests of the generated JSON schemas: they are up to date and valid, and accept the committed stack files."""
-
-import json
+"""Tests of the generated JSON schemas: they are up to date, and accept the committed stack files."""
 
 import jsonschema
 import pytest
@@ -15,11 +13,6 @@ def test_the_committed_schemas_are_fresh() -> None:
     assert generated_files.find_stale_files(generated_files.INTERFACES) == [], (
         "run `make schema` and commit what it writes"
     )
-
-
-@pytest.mark.parametrize("path", sorted(generated_files.SCHEMAS))
-def test_a_generated_schema_is_a_schema(path: str) -> None:
-    jsonschema.Draft202012Validator.check_schema(json.loads((ROOT / path).read_text()))
 
 
 @pytest.mark.parametrize("stack", stack_files.list_stacks())
