@@ -55,8 +55,8 @@ def find_problems(name: str, *arguments: str) -> set[str]:
         waiters = {xform_name(waiter, "-") for waiter in SESSION.get_waiter_model(service).waiter_names}
         return {*arguments[:1]} - waiters
     model = SESSION.get_service_model(service)
-    [action] = [action for action in model.operation_names if xform_name(action, "-") == operation] or [None]
-    if action is None:
+    action = next((action for action in model.operation_names if xform_name(action, "-") == operation), "")
+    if not action:
         return {"no such operation"}
     request, answer = model.operation_model(action).input_shape, model.operation_model(action).output_shape
     members = {xform_name(member, "-") for member in request.members} if request else set()

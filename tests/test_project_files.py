@@ -21,7 +21,7 @@ def test_every_locked_package_supports_every_supported_python(environment: str) 
     found = list(distributions(path=[str(packages)]))
     assert len(found) > 3
     for distribution in found:
-        requirement = SpecifierSet(distribution.metadata.get("Requires-Python") or "")
+        requirement = SpecifierSet(str(distribution.metadata.json.get("requires_python") or ""))
         assert all(python in requirement for python in ("3.11.0", "3.12.0", "3.13.0")), distribution.name
 
 

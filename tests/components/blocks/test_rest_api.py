@@ -1,5 +1,6 @@
 """Tests of REST APIs: the order of their resources, and deployments."""
 
+from functools import partial
 from typing import Any
 
 from components.blocks.rest_api import RestApi
@@ -41,8 +42,13 @@ def triggers(recorded: Recorded) -> Any:
 
 def test_any_change_of_the_document_triggers_a_deployment_and_another_limit_of_requests_does_not() -> None:
     default, limited = deploy(create_api), deploy(lambda: create_api(requests_per_second=1))
-    for changes in ({"operations": (READ_NOTE,)}, {"cors_origin": "https://page.example.com"}, {"authorized": True}):
-        assert triggers(deploy(lambda changes=changes: create_api(**changes))) != triggers(default)
+    changes: list[dict[str, Any]] = [
+        {"operations": (READ_NOTE,)},
+        {"cors_origin": "https://page.example.com"},
+        {"authorized": True},
+    ]
+    for change in changes:
+        assert triggers(deploy(partial(create_api, **change))) != triggers(default)
     assert triggers(limited) == triggers(default)
     settings = limited.one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (1, 2)

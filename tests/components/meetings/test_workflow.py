@@ -83,7 +83,7 @@ def test_a_superseded_job_of_the_current_attempt_is_repeated_up_to_a_limit(
 
 def test_every_step_receives_its_parameters() -> None:
     """A step is a call of the function `steps`, which updates the meeting's record."""
-    variables = {"starts": 3, "outcome": "summarized", "error": "Batch.ClientException", "media": MEDIA}
+    variables: dict[str, Any] = {"starts": 3, "outcome": "summarized", "error": "Batch.ClientException", "media": MEDIA}
     step_and_reason = {}
     for name, state in states(deployed()).items():
         if state.get("Arguments", {}).get("FunctionName") == STEPS:

@@ -8,7 +8,6 @@ from botocore.exceptions import ClientError
 
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketDispatcher
-from handlers.transcription.environment import GIVEN_UP_EVENT
 from handlers.transcription.messages import REQUESTS
 from operations.lambda_versions import LiveFunction
 from tests.components.transcription.recorded_deployment import PREFIX, deployed
@@ -53,7 +52,3 @@ def test_a_failed_invocation_of_the_processor_is_counted_and_an_invalid_message_
     [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert is_counted("messages-failed", line["message"])
     assert line["error_type"] == "ClientError"
-
-
-def test_the_log_lines_of_given_up_utterances_are_counted() -> None:
-    assert is_counted("given-up", GIVEN_UP_EVENT)
