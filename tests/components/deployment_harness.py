@@ -86,7 +86,7 @@ class Deployment:
 
     def deployed(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
         """Return the resources with the ids that AWS would generate."""
-        key = json.dumps((foundation, changes))
+        key = json.dumps((foundation, self.settings(**changes).model_dump(mode="json")))
         if key not in self._recorded:
             self._recorded[key] = deploy(self.program(foundation, **changes))
         return self._recorded[key]

@@ -100,22 +100,13 @@ def test_a_monitor_of_this_stacks_cost_is_created(engine: Engine) -> None:
     assert subscription["thresholdExpression"]["dimension"]["values"] == ["10"], "in dollars"
 
 
-@pytest.mark.parametrize(
-    ("spend", "monitors"),
-    [
-        ({"anomalyMonitorOwned": False}, []),
-        # Member accounts of an organisation cannot create a monitor for a tag.
-        ({"anomalyMonitorOwned": False, "anomalyMonitorArn": MONITOR}, [[MONITOR]]),
-        ({"anomalyMonitorOwned": True, "anomalyMonitorArn": MONITOR}, [[MONITOR]]),
-    ],
-)
-def test_a_stack_may_use_an_existing_monitor_or_none(
-    engine: Engine, spend: dict[str, Any], monitors: list[list[str]]
-) -> None:
-    recorded = foundation(engine, spend={"monthlyBudget": 100, **spend})
-    assert recorded.all("costexplorer.AnomalyMonitor") == []
-    subscriptions = recorded.all("costexplorer.AnomalySubscription")
-    assert [subscription.inputs["monitorArnLists"] for subscription in subscriptions] == monitors
+def test_a_stack_may_use_an_existing_monitor_or_none(engine: Engine) -> None:
+    """Member accounts of an organisation cannot create a monitor for a tag."""
+    for spend, monitors in (({}, []), ({"anomalyMonitorArn": MONITOR}, [[MONITOR]])):
+        recorded = foundation(engine, spend={"monthlyBudget": 100, "anomalyMonitorOwned": False, **spend})
+        assert recorded.all("costexplorer.AnomalyMonitor") == []
+        subscriptions = recorded.all("costexplorer.AnomalySubscription")
+        assert [subscription.inputs["monitorArnLists"] for subscription in subscriptions] == monitors
 
 
 def test_backups_are_daily_and_expire_and_select_this_stacks_tables(engine: Engine) -> None:

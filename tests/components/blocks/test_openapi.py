@@ -68,11 +68,6 @@ DELETE_NOTE = RestOperation("deleteNote", "DELETE", "/notes/{noteId}", "Deletes.
 OPERATIONS: tuple[AnyRestOperation, ...] = (LIST_NOTES, CREATE_NOTE, READ_NOTE, DELETE_NOTE)
 
 
-def documentation(*operations: AnyRestOperation) -> dict[str, Any]:
-    parts: dict[str, Any] = {"description": "", "servers": [], "security": [{}], "security_schemes": {}}
-    return public_document("Notes", "2", operations or OPERATIONS, **parts)
-
-
 def imported(*operations: AnyRestOperation, **changes: Any) -> dict[str, Any]:
     return gateway_document(
         "Notes", "2", operations or OPERATIONS, **{"integration": "uri", "cors_origin": ORIGIN, **changes}
@@ -80,7 +75,7 @@ def imported(*operations: AnyRestOperation, **changes: Any) -> dict[str, Any]:
 
 
 def test_the_documented_error_is_the_error_that_handlers_send() -> None:
-    document = documentation()
+    document = public_document("Notes", "2", OPERATIONS, description="", servers=[], security=[{}], security_schemes={})
     error = document["components"]["responses"]["Error"]["content"][JSON]["schema"]
     validator = jsonschema.Draft202012Validator({**error, "components": document["components"]})
     sent = json.loads(to_http_response(HandlerError(CommonErrorCode.MALFORMED, "no"), "r-1")["body"])
