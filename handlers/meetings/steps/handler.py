@@ -76,7 +76,7 @@ class StepEvent(Message):
     """Identity of the recording that the execution processes: a hash over the hashes of its chunks."""
     attempt: Annotated[int, Field(ge=1)]
     """Number of the meeting's processing attempt, to which the execution belongs."""
-    job_starts: Annotated[int, Field(ge=1, alias="attempts")] = 1
+    job_starts: Annotated[int, Field(alias="attempts")] = 1
     """Parameter of the step `media`: how often AWS Batch started the media job. All runs but the last were interrupted.
     Batch calls a run an attempt, which is not a processing attempt.
     """

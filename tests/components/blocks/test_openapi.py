@@ -172,6 +172,7 @@ def test_every_error_of_the_gateway_has_the_common_body_and_a_cors_header() -> N
         response = responses[response_type]
         assert response["responseParameters"] == {"gatewayresponse.header.Access-Control-Allow-Origin": f"'{ORIGIN}'"}
         assert response.get("statusCode", "None") == str(status)
+        assert (status == 401) == (code == "UNAUTHORIZED")
         body = fill_template(response["responseTemplates"][JSON])
         assert body == {"code": code, "message": message or 'the "words"', "fields": [], "requestId": "r-1"}
 

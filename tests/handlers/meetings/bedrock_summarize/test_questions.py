@@ -98,6 +98,8 @@ def test_malformed_action_items_are_skipped() -> None:
         {"text": " \u200b"},
         {"text": "a" * 1_001},
         {"owner": 7},
+        {"owner": "a" * 201},
+        {"due": "a" * 201},
         {"quote": ""},
         {"said": -1},
     ]
