@@ -127,10 +127,6 @@ class WorkerEnvironment(VoiceQaEnvironment):
     """ARN of an agent in AgentCore Runtime. None if the agent is an HTTP service."""
     agentcore_qualifier: str = "DEFAULT"
     """Name of an endpoint of the AgentCore runtime, which selects a version of the agent."""
-    connect_seconds: Annotated[float, Field(ge=0.5, le=5)] = 2
-    """Time limit for connecting to the agent, for each try."""
-    silence_seconds: Annotated[float, Field(ge=2, le=120)] = 20
-    """Maximum time without a complete line of an answer, and also the time after the question in which a retry may begin."""
 
 
 class ValidatorEnvironment(HandlerEnvironment):

@@ -282,7 +282,7 @@ class _Invocation:
 
 def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
     """Create the agent's client. Raises ValueError if the environment names no agent."""
-    limits = AgentLimits(environment.connect_seconds, environment.silence_seconds, environment.answer_seconds)
+    limits = AgentLimits(answer_seconds=environment.answer_seconds)
     if environment.agentcore_endpoint is not None:
         return Agent.at_endpoint(environment.agentcore_endpoint, limits)
     credentials = session.get_credentials()
