@@ -22,6 +22,7 @@ def test_only_the_network_of_jobs_has_a_way_to_the_internet_and_none_has_a_nat_g
     for recorded, ways_out in ((private, 0), (public, 1)):
         assert len(recorded.all("ec2.InternetGateway")) == len(recorded.all("ec2.Route")) == ways_out
         assert recorded.all("ec2.NatGateway") == []
+        assert len(recorded.all("ec2.RouteTableAssociation")) == len(recorded.all("ec2.Subnet")), "one table for all"
     [job_endpoint] = public.all("ec2.VpcEndpoint")
     assert job_endpoint.inputs["serviceName"].endswith(".s3")
     assert job_endpoint.inputs["vpcEndpointType"] == "Gateway", "an endpoint of this type is free"

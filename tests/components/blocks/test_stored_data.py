@@ -1,6 +1,7 @@
 """Tests of buckets and tables: logic of their policies, indexes, keys and notifications."""
 
 import json
+from functools import partial
 from typing import Any
 
 from components.blocks.bucket import Bucket, QueueNotification
@@ -44,13 +45,15 @@ def create_table(**changes: Any) -> Table:
 
 
 def test_a_table_declares_its_key_attributes_once_and_copies_all_some_or_no_others(engine: Engine) -> None:
-    table = engine.run(lambda: create_table(range_key="gsi1pk", indexes=INDEXES)).one("dynamodb.Table").inputs
+    program = partial(create_table, range_key="gsi1pk", indexes=INDEXES, ttl_attribute="ttl")
+    table = engine.run(program).one("dynamodb.Table").inputs
     assert table["attributes"] == [{"name": name, "type": "S"} for name in ("pk", "gsi1pk", "gsi1sk", "shard")]
     indexes = table["globalSecondaryIndexes"]
     assert [index["projectionType"] for index in indexes] == ["ALL", "INCLUDE", "KEYS_ONLY"]
     assert [len(index["keySchemas"]) for index in indexes] == [2, 1, 1], "only an index with a range key has two keys"
     assert indexes[1]["nonKeyAttributes"] == ["status"]
     assert table["serverSideEncryption"] == {"enabled": False}, "without it, the provider would keep an earlier key"
+    assert table["ttl"] == {"attributeName": "ttl", "enabled": True}
 
 
 def test_a_grant_on_a_table_includes_its_kms_key_for_use_through_dynamodb_only(engine: Engine) -> None:

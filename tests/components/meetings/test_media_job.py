@@ -67,6 +67,7 @@ def test_a_job_is_small_and_runs_on_arm() -> None:
         {"media-on-demand-": "FARGATE"},
     )
     assert job_container["ephemeralStorage"] == {"sizeInGiB": 40}
+    assert job_container["linuxParameters"] == {"initProcessEnabled": True}, "an init process ends orphans"
     assert job_container["jobRoleArn"].endswith("-media"), "only the program may read recordings"
     assert job_container["executionRoleArn"].endswith("-media-start")
 

@@ -78,6 +78,17 @@ def test_only_events_of_uploads_reach_the_queue() -> None:
     assert deployed().one("s3.BucketNotification").inputs["eventbridge"] is True
 
 
+def test_a_deletion_that_times_out_does_not_delay_another_one() -> None:
+    sources = [source.inputs for source in deployed().all("lambda.EventSourceMapping")]
+    assert {
+        (item["eventSourceArn"], item["functionName"], item["batchSize"], item["scalingConfig"]["maximumConcurrency"])
+        for item in sources
+    } == {
+        (arn("sqs", f"{PREFIX}-uploads"), arn("lambda", f"function:{PREFIX}-start:live"), 10, 5),
+        (arn("sqs", f"{PREFIX}-deletions"), arn("lambda", f"function:{PREFIX}-meeting-cleanup:live"), 1, 5),
+    }
+
+
 VARIABLES: dict[str, dict[str, str]] = {
     "auth-exchange": {
         "ISSUER": ISSUER,
