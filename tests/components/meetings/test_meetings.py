@@ -152,6 +152,12 @@ def test_pages_of_the_origin_may_use_the_bucket_and_the_api_within_its_rate_limi
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (16, 32)
 
 
+def test_invalid_bodies_reach_the_function_whose_errors_name_the_field() -> None:
+    document = json.loads(deployed().one("apigateway.RestApi").inputs["body"])
+    [validator] = document["x-amazon-apigateway-request-validators"].values()
+    assert validator["validateRequestBody"] is False
+
+
 def test_the_client_role_is_created_after_the_role_that_may_assume_it() -> None:
     earlier = {ancestor.name for ancestor in deployed().ancestors(deployed().one("iam.Role", "meetings-client"))}
     assert "meetings-auth-exchange-role" in earlier

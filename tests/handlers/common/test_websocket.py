@@ -69,5 +69,5 @@ def test_a_message_during_a_failure_gets_an_error_and_can_be_sent_again(
     api.connect()
     api.dynamodb.fail(error, "get_item")
     answer = api.send("ping")
-    assert (answer["type"], answer["code"], answer["id"]) == ("error", code, "m1")
+    assert (answer["type"], answer["code"], answer["id"], answer["requestId"]) == ("error", code, "m1", "r1")
     assert api.send("ping")["type"] == "pong"
