@@ -66,7 +66,7 @@ class WindowMessage(Message):
     schema_version: Literal[1] = 1
     owner: Annotated[str, StringConstraints(pattern=rf"^{OWNER_PATTERN}$")]
     episode_id: Ulid
-    transcript_key: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
+    transcript_key: Annotated[str, Field(max_length=1024, repr=False)]
     transcript_version: Annotated[str, Field(min_length=1, max_length=1024)]
     """S3 version of the transcript's object."""
     index: Annotated[int, Field(ge=0, lt=MAX_WINDOWS)]

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local import ROOT
+from local.generate import settings_page
 from local.generate.generated_files import stack_schema
 
-PAGE = (ROOT / "docs" / "reference" / "settings.md").read_text()
+PAGE = settings_page.render_page()
 ROWS = {
     match[1]: [cell.strip() for cell in re.split(r"(?<!\\)\|", match[2])]
     for match in re.finditer(r"^\| `([\w.]+)` \|(.*)\|$", PAGE, re.MULTILINE)
