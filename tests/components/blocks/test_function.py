@@ -126,7 +126,9 @@ def test_provisioned_concurrency_is_on_the_alias_and_reserved_concurrency_on_the
 
 
 def test_lambda_reports_used_memory_only_if_an_alarm_reads_it(engine: Engine) -> None:
-    for percent, level, filter_count in ((None, "WARN", 0), (90, "INFO", 1)):
+    for percent, level, thresholds in ((None, "WARN", []), (90, "INFO", [0.9 * 512])):
         recorded = register(engine, memory_percent_above=percent)
         assert recorded.one("lambda.Function").inputs["loggingConfig"]["systemLogLevel"] == level
-        assert len(recorded.all("cloudwatch.LogMetricFilter")) == filter_count
+        assert len(recorded.all("cloudwatch.LogMetricFilter")) == len(thresholds)
+        alarms = [alarm.inputs for alarm in recorded.all("cloudwatch.MetricAlarm")]
+        assert [alarm["threshold"] for alarm in alarms if alarm["name"].endswith("-memory-warning")] == thresholds
