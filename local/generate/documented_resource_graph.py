@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from local import REGION
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
 from local.preview.resource_graph import Graph, Resource
@@ -24,9 +23,6 @@ class NamedIdProvider(PreviewProvider):
     """Preview provider that uses each resource's Pulumi name as its id."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        """Return the name as id. A WebSocket API also gets an endpoint, because the stage's address contains it."""
-        if resource.kind == "Api":
-            return resource.name, {"apiEndpoint": f"wss://{resource.name}.execute-api.{REGION}.amazonaws.com"}
         return resource.name, {}
 
 

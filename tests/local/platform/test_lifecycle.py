@@ -10,6 +10,7 @@ from local.emulation.glue import spark_process
 from local.emulation.speech.languages import ENGLISH_ONLY
 from local.platform import emulator, lifecycle
 from local.platform.emulator import Emulator
+from local.platform.frontend_file import FrontendUnavailable, read_frontend
 from local.platform.progress import ProgressReporter
 
 pytestmark = pytest.mark.unit
@@ -49,3 +50,8 @@ def test_up_prints_how_to_install_spark_if_it_is_not_installed(
     monkeypatch.setattr(spark_process, "is_installed", lambda: installed)
     text = instructions(Emulator(1, emulator.PORT, emulator.FOLDER))
     assert ("`make .venv-spark/.locked` installs it" in text) is not installed
+
+
+def test_a_command_that_needs_the_platform_says_how_to_start_it(tmp_path: Path) -> None:
+    with pytest.raises(FrontendUnavailable, match="make up"):
+        read_frontend(tmp_path)
