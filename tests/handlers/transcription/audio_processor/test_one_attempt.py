@@ -155,6 +155,7 @@ def test_orphans_are_logged_with_the_hash_of_their_session(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     [last_line] = [line for line in lines if line["message"] == "utterance_ended"]
     assert (last_line["session_hash"], last_line["orphans"]) == (hash_for_log(harness.session), 2)
+    assert last_line.get("fallback") is None
     assert harness.cloudwatch.values["OrphanedResultsFlushed"] == 2
 
 
