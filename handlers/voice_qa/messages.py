@@ -169,7 +169,7 @@ class QueryAccepted(ReplyMessage):
     query_id: QueryId
     session_id: Ulid
     """The conversation to which the question belongs."""
-    repeated: bool = False
+    repeated: bool
     """True if the question was asked before."""
 
 

@@ -76,6 +76,7 @@ def test_a_question_is_either_spoken_or_written(api: SocketHarness, content: dic
     [
         *({"queryId": "short"}, {"queryId": "a#b#c#d#e"}, {"lectureId": f"{LECTURE_ID}\n"}, {"text": "x" * 2001}),
         *({"sessionId": f"{SESSION_ID}#x"}, {"text": "\ud800"}, {"language": "klingon"}, {"resumeFrom": 100_001}),
+        {"attempt": 100_001},
     ],
 )
 def test_an_invalid_value_is_refused(api: SocketHarness, content: dict[str, Any]) -> None:
