@@ -43,7 +43,9 @@ def test_each_function_is_created_from_its_environment(create: Any, monkeypatch:
     for name, value in REQUIRED.items():
         monkeypatch.setenv(name, value)
     create.cache_clear()
-    assert create() is create(), "the clients are created once"
+    created = create()
+    assert created is not None
+    assert created is create(), "the clients are created once"
     create.cache_clear()
 
 

@@ -100,7 +100,7 @@ def test_a_session_can_be_used_only_on_the_connection_that_opened_it_last(harnes
     """Otherwise, the captions would still go to the other connection."""
     session = harness.open_session("c1")
     harness.send_utterance(session)
-    harness.disconnect("c1")
+    assert harness.disconnect("c1")["statusCode"] == 200
     harness.connect("c2")
     answers = [harness.send_utterance(session, connection="c2"), harness.send("ping", "c2", sessionId=session)]
     assert {answer["code"] for answer in answers} == {"SESSION_ELSEWHERE"}
