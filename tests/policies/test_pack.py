@@ -19,6 +19,7 @@ from guardrails.catalogue import POLICIES
 from guardrails.records import Group, Level
 from guardrails.stack_configuration import ExceptionEntry, InvalidStackConfiguration, read_stack_context
 from guardrails.subsystem_of_resource import parse_subsystem
+from local.generate import generated_files
 from local.preview import stack_files
 from local.preview.policy_pack_process import PolicyFinding, PolicyPackProcess
 from local.preview.resource_graph import Graph
@@ -195,6 +196,11 @@ def test_permissions_and_public_data_are_mandatory_everywhere_and_never_excused(
         "no-secret-in-environment",
         "no-secret-in-properties",
     }
+
+
+def test_the_page_of_the_policies_is_generated_from_them() -> None:
+    page = "docs/reference/policies.md"
+    assert generated_files.find_stale_files({page: generated_files.PAGES[page]}) == [], "run `make docs`"
 
 
 def test_the_pack_imports_only_itself_and_its_sdk() -> None:
