@@ -79,13 +79,15 @@ def test_every_type_that_the_program_can_create_has_a_driver_and_a_price() -> No
 TOPIC = "arn:aws:sns:us-east-1:000000000000:alerts"
 
 
-def test_every_subscriber_of_a_budget_is_in_the_request() -> None:
+def test_every_filter_and_subscriber_of_a_budget_is_in_the_request() -> None:
     driver = DRIVERS["aws:budgets/budget:Budget"]
     subscribers = {"subscriberSnsTopicArns": [TOPIC, UNKNOWN], "subscriberEmailAddresses": ["ops@example.com"]}
     notification = {"comparisonOperator": "GREATER_THAN", "threshold": 80, "notificationType": "ACTUAL", **subscribers}
-    inputs = {"name": "monthly", "budgetType": "COST", "timeUnit": "MONTHLY", "costFilters": []}
+    inputs: dict[str, Any] = {"name": "monthly", "budgetType": "COST", "timeUnit": "MONTHLY"}
+    inputs["costFilters"] = [{"name": "TagKeyValue", "values": ["user:Team$a"]}]
     [call] = driver.create
     request = build_parameters(driver, call, ResourceValues({**inputs, "notifications": [notification]}))
+    assert request["Budget"]["CostFilters"] == {"TagKeyValue": ["user:Team$a"]}
     [requested_notification] = request["NotificationsWithSubscribers"]
     assert [(item["SubscriptionType"], item["Address"]) for item in requested_notification["Subscribers"]] == [
         ("SNS", TOPIC),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.blocks.openapi import gateway_document
+from components.blocks.openapi import Authorizer, gateway_document
 from handlers.common.json_models import Message
 from handlers.common.rest import RestOperation
 from local.drivers.rest_document_import import replace_api_content
@@ -79,6 +79,18 @@ def test_a_model_refers_to_other_models_by_url() -> None:
     assert set(schemas) == {"NewNote", "Word"}
     url = f"https://apigateway.amazonaws.com/restapis/{API}/models/Word"
     assert json.loads(schemas["NewNote"])["properties"]["words"]["items"] == {"$ref": url}
+
+
+def test_only_methods_with_an_operation_ask_the_authorizer() -> None:
+    authorizer = Authorizer("authorizer-uri", 60)
+    client = import_document(
+        gateway_document("notes", "1", OPERATIONS, integration="uri", cors_origin="*", authorizer=authorizer)
+    )
+    assert client.values("create_authorizer", "type") == ["TOKEN"]
+    methods = zip(
+        client.values("put_method", "httpMethod"), client.values("put_method", "authorizationType"), strict=True
+    )
+    assert {method for method, authorization in methods if authorization == "CUSTOM"} == {"GET", "POST"}
 
 
 def test_all_existing_items_are_deleted_and_resources_before_their_parents() -> None:
