@@ -1,4 +1,4 @@
-"""Proxy in front of the emulator's S3. It forwards requests, runs a check after each write, and can stop writes.
+"""Proxy in front of the emulator's S3. It forwards requests, and can stop writes.
 
 A gate that is closed after a write has the same effect as if the run's process had been killed at this write: the
 response to the write never arrives, and no later write is executed.
@@ -6,7 +6,7 @@ response to the write never arrives, and no later write is executed.
 
 import http.client
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
@@ -26,14 +26,10 @@ class S3Gate:
         """URL of the proxy."""
         self.lock = threading.Lock()
         self.open()
-        self.on_write: Callable[[], None] = lambda: None
-        """Check that is called after each write."""
-        self.problems: list[str] = []
-        """Messages of the failed checks."""
 
-    def open(self, max_writes: int | None = None) -> None:
-        """Open the gate, for all requests or until a number of writes."""
-        self.write_count, self.max_writes, self.is_closed = 0, max_writes, False
+    def open(self, close_after: str = "") -> None:
+        """Open the gate, for all requests or until the first write whose path contains a text."""
+        self.close_after, self.is_closed = close_after, False
 
     def forward(
         self, method: str, path: str, headers: dict[str, str], body: bytes
@@ -46,15 +42,6 @@ class S3Gate:
             return response.status, dict(response.getheaders()), response.read()
         finally:
             connection.close()
-
-    def count_write(self) -> None:
-        """Count a write, close the gate if it was the last one, and run the check."""
-        self.write_count += 1
-        self.is_closed = self.write_count == self.max_writes
-        try:
-            self.on_write()
-        except AssertionError as error:
-            self.problems.append(str(error))
 
 
 def _handler(gate: S3Gate) -> type[BaseHTTPRequestHandler]:
@@ -76,7 +63,7 @@ def _handler(gate: S3Gate) -> type[BaseHTTPRequestHandler]:
             with gate.lock:  # one write at a time, so that the order of writes is defined
                 if not gate.is_closed:
                     response = gate.forward(self.command, self.path, dict(self.headers), body)
-                    gate.count_write()
+                    gate.is_closed = bool(gate.close_after) and gate.close_after in self.path
                 if gate.is_closed:
                     self.close_connection = True
                     return

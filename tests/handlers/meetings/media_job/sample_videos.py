@@ -17,8 +17,6 @@ TEST_CARD = "testsrc2=size=64x48:rate=10"
 BEEPS = "aevalsrc='if(lt(mod(t,{every}),0.05),0.8*sin(2*PI*1000*t),0)':s=44100"
 """A beep of 50 ms every `every` seconds."""
 BEEP_AT_START = BEEPS.format(every=9999)
-BEEPS_AT_HALF_SECONDS = BEEPS.format(every=1).replace("mod(t,", "mod(t+0.5,")
-"""Beeps in the middle of each second, far from the chunks' edges, where an encoder needs some milliseconds to start."""
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "10")
 AAC = ("-c:a", "aac", "-b:a", "48k")
 VP8 = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
@@ -45,11 +43,9 @@ def make_file(suffix: str, *arguments: str) -> bytes:
         return path.read_bytes()
 
 
-def video_with_audio(
-    seconds: float = 1, *options: str, suffix: str = "mp4", card: str = TEST_CARD, beep_interval: float = 9999
-) -> bytes:
-    """Return a video with a beep at its beginning and after each interval."""
-    inputs = lavfi_inputs(card, BEEPS.format(every=beep_interval))
+def video_with_audio(seconds: float = 1, *options: str, suffix: str = "mp4", card: str = TEST_CARD) -> bytes:
+    """Return a video with a beep at its beginning."""
+    inputs = lavfi_inputs(card, BEEP_AT_START)
     return make_file(suffix, *inputs, *(options or (*H264, *AAC)), "-t", str(seconds))
 
 
@@ -95,16 +91,6 @@ def screen_recording(
     frame_selection = ("-vf", f"select='{select_frames(frame_times)}',interleave=1", "-fps_mode", "passthrough")
     codec_options = ("-c:v", codec, "-deadline", "realtime", "-output_ts_offset", str(first_timestamp))
     return make_file("webm", *lavfi_inputs(card), *audio, *frame_selection, *codec_options)
-
-
-@cache
-def chunked_video(count: int) -> tuple[bytes, ...]:
-    """Return chunks of one second. Each is a complete file that starts at 0, as a recorder writes it."""
-    with TemporaryDirectory() as folder:
-        inputs = lavfi_inputs(TEST_CARD, BEEPS_AT_HALF_SECONDS)
-        segments = ("-f", "segment", "-segment_time", "1", "-reset_timestamps", "1", "-t", str(count))
-        ffmpeg(*inputs, *H264, *AAC, *segments, f"{folder}/%03d.mp4")
-        return tuple(path.read_bytes() for path in sorted(Path(folder).glob("*.mp4")))
 
 
 def decode_samples(path: Path) -> "array.array[int]":

@@ -1,6 +1,6 @@
 """Tests of the media job's entry point: environment variables, SIGTERM, exit status and what it prints.
 
-The first tests run it as a process that uses S3 of an emulator, the others within the process of the test.
+The first test runs it as a process that uses S3 of an emulator, the others within the process of the test.
 """
 
 import os
@@ -24,7 +24,7 @@ from local.platform.emulator_clients import EmulatorClients
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_harness import BUCKET, MEETING, JobHarness
 
-pytestmark = [pytest.mark.media, pytest.mark.xdist_group("media_job")]
+pytestmark = pytest.mark.media
 
 TIMEOUT_SECONDS = 60
 """Time limit for each wait of these tests."""
@@ -50,38 +50,26 @@ class JobProcess(JobHarness):
         command, pipe = [sys.executable, "-m", "handlers.meetings.media_job"], subprocess.PIPE
         return subprocess.Popen(command, cwd=ROOT, env=variables, text=True, stdout=pipe, stderr=pipe)  # noqa: S603
 
-    def run_process(self) -> str:
-        """Run the process to the end of the recording; check its exit status and files, and return what it printed."""
+    def run_process(self) -> None:
+        """Run the process to the end of the recording, and check its exit status, files and what it printed."""
         with self.start() as process:
             out, err = process.communicate(timeout=TIMEOUT_SECONDS)
         assert (process.returncode, err, list(self.scratch.iterdir())) == (0, "", [])
         result = MediaResult.model_validate_json(self.read_object(self.recording.media_result_key))
         assert result.outcome is MediaOutcome.READY
-        return out
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of an emulator that has the bucket."""
-    with emulator.start(tmp_path_factory.mktemp("emulator")) as started:
-        EmulatorClients(started.emulator.endpoint)("s3").create_bucket(Bucket=BUCKET)
-        yield started.emulator.endpoint
+        assert "media_done" in out
+        key_in_quotes = f'"{emulator.ROOT_ACCESS_KEY}"'  # the key alone is a short word
+        secrets = ("canary", MEETING.user, MEETING.meeting_id, self.recording.content, key_in_quotes)
+        assert [secret for secret in secrets if secret in out] == []
 
 
 @pytest.fixture
-def job_process(endpoint: str, tmp_path: Path) -> JobProcess:
-    """The harness. All tests share the bucket, and use different recordings."""
-    s3: Any = EmulatorClients(endpoint)("s3")
-    return JobProcess(s3, tmp_path, endpoint=endpoint)
-
-
-def test_a_processed_recording_exits_with_0_and_logs_no_secrets(job_process: JobProcess) -> None:
-    job_process.upload(*sample_videos.chunked_video(3))
-    out = job_process.run_process()
-    assert "media_done" in out
-    secrets = ("canary", MEETING.user, MEETING.meeting_id, job_process.recording.content)
-    key_in_quotes = f'"{emulator.ROOT_ACCESS_KEY}"'  # the key alone is a short word
-    assert [secret for secret in (*secrets, key_in_quotes) if secret in out] == []
+def job_process(tmp_path: Path) -> Iterator[JobProcess]:
+    """The harness, with the bucket of an emulator."""
+    with emulator.start(tmp_path / "emulator") as started:
+        s3: Any = EmulatorClients(started.emulator.endpoint)("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        yield JobProcess(s3, tmp_path, endpoint=started.emulator.endpoint)
 
 
 def test_a_job_ends_at_sigterm_and_the_next_job_starts_again(job_process: JobProcess) -> None:

@@ -19,61 +19,52 @@ VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", 
 HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", *AAC)
 WEBM_DURATION = b"\x44\x89\x88"
 """Bytes before the duration in a WebM file, which is a number of eight bytes in milliseconds."""
-LARGER_TEST_CARD = sample_videos.TEST_CARD.replace("64x48", "100x50")
-CHANGE_TIMES = (0.8, 5.3, 9.3, 10.8, 13.4, 15.9, 19.3)
+CHANGE_TIMES = (0.8, 2.3, 5.3, 6.8, 9.4)
 """Seconds at which a screen turns white or black. They are irregular, so no frame rate can be derived from them."""
 
 
-def test_a_single_chunk_is_copied_into_an_mp4(harness: JobHarness) -> None:
-    harness.upload(video_with_audio(3))
+def test_chunks_of_the_same_format_are_copied_and_stay_synchronous(harness: JobHarness) -> None:
+    """Every other chunk is white and begins with a beep. If the audio were copied too, it would be late in the end."""
+    cards = [f"color={colour}:s=64x48:r=25" for colour in ("black", "white", "black", "white")]
+    harness.upload(*[video_with_audio(1.2, card=card) for card in cards])
     result = harness.run()
-    assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 3000)
+    assert (result.outcome, result.copied) == (MediaOutcome.READY, True)
     assert result.video_key == harness.recording.video_key
     assert [part.key for part in result.audio] == [harness.recording.audio_key(0)]
     assert not [run for run in harness.ffmpeg_runs if "libx264" in run]
-    assert harness.video_beeps() == pytest.approx(harness.audio_beeps(), abs=0.001)
+    beeps = harness.audio_beeps()
+    assert len(beeps) == 4
+    assert harness.flash_times() == pytest.approx(beeps[1:], abs=0.045), "one frame, and the recorder's own offset"
+    assert harness.video_beeps() == pytest.approx(beeps, abs=0.002)
     audio = sample_videos.describe_file(harness.download(harness.recording.audio_key(0)))
     assert "Audio: flac, 16000 Hz, mono" in audio, "Amazon Transcribe recommends this format"
     body = harness.read_object(harness.recording.video_key)
     assert body.index(b"moov") < body.index(b"mdat"), "a player can only start early if the index comes first"
 
 
-def test_video_and_audio_of_twenty_copied_chunks_are_synchronous(harness: JobHarness) -> None:
-    """If the audio were copied too, the audio of the last chunk would be more than a second late."""
-    harness.upload(*sample_videos.chunked_video(20))
-    result = harness.run()
-    assert result.copied
-    beeps = harness.audio_beeps()
-    assert len(beeps) == 20
-    assert beeps == pytest.approx(harness.video_beeps(), abs=0.002)
-    assert abs(result.duration_ms - 20_000) < 500, "a chunk's audio ends some milliseconds after its video"
-    assert beeps == pytest.approx([number + 0.5 for number in range(20)], abs=0.3)
-    assert "frame=  200" in harness.describe_video()
-
-
-def test_chunks_of_different_formats_are_encoded(harness: JobHarness) -> None:
-    webm = video_with_audio(2, *VP8, suffix="webm", card=LARGER_TEST_CARD)
-    harness.upload(video_with_audio(2), webm, video_with_audio(1))
+def test_chunks_of_different_formats_are_encoded_to_the_same_format(harness: JobHarness) -> None:
+    """An MP4 file declares the format of its colours once. A chunk without video is black, one without audio silent."""
+    white = "color=white:s=64x48:r=10"
+    harness.upload(
+        video_only(0.5, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", suffix="mov", card=white),
+        video_only(0.5, *H264, "-colorspace", "smpte170m", "-color_range", "pc", card=white),
+        audio_only(1),
+        video_with_audio(1, *VP8, suffix="webm", card=white.replace("64x48", "100x50")),
+        video_only(0.5, "-c:v", "mpeg4"),
+        video_with_audio(1),
+    )
     result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
+    formats = []
+    for path in sorted(harness.scratch.glob("video-chunk-*")):
+        lines = sample_videos.ffmpeg("-i", str(path), "-c", "copy", "-f", "framecrc", "-").decode().splitlines()
+        formats.append([line for line in lines if line.startswith(("#extradata", "#tb", "#dimensions"))])
+    assert formats == [formats[0]] * 6
     description = harness.describe_video()
     assert [text in description for text in ("Video: h264", "100x50 [SAR 1:1", "Audio: aac")] == [True] * 3
-    assert harness.video_beeps() == pytest.approx([0, 2, 4], abs=0.03)
-    assert harness.audio_beeps() == pytest.approx([0, 2, 4], abs=0.03)
-
-
-@pytest.mark.parametrize(("suffix", "options"), [("mp4", (*H264, *AAC)), ("webm", VP8)])
-def test_audio_and_video_are_synchronous(harness: JobHarness, suffix: str, options: tuple[str, ...]) -> None:
-    """Every other chunk is white and begins with a beep. MP4 chunks are copied, and WebM chunks are encoded."""
-    cards = [f"color={colour}:s=64x48:r=25" for colour in ("black", "white", "black", "white")]
-    harness.upload(*[video_with_audio(1.2, *options, suffix=suffix, card=card) for card in cards])
-    assert harness.run().copied is (suffix == "mp4")
-    beeps = harness.audio_beeps()
-    assert len(beeps) == 4
-    assert harness.flash_times() == pytest.approx(beeps[1:], abs=0.045), (
-        "tolerance: one frame, and the recorder's own offset"
-    )
-    assert harness.video_beeps() == pytest.approx(beeps, abs=0.002)
+    assert harness.video_beeps() == pytest.approx([1, 2, 3.5], abs=0.03)
+    assert harness.audio_beeps() == pytest.approx([1, 2, 3.5], abs=0.03)
+    assert harness.flash_times()[:2] == pytest.approx([1, 2], abs=0.1), "the chunk without video"
 
 
 def test_chunk_durations_come_from_the_packets_and_not_from_the_headers(harness: JobHarness) -> None:
@@ -87,56 +78,118 @@ def test_chunk_durations_come_from_the_packets_and_not_from_the_headers(harness:
     harness.upload(*chunks)
     result = harness.run()
     assert result.copied
+    assert "Video: vp9" in harness.describe_video()
     assert 4700 < result.duration_ms < 4900
     assert harness.audio_beeps() == pytest.approx([0, 1.6, 3.2], abs=0.1)
     assert harness.flash_times() == pytest.approx(harness.audio_beeps()[1:], abs=0.045)
 
 
-@pytest.mark.parametrize("options", [VP8, VP9])
-def test_a_recording_may_start_at_any_timestamp(harness: JobHarness, options: tuple[str, ...]) -> None:
-    """A recorder may count from its own start. VP9 is copied and VP8 encoded. Both shift video and audio equally."""
-    card = "color=black:s=64x48:r=25,drawbox=color=white:t=fill:enable='gte(t,0.5)'"
-    options = (*options, "-output_ts_offset", "7")
-    harness.upload(video_with_audio(1.5, *options, suffix="webm", card=card, beep_interval=0.5))
-    result = harness.run()
-    assert result.copied is ("libvpx-vp9" in options)
-    assert abs(result.duration_ms - 1500) < 60
-    assert harness.flash_times() == pytest.approx([0.5], abs=0.045)
-    assert harness.video_beeps() == pytest.approx([0, 0.5, 1], abs=0.03)
-    assert harness.audio_beeps() == pytest.approx([0, 0.5, 1], abs=0.03)
-
-
-def test_all_encoded_videos_have_the_same_format(harness: JobHarness) -> None:
-    """An MP4 file declares the format of its colours once, so videos from chunks of other formats must not differ."""
-    harness.upload(
-        video_only(0.5, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", suffix="mov"),
-        video_only(0.5, *H264, "-colorspace", "smpte170m", "-color_range", "pc"),
-        audio_only(0.5),
-        video_only(0.5, "-c:v", "mpeg4", card=LARGER_TEST_CARD),
-    )
-    harness.run()
-    formats = []
-    for path in sorted(harness.scratch.glob("video-chunk-*")):
-        lines = sample_videos.ffmpeg("-i", str(path), "-c", "copy", "-f", "framecrc", "-").decode().splitlines()
-        formats.append([line for line in lines if line.startswith(("#extradata", "#tb", "#dimensions"))])
-    assert formats == [formats[0]] * 4
-
-
 @pytest.mark.parametrize(
     ("options", "suffix", "description"),
-    [
-        (VP9, "webm", "Video: vp9"),
-        (HEVC, "mov", "Video: hevc (Main) (hvc1"),
-        ((*H264, *AAC, "-f", "mpegts"), "ts", "Video: h264"),
-    ],
+    [(HEVC, "mov", "Video: hevc (Main) (hvc1"), ((*H264, *AAC, "-f", "mpegts"), "ts", "Video: h264")],
 )
-def test_codecs_that_mp4_supports_are_copied(
+def test_other_formats_that_mp4_supports_are_copied(
     harness: JobHarness, options: tuple[str, ...], suffix: str, description: str
 ) -> None:
-    harness.upload(*[video_with_audio(1, *options, suffix=suffix)] * 3)
+    harness.upload(*[video_with_audio(1, *options, suffix=suffix)] * 2)
     assert harness.run().copied
     assert description in harness.describe_video()
     assert harness.video_beeps() == pytest.approx(harness.audio_beeps(), abs=0.002)
+
+
+def test_texts_in_a_chunk_neither_disturb_the_probe_nor_reach_the_output(harness: JobHarness) -> None:
+    """The probe reads a chunk's properties from ffmpeg's messages, and the title of each chapter imitates one."""
+    title = "title=canary\\\n  Stream #0:7 -> #0:0 (copy)\n"
+    chapters = "".join(f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={start + 1}\n{title}" for start in range(300))
+    (harness.folder / "chapters").write_text(f";FFMETADATA1\n{chapters}")
+    (harness.folder / "s.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\ncanary\n")
+    inputs = sample_videos.lavfi_inputs(sample_videos.TEST_CARD, sample_videos.BEEP_AT_START)
+    texts = ("-i", str(harness.folder / "s.srt"), "-i", str(harness.folder / "chapters"), "-map_chapters", "3")
+    tags = [f"-metadata{name}=canary" for name in (" title", " artist", " location", ":s handler_name")]
+    options = (*H264, *AAC, *" ".join(tags).split(), "-t", "2")
+    harness.upload(sample_videos.make_file("mkv", *inputs, *texts, *options))
+    result = harness.run()
+    assert (result.outcome, result.copied) == (MediaOutcome.READY, True)
+    assert result.duration_ms == pytest.approx(2000, abs=60)
+    for key in (harness.recording.video_key, harness.recording.audio_key(0)):
+        assert b"canary" not in harness.read_object(key)
+    assert "Subtitle" not in harness.describe_video()
+
+
+def test_chunks_with_different_rotations_are_all_upright(harness: JobHarness) -> None:
+    """A rotated chunk shows its white half at another side. Chunks that lie on a side are shrunk to the upright frame."""
+    harness.upload(*[sample_videos.rotated_video(degrees) for degrees in (90, -90, 180, 0)])
+    assert not harness.run().copied
+    assert "48x64" in harness.describe_video(), "width and height must be swapped"
+    video = harness.download_video()
+    fields = [sample_videos.white_fields(video, second + 0.5) for second in range(4)]
+    assert fields == ["... ... xxx", "xxx ... ...", "... ..x ...", "... x.. ..."]
+
+
+def test_chunks_with_the_same_rotation_are_copied(harness: JobHarness) -> None:
+    harness.upload(*[sample_videos.rotated_video(90)] * 2)
+    assert harness.run().copied
+    assert sample_videos.white_fields(harness.download_video(), 1.5) == "... ... xxx"
+
+
+def test_a_recording_of_common_audio_formats_has_no_video(harness: JobHarness) -> None:
+    inputs = sample_videos.lavfi_inputs("color=s=16x16:d=0.1", sample_videos.BEEP_AT_START)
+    cover = ("-c:v", "mjpeg", "-frames:v", "1", "-disposition:v", "attached_pic", "-c:a", "aac", "-t", "0.5")
+    codecs = {
+        "wav": "pcm_s16le",
+        "mp3": "libmp3lame",
+        "ogg": "libvorbis",
+        "flac": "flac",
+        "webm": "libopus",
+        "aac": "aac",
+    }
+    harness.upload(
+        *(audio_only(0.5, "-c:a", codec, suffix=suffix) for suffix, codec in codecs.items()),
+        sample_videos.make_file("m4a", *inputs, *cover),
+    )
+    result = harness.run()
+    assert (result.outcome, result.video_key, result.copied) == (MediaOutcome.READY, None, False)
+    assert harness.audio_beeps() == pytest.approx([number / 2 for number in range(7)], abs=0.2)
+    assert harness.keys("video/") == []
+
+
+def test_copied_chunks_without_audio_do_not_shift_later_audio(harness: JobHarness) -> None:
+    harness.upload(video_only(1), video_with_audio(1), video_only(1), video_with_audio(1))
+    result = harness.run()
+    assert (result.outcome, result.copied) == (MediaOutcome.READY, True)
+    assert harness.audio_beeps() == pytest.approx([1, 3], abs=0.005)
+    assert harness.video_beeps() == pytest.approx([1, 3], abs=0.005)
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_each_frame_of_a_screen_recording_is_shown_until_the_next_one(harness: JobHarness, codec: str) -> None:
+    """VP8 is encoded with at least a frame per second. The last frame is shown while the audio continues.
+
+    The timestamps start at 7 seconds, because a recorder may count from its own start.
+    """
+    chunk = sample_videos.screen_recording(*CHANGE_TIMES, codec=codec, audio_seconds=12, first_timestamp=7)
+    harness.upload(chunk, chunk)
+    result = harness.run()
+    assert result.copied is (codec == "libvpx-vp9")
+    assert result.duration_ms == pytest.approx(24_000, abs=100)
+    second_chunk = result.duration_ms / 2000
+    expected = [start + seconds for start in (0, second_chunk) for seconds in CHANGE_TIMES]
+    # The first chunk ends white, and the second one begins black.
+    expected.insert(len(CHANGE_TIMES), second_chunk)
+    assert harness.flash_times() == pytest.approx(expected, abs=0.05 if result.copied else 0.55)
+    assert harness.audio_beeps() == pytest.approx([0, second_chunk], abs=0.03)
+    if not result.copied:
+        video = sample_videos.describe_file(harness.download_video(), "-map", "0:v")
+        assert "time=00:00:24" in video or "time=00:00:23" in video
+
+
+def test_a_film_between_slides_keeps_its_frame_rate(harness: JobHarness) -> None:
+    """The film lasts three of ten seconds. The rest has one frame every two seconds."""
+    frame_selection = ("-vf", "select='between(t,4,7)+not(mod(n,40))'", "-fps_mode", "passthrough")
+    inputs = sample_videos.lavfi_inputs("testsrc2=size=64x48:rate=20:d=10")
+    harness.upload(sample_videos.make_file("webm", *inputs, *frame_selection, "-c:v", "libvpx"))
+    assert not harness.run().copied
+    assert "20 fps" in harness.describe_video()
 
 
 def test_a_video_is_encoded_if_copying_its_chunks_fails(harness: JobHarness) -> None:
@@ -149,84 +202,12 @@ def test_a_video_is_encoded_if_copying_its_chunks_fails(harness: JobHarness) -> 
     assert harness.video_beeps() == pytest.approx([0, 1], abs=0.03)
 
 
-def test_chapters_and_titles_do_not_disturb_the_probe(harness: JobHarness) -> None:
-    """The probe reads a chunk's properties from ffmpeg's messages, and the title imitates one of them."""
-    title = "title=the end\\\n  Stream #0:7 -> #0:0 (copy)\n"
-    chapters = "".join(f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={start + 1}\n{title}" for start in range(300))
-    (harness.folder / "chapters").write_text(f";FFMETADATA1\n{chapters}")
-    (harness.folder / "plain.mp4").write_bytes(video_with_audio(2))
-    inputs = ("-i", str(harness.folder / "plain.mp4"), "-i", str(harness.folder / "chapters"))
-    harness.upload(sample_videos.make_file("mp4", *inputs, "-map_chapters", "1", "-c", "copy"))
-    result = harness.run()
-    assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 2000)
-
-
-@pytest.mark.parametrize(
-    ("degrees", "rotated_fields", "unrotated_fields"),
-    [(90, "... ... xxx", "... x.. ..."), (-90, "xxx ... ...", "... x.. ..."), (180, "..x ..x ..x", "x.. x.. x..")],
-)
-def test_chunks_with_different_rotations_are_all_upright(
-    harness: JobHarness, degrees: int, rotated_fields: str, unrotated_fields: str
-) -> None:
-    """A rotated chunk shows its white half at another side. The unrotated chunk is shrunk if the frame is upright."""
-    harness.upload(*[sample_videos.rotated_video(rotation) for rotation in (degrees, degrees, 0, degrees)])
-    assert not harness.run().copied
-    assert ("48x64" in harness.describe_video()) is (degrees != 180), "width and height must be swapped"
-    video = harness.download_video()
-    fields = [sample_videos.white_fields(video, second + 0.5) for second in range(4)]
-    assert fields == [rotated_fields, rotated_fields, unrotated_fields, rotated_fields]
-
-
-def test_chunks_with_the_same_rotation_are_copied(harness: JobHarness) -> None:
-    harness.upload(*[sample_videos.rotated_video(90)] * 2)
-    assert harness.run().copied
-    assert sample_videos.white_fields(harness.download_video(), 1.5) == "... ... xxx"
-
-
-def test_a_recording_without_a_video_track_has_no_video(harness: JobHarness) -> None:
-    inputs = sample_videos.lavfi_inputs("color=s=16x16:d=0.1", sample_videos.BEEP_AT_START)
-    cover = ("-c:v", "mjpeg", "-frames:v", "1", "-disposition:v", "attached_pic", "-c:a", "aac", "-t", "1")
-    harness.upload(audio_only(2, "-c:a", "libopus", suffix="webm"), sample_videos.make_file("m4a", *inputs, *cover))
-    result = harness.run()
-    assert (result.outcome, result.video_key, result.copied) == (MediaOutcome.READY, None, False)
-    assert harness.audio_beeps() == pytest.approx([0, 2], abs=0.06)
-    assert harness.keys("video/") == []
-
-
-@pytest.mark.parametrize(
-    ("suffix", "codec"),
-    [("wav", "pcm_s16le"), ("mp3", "libmp3lame"), ("ogg", "libvorbis"), ("flac", "flac"), ("aac", "aac")],
-)
-def test_audio_only_recordings_of_common_formats_are_accepted(harness: JobHarness, suffix: str, codec: str) -> None:
-    harness.upload(audio_only(1, "-c:a", codec, suffix=suffix))
-    assert harness.run().outcome is MediaOutcome.READY
-    assert harness.audio_beeps() == pytest.approx([0], abs=0.06)
-
-
 def test_a_recording_without_audio_is_an_outcome_and_no_failure(harness: JobHarness) -> None:
     harness.upload(video_only(1), video_only(2))
     result = harness.run()
     assert (result.outcome, result.audio, result.copied) == (MediaOutcome.NO_AUDIO, (), True)
     assert result.duration_ms == 3000
     assert "Audio" not in harness.describe_video()
-
-
-def test_a_chunk_without_audio_is_silent_and_does_not_shift_later_audio(harness: JobHarness) -> None:
-    harness.upload(video_only(1), video_with_audio(1), video_only(2), video_with_audio(1))
-    result = harness.run()
-    assert (result.outcome, result.copied) == (MediaOutcome.READY, True)
-    assert harness.audio_beeps() == pytest.approx([1, 4], abs=0.005)
-    assert harness.video_beeps() == pytest.approx([1, 4], abs=0.005)
-
-
-def test_a_chunk_without_video_is_black_and_does_not_shift_later_chunks(harness: JobHarness) -> None:
-    white = "color=white:s=64x48:r=10"
-    harness.upload(video_with_audio(1, card=white), audio_only(1), video_with_audio(1, card=white))
-    result = harness.run()
-    assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    assert harness.video_beeps() == pytest.approx([0, 1, 2], abs=0.005)
-    assert harness.flash_times() == pytest.approx([1, 2], abs=0.1)
-    assert abs(result.duration_ms - 3000) < 50
 
 
 def test_audio_parts_begin_at_their_offsets(harness: JobHarness) -> None:
@@ -252,45 +233,3 @@ def test_audio_that_starts_late_and_ends_early_stays_synchronous(harness: JobHar
     harness.upload(sample_videos.make_file("mkv", *video, *late_audio, *options), video_with_audio(1))
     result = harness.run()
     assert harness.audio_beeps() == pytest.approx([1, result.duration_ms / 1000 - 1], abs=0.03)
-
-
-def test_output_has_no_metadata_about_its_author_and_no_subtitles(harness: JobHarness) -> None:
-    (harness.folder / "s.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\ncanary\n")
-    video = sample_videos.lavfi_inputs(sample_videos.TEST_CARD, sample_videos.BEEP_AT_START)
-    tags = [f"-metadata{name}=canary" for name in (" title", " artist", " location", ":s handler_name")]
-    options = (*H264, *AAC, *" ".join(tags).split(), "-t", "1")
-    harness.upload(sample_videos.make_file("mkv", *video, "-i", str(harness.folder / "s.srt"), *options))
-    assert harness.run().outcome is MediaOutcome.READY
-    for key in (harness.recording.video_key, harness.recording.audio_key(0)):
-        assert b"canary" not in harness.read_object(key)
-    assert "Subtitle" not in harness.describe_video()
-
-
-@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
-def test_each_frame_of_a_screen_recording_is_shown_until_the_next_one(harness: JobHarness, codec: str) -> None:
-    """VP8 is encoded with at least a frame per second. The last frame is shown while the audio continues."""
-    chunk = sample_videos.screen_recording(*CHANGE_TIMES, codec=codec, audio_seconds=25, first_timestamp=7)
-    harness.upload(chunk, chunk)
-    result = harness.run()
-    assert result.copied is (codec == "libvpx-vp9")
-    assert result.duration_ms == pytest.approx(50_000, abs=100)
-    second_chunk = result.duration_ms / 2000
-    expected = [start + seconds for start in (0, second_chunk) for seconds in CHANGE_TIMES]
-    # The first chunk ends white, and the second one begins black.
-    expected.insert(len(CHANGE_TIMES), second_chunk)
-    assert harness.flash_times() == pytest.approx(expected, abs=0.05 if result.copied else 0.55)
-    if not result.copied:
-        video = sample_videos.describe_file(harness.download_video(), "-map", "0:v")
-        assert "time=00:00:50" in video or "time=00:00:49" in video
-
-
-def test_a_film_between_slides_keeps_its_frame_rate(harness: JobHarness) -> None:
-    """The film lasts three of thirty seconds. The rest has one frame every five seconds."""
-    frame_selection = ("-vf", "select='between(t,10,13)+not(mod(n,100))'", "-fps_mode", "passthrough")
-    inputs = sample_videos.lavfi_inputs("testsrc2=size=64x48:rate=20:d=30")
-    harness.upload(sample_videos.make_file("webm", *inputs, *frame_selection, "-c:v", "libvpx"))
-    assert not harness.run().copied
-    cut = ("-ss", "10", "-t", "3", "-i", str(harness.download_video()), "-f", "framemd5", "-")
-    frame_lines = sample_videos.ffmpeg(*cut).splitlines()
-    frame_hashes = {line.split(b",")[-1] for line in frame_lines if line.startswith(b"0,")}
-    assert len(frame_hashes) > 45, "most of the 60 different frames of the film must be shown"
