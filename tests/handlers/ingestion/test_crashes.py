@@ -54,18 +54,18 @@ def act(harness: IngestionHarness, actor: str, gate: FaultGate) -> None:
             harness.sweeper(gate).sweep()
 
 
-@pytest.mark.parametrize("fault", [Killed, TIMEOUT], ids=["killed", "call lost"])
 @pytest.mark.parametrize(
-    ("actor", "follow_up", "start_outcome"),
+    ("actor", "follow_up", "start_outcome", "fault"),
     [
-        *(("builder", "later", start_outcome) for start_outcome in START_OUTCOMES),
+        *(("builder", "later", start_outcome, Killed) for start_outcome in START_OUTCOMES),
         *(
-            ("builder", follow_up, start_outcome)
+            ("builder", follow_up, start_outcome, Killed)
             for follow_up in ("at once", "aborted")
             for start_outcome in ("", "delayed")
         ),
-        ("workflow", "later", ""),
-        *(("sweeper", "later", start_outcome) for start_outcome in ("", "response lost")),
+        ("sweeper", "later", "response lost", Killed),
+        *((actor, "later", "", fault) for actor in ("workflow", "sweeper") for fault in (Killed, TIMEOUT)),
+        ("builder", "later", "", TIMEOUT),
     ],
 )
 def test_after_a_failure_at_any_call_no_file_is_lost_or_processed_twice(

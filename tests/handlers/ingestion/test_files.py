@@ -5,6 +5,7 @@ A file is `pending` until a manifest (a list of files) takes it. From then on, o
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import boto3
@@ -85,12 +86,10 @@ def test_every_key_gives_a_short_record_key(key: str) -> None:
     assert len(arrived_file(key * 6).sort_key.encode()) <= MAX_SORT_KEY_BYTES
 
 
-@pytest.mark.parametrize(
-    "key", ["k" * 1022, "MANIFEST#1", "sha256:x"], ids=["too long", "like the key of a manifest", "like a hash"]
-)
-def test_a_key_that_cannot_be_a_record_key_is_hashed_with_its_version(key: str) -> None:
-    file = arrived_file(key)
-    assert (file.sort_key[:7], len(file.sort_key), file.key) == ("sha256:", 7 + 64, key)
+def test_a_key_that_cannot_be_a_record_key_is_hashed_with_its_version() -> None:
+    for key in ("k" * 1022, "MANIFEST#1", "sha256:x"):
+        file = arrived_file(key)
+        assert (file.sort_key[:7], len(file.sort_key), file.key) == ("sha256:", 7 + 64, key)
     assert arrived_file("k" * 1021).sort_key == "k" * 1021 + "#v1"
 
 
@@ -103,11 +102,9 @@ def test_only_listed_suffixes_are_accepted_in_upper_or_lower_case() -> None:
         assert file.find_rejection(" , ", LIMIT) is None, "an empty list allows all suffixes"
 
 
-@pytest.mark.parametrize(
-    ("size", "rejection"), [(0, FileRejection.EMPTY), (1, None), (LIMIT, None), (LIMIT + 1, FileRejection.TOO_LARGE)]
-)
-def test_a_file_has_at_least_one_byte_and_at_most_the_limit(size: int, rejection: FileRejection | None) -> None:
-    assert arrived_file("a", size).find_rejection("", LIMIT) is rejection
+def test_a_file_has_at_least_one_byte_and_at_most_the_limit() -> None:
+    rejections = {0: FileRejection.EMPTY, 1: None, LIMIT: None, LIMIT + 1: FileRejection.TOO_LARGE}
+    assert {size: arrived_file("a", size).find_rejection("", LIMIT) for size in rejections} == rejections
 
 
 # Table
@@ -125,25 +122,22 @@ def test_a_pending_file_has_everything_that_a_manifest_lists_and_is_listed_oldes
     assert len(table.list_pending(1000)) == 3
 
 
-@pytest.mark.parametrize("status", FileStatus)
-def test_a_file_changes_only_as_its_status_allows_and_only_for_its_manifest(
-    table: FileTable, aws: MotoAws, status: FileStatus
-) -> None:
-    for requested in CHANGES:
-        file = arrived_file(f"incoming/{requested}")
+def test_a_file_changes_only_as_its_status_allows_and_only_for_its_manifest(table: FileTable, aws: MotoAws) -> None:
+    for status, requested in product(FileStatus, CHANGES):
+        file = arrived_file(f"incoming/{status}/{requested}")
         table.track(file, FileRejection.EMPTY if status is FileStatus.REJECTED else None)
-        item: Any = table.table.get_item(Key={"date_prefix": file.arrival_date, "file_key": file.sort_key})["Item"]
+        key = {"date_prefix": file.arrival_date, "file_key": file.sort_key}
         owner = {} if status is FileStatus.PENDING else {"manifest_id": "M1"}
-        table.table.put_item(Item={**item, **owner, "status": status})
+        table.table.put_item(Item={**table.table.get_item(Key=key)["Item"], **owner, "status": status})
         is_free = status is FileStatus.PENDING
         assert change(table, listed(file), "M2", "processed") is None
         if not is_free:
             assert change(table, listed(file), "M2", requested) is None
-        assert aws.statuses()[file.sort_key] == status, "another manifest changes nothing"
+        assert table.table.get_item(Key=key)["Item"]["status"] == status, "another manifest changes nothing"
         expected = OUTCOMES.get(status, {}).get(requested, status)
         returned = change(table, listed(file), "M1", requested)
-        assert aws.statuses()[file.sort_key] == expected, requested
-        assert returned == (None if is_free and expected is FileStatus.PENDING else expected), requested
+        assert table.table.get_item(Key=key)["Item"]["status"] == expected, (status, requested)
+        assert returned == (None if is_free and expected is FileStatus.PENDING else expected), (status, requested)
 
 
 def test_a_file_belongs_to_the_manifest_that_takes_it_first_and_is_not_pending_any_more(
@@ -179,17 +173,13 @@ def test_a_deleted_record_is_never_created_again(table: FileTable, aws: MotoAws)
     assert aws.records() == {}
 
 
-@pytest.mark.parametrize("days", [-2, -1, 0, 1, 2])
-@pytest.mark.parametrize(
-    "late", [{"in_parts": True}, {"arrived": NOW - timedelta(minutes=31)}], ids=["multipart", "late"]
-)
-def test_a_late_or_multipart_file_is_not_tracked_again_under_an_adjacent_date(
-    table: FileTable, aws: MotoAws, days: int, late: dict[str, Any]
-) -> None:
+def test_a_late_or_multipart_file_is_not_tracked_again_under_an_adjacent_date(table: FileTable) -> None:
     """The command `announce` gives a file the date of S3's list, and S3's notification may give it another date."""
-    assert table.track(arrived_file(arrived=ARRIVED + timedelta(days=days)))
-    assert table.track(arrived_file(**late)) is (abs(days) == 2)
-    assert len(aws.dynamodb.scan(TableName=aws.table)["Items"]) == (2 if abs(days) == 2 else 1)
+    cases: tuple[dict[str, Any], ...] = ({"in_parts": True}, {"arrived": NOW - timedelta(minutes=31)})
+    for days, late in product((-2, -1, 0, 1, 2), cases):
+        key = f"incoming/{days}/{len(late)}/{'arrived' in late}"
+        assert table.track(arrived_file(key, arrived=ARRIVED + timedelta(days=days)))
+        assert table.track(arrived_file(key, **late)) is (abs(days) == 2)
 
 
 def test_a_transaction_conflict_raises_an_error(table: FileTable, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,9 +171,3 @@ def test_a_manifest_record_that_cannot_be_written_is_logged_and_fails_no_message
     assert len(harness.cloud.executions) == 1
     assert harness.statuses() == ["pending"] * 3, "the sweeper finds manifested files only through their manifest"
     assert '"manifest_record_failed"' in capsys.readouterr().out
-
-
-def test_an_error_before_the_start_fails_no_message_and_leaves_the_files_pending(harness: IngestionHarness) -> None:
-    assert harness.builder(failing_gate("PutObject")).handle(announce("a", "b", "c")) == NO_FAILURES
-    assert harness.statuses() == ["pending"] * 3
-    assert not harness.cloud.executions

@@ -10,15 +10,6 @@ from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce, check_final_state
 
 
-def test_an_execution_that_never_started_leaves_its_files_to_the_next_manifest(harness: IngestionHarness) -> None:
-    harness.cloud.next_starts.append("lost")
-    harness.builder().handle(announce("a", "b", "c"))
-    result = harness.sweeper().sweep()
-    assert (result.manifests, result.files, result.closed, result.failed) == (1, 3, 0, 0)
-    harness.run_all()
-    check_final_state(harness, "abc")
-
-
 def test_status_checks_of_many_executions_do_not_delay_waiting_files(harness: IngestionHarness) -> None:
     for number in range(15):
         harness.builder().handle(announce(*(f"{number}{letter}" for letter in "abc")))
@@ -107,12 +98,3 @@ def test_the_age_of_the_oldest_pending_file_is_reported_even_if_starts_are_refus
         harness.cloud.next_starts.append("refused")
         harness.cloud.advance_time(age - (harness.cloud.now - NOW).total_seconds())
         assert harness.sweeper().sweep().oldest_pending_seconds == age
-
-
-def test_a_sweep_with_nothing_to_do_changes_nothing(harness: IngestionHarness) -> None:
-    harness.builder().handle(announce("a", "b", "c"))
-    harness.run_all()
-    before = dict(harness.cloud.items)
-    harness.cloud.advance_time(90_000)
-    harness.sweeper().sweep()
-    assert harness.cloud.items == before

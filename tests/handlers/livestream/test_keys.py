@@ -9,13 +9,12 @@ FOLDER = f"{VIDEOS}{OWNER}/{EPISODE}/"
 KEY = f"{FOLDER}{UPLOAD}"
 
 
-@pytest.mark.parametrize("prefix", [VIDEOS, TRANSCRIPTS])
-@pytest.mark.parametrize("owner", [OWNER, "everybody"])
-@pytest.mark.parametrize("suffix", ["", ".mp4", ".MOV", ".srt", ".other"])
-def test_a_key_is_parsed_with_any_suffix(prefix: str, owner: str, suffix: str) -> None:
-    key = f"{prefix}{owner}/{EPISODE}/{UPLOAD}{suffix}"
-    expected = UploadedObject(key, "v1", owner, EPISODE, UPLOAD, suffix[1:].lower())
-    assert parse_upload(prefix, key, "v1") == expected
+def test_a_key_is_parsed_with_any_suffix() -> None:
+    for prefix, owner in ((VIDEOS, OWNER), (TRANSCRIPTS, "everybody")):
+        for suffix in ("", ".mp4", ".MOV", ".srt", ".other"):
+            key = f"{prefix}{owner}/{EPISODE}/{UPLOAD}{suffix}"
+            expected = UploadedObject(key, "v1", owner, EPISODE, UPLOAD, suffix[1:].lower())
+            assert parse_upload(prefix, key, "v1") == expected
 
 
 @pytest.mark.parametrize(

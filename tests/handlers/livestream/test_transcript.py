@@ -211,51 +211,33 @@ def test_an_invalid_transcript_is_refused_with_its_problem(data: bytes, expected
     assert problem(data) is expected
 
 
-@pytest.mark.parametrize(
-    "times",
-    [
-        "-00:00:01,000 --> 00:00:02,000",
-        "00:00:02,000 --> 00:00:01,000",
-        "00:60:00,000 --> 00:60:01,000",
-        "00:00:60,000 --> 00:00:61,000",
-        "25:00:00,000 --> 25:00:01,000",
-        "00:00:01,000 -->",
-        "00:00:01,000 --> later",
-        "00:00:01,0000 --> 00:00:02,000",
-    ],
-)
-def test_a_cue_with_invalid_times_is_never_skipped(times: str) -> None:
-    assert problem(f"{SRT_CUE}Hi\n\n2\n{times}\nHo") is TranscriptProblem.BAD_TIMES
-    assert problem(f"{WEBVTT_CUE}Hi\n\n{times.replace(',', '.')}\nHo") is TranscriptProblem.BAD_TIMES
-
-
-@pytest.mark.parametrize(
-    ("limit", "text"),
-    [
-        ("MAX_CUES", srt([Cue(0, 1, "a")] * 3)),
-        ("MAX_CUES", WEBVTT_CUE + "<v Ann>a<v Bob>b<v Ann>c"),
-        ("MAX_SUBTITLE_LINES", f"{WEBVTT_CUE}a"),
-        ("MAX_CHARACTERS", srt([Cue(0, 1, "aa")] * 2)),
-        ("MAX_OBJECT_BYTES", "\0\0\0"),
-    ],
-)
-def test_a_large_transcript_is_refused(monkeypatch: pytest.MonkeyPatch, limit: str, text: str) -> None:
-    monkeypatch.setattr(transcript, limit, 2)
-    assert problem(text) is TranscriptProblem.TOO_LARGE
+def test_a_cue_with_invalid_times_is_never_skipped() -> None:
+    for times in (
+        *("-00:00:01,000 --> 00:00:02,000", "00:00:02,000 --> 00:00:01,000", "00:60:00,000 --> 00:60:01,000"),
+        *("00:00:60,000 --> 00:00:61,000", "25:00:00,000 --> 25:00:01,000", "00:00:01,000 -->"),
+        *("00:00:01,000 --> later", "00:00:01,0000 --> 00:00:02,000"),
+    ):
+        assert problem(f"{SRT_CUE}Hi\n\n2\n{times}\nHo") is TranscriptProblem.BAD_TIMES
+        assert problem(f"{WEBVTT_CUE}Hi\n\n{times.replace(',', '.')}\nHo") is TranscriptProblem.BAD_TIMES
 
 
 @pytest.mark.parametrize(
     ("limit", "value", "text"),
     [
         ("MAX_CUES", 2, srt([Cue(0, 1, "a")] * 2)),
+        ("MAX_CUES", 3, WEBVTT_CUE + "<v Ann>a<v Bob>b<v Ann>c"),
         ("MAX_SUBTITLE_LINES", 3, f"{WEBVTT_CUE}a"),
         ("MAX_CHARACTERS", 4, srt([Cue(0, 1, "aa")] * 2)),
         ("MAX_OBJECT_BYTES", len(f"{WEBVTT_CUE}a"), f"{WEBVTT_CUE}a"),
     ],
 )
-def test_a_transcript_at_a_limit_is_read(monkeypatch: pytest.MonkeyPatch, limit: str, value: int, text: str) -> None:
+def test_a_transcript_above_a_limit_is_refused(
+    monkeypatch: pytest.MonkeyPatch, limit: str, value: int, text: str
+) -> None:
     monkeypatch.setattr(transcript, limit, value)
     assert read(text)
+    monkeypatch.setattr(transcript, limit, value - 1)
+    assert problem(text) is TranscriptProblem.TOO_LARGE
 
 
 @pytest.mark.parametrize("written", ["a" * 2_001, f"a{' ' * 20_000}b", "<b></b>" * 5_000 + "a", "<v Ann>a</v>" * 5_000])

@@ -5,11 +5,9 @@ from typing import Any
 
 import botocore.session
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from handlers.meetings.complete_file import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, CompleteFile
+from handlers.meetings.complete_file import MAX_CHUNKS, CompleteFile
 from handlers.meetings.transcribe_languages import LANGUAGES
 
 CHUNK = {"name": "a.webm", "bytes": 1, "sha256": "0" * 64}
@@ -76,18 +74,8 @@ def test_a_malformed_file_is_rejected(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("field", ["chunks", "participants", "tags"])
-def test_a_megabyte_of_invalid_entries_causes_few_errors(field: str) -> None:
+def test_many_invalid_entries_cause_few_errors(field: str) -> None:
     """Otherwise, the list of errors would have an entry for each invalid entry, and need too much memory."""
-    entries = b"{}," * (MAX_COMPLETE_FILE_BYTES // 3 - 20) + b"{}"
     with pytest.raises(ValidationError) as caught:
-        CompleteFile.model_validate_json(b'{"schemaVersion":1,"' + field.encode() + b'":[' + entries + b"]}")
+        CompleteFile.model_validate_json(encoded_file(**{field: [{}] * 10_000}))
     assert caught.value.error_count() < 10
-
-
-@given(
-    st.binary(max_size=200)
-    | st.recursive(st.none() | st.text(), st.lists).map(lambda value: json.dumps(value).encode())
-)
-def test_arbitrary_bytes_and_json_raise_a_validation_error(body: bytes) -> None:
-    with pytest.raises(ValidationError):
-        CompleteFile.model_validate_json(body)

@@ -60,48 +60,40 @@ def test_sonnet_is_the_default_for_both_tasks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "changed"),
+    ("model", "name", "values"),
     [
-        (AuthEnvironment, {"CREDENTIAL_SECONDS": "899"}),
-        (AuthEnvironment, {"CREDENTIAL_SECONDS": "3601"}),  # STS limits role chaining to an hour
-        (AuthEnvironment, {"RENEW_BEFORE_SECONDS": "59"}),
-        (AuthEnvironment, {"RENEW_BEFORE_SECONDS": "1801"}),
-        (AuthEnvironment, {"CREDENTIAL_SECONDS": "900", "RENEW_BEFORE_SECONDS": "451"}),
-        (StorageEnvironment, {"MAX_USERS": "501"}),
-        (StorageEnvironment, {"MAX_USERS": "-1"}),
-        (StorageEnvironment, {"COUNT_SECONDS": "871"}),
-        (SummaryEnvironment, {"ACTION_MODEL_ID": ""}),
-        (SummaryEnvironment, {"SUMMARY_MODEL_ID": "arn:aws:bedrock:us-east-1::foundation-model/x"}),
-        (SummaryEnvironment, {"PART_CHARACTERS": "999"}),
-        (SummaryEnvironment, {"AT_ONCE": "0"}),
-        (SummaryEnvironment, {"ANSWER_SECONDS": "601"}),
+        (AuthEnvironment, "CREDENTIAL_SECONDS", ["899", "3601"]),  # STS limits role chaining to an hour
+        (AuthEnvironment, "RENEW_BEFORE_SECONDS", ["59", "1801"]),
+        (StorageEnvironment, "MAX_USERS", ["501", "-1"]),
+        (StorageEnvironment, "COUNT_SECONDS", ["871"]),
+        (SummaryEnvironment, "ACTION_MODEL_ID", [""]),
+        (SummaryEnvironment, "SUMMARY_MODEL_ID", ["arn:aws:bedrock:us-east-1::foundation-model/x"]),
+        (SummaryEnvironment, "PART_CHARACTERS", ["999"]),
+        (SummaryEnvironment, "AT_ONCE", ["0"]),
+        (SummaryEnvironment, "ANSWER_SECONDS", ["601"]),
+        (MediaEnvironment, "MEETING_USER", ["", "a" * 32, f"{USER}/..", f"{USER}\n", "A" * 31]),
+        (MediaEnvironment, "MEETING_ID", ["", "../../x", MEETING.lower(), f"{MEETING}\n"]),
+        (MediaEnvironment, "CONTENT", ["", CONTENT.upper(), f"{CONTENT}0", "../" * 10 + "xx"]),
+        (MediaEnvironment, "BUCKET_NAME", ["", "A", "a/b", "arn:aws:s3:::x"]),
+        (MediaEnvironment, "SCRATCH_MB", ["0", "-1", "much", "1e9"]),
+        (MediaEnvironment, "AUDIO_PART_SECONDS", ["59", "14341"]),
+        (MediaEnvironment, "MAX_HOURS", ["25"]),
+        (MediaEnvironment, "ENCODE_THREADS", ["0"]),
     ],
 )
-def test_values_outside_their_range_and_contradictory_values_are_rejected(
-    model: type[HandlerEnvironment], changed: dict[str, str]
+def test_an_invalid_value_is_rejected_without_quoting_it(
+    model: type[HandlerEnvironment], name: str, values: list[str]
 ) -> None:
     assert model.model_validate(REQUIRED).variables(), "the required values alone are valid"
-    with pytest.raises(ValidationError):
-        model.model_validate({**REQUIRED, **changed})
-
-
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("MEETING_USER", ["", "a" * 32, f"{USER}/..", f"{USER}\n", "A" * 31]),
-        ("MEETING_ID", ["", "../../x", MEETING.lower(), f"{MEETING}\n"]),
-        ("CONTENT", ["", CONTENT.upper(), f"{CONTENT}0", "../" * 10 + "xx"]),
-        ("BUCKET_NAME", ["", "A", "a/b", "arn:aws:s3:::x"]),
-        ("SCRATCH_MB", ["0", "-1", "much", "1e9"]),
-        ("AUDIO_PART_SECONDS", ["59", "14341"]),
-        ("MAX_HOURS", ["25"]),
-        ("ENCODE_THREADS", ["0"]),
-    ],
-)
-def test_invalid_variables_of_the_job_are_rejected_without_quoting_them(name: str, values: list[str]) -> None:
     for value in values:
-        changed: dict[str, Any] = {**REQUIRED, name: value}
         with pytest.raises(ValidationError) as caught:
-            MediaEnvironment.model_validate(changed)
+            model.model_validate({**REQUIRED, name: value})
         assert [error["loc"] for error in caught.value.errors()] == [(name,)]
         assert len(value) < 6 or value not in str(caught.value), "a short value may occur in the message by chance"
+
+
+def test_credentials_must_be_renewed_in_the_second_half_of_their_time() -> None:
+    values = {"CREDENTIAL_SECONDS": "900", "RENEW_BEFORE_SECONDS": "450"}
+    AuthEnvironment.model_validate({**REQUIRED, **values})
+    with pytest.raises(ValidationError):
+        AuthEnvironment.model_validate({**REQUIRED, **values, "RENEW_BEFORE_SECONDS": "451"})

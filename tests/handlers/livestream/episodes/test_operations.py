@@ -76,21 +76,15 @@ def test_an_update_changes_only_the_fields_that_it_contains(harness: Harness) ->
     assert ("description" in changed_episode, changed_episode["speakers"]) == (False, [])
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("title", " \n "), ("title", "a\nb"), ("description", "a\tb"), ("speakers", ["a\nb"]), ("language", "en-US\n")],
-)
-def test_an_empty_text_or_a_control_character_is_refused(harness: Harness, name: str, value: object) -> None:
-    assert harness.call("createEpisode", {"title": "A", name: value}).error == (400, "MALFORMED")
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"title": "B"}, {"version": 1}, {"version": 1, "title": None}, {"version": 0, "title": "B"}, {"version": "1"}],
-)
-def test_an_invalid_change_is_refused(harness: Harness, changes: dict[str, Any]) -> None:
+def test_an_invalid_change_is_refused(harness: Harness) -> None:
     episode = harness.create_episode()
-    assert harness.call("updateEpisode", changes, episode_id=episode).error == (400, "MALFORMED")
+    invalid_texts = {"title": " \n ", "description": "a\tb", "speakers": ["a\nb"], "language": "en-US\n"}
+    changes: list[dict[str, Any]] = [{"version": 1, name: value} for name, value in invalid_texts.items()]
+    changes += [{"title": "B"}, {"version": 1}, {"version": 1, "title": None}, {"version": 0, "title": "B"}]
+    for change in changes:
+        assert harness.call("updateEpisode", change, episode_id=episode).error == (400, "MALFORMED")
+    for name, value in invalid_texts.items():
+        assert harness.call("createEpisode", {"title": "A", name: value}).error == (400, "MALFORMED")
 
 
 def test_a_change_of_an_old_version_is_refused_unless_it_repeats_the_last_change(harness: Harness) -> None:
@@ -162,14 +156,14 @@ def test_an_episode_whose_deletion_cannot_be_queued_is_not_deleted(
     assert harness.call("deleteEpisode", episode_id=episode).status == 204, "a repeated deletion succeeds"
 
 
-@pytest.mark.parametrize("owner", [BOB, None])
-def test_another_owners_episode_is_unknown(harness: Harness, owner: str | None) -> None:
+def test_another_owners_episode_is_unknown(harness: Harness) -> None:
     episode = harness.create_episode()
     harness.store_findings(episode, 0)
-    for operation in ("getEpisode", "deleteEpisode", "listClaims", "listClips", "listChunks", "updateEpisode"):
-        body = {"version": 1, "title": "B"} if operation == "updateEpisode" else None
-        answer = harness.call(operation, body, episode_id=episode, owner=owner)
-        assert answer.error == (404, "EPISODE_UNKNOWN")
+    for owner in (BOB, None):
+        for operation in ("getEpisode", "deleteEpisode", "listClaims", "listClips", "listChunks", "updateEpisode"):
+            body = {"version": 1, "title": "B"} if operation == "updateEpisode" else None
+            answer = harness.call(operation, body, episode_id=episode, owner=owner)
+            assert answer.error == (404, "EPISODE_UNKNOWN")
     assert harness.call("getEpisode", episode_id=episode).body["title"] == "A stream"
     assert count_queued_messages(harness) == 0
     harness.call("deleteEpisode", episode_id=episode)
@@ -178,7 +172,7 @@ def test_another_owners_episode_is_unknown(harness: Harness, owner: str | None) 
 
 @pytest.mark.parametrize(
     ("state", "hours", "reason"),
-    [(None, 12, "NEVER_UPLOADED"), (TrackState.UPLOADED, 2, "TIMED_OUT"), (TrackState.CHUNKING, 12, "TIMED_OUT")],
+    [(None, 12, "NEVER_UPLOADED"), (TrackState.CHUNKING, 12, "TIMED_OUT")],
 )
 def test_an_overdue_track_is_failed_with_a_reason_and_accepts_another_upload(
     harness: Harness, state: TrackState | None, hours: int, reason: str
@@ -245,13 +239,6 @@ def test_a_page_that_dynamodb_truncates_has_a_cursor(harness: Harness, monkeypat
     monkeypatch.setattr(dynamodb, "query", lambda **request: query(**{**request, "Limit": 1}))
     pages = list_pages(harness, "listEpisodes", "episodes", limit=50)
     assert [item["episodeId"] for page in pages for item in page] == newest_first
-
-
-def test_claims_and_clips_can_be_listed(harness: Harness) -> None:
-    episode = harness.create_episode()
-    harness.store_findings(episode, 0, 1)
-    for operation, kind, key in (("listClaims", "claims", "claimId"), ("listClips", "clips", "clipId")):
-        assert [item[key] for item in harness.call(operation, episode_id=episode).body[kind]] == ["c0", "c1"]
 
 
 def test_a_cursor_is_valid_for_its_own_list_only(harness: Harness) -> None:

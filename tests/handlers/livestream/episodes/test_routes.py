@@ -89,9 +89,9 @@ def test_any_body_gets_a_documented_response_or_error(
         assert any(isinstance(text, str) and text != text.strip() for text in texts)
 
 
-@pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS])
 @SHARED_HARNESS
 @given(
+    name=st.sampled_from([operation.name for operation in OPERATIONS]),
     path_parameters=st.dictionaries(st.sampled_from(["episode_id", "upload_id"]), st.text(), max_size=2),
     query=st.dictionaries(st.sampled_from(["limit", "cursor", "other"]), st.text()),
     body=st.none() | st.text(),
@@ -108,14 +108,12 @@ def test_any_path_query_and_body_get_a_documented_response_or_error(
     check_response(OPERATION[name], harness.send(name, body, owner=owner, **path_parameters, **query))
 
 
-@pytest.mark.parametrize("name", PAGED_OPERATIONS)
-def test_lists_return_documented_responses(harness: Harness, upload_path: dict[str, str], name: str) -> None:
-    operation, path = OPERATION[name], existing_path(harness, OPERATION[name], upload_path)
-    for _ in range(3):
-        harness.create_episode()
-    if path:
-        harness.store_findings(path["episode_id"], 0, 1, 2)
-    answer = harness.call(name, limit=2, **path)
-    assert answer.status == 200
-    assert answer.body["nextCursor"]
-    check_response(operation, answer)
+def test_lists_return_documented_responses(harness: Harness) -> None:
+    episode, _ = harness.create_episode(), harness.create_episode()
+    harness.store_findings(episode, 0, 1)
+    for name in PAGED_OPERATIONS:
+        operation = OPERATION[name]
+        answer = harness.call(name, limit=1, **({"episode_id": episode} if operation.parameters else {}))
+        assert answer.status == 200
+        assert answer.body["nextCursor"]
+        check_response(operation, answer)

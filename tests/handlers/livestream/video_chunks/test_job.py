@@ -15,7 +15,7 @@ from handlers.livestream.video_chunks.job import job_request
 from local.emulation.mediaconvert.video_cutting import parse_job
 from local.emulation.request_validation import validate_request
 from tests.handlers.livestream.harness import ANN, BUCKET, ROLE
-from tests.handlers.livestream.video_chunks.video_events import EPISODE, NEWER, UPLOAD, key, video
+from tests.handlers.livestream.video_chunks.video_events import EPISODE, NEWER, UPLOAD, video
 
 VERSIONS = st.text("abcXYZ019._-", min_size=1, max_size=32)
 
@@ -53,10 +53,6 @@ def test_the_job_reads_the_upload_and_writes_to_another_prefix() -> None:
     assert parsed_job.input_uri == f"s3://{BUCKET}/videos/{ANN}/{EPISODE}/{UPLOAD}.mp4"
     assert (parsed_job.output_bucket, parsed_job.output_prefix) == (BUCKET, f"chunks/{ANN}/{EPISODE}/{token[:16]}/")
     assert (parsed_job.name, parsed_job.segment_name) == (UPLOAD, f"{UPLOAD}_chunk")
-
-
-def test_the_user_metadata_consists_of_strings() -> None:
-    assert request()["UserMetadata"] == {"bucket": BUCKET, "key": key(), "versionId": "v1", "chunkSeconds": "120"}
 
 
 @given(VERSIONS, VERSIONS, st.integers(1, 3600), st.integers(1, 3600))

@@ -42,9 +42,6 @@ from tests.token_issuer import AUDIENCE, Key, Provider, assemble_token, seconds_
 
 CANARY = "canary-7f3a"
 """Text in secrets and errors that must not appear in responses or logs."""
-PROPERTY_TEST = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=15
-)
 
 
 def test_a_valid_token_returns_the_users_credentials_and_resources(exchange_harness: ExchangeHarness) -> None:
@@ -65,14 +62,9 @@ def test_the_role_is_assumed_with_the_user_as_tag_and_the_sanitised_session_name
     exchange_harness: ExchangeHarness,
 ) -> None:
     exchange_harness.exchange(exchange_harness.provider.token(sub="ann"), "ann's läptop / 1")
-    assert exchange_harness.assume_role_calls == [
-        {
-            "RoleArn": ROLE,
-            "RoleSessionName": "annslptop1",
-            "DurationSeconds": CREDENTIAL_SECONDS,
-            "Tags": [{"Key": "user", "Value": derive_user_id(exchange_harness.provider.issuer, "ann")}],
-        }
-    ]
+    user = derive_user_id(exchange_harness.provider.issuer, "ann")
+    call = {"RoleArn": ROLE, "RoleSessionName": "annslptop1", "DurationSeconds": CREDENTIAL_SECONDS}
+    assert exchange_harness.assume_role_calls == [{**call, "Tags": [{"Key": "user", "Value": user}]}]
 
 
 def test_credentials_are_to_be_renewed_well_before_they_expire(exchange_harness: ExchangeHarness) -> None:
@@ -100,12 +92,11 @@ REFUSED_TOKENS: dict[str, tuple[Callable[[Provider], str], str]] = {
 """Some invalid tokens. The tests of `tokens` contain all of them."""
 
 
-@pytest.mark.parametrize("case", REFUSED_TOKENS)
-def test_an_invalid_token_is_a_401_with_a_code_and_no_details(exchange_harness: ExchangeHarness, case: str) -> None:
-    create_token, code = REFUSED_TOKENS[case]
-    response = exchange_harness.exchange(create_token(exchange_harness.provider))
-    assert response.error == (401, code, [])
-    assert response.body["message"] == "The token is not valid."
+def test_an_invalid_token_is_a_401_with_a_code_and_no_details(exchange_harness: ExchangeHarness) -> None:
+    for case, (create_token, code) in REFUSED_TOKENS.items():
+        response = exchange_harness.exchange(create_token(exchange_harness.provider))
+        assert response.error == (401, code, []), case
+        assert response.body["message"] == "The token is not valid."
     assert exchange_harness.assume_role_calls == []
 
 
@@ -135,40 +126,30 @@ def test_an_unavailable_identity_provider_is_a_503(exchange_harness: ExchangeHar
 # Bodies
 
 
-@pytest.mark.parametrize(
-    ("body", "fields"),
-    [
+def test_a_malformed_body_is_a_400_with_the_field(exchange_harness: ExchangeHarness) -> None:
+    cases: list[tuple[Any, list[str]]] = [
         ({}, ["token", "sessionName"]),
         ({"token": "x", "sessionName": "日本語a"}, ["sessionName"]),
         # Without valid text or an object, the error names no field.
         ({"token": "\ud800", "sessionName": "laptop"}, []),
         ("x", []),
-    ],
-    ids=lambda body: json.dumps(body)[:40],
-)
-def test_a_malformed_body_is_a_400_with_the_field(
-    exchange_harness: ExchangeHarness, body: Any, fields: list[str]
-) -> None:
-    assert exchange_harness.send_body(json.dumps(body)).error == (400, "MALFORMED", fields)
+    ]
+    for body, fields in cases:
+        assert exchange_harness.send_body(json.dumps(body)).error == (400, "MALFORMED", fields), body
     assert exchange_harness.provider.request_count == 0, "the identity provider's keys must not be requested"
 
 
-@PROPERTY_TEST
-@given(body=valid_values(ExchangeRequest))
-def test_every_request_that_the_api_document_allows_is_answered_without_an_internal_error(
-    exchange_harness: ExchangeHarness, body: dict[str, Any]
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=10)
+@given(body=valid_values(ExchangeRequest), other=arbitrary_values(ExchangeRequest))
+def test_any_json_is_answered_without_an_internal_error_and_accepted_as_the_api_document_says(
+    exchange_harness: ExchangeHarness, body: dict[str, Any], other: Any
 ) -> None:
+    assert exchange_harness.send_body(json.dumps(other)).status in {400, 401}
     validator(ExchangeRequest).validate(body)
     response = exchange_harness.send_body(json.dumps(body))
     assert response.error[:2] in {(400, "MALFORMED"), (401, "TOKEN_REFUSED")}
     response = exchange_harness.exchange(session_name=body["sessionName"])
     assert response.status == (200 if len(sanitise_session_name(body["sessionName"])) >= 2 else 400)
-
-
-@PROPERTY_TEST
-@given(body=arbitrary_values(ExchangeRequest))
-def test_arbitrary_json_is_refused(exchange_harness: ExchangeHarness, body: Any) -> None:
-    assert exchange_harness.send_body(json.dumps(body)).status in {400, 401}
 
 
 def test_the_response_matches_the_api_document(exchange_harness: ExchangeHarness) -> None:
@@ -178,36 +159,16 @@ def test_the_response_matches_the_api_document(exchange_harness: ExchangeHarness
 # Two users
 
 
-@pytest.mark.parametrize(
-    ("anns_session", "bobs_session", "is_equal_if_sanitised"),
-    [
-        ("mac of ann", "mac-of-ann", False),
-        ("ann", "ann!", True),
-        ("x" * 64, "x" * 70, True),
-        ("laptop", "laptop", True),
-    ],
-)
-def test_two_users_with_equal_session_names_stay_separate(
-    exchange_harness: ExchangeHarness, anns_session: str, bobs_session: str, *, is_equal_if_sanitised: bool
-) -> None:
+def test_two_users_with_equal_session_names_stay_separate(exchange_harness: ExchangeHarness) -> None:
     bodies = [
         exchange_harness.exchange(exchange_harness.provider.token(sub=subject), name).body
-        for subject, name in (("ann", anns_session), ("bob", bobs_session))
+        for subject, name in (("ann", "ann"), ("bob", "ann!"))
     ]
     tags = [call["Tags"][0]["Value"] for call in exchange_harness.assume_role_calls]
-    names = [call["RoleSessionName"] for call in exchange_harness.assume_role_calls]
-    assert (names[0] == names[1]) == is_equal_if_sanitised
+    assert [call["RoleSessionName"] for call in exchange_harness.assume_role_calls] == ["ann", "ann"]
     assert tags == [derive_user_id(exchange_harness.provider.issuer, subject) for subject in ("ann", "bob")]
-    assert tags[0] != tags[1]
     assert [body["user"] for body in bodies] == tags
     assert not set(bodies[0]["prefixes"].values()) & set(bodies[1]["prefixes"].values())
-
-
-def test_the_body_cannot_choose_the_user(exchange_harness: ExchangeHarness) -> None:
-    provider = exchange_harness.provider
-    body = {"token": provider.token(sub="ann"), "sessionName": "laptop", "user": "B" * 32, "tags": ["x"]}
-    response = exchange_harness.send_body(json.dumps(body))
-    assert response.body["user"] == derive_user_id(provider.issuer, "ann")
 
 
 # Deletion
@@ -245,27 +206,22 @@ def test_a_deleted_meeting_is_a_tombstone_at_once_and_its_data_is_removed_twice(
         assert exchange_harness.queued_messages == [(body, 5), (body, 900)] * number
 
 
-@pytest.mark.parametrize("case", ["another user's meeting", "no meeting"])
-def test_another_users_meeting_is_a_404_like_one_that_does_not_exist(
-    exchange_harness: ExchangeHarness, case: str
-) -> None:
+def test_another_users_meeting_is_a_404_like_one_that_does_not_exist(exchange_harness: ExchangeHarness) -> None:
     meeting_of_ann = store_meeting(exchange_harness, "ann")
     before = exchange_harness.records.read(record_key(meeting_of_ann))
-    meeting_id = new_id() if case == "no meeting" else meeting_of_ann.meeting_id
-    response = exchange_harness.delete(meeting_id, f"Bearer {exchange_harness.provider.token(sub='bob')}")
-    assert response.error == (404, "MEETING_UNKNOWN", [])
+    for meeting_id in (new_id(), meeting_of_ann.meeting_id):
+        response = exchange_harness.delete(meeting_id, f"Bearer {exchange_harness.provider.token(sub='bob')}")
+        assert response.error == (404, "MEETING_UNKNOWN", [])
     assert exchange_harness.records.read(record_key(meeting_of_ann)) == before
     assert exchange_harness.queued_messages == []
 
 
-@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer x", "Basic YTpi"])
-def test_a_deletion_without_a_valid_token_is_a_401(
-    exchange_harness: ExchangeHarness, authorization: str | None
-) -> None:
+def test_a_deletion_without_a_valid_token_is_a_401(exchange_harness: ExchangeHarness) -> None:
     meeting = store_meeting(exchange_harness, "ann")
-    assert exchange_harness.delete(meeting.meeting_id, authorization).error == (401, "TOKEN_REFUSED", [])
-    token = exchange_harness.provider.token(sub="ann")
-    assert exchange_harness.delete(meeting.meeting_id, token).status == 401, "the scheme is missing"
+    token_without_scheme = exchange_harness.provider.token(sub="ann")
+    for authorization in (None, "", "Bearer", "Bearer x", "Basic YTpi", token_without_scheme):
+        response = exchange_harness.delete(meeting.meeting_id, authorization)
+        assert response.error == (401, "TOKEN_REFUSED", []), authorization
     assert exchange_harness.queued_messages == []
 
 
@@ -298,33 +254,33 @@ class UnresponsiveSts:
         raise ReadTimeoutError(endpoint_url=CANARY)
 
 
-@pytest.mark.parametrize("code", ["Throttling", "RequestLimitExceeded", None])
-def test_a_throttled_or_unresponsive_sts_is_a_503(exchange_harness: ExchangeHarness, code: str | None) -> None:
-    with stubbed("sts") as (client, stubber):
-        if code is not None:
-            stubber.add_client_error("assume_role", code, CANARY, 400)
-        sts: Any = UnresponsiveSts() if code is None else client
-        exchange_harness.role = ClientRole(sts, ROLE, CREDENTIAL_SECONDS)
-        response = exchange_harness.exchange()
-    assert response.error == (503, "UNAVAILABLE", [])
-    assert response.headers["Retry-After"] == str(RETRY_AFTER_SECONDS)
-    assert CANARY not in response.text
+def test_a_throttled_or_unresponsive_sts_is_a_503(exchange_harness: ExchangeHarness) -> None:
+    for code in ("Throttling", "RequestLimitExceeded", None):
+        with stubbed("sts") as (client, stubber):
+            if code is not None:
+                stubber.add_client_error("assume_role", code, CANARY, 400)
+            sts: Any = UnresponsiveSts() if code is None else client
+            exchange_harness.role = ClientRole(sts, ROLE, CREDENTIAL_SECONDS)
+            response = exchange_harness.exchange()
+        assert response.error == (503, "UNAVAILABLE", [])
+        assert response.headers["Retry-After"] == str(RETRY_AFTER_SECONDS)
+        assert CANARY not in response.text
 
 
-@pytest.mark.parametrize(("code", "cause"), [("AccessDenied", "refused"), ("RegionDisabledException", "unknown")])
 def test_a_refusal_by_sts_is_a_500_without_details(
-    exchange_harness: ExchangeHarness, code: str, cause: str, capsys: pytest.CaptureFixture[str]
+    exchange_harness: ExchangeHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with stubbed("sts") as (client, stubber):
-        stubber.add_client_error("assume_role", code, CANARY, 403)
-        exchange_harness.role = ClientRole(client, ROLE, CREDENTIAL_SECONDS)
-        response = exchange_harness.exchange()
-    assert response.error == (500, "INTERNAL", [])
+    for code in ("AccessDenied", "RegionDisabledException"):
+        with stubbed("sts") as (client, stubber):
+            stubber.add_client_error("assume_role", code, CANARY, 403)
+            exchange_harness.role = ClientRole(client, ROLE, CREDENTIAL_SECONDS)
+            response = exchange_harness.exchange()
+        assert response.error == (500, "INTERNAL", [])
+        assert CANARY not in response.text
     logged = capsys.readouterr().out
-    assert CANARY not in response.text + logged
-    assert [(line["level"], line["cause"]) for line in map(json.loads, logged.splitlines()) if "cause" in line] == [
-        ("ERROR", cause)
-    ]
+    assert CANARY not in logged
+    lines = [line for line in map(json.loads, logged.splitlines()) if "cause" in line]
+    assert [(line["level"], line["cause"]) for line in lines] == [("ERROR", "refused"), ("ERROR", "unknown")]
 
 
 def test_credentials_are_not_in_any_representation() -> None:

@@ -4,20 +4,15 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from handlers.common.executions import WorkflowExecutions
-from handlers.common.ids import ulid
 from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES
-from handlers.meetings.s3_keys import MeetingId, parse_complete_file_key
 from tests.handlers.client_events import at_event
 from tests.handlers.meetings.meeting_harness import (
     ANN,
     BOB,
     CANARY,
     MEETING,
-    START,
     MeetingHarness,
     complete_json,
     object_created_event,
@@ -66,44 +61,6 @@ def test_processing_starts_when_complete_json_comes_after_the_missing_chunks(har
     assert (harness.state(), harness.wrong_files()) == (("processing", "media"), {})
     assert harness.record().uploaded_at == "2026-01-31T12:05:00.000Z"
     assert harness.step_functions.attempts == [1]
-
-
-def test_other_chunks_start_a_new_attempt_even_if_they_were_processed_before(harness: MeetingHarness) -> None:
-    recordings = [
-        harness.upload_recording(chunk, title=title)
-        for chunk, title in ((b"a", "First"), (b"b", "Second"), (b"a", "Third"))
-    ]
-    first, second, third = (recording.content for recording in recordings)
-    assert first == third != second
-    record = harness.record()
-    assert (record.content, record.title, record.attempt) == (first, "Third", 3)
-    assert harness.step_functions.contents == [first, second, first]
-    assert harness.step_functions.attempts == [1, 2, 3]
-
-
-def test_the_event_of_a_replaced_complete_json_changes_nothing(harness: MeetingHarness) -> None:
-    """The sequencers of the events are e, f and 10. As texts, their order would be another one."""
-    key = MEETING.upload_key("complete.json")
-    harness.upload_complete_json_without_event(b"a")
-    events = [object_created_event(key, sequencer=harness.sequencers[key])]
-    for content in (b"b", b"c"):
-        harness.upload_complete_json(content)
-        events.append(object_created_event(key, sequencer=harness.sequencers[key]))
-    before = harness.all_items()
-    for event in events:
-        assert harness.deliver_messages([{"messageId": "1", "body": event}]) == []
-    assert (harness.all_items(), harness.record().attempt) == (before, 2)
-
-
-def test_an_event_that_is_late_finds_the_current_objects(harness: MeetingHarness) -> None:
-    """The first event finds the second `complete.json`, and the second event then changes nothing."""
-    key = MEETING.upload_key("complete.json")
-    harness.upload_recording_without_event(b"a")
-    first = object_created_event(key, sequencer=harness.sequencers[key])
-    recording = harness.upload_recording_without_event(b"b")
-    assert harness.deliver_messages([{"messageId": "1", "body": first}]) == []
-    assert harness.deliver_event("complete.json") == []
-    assert (harness.step_functions.contents, harness.state()) == ([recording.content], ("processing", "media"))
 
 
 def test_a_new_complete_json_restarts_a_meeting_whose_execution_was_aborted(harness: MeetingHarness) -> None:
@@ -173,7 +130,7 @@ def test_an_unconfirmed_start_is_repeated(harness: MeetingHarness, start_result:
     assert harness.state() == ("processing", "media")
 
 
-@pytest.mark.parametrize("failing_call", range(5))
+@pytest.mark.parametrize("failing_call", [0, 4])
 def test_an_event_whose_processing_was_killed_at_any_call_is_repeated(
     harness: MeetingHarness, failing_call: int
 ) -> None:
@@ -200,16 +157,6 @@ def test_chunks_beyond_the_listing_limit_count_as_missing(
     monkeypatch.setattr("handlers.meetings.start.uploads.MAX_PAGES", 1)
     harness.upload_recording(b"a", b"b", b"c")
     assert harness.wrong_files() == {"2.webm": "missing"}
-
-
-def test_a_failing_message_does_not_affect_the_others(harness: MeetingHarness) -> None:
-    other_meeting = MeetingId(ANN, ulid(START, 2))
-    for meeting in (MEETING, other_meeting):
-        harness.upload_recording_without_event(b"a", meeting=meeting)
-    harness.step_functions.next_starts.append("request lost")
-    first_key, second_key = (meeting.upload_key("complete.json") for meeting in (MEETING, other_meeting))
-    assert harness.deliver_events(first_key, second_key) == [first_key]
-    assert harness.state(other_meeting) == ("processing", "media")
 
 
 def test_an_upload_to_a_deleted_meeting_changes_nothing(harness: MeetingHarness) -> None:
@@ -249,50 +196,32 @@ def test_a_malformed_complete_json_fails_its_meeting_and_is_not_retried(
     assert harness.state() == ("processing", "media")
 
 
-CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
-
-
-@pytest.mark.parametrize(
-    ("changed", "rules_by_field"),
-    [
-        (
-            {"startedAt": "2026-02-30T10:00:00.000Z"},
-            {"startedAt": "must be an existing date and time, such as 2026-01-31T"},
-        ),
-        ({"title": "canary" * 100, "tags": ["canary", 1]}, {"title": "at most 200", "tags.1": "valid string"}),
-        ({"chunks": [{"name": "canary/0.webm"}]}, {"chunks.0.name": "must have 1 to 128 characters of A-Z"}),
-        (
-            {"chunks": [{**CHUNK, "name": "canary"}] * 2},
-            {"": "each chunk must have a different name, and none may be named complete.json"},
-        ),
-        (
-            {"language": "en-UK"},
-            {"language": "must be a language code that Amazon Transcribe supports, such as en-US or de-DE"},
-        ),
-    ],
-)
-def test_a_meeting_lists_its_wrong_fields_without_their_values(
-    harness: MeetingHarness, changed: dict[str, Any], rules_by_field: dict[str, str]
-) -> None:
+def test_a_meeting_lists_its_wrong_fields_without_their_values(harness: MeetingHarness) -> None:
+    chunk = {"name": "canary/0.webm", "bytes": 1, "sha256": "0" * 64}
+    changed = {
+        "startedAt": "2026-02-30T10:00:00.000Z",
+        "title": "canary" * 100,
+        "tags": ["canary", 1],
+        "language": "en-UK",
+        "chunks": [chunk],
+    }
     body = {**complete_json(b"a").model_dump(mode="json", by_alias=True), **changed}
     harness.put_object(MEETING.upload_key("complete.json"), json.dumps(body).encode())
     harness.deliver_event("complete.json")
     [wrong_file] = harness.record().wrong
-    listed_rules = {problem.field: problem.rule for problem in wrong_file.fields or ()}
-    assert all(rule in listed_rules.get(field, "") for field, rule in rules_by_field.items()), listed_rules
+    assert {problem.field: problem.rule for problem in wrong_file.fields or ()} == {
+        "title": "must have at most 200 characters",
+        "startedAt": "must be an existing date and time, such as 2026-01-31T10:00:00.000Z",
+        "chunks.0.name": "must have 1 to 128 characters of A-Z, a-z, 0-9, ., _ and -, and begin with a letter or digit",
+        "tags.1": "must be a valid string",
+        "language": "must be a language code that Amazon Transcribe supports, such as en-US or de-DE",
+    }
     assert CANARY not in str(wrong_file)
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        pytest.param("InvalidRequest", id="encrypted with the client's own key"),
-        pytest.param("InvalidObjectState", id="archived"),
-    ],
-)
-def test_an_unreadable_complete_json_fails_its_meeting_and_is_not_retried(harness: MeetingHarness, code: str) -> None:
+def test_an_unreadable_complete_json_fails_its_meeting_and_is_not_retried(harness: MeetingHarness) -> None:
     harness.upload_recording_without_event(b"a")
-    with harness.fail_complete_json_reads(code):
+    with harness.fail_complete_json_reads("InvalidObjectState"):
         assert harness.deliver_event("complete.json") == []
     assert (harness.state(), harness.wrong_files()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
     harness.upload_recording(b"a")
@@ -306,13 +235,6 @@ def test_an_access_denied_error_is_retried_and_does_not_fail_the_meeting(harness
     assert harness.all_items() == []
 
 
-def test_a_malformed_file_keeps_the_title_of_its_meeting(harness: MeetingHarness) -> None:
-    harness.upload_complete_json(b"a")
-    harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
-    harness.deliver_event("complete.json")
-    assert (harness.state(), harness.record().title) == (("failed", "MALFORMED"), f"{CANARY} title")
-
-
 def test_an_event_for_a_deleted_complete_json_changes_nothing(harness: MeetingHarness) -> None:
     assert harness.deliver_event("complete.json") == []
     assert harness.all_items() == []
@@ -322,19 +244,13 @@ def test_an_event_for_a_deleted_complete_json_changes_nothing(harness: MeetingHa
 
 INVALID_KEYS = [
     "raw/",
-    f"raw/{ANN}/{MEETING.meeting_id}/",
     f"raw/{ANN}/{MEETING.meeting_id}/0.webm",
     f"raw/{ANN}/{MEETING.meeting_id}/../../{BOB}/{MEETING.meeting_id}/complete.json",
-    f"raw/../{ANN}/{MEETING.meeting_id}/complete.json",
     f"raw/{ANN}/{MEETING.meeting_id}/x/complete.json",
-    f"raw/{ANN}/{MEETING.meeting_id}/.complete.json",
     f"raw/{ANN}/{MEETING.meeting_id}/completexjson",
-    f"raw/{ANN}/{MEETING.meeting_id}/complete.json\0",
     f"raw/{ANN}/{MEETING.meeting_id}/complete.json\n",
     f"raw/{ANN.lower()}/{MEETING.meeting_id}/complete.json",
-    f"raw/#other/{MEETING.meeting_id}/complete.json",
     f"raw/{ANN}/{MEETING.meeting_id[:-1]}U/complete.json",
-    f"video/{ANN}/{MEETING.meeting_id}/complete.json",
     f"x/raw/{ANN}/{MEETING.meeting_id}/complete.json",
 ]
 
@@ -347,11 +263,6 @@ def test_invalid_keys_are_ignored_and_counted(harness: MeetingHarness, capsys: p
     assert output.count("recording_key_refused") == len(INVALID_KEYS)
     assert f'"ignored":{len(INVALID_KEYS)}' in output.replace(": ", ":")
     assert ANN not in output
-
-
-@given(st.text(max_size=60).map(lambda name: f"raw/{ANN}/{name}") | st.text(max_size=60))
-def test_arbitrary_text_is_not_a_valid_key(key: str) -> None:
-    assert parse_complete_file_key(key) is None
 
 
 def test_unknown_events_are_retried_until_they_reach_the_dead_letter_queue(harness: MeetingHarness) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION
-from handlers.meetings.s3_keys import MeetingId, Recording
+from handlers.meetings.s3_keys import Recording
 from handlers.meetings.steps.handler import StepFailed
 from handlers.meetings.steps.media_results import MediaResults, ResultMalformed, ResultMissing
-from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, MeetingHarness
+from tests.handlers.meetings.meeting_harness import ANN, BUCKET, CANARY, MEETING, MeetingHarness
 
 
 @pytest.fixture
@@ -60,21 +60,6 @@ def test_a_part_that_an_earlier_attempt_transcribed_is_not_transcribed_again(
     assert find_transcribed_parts(harness, recording) == [False, True, False]
     harness.put_object(recording.transcript_key, b"transcript of all parts")
     assert find_transcribed_parts(harness, recording) == [True, True, True]
-
-
-def test_a_part_transcribed_in_another_language_is_transcribed_again(
-    harness: MeetingHarness, recording: Recording
-) -> None:
-    run_media_step(harness, recording)
-    harness.put_object(recording.audio_key(0), b"audio")
-    harness.put_object(recording.part_transcript_key(0, "de-DE"), b"German transcript")
-    harness.run_step("fail", recording, reason="TRANSCRIPTION_FAILED", error="TranscriptionFailed")
-    harness.advance(minutes=1)
-    harness.upload_complete_json(b"a", b"b", language="en-GB")
-    assert harness.run_step("media", recording, 2)["language"] == "en-GB"
-    assert find_transcribed_parts(harness, recording, 2) == [False]
-    harness.put_object(recording.part_transcript_key(0, "en-GB"), b"English transcript")
-    assert find_transcribed_parts(harness, recording, 2) == [True]
 
 
 def test_all_steps_make_a_meeting_ready(harness: MeetingHarness, recording: Recording) -> None:
@@ -167,31 +152,11 @@ def test_a_repeated_step_changes_nothing_and_returns_the_same_result(
         before = harness.all_items()
         assert harness.run_step(step, recording) == first_response
         assert harness.all_items() == before
-    assert [name for name, _ in harness.cloudwatch.values] == [FFMPEG_RATIO, PROCESSING_DURATION]
-
-
-def test_two_users_can_have_meetings_with_the_same_id(harness: MeetingHarness, recording: Recording) -> None:
-    record_of_ann = harness.record()
-    meeting_of_bob = MeetingId(BOB, MEETING.meeting_id)
-    assert harness.upload_recording(b"a", b"b", meeting=meeting_of_bob, language="de-DE").content == recording.content
-    assert len(harness.step_functions.statuses) == 2
-    assert harness.record() == record_of_ann
-    before = harness.record(meeting_of_bob)
-    run_media_step(harness, recording)
-    for step in ("transcribed", "finish", "fail"):
-        harness.run_step(step, recording)
-    assert harness.state() == ("ready",)
-    assert harness.record(meeting_of_bob) == before
-
-
-def test_repeated_earlier_steps_do_not_change_a_ready_meeting(harness: MeetingHarness, recording: Recording) -> None:
-    run_media_step(harness, recording)
-    harness.run_step("finish", recording)
-    before = harness.record()
     assert harness.run_step("media", recording)["outcome"] == "ready"
     assert harness.run_step("transcribed", recording) == {"outcome": "goes_on"}
     assert harness.run_step("fail", recording) == {"outcome": "ready"}
-    assert harness.record() == before
+    assert harness.all_items() == before
+    assert [name for name, _ in harness.cloudwatch.values] == [FFMPEG_RATIO, PROCESSING_DURATION]
 
 
 @pytest.mark.parametrize("case", ["other chunks", "another attempt", "no record", "deleted"])
@@ -212,12 +177,6 @@ def test_a_step_of_an_outdated_execution_changes_nothing_and_returns_superseded(
         assert harness.run_step(step, recording)["outcome"] == "superseded"
     assert harness.all_items() == before
     assert harness.cloudwatch.calls == []
-
-
-def test_the_first_reason_of_a_failure_stays(harness: MeetingHarness, recording: Recording) -> None:
-    for reason in ("SUMMARY_FAILED", "MEDIA_FAILED"):
-        assert harness.run_step("fail", recording, reason=reason) == {"outcome": "failed"}
-    assert harness.state() == ("failed", "SUMMARY_FAILED")
 
 
 @pytest.mark.parametrize("has_transcript", [True, False])
@@ -250,9 +209,10 @@ def test_a_job_without_a_result_raises_result_missing(harness: MeetingHarness, r
     assert harness.state() == ("processing", "media")
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
+def test_an_invalid_result_raises_result_malformed(harness: MeetingHarness, recording: Recording) -> None:
+    harness.write_media_result(recording)
+    body = json.loads(harness.s3.get_object(Bucket=BUCKET, Key=recording.media_result_key)["Body"].read())
+    changes: list[dict[str, Any]] = [
         {"schemaVersion": 2},
         {"outcome": CANARY},
         {"audio": []},
@@ -261,18 +221,12 @@ def test_a_job_without_a_result_raises_result_missing(harness: MeetingHarness, r
         {"durationMs": -1},
         {"outcome": "no_audio"},
         {"ignored": " " * 5 * 1024 * 1024},
-    ],
-    ids=lambda changed: str(changed)[:40],
-)
-def test_an_invalid_result_raises_result_malformed(
-    harness: MeetingHarness, recording: Recording, changed: dict[str, Any]
-) -> None:
-    harness.write_media_result(recording)
-    body = json.loads(harness.s3.get_object(Bucket=BUCKET, Key=recording.media_result_key)["Body"].read())
-    harness.put_object(recording.media_result_key, json.dumps({**body, **changed}).encode())
-    with pytest.raises(ResultMalformed) as caught:
-        harness.run_step("media", recording)
-    assert CANARY not in str(caught.value)
+    ]
+    for changed in changes:
+        harness.put_object(recording.media_result_key, json.dumps({**body, **changed}).encode())
+        with pytest.raises(ResultMalformed) as caught:
+            harness.run_step("media", recording)
+        assert CANARY not in str(caught.value)
 
 
 def test_a_failed_metrics_call_does_not_fail_the_step(
@@ -308,30 +262,18 @@ def test_an_upload_time_in_the_future_causes_no_negative_duration(harness: Meeti
     assert harness.cloudwatch.values[-1] == (PROCESSING_DURATION, 0)
 
 
-@pytest.mark.parametrize(
-    "invalid_fields",
-    [
-        {"step": None},
-        {"step": "canary"},
-        {"user": "../x"},
-        {"user": "#other"},
-        {"meetingId": CANARY},
-        {"content": "x"},
-        {"attempt": 0},
-        {"attempt": CANARY},
-        {"step": "fail", "reason": "NO_AUDIO"},
-        {"step": "fail", "reason": CANARY},
-        {"step": "finish", "outcome": CANARY},
-    ],
-)
-def test_an_invalid_event_is_rejected_without_quoting_it(
-    harness: MeetingHarness, recording: Recording, invalid_fields: dict[str, Any]
-) -> None:
+def test_an_invalid_event_is_rejected_without_quoting_it(harness: MeetingHarness, recording: Recording) -> None:
     before = harness.all_items()
-    with pytest.raises(StepFailed) as caught:
-        harness.run_step(**{"step": "media", "recording": recording, **invalid_fields})
-    assert str(caught.value) == "ValidationError"
-    assert caught.value.__context__ is None, "the original error contains the event"
+    changes: list[dict[str, Any]] = [
+        *({"step": None}, {"step": "canary"}, {"user": "../x"}, {"user": "#other"}, {"meetingId": CANARY}),
+        *({"content": "x"}, {"attempt": 0}, {"attempt": CANARY}, {"step": "finish", "outcome": CANARY}),
+        *({"step": "fail", "reason": "NO_AUDIO"}, {"step": "fail", "reason": CANARY}),
+    ]
+    for changed in changes:
+        with pytest.raises(StepFailed) as caught:
+            harness.run_step(**{"step": "media", "recording": recording, **changed})
+        assert str(caught.value) == "ValidationError"
+        assert caught.value.__context__ is None, "the original error contains the event"
     assert harness.all_items() == before
 
 
