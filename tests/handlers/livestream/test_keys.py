@@ -1,7 +1,5 @@
 """S3 keys of uploaded videos and transcripts are parsed into their parts. All other keys are refused."""
 
-import pytest
-
 from handlers.livestream.keys import TRANSCRIPTS, VIDEOS, UploadedObject, parse_upload
 
 OWNER, EPISODE, UPLOAD = "A" * 32, "01KE1VN3KVAT25Y7H06Z6YBYC4", "01KE1VN3KV2ZWKCAX1YZZDK9JW"
@@ -17,24 +15,10 @@ def test_a_key_is_parsed_with_any_suffix() -> None:
             assert parse_upload(prefix, key, "v1") == expected
 
 
-@pytest.mark.parametrize(
-    "invalid_key",
-    [
-        f"/{KEY}",
-        f"{KEY}/",
-        f"{KEY}\n",
-        KEY.replace(OWNER, "someone"),
-        KEY.replace(OWNER, ".."),
-        KEY[:-1],
-        f"{FOLDER}{'U' * 26}",
-        f"{KEY}.mp4.exe",
-        f"{KEY}.mp\uff14",
-        f"{KEY}.{'x' * 17}",
-        KEY.replace("/", "%2F"),
-        KEY.replace(VIDEOS, "chunks/"),
-        KEY.replace(VIDEOS, TRANSCRIPTS),
-        KEY.replace(f"{EPISODE}/", ""),
-    ],
-)
-def test_a_key_of_any_other_form_is_refused(invalid_key: str) -> None:
-    assert parse_upload(VIDEOS, invalid_key, "v1") is None
+def test_a_key_of_any_other_form_is_refused() -> None:
+    invalid_keys = (
+        *(f"/{KEY}", f"{KEY}/", f"{KEY}\n", KEY[:-1], KEY.replace("/", "%2F"), KEY.replace(f"{EPISODE}/", "")),
+        *(f"{FOLDER}{'U' * 26}", f"{KEY}.mp4.exe", f"{KEY}.mp\uff14", f"{KEY}.{'x' * 17}"),
+        *(KEY.replace(OWNER, "someone"), KEY.replace(OWNER, ".."), KEY.replace(VIDEOS, TRANSCRIPTS)),
+    )
+    assert [key for key in invalid_keys if parse_upload(VIDEOS, key, "v1") is not None] == []

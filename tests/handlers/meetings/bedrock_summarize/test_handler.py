@@ -239,6 +239,13 @@ def test_a_long_transcript_is_summarised_in_windows(create_harness: HarnessFacto
     assert summary.tokens.output_tokens == 10 * (2 * count + 1)
 
 
+def test_the_summaries_of_two_windows_are_combined(create_harness: HarnessFactory) -> None:
+    with create_harness(PART_CHARACTERS="1000") as harness:
+        handler(harness.store_part_transcripts(create_turns(("spk_0", "word " * 150), ("spk_1", "word " * 150))), None)
+        tasks = [task for _, task in harness.model.tasks]
+    assert sorted(tasks) == ["actionItems", "actionItems", "combine", "summary", "summary"]
+
+
 def test_logs_contain_no_speech(capsys: pytest.CaptureFixture[str], harness: SummaryHarness) -> None:
     event = harness.store_part_transcripts(create_turns(("spk_canary", "The canary sings. Anna will feed the canary.")))
     item = action_item("Anna will feed the canary", text="Feed the canary", owner=CANARY, due=CANARY)
