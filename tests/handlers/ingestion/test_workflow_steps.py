@@ -114,6 +114,15 @@ def test_a_repeated_step_after_the_end_changes_nothing(harness: IngestionHarness
         assert harness.cloud.items == before
 
 
+def test_a_failed_manifest_begins_again_only_by_a_redrive(harness: IngestionHarness) -> None:
+    name = start_manifest(harness)
+    harness.step("fail", name, cause="States.Timeout")
+    before = dict(harness.cloud.items)
+    assert harness.step("confirm", name)["files"] == 0
+    assert harness.step("fail", name) == {}
+    assert harness.cloud.items == before
+
+
 def start_redrive(harness: IngestionHarness, name: str) -> str:
     """Redrive the manifest of an execution. Return the name of the new execution."""
     harness.redrive(manifest_id_of(name))
@@ -140,6 +149,17 @@ def test_a_redrive_starts_a_new_run_if_a_file_failed_or_has_no_result(
     assert harness.statuses() == ["processed", "processed", "manifested"]
 
 
+def test_after_a_redrive_the_first_execution_cannot_change_the_manifest(harness: IngestionHarness) -> None:
+    name = run_manifest(harness, "processed", "processed", "failed")
+    harness.step("finish", name)
+    redrive = start_redrive(harness, name)
+    harness.step("confirm", redrive)
+    before = dict(harness.cloud.items)
+    assert harness.step("confirm", name)["files"] == 0
+    assert (harness.step("finish", name), harness.step("fail", name)) == ({}, {})
+    assert harness.cloud.items == before
+
+
 def test_a_missing_result_or_that_of_another_run_is_refused(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
     harness.step("confirm", name)
@@ -149,6 +169,18 @@ def test_a_missing_result_or_that_of_another_run_is_refused(harness: IngestionHa
     with pytest.raises(ResultMissing):
         harness.step("finish", name, runId="run")
     assert harness.statuses() == ["manifested"] * 3
+
+
+def test_a_late_builder_changes_nothing_after_a_failed_execution(harness: IngestionHarness) -> None:
+    """The execution fails before it has taken its files, while the builder is between its last two steps."""
+
+    def fail(point: str) -> None:
+        if point == "after UpdateItem" and "pending" in harness.statuses():
+            harness.step("fail", harness.waiting_executions[0], cause="States.Timeout")
+
+    harness.builder(fail).handle(announce("a", "b", "c"))
+    assert harness.statuses() == ["failed"] * 3, "so that all files can be redriven"
+    assert harness.manifest()["status"] == "failed"
 
 
 @pytest.mark.parametrize("is_confirmed", [True, False])
