@@ -226,28 +226,23 @@ def test_a_smaller_file_than_announced_is_refused(harness: Harness) -> None:
     assert (answer.error, answer.body["fields"]) == ((409, "UPLOAD_INCOMPLETE"), [])
 
 
-@pytest.mark.parametrize(
-    ("complete_error", "head_error", "expected"),
-    [
+def test_only_an_error_of_s3_that_the_client_caused_is_a_client_error(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HeadObject answers 403 for a missing object if the role may not list the bucket."""
+    video = MultipartVideo(harness)
+    cases: tuple[tuple[str | None, str | None, tuple[int, str]], ...] = (
         ("InternalError", None, (500, "INTERNAL")),
         ("NoSuchUpload", None, (404, "UPLOAD_UNKNOWN")),
         ("NoSuchUpload", "403", (404, "UPLOAD_UNKNOWN")),
         (None, "503", (500, "INTERNAL")),
-    ],
-)
-def test_only_an_error_of_s3_that_the_client_caused_is_a_client_error(
-    harness: Harness,
-    complete_error: str | None,
-    head_error: str | None,
-    expected: tuple[int, str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """HeadObject answers 403 for a missing object if the role may not list the bucket."""
-    video = MultipartVideo(harness)
-    for method, code in (("complete_multipart_upload", complete_error), ("head_object", head_error)):
-        if code is not None:
-            monkeypatch.setattr(s3_of_function(), method, Mock(side_effect=error(code)), raising=False)
-    assert video.complete().error == expected
+    )
+    for complete_error, head_error, expected in cases:
+        with monkeypatch.context() as patched:
+            for method, code in (("complete_multipart_upload", complete_error), ("head_object", head_error)):
+                if code is not None:
+                    patched.setattr(s3_of_function(), method, Mock(side_effect=error(code)), raising=False)
+            assert video.complete().error == expected
 
 
 def test_only_the_expected_upload_can_be_signed_and_completed(harness: Harness) -> None:

@@ -51,26 +51,24 @@ def test_if_a_form_was_submitted_twice_only_the_first_object_version_is_queued(
     assert broadcast.state == ("analyzing", None)
 
 
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        (b"WEBVTT\n\n", "EMPTY"),
-        (srt(LONG_CUES[:1] * 201), "TOO_LARGE"),
-        (srt(LONG_CUES), "TOO_LARGE"),
-        (b"\0" * 9_001, "TOO_LARGE"),
-        (b"\xff\xfea\0", "UNREADABLE"),
-    ],
-    ids=["no cues", "too many cues", "too many windows", "too many bytes", "UTF-16"],
-)
 def test_an_invalid_transcript_fails_the_track_with_a_reason(
-    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch, data: bytes | str, reason: str
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transcript, "MAX_CUES", 200)
     monkeypatch.setattr(transcript, "MAX_OBJECT_BYTES", 9_000)
     monkeypatch.setattr(handler, "MAX_WINDOWS", 21)
-    event = broadcast.upload(data)
-    assert broadcast.divide(event, event) == []
-    assert (broadcast.state, broadcast.receive_all()) == (("failed", reason), [])
+    cases: dict[str, tuple[bytes | str, str]] = {
+        "no cues": (b"WEBVTT\n\n", "EMPTY"),
+        "too many cues": (srt(LONG_CUES[:1] * 201), "TOO_LARGE"),
+        "too many windows": (srt(LONG_CUES), "TOO_LARGE"),
+        "too many bytes": (b"\0" * 9_001, "TOO_LARGE"),
+        "UTF-16": (b"\xff\xfea\0", "UNREADABLE"),
+    }
+    for case, (data, reason) in cases.items():
+        event = broadcast.upload(data)
+        assert broadcast.divide(event, event) == []
+        assert (broadcast.state, broadcast.receive_all()) == (("failed", reason), []), case
+        broadcast.request_upload()
 
 
 def test_an_event_of_a_replaced_upload_or_a_deleted_episode_is_ignored(broadcast: Broadcast) -> None:

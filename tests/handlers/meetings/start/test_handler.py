@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 
 from handlers.common.executions import WorkflowExecutions
+from handlers.common.ids import ulid
 from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES
+from handlers.meetings.s3_keys import MeetingId
 from tests.handlers.client_events import at_event
 from tests.handlers.meetings.meeting_harness import (
     ANN,
     BOB,
     CANARY,
     MEETING,
+    START,
     MeetingHarness,
     complete_json,
     object_created_event,
@@ -120,14 +123,15 @@ def test_a_meeting_that_becomes_ready_while_its_execution_is_checked_stays_ready
     assert harness.step_functions.attempts == [1]
 
 
-@pytest.mark.parametrize("start_result", ["rejected", "request lost", "response lost"])
-def test_an_unconfirmed_start_is_repeated(harness: MeetingHarness, start_result: str) -> None:
-    harness.upload_recording_without_event(b"a")
-    harness.step_functions.next_starts.append(start_result)
-    assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
-    assert harness.deliver_event("complete.json") == []
-    assert len(harness.step_functions.statuses) == 1
-    assert harness.state() == ("processing", "media")
+def test_an_unconfirmed_start_is_repeated(harness: MeetingHarness) -> None:
+    for number, start_result in enumerate(("rejected", "request lost", "response lost"), 1):
+        meeting = MeetingId(ANN, ulid(START, number))
+        harness.upload_recording_without_event(b"a", meeting=meeting)
+        harness.step_functions.next_starts.append(start_result)
+        assert harness.deliver_event("complete.json", meeting) == [meeting.upload_key("complete.json")]
+        assert harness.deliver_event("complete.json", meeting) == []
+        assert len(harness.step_functions.statuses) == number
+        assert harness.state(meeting) == ("processing", "media")
 
 
 @pytest.mark.parametrize("failing_call", [0, 4])
@@ -171,29 +175,26 @@ def test_an_upload_to_a_deleted_meeting_changes_nothing(harness: MeetingHarness)
 # Malformed and unreadable files
 
 
-@pytest.mark.parametrize(
-    ("body", "problem"),
-    [
-        (b"\xff\xfe", "unreadable"),
-        (b'{"schemaVersion":1,"title":"canary","startedAt":"2026-01-31T10:00:00.000Z","chunks":[]}', "unreadable"),
-        (b" " * (MAX_COMPLETE_FILE_BYTES + 1), "size"),
-    ],
-)
 def test_a_malformed_complete_json_fails_its_meeting_and_is_not_retried(
-    harness: MeetingHarness, body: bytes, problem: str, capsys: pytest.CaptureFixture[str]
+    harness: MeetingHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    harness.put_object(MEETING.upload_key("complete.json"), body)
-    assert harness.deliver_event("complete.json") == []
-    before = harness.all_items()
-    assert harness.deliver_event("complete.json") == []
-    assert harness.all_items() == before
-    assert (harness.state(), harness.wrong_files()) == (("failed", "MALFORMED"), {"complete.json": problem})
-    assert (harness.record().content, harness.record().title) == ("", "")
+    without_chunks = b'{"schemaVersion":1,"title":"canary","startedAt":"2026-01-31T10:00:00.000Z","chunks":[]}'
+    bodies = {b"\xff\xfe": "unreadable", without_chunks: "unreadable", b" " * (MAX_COMPLETE_FILE_BYTES + 1): "size"}
+    for number, (body, problem) in enumerate(bodies.items(), 1):
+        meeting = MeetingId(ANN, ulid(START, number))
+        harness.put_object(meeting.upload_key("complete.json"), body)
+        assert harness.deliver_event("complete.json", meeting) == []
+        before = harness.all_items()
+        assert harness.deliver_event("complete.json", meeting) == []
+        assert harness.all_items() == before
+        assert harness.state(meeting) == ("failed", "MALFORMED")
+        assert harness.wrong_files(meeting) == {"complete.json": problem}
+        assert (harness.record(meeting).content, harness.record(meeting).title) == ("", "")
+        harness.upload_recording(b"a", meeting=meeting)
+        assert harness.state(meeting) == ("processing", "media")
     output = capsys.readouterr().out
-    assert "complete_refused" in output
+    assert output.count("complete_refused") == 3
     assert CANARY not in output
-    harness.upload_recording(b"a")
-    assert harness.state() == ("processing", "media")
 
 
 def test_a_meeting_lists_its_wrong_fields_without_their_values(harness: MeetingHarness) -> None:
