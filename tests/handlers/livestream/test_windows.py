@@ -98,7 +98,7 @@ def test_a_page_ends_at_its_limit_within_and_between_windows(broadcast: Broadcas
         claims = tuple(claim(10 * window.index + number) for number in range(count))
         table(broadcast).save(window, WindowResult(outcome=WindowOutcome.ANALYZED, claims=claims))
     expected = [10 * index + number for index in range(22) for number in range((0, 3, 1)[index % 3])]
-    for limit in (4, 29):
+    for limit in (5, 28):
         pages, cursor = list[list[int]](), None
         while not pages or cursor is not None:
             page = broadcast.api.call("listClaims", episode_id=broadcast.episode_id, limit=limit, cursor=cursor).body

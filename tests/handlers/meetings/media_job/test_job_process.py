@@ -74,15 +74,15 @@ def job_process(tmp_path: Path) -> Iterator[JobProcess]:
 
 def test_a_job_ends_at_sigterm_and_the_next_job_starts_again(job_process: JobProcess) -> None:
     job_process.upload(sample_videos.video_with_audio(3, *sample_videos.VP8, suffix="webm"))
-    # The ffmpeg run that encodes the video writes its process id into a pipe, and is then very slow.
-    pid_pipe, script = job_process.folder / "pid", job_process.program.read_text()
-    os.mkfifo(pid_pipe)
-    reader = os.open(pid_pipe, os.O_RDONLY | os.O_NONBLOCK)
-    slow_down = f'case "$*" in *libx264*) echo $$ > {pid_pipe}; set -- -readrate 0.001 "$@";; esac'
-    job_process.program.write_text(script.replace("exec", f"{slow_down}\nexec"))
+    # The ffmpeg run that encodes the video is very slow, and reports to a pipe that it has begun.
+    pid_file, progress = job_process.folder / "pid", job_process.folder / "progress"
+    os.mkfifo(progress)
+    reader, script = os.open(progress, os.O_RDONLY | os.O_NONBLOCK), job_process.program.read_text()
+    slow_down = f'echo $$ > {pid_file}; set -- -readrate 0.001 -progress {progress} "$@"'
+    job_process.program.write_text(script.replace("exec", f'case "$*" in *libx264*) {slow_down};; esac\nexec'))
     with job_process.start() as process:
         assert select.select([reader], [], [], TIMEOUT_SECONDS)[0], "the video was not encoded in time"
-        ffmpeg_pid = int(os.read(reader, 100))
+        ffmpeg_pid = int(pid_file.read_text())
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=TIMEOUT_SECONDS)
     assert (process.returncode, err, list(job_process.scratch.iterdir())) == (128 + signal.SIGTERM, "", [])
