@@ -97,5 +97,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHarness]:
                 endpoint=s3_gate.endpoint,
                 credentials=(emulator.ROOT_ACCESS_KEY, emulator.ROOT_ACCESS_KEY),
             )
+            # The tests have few rows, and a query would write a file for each of 200 partitions.
+            variables["PYSPARK_SUBMIT_ARGS"] = (
+                f"--conf spark.sql.shuffle.partitions=1 {variables['PYSPARK_SUBMIT_ARGS']}"
+            )
             with spark_process.start_session(variables) as session:
                 yield SparkHarness(s3, session, s3_gate)
