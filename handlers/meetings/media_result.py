@@ -15,8 +15,6 @@ from handlers.meetings.complete_file import WrongChunk
 MAX_RESULT_BYTES: Final = 4 * 1024 * 1024
 """Maximum size of `result.json`. It may list 5,000 chunks."""
 Milliseconds = Annotated[int, Field(ge=0)]
-MAX_RESULT_BYTES = 4 * 1024 * 1024
-"""Maximum size of `result.json`, which may list 5,000 chunks."""
 
 
 class MediaOutcome(StrEnum):
