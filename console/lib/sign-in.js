@@ -11,6 +11,7 @@ export function setUpSignIn(stack, visitor) {
   const { transcription, livestream, meetings, ingestion } = stack.frontend;
   byId("sign-in-local").hidden = !stack.local;
   byId("sign-in-aws").hidden = Boolean(stack.local);
+  name.disabled = !stack.local; // because its pattern would refuse the name in a token, which may have a space, and block the form
   byId("sign-in-token-part").hidden = !(transcription || meetings || livestream?.authorizer === "jwt");
   byId("sign-in-credentials-part").hidden = !ingestion;
 

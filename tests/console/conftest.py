@@ -37,7 +37,7 @@ def window(chromium: Browser, console_url: str) -> Iterator[ConsoleWindow]:
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def open_panel(chromium: Browser, console_url: str) -> fake_stack.OpenPanel:
     """Return the function that opens a panel of the fake stack in a new window."""
     return partial(fake_stack.open_panel, chromium, console_url)

@@ -4,7 +4,6 @@ that the parts for the local platform are shown too.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 PANELS = ("files", "captions", "lectures", "episodes", "meetings")
-EVERY_PANEL = pytest.mark.parametrize("panel", PANELS)
 NAMED_ROLES = frozenset(
     [
         *("button", "checkbox", "combobox", "DisclosureTriangle", "link", "list", "meter", "progressbar", "region"),
@@ -49,25 +47,97 @@ duration, and the list below has the same entries.
 """
 
 
-@contextmanager
-def open_local_panel(open_panel: OpenPanel, panel: str) -> Iterator[Page]:
-    with open_panel(panel, local=True) as window:
+@pytest.fixture(scope="module")
+def page(open_panel: OpenPanel) -> Iterator[Page]:
+    """Page of a fake local stack, which the tests of all panels share."""
+    with open_panel("files", local=True) as window:
         yield window.page
 
 
-def show_everything(page: Page) -> None:
-    """Show the hidden parts of the panels too, such as lists and players, but not the notes on disabled backends."""
+def select_panel(page: Page, panel: str) -> None:
+    """Select a panel by its fragment, which leaves the keyboard focus where it is."""
+    page.evaluate("(panel) => { location.hash = panel; }", panel)
+    expect(page.locator(f"#panel-{panel}")).to_be_visible()
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_the_keyboard_reaches_every_control_in_order_with_a_visible_focus(page: Page, panel: str) -> None:
+    select_panel(page, panel)
+    page.evaluate('for (const details of document.querySelectorAll("details")) details.open = true;')
+    expected = page.evaluate(NUMBER_CONTROLS)
+    reached: list[int] = []
+    page.keyboard.press("Tab")
+    while (focused := page.evaluate(DESCRIBE_FOCUSED_ELEMENT)) and len(reached) <= len(expected):
+        assert focused["outline"] >= MIN_OUTLINE_PIXELS, f"the focus is invisible on {focused['html']}"
+        assert min(focused["width"], focused["height"]) > 1, f"{focused['html']} is invisible"
+        if reached[-1:] != [focused["number"]]:  # A date field has a tab stop for each of its parts.
+            reached.append(focused["number"])
+        page.keyboard.press("Tab")
+    assert len(expected) > len(PANELS)
+    assert reached == expected, "the tab order must be the order of the document"
+
+
+def test_arrow_keys_select_the_tabs(page: Page) -> None:
+    select_panel(page, "files")
+    page.get_by_role("tab", name="Files").focus()
+    for key, name in [("ArrowRight", "Captions"), ("End", "Meetings"), ("ArrowRight", "Files")]:
+        page.keyboard.press(key)
+        expect(page.get_by_role("tab", name=name)).to_be_focused()
+        expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+        expect(page.get_by_role("tabpanel", name=name)).to_be_visible()
+
+
+def test_screen_readers_announce_every_error_and_state(page: Page) -> None:
+    select_panel(page, "meetings")
+    error = page.locator("#meetings-problem")
+    expect(error).to_contain_text("No answer from 127.0.0.1:9. The local platform has probably stopped")
+    expect(error).to_have_role("alert")
+    unannounced_errors = page.locator(".problem:not([role='alert'])")
+    assert [node.get_attribute("id") for node in unannounced_errors.all()] == []
+    for state in ("captions-state", "lectures-state", "episodes-status", "meetings-status", "files-flushed"):
+        assert page.locator(f"#{state}").get_attribute("role") == "status"
+
+
+def test_the_local_platform_is_explained_and_offers_samples(page: Page) -> None:
+    expect(page.get_by_text("it understands English speech")).to_be_visible()
+    page.locator("details.local").evaluate("(details) => { details.open = true; }")
+    expect(page.get_by_text("A small speech model on this machine")).to_be_visible()
+    for panel in PANELS:
+        select_panel(page, panel)
+        expect(page.get_by_role("button", name=re.compile("^Try the sample"))).to_have_count(1)
+
+
+def test_a_stack_on_aws_offers_no_samples_and_reports_a_disabled_backend(open_panel: OpenPanel) -> None:
+    frontend = {name: value for name, value in FRONTEND.to_output().items() if name != "meetings"}
+    with open_panel(
+        "meetings", set_up=lambda page: page.route("**/frontend.json", lambda route: route.fulfill(json=frontend))
+    ) as window:
+        expect(window.page.get_by_role("tabpanel")).to_contain_text("Meetings is disabled in this stack.")
+        expect(window.page.locator("#meetings-title")).to_be_hidden()
+        window.select_tab("Captions")
+        expect(window.page.get_by_text("it understands English speech")).to_be_hidden()
+        expect(window.page.get_by_role("button", name=re.compile("^Try the sample"))).to_have_count(0)
+
+
+@pytest.fixture(scope="module")
+def full_page(page: Page) -> Page:
+    """The page with its hidden parts too, such as lists and players, but without the notes on disabled backends.
+
+    No test above may use it, because it is the shared page.
+    """
     page.evaluate("""() => {
       for (const details of document.querySelectorAll("details")) details.open = true;
       for (const node of document.querySelectorAll("[role='tabpanel'] [hidden]")) node.hidden = node.classList.contains("off");
     }""")
+    return page
 
 
-@EVERY_PANEL
-def test_every_control_has_a_name_in_the_accessibility_tree(open_panel: OpenPanel, panel: str) -> None:
-    with open_local_panel(open_panel, panel) as page:
-        show_everything(page)
-        nodes: list[dict[str, Any]] = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+@pytest.mark.parametrize("panel", PANELS)
+def test_every_control_has_a_name_in_the_accessibility_tree(full_page: Page, panel: str) -> None:
+    select_panel(full_page, panel)
+    nodes: list[dict[str, Any]] = full_page.context.new_cdp_session(full_page).send("Accessibility.getFullAXTree")[
+        "nodes"
+    ]
     shown = [node for node in nodes if not node["ignored"] and node["role"]["value"] in NAMED_ROLES]
     # Chromium's own parts of a field, such as the digits of a date, belong to a named field.
     unnamed = [node for node in shown if not node.get("name", {}).get("value") and "backendDOMNodeId" in node]
@@ -75,74 +145,13 @@ def test_every_control_has_a_name_in_the_accessibility_tree(open_panel: OpenPane
     assert [(node["role"]["value"], node["backendDOMNodeId"]) for node in unnamed] == []
 
 
-@EVERY_PANEL
-def test_the_keyboard_reaches_every_control_in_order_with_a_visible_focus(open_panel: OpenPanel, panel: str) -> None:
-    with open_local_panel(open_panel, panel) as page:
-        page.evaluate('for (const details of document.querySelectorAll("details")) details.open = true;')
-        expected = page.evaluate(NUMBER_CONTROLS)
-        reached: list[int] = []
-        page.keyboard.press("Tab")
-        while (focused := page.evaluate(DESCRIBE_FOCUSED_ELEMENT)) and len(reached) <= len(expected):
-            assert focused["outline"] >= MIN_OUTLINE_PIXELS, f"the focus is invisible on {focused['html']}"
-            assert min(focused["width"], focused["height"]) > 1, f"{focused['html']} is invisible"
-            if reached[-1:] != [focused["number"]]:  # A date field has a tab stop for each of its parts.
-                reached.append(focused["number"])
-            page.keyboard.press("Tab")
-        assert len(expected) > len(PANELS)
-        assert reached == expected, "the tab order must be the order of the document"
-
-
-def test_arrow_keys_select_the_tabs(open_panel: OpenPanel) -> None:
-    with open_local_panel(open_panel, "files") as page:
-        page.get_by_role("tab", name="Files").focus()
-        for key, name in [("ArrowRight", "Captions"), ("End", "Meetings"), ("ArrowRight", "Files")]:
-            page.keyboard.press(key)
-            expect(page.get_by_role("tab", name=name)).to_be_focused()
-            expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
-            expect(page.get_by_role("tabpanel", name=name)).to_be_visible()
-
-
-def test_a_disabled_backend_is_reported_in_its_panel(open_panel: OpenPanel) -> None:
-    frontend = {name: value for name, value in FRONTEND.to_output().items() if name != "meetings"}
-    with open_panel(
-        "meetings", set_up=lambda page: page.route("**/frontend.json", lambda route: route.fulfill(json=frontend))
-    ) as window:
-        expect(window.page.get_by_role("tabpanel")).to_contain_text("Meetings is disabled in this stack.")
-        expect(window.page.locator("#meetings-title")).to_be_hidden()
-
-
-@EVERY_PANEL
-def test_no_panel_scrolls_sideways_or_has_controls_that_are_too_small(open_panel: OpenPanel, panel: str) -> None:
-    with open_local_panel(open_panel, panel) as page:
-        show_everything(page)
-        for width in (320, 390, 1280):
-            page.set_viewport_size({"width": width, "height": 844})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate(FIND_TOO_SMALL) == []
-
-
-def test_screen_readers_announce_every_error_and_state(open_panel: OpenPanel) -> None:
-    with open_local_panel(open_panel, "meetings") as page:
-        error = page.locator("#meetings-problem")
-        expect(error).to_contain_text("No answer from 127.0.0.1:9. The local platform has probably stopped")
-        expect(error).to_have_role("alert")
-        unannounced_errors = page.locator(".problem:not([role='alert'])")
-        assert [node.get_attribute("id") for node in unannounced_errors.all()] == []
-        for state in ("captions-state", "lectures-state", "episodes-status", "meetings-status", "files-flushed"):
-            assert page.locator(f"#{state}").get_attribute("role") == "status"
-
-
-def test_the_local_platform_is_explained_and_offers_samples(open_panel: OpenPanel) -> None:
-    with open_local_panel(open_panel, "files") as page:
-        expect(page.get_by_text("it understands English speech")).to_be_visible()
-        page.get_by_text("it understands English speech").click()
-        expect(page.get_by_text("A small speech model on this machine")).to_be_visible()
-        for panel in PANELS:
-            page.locator(f"#tab-{panel}").click()
-            expect(page.get_by_role("button", name=re.compile("^Try the sample"))).to_have_count(1)
-    with open_panel("captions") as window:
-        expect(window.page.get_by_text("it understands English speech")).to_be_hidden()
-        expect(window.page.get_by_role("button", name=re.compile("^Try the sample"))).to_have_count(0)
+@pytest.mark.parametrize("panel", PANELS)
+def test_no_panel_scrolls_sideways_or_has_controls_that_are_too_small(full_page: Page, panel: str) -> None:
+    select_panel(full_page, panel)
+    for width in (320, 390, 1280):
+        full_page.set_viewport_size({"width": width, "height": 844})
+        assert full_page.evaluate("document.documentElement.scrollWidth") <= width
+    assert full_page.evaluate(FIND_TOO_SMALL) == []
 
 
 DRAW_TIMELINE = """

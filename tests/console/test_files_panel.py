@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
 
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, Route, expect
@@ -16,30 +17,33 @@ DROP_FILE = """(area, name) => {
   dataTransfer.items.add(new File(["{}\\n"], name));
   area.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
 }"""
+USER_NUMBERS = count()
 AWS_CREDENTIALS = "AWS_ACCESS_KEY_ID=AKIA{} AWS_SECRET_ACCESS_KEY=secret"
 
 
+@dataclass
 class FakeIngestion:
     """Landing bucket and file table. All files have the same status and reason."""
 
-    def __init__(self) -> None:
-        self.status = ""
-        """Status of the files, or an empty string if the table has no record of them yet."""
-        self.reason = ""
-        self.uploads: list[tuple[str, dict[str, str]]] = []
-        """URL and headers of each upload."""
-        self.reading_keys: set[str] = set()
-        """Access keys with which the page has read the table."""
-        self.expired_keys: set[str] = set()
-        """Access keys whose session token has expired."""
+    status: str = ""
+    """Status of the files, or an empty string if the table has no record of them yet."""
+    reason: str = ""
+    expired_keys: set[str] = field(default_factory=set)
+    """Access keys whose session token has expired."""
+    uploads: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    """URL and headers of each upload."""
+    reading_keys: set[str] = field(default_factory=set)
+    """Access keys with which the page has read the table."""
 
-    def install(self, page: Page) -> None:
+    def install(self, page: Page) -> "FakeIngestion":
+        """Answer the requests of the page to ingestion from now on."""
         page.route("https://landing.s3.eu-west-1.amazonaws.com/**", self._put)
         page.route("https://dynamodb.eu-west-1.amazonaws.com/**", self._get_item)
         page.route(f"{LOCAL_ENDPOINT}/landing/**", self._put)
         page.route(f"{LOCAL_ENDPOINT}/", self._get_item)
         # After each sign-in, the hidden episodes panel reads its list.
         fake_host(page, "livestream.example.com", lambda _: {"episodes": []})
+        return self
 
     def _put(self, route: Route) -> None:
         if route.request.method == "PUT":
@@ -76,18 +80,24 @@ def current_step(card: Locator) -> Locator:
     return card.locator(".now")
 
 
-@contextmanager
-def open_signed_in(open_panel: OpenPanel) -> Iterator[tuple[Page, FakeIngestion]]:
-    """Open the panel and sign in with AWS credentials."""
-    ingestion = FakeIngestion()
-    with open_panel("files", set_up=ingestion.install) as window:
+@pytest.fixture(scope="module")
+def signed_in_page(open_panel: OpenPanel) -> Iterator[Page]:
+    """Page whose visitor has entered AWS credentials, for all tests of this module."""
+    with open_panel("files") as window:
         sign_in(window.page, AWS_CREDENTIALS.format(1), "Signed in", field="AWS credentials")
-        yield window.page, ingestion
+        yield window.page
+
+
+@pytest.fixture
+def page(signed_in_page: Page) -> Page:
+    """The page with no files, after a new user has signed in. A test installs its own fake of ingestion."""
+    user = f"user {next(USER_NUMBERS)}"
+    sign_in(signed_in_page, make_token(user), user)
+    return signed_in_page
 
 
 def test_entered_credentials_are_only_sent_to_aws(open_panel: OpenPanel) -> None:
-    ingestion = FakeIngestion()
-    ingestion.status, ingestion.reason = "rejected", "EMPTY"
+    ingestion = FakeIngestion(status="rejected", reason="EMPTY")
     with open_panel("files", set_up=ingestion.install) as window:
         choose_file(window.page)
         expect(window.page.locator("#files-problem")).to_contain_text("Sign in at the top.")
@@ -103,20 +113,23 @@ def test_entered_credentials_are_only_sent_to_aws(open_panel: OpenPanel) -> None
     assert "secret" not in str(headers).replace("x-amz-security", "")
 
 
-def test_the_state_of_a_file_is_shown_until_it_is_processed(open_panel: OpenPanel) -> None:
-    with open_signed_in(open_panel) as (page, ingestion):
-        card = choose_file(page)
-        expect(card).to_contain_text("The stack has not noticed the file yet.")
-        for status, step in (("pending", "Waiting"), ("manifested", "Converting")):
-            ingestion.status = status
-            expect(current_step(card)).to_contain_text(step)
-        ingestion.status = "processed"
-        expect(card).to_contain_text("Its rows are in the data lake.")
-        expect(current_step(card)).to_have_count(0)
-        expect(card.locator(".done")).to_have_count(3)
+def test_the_state_of_a_file_is_shown_until_it_is_processed(page: Page) -> None:
+    ingestion = FakeIngestion().install(page)
+    card = choose_file(page)
+    expect(card).to_contain_text("The stack has not noticed the file yet.")
+    for status, step in (("pending", "Waiting"), ("manifested", "Converting")):
+        ingestion.status = status
+        expect(current_step(card)).to_contain_text(step)
+    ingestion.status = "processed"
+    expect(card).to_contain_text("Its rows are in the data lake.")
+    expect(current_step(card)).to_have_count(0)
+    expect(card.locator(".done")).to_have_count(3)
+    # Only the local platform has a button that processes the waiting files.
+    expect(page.get_by_text("A run starts when enough files are waiting, or after an hour.")).to_be_visible()
+    expect(page.get_by_role("button", name="Process waiting files now")).to_be_hidden()
 
 
-def test_final_states_are_explained(open_panel: OpenPanel) -> None:
+def test_final_states_are_explained(page: Page) -> None:
     explanations = {
         ("processed", "damaged_gzip"): "Its rows are in the data lake. The file is damaged",
         ("superseded", "version_gone"): "This version was deleted or replaced before it was read.",
@@ -124,63 +137,58 @@ def test_final_states_are_explained(open_panel: OpenPanel) -> None:
         ("rejected", "no_good_line:not_json"): "Rejected: none of its lines is a JSON record.",
         ("rejected", "REASON_OF_A_LATER_VERSION"): "Rejected: the run gave a reason that this page does not know.",
     }
-    with open_signed_in(open_panel) as (page, ingestion):
-        for number, ((status, reason), text) in enumerate(explanations.items()):
-            ingestion.status, ingestion.reason = status, reason
-            expect(choose_file(page, f"{number}.ndjson")).to_contain_text(text)
+    ingestion = FakeIngestion().install(page)
+    for number, ((status, reason), text) in enumerate(explanations.items()):
+        ingestion.status, ingestion.reason = status, reason
+        expect(choose_file(page, f"{number}.ndjson")).to_contain_text(text)
 
 
-def test_polling_continues_with_new_credentials_after_the_old_ones_expired(open_panel: OpenPanel) -> None:
-    with open_signed_in(open_panel) as (page, ingestion):
-        ingestion.expired_keys = {"AKIA1"}
-        card = choose_file(page)
-        expect(card.get_by_role("alert")).to_contain_text("Sign in again at the top.")
-        ingestion.status = "processed"
-        sign_in(page, AWS_CREDENTIALS.format(2), "Signed in", field="AWS credentials")
-        expect(card).to_contain_text("Its rows are in the data lake.")
-        expect(card.get_by_role("alert")).to_be_hidden()
+def test_polling_continues_with_new_credentials_after_the_old_ones_expired(page: Page) -> None:
+    ingestion = FakeIngestion(expired_keys={"AKIA1"}).install(page)
+    user = page.locator("#who").inner_text()
+    sign_in(page, AWS_CREDENTIALS.format(1), user, field="AWS credentials")
+    card = choose_file(page)
+    expect(card.get_by_role("alert")).to_contain_text("Sign in again at the top.")
+    ingestion.status = "processed"
+    sign_in(page, AWS_CREDENTIALS.format(2), user, field="AWS credentials")
+    expect(card).to_contain_text("Its rows are in the data lake.")
+    expect(card.get_by_role("alert")).to_be_hidden()
     assert ingestion.reading_keys == {"AKIA1", "AKIA2"}
 
 
-def test_files_of_one_user_are_not_shown_to_another(open_panel: OpenPanel) -> None:
-    with open_signed_in(open_panel) as (page, ingestion):
-        sign_in(page, make_token("ann"), "ann")
-        ingestion.status = "pending"
-        card = choose_file(page, "of ann.ndjson")
-        expect(current_step(card)).to_contain_text("Waiting")
-        sign_in(page, make_token("ann", number=2), "ann")
-        expect(card).to_be_visible()
-        sign_in(page, make_token("bob"), "bob")
-        expect(card).to_have_count(0)
-        assert "of ann" not in page.locator("body").inner_html()
+def test_files_of_one_user_are_not_shown_to_another(page: Page) -> None:
+    FakeIngestion(status="pending").install(page)
+    sign_in(page, make_token("Ann A."), "Ann A.")
+    card = choose_file(page, "of ann.ndjson")
+    expect(current_step(card)).to_contain_text("Waiting")
+    sign_in(page, make_token("Ann A.", number=2), "Ann A.")
+    expect(card).to_be_visible()
+    sign_in(page, make_token("bob"), "bob")
+    expect(card).to_have_count(0)
+    assert "of ann" not in page.locator("body").inner_html()
 
 
-def test_many_files_are_counted_filtered_and_shown_in_pages(open_panel: OpenPanel) -> None:
-    with open_signed_in(open_panel) as (page, ingestion):
-        ingestion.status = "processed"
-        names = [f"{number:03}.ndjson" for number in range(45)]
-        chosen: list[FilePayload] = [{"name": name, "mimeType": "", "buffer": b"{}\n"} for name in names]
-        page.get_by_label("Choose files").set_input_files(chosen)
-        expect(page.get_by_role("list", name="Number of files by state")).to_have_text("45 in the lake")
-        names_shown = page.locator("#files-list > li .name")
-        expect(names_shown).to_have_count(10)
-        expect(page.locator("#files-page")).to_have_text("1 to 10 of 45")
-        assert page.evaluate("document.documentElement.scrollHeight") < 3000, "the page must stay short"
-        seen: list[str] = []
-        for end in (10, 20, 30, 40, 45):
-            expect(page.locator("#files-page")).to_have_text(re.compile(f"to {end} of 45"))
-            seen += names_shown.all_inner_texts()
-            if end < len(names):
-                page.get_by_role("button", name="Older").click()
-        assert sorted(seen) == names, "each file is on one page"
-        expect(page.get_by_role("button", name="Older")).to_be_disabled()
-        page.get_by_label("Name contains").fill("04")
-        expect(page.locator("#files-page")).to_have_text("1 to 6 of 6")  # 004 and 040 to 044
-        page.get_by_label("State", exact=True).select_option(label="rejected or failed")
-        expect(page.get_by_text("No file matches.")).to_be_visible()
+def test_many_files_are_counted_filtered_and_shown_in_pages(page: Page) -> None:
+    FakeIngestion(status="processed").install(page)
+    names = [f"{number:03}.ndjson" for number in range(15)]
+    chosen: list[FilePayload] = [{"name": name, "mimeType": "", "buffer": b"{}\n"} for name in names]
+    page.get_by_label("Choose files").set_input_files(chosen)
+    expect(page.get_by_role("list", name="Number of files by state")).to_have_text("15 in the lake")
+    names_shown = page.locator("#files-list > li .name")
+    expect(page.locator("#files-page")).to_have_text("1 to 10 of 15")
+    first_page = names_shown.all_inner_texts()
+    page.get_by_role("button", name="Older").click()
+    expect(page.locator("#files-page")).to_have_text("11 to 15 of 15")
+    assert sorted(first_page + names_shown.all_inner_texts()) == names, "each file is on one page"
+    expect(page.get_by_role("button", name="Older")).to_be_disabled()
+    page.get_by_label("Name contains").fill("01")
+    expect(page.locator("#files-page")).to_have_text("1 to 6 of 6")  # 001 and 010 to 014
+    page.get_by_label("State", exact=True).select_option(label="rejected or failed")
+    expect(page.get_by_text("No file matches.")).to_be_visible()
 
 
 def test_the_rows_of_a_dropped_file_are_shown_on_the_local_platform(open_panel: OpenPanel) -> None:
+    """There, waiting files can also be processed at once."""
     row_requests: list[str] = []
 
     def send_rows(route: Route) -> None:
@@ -188,12 +196,18 @@ def test_the_rows_of_a_dropped_file_are_shown_on_the_local_platform(open_panel: 
         row = {"_source_line": 1, "_source_key": "k", "name": "<b>Ann</b>", "tags": ["x"], "age": None}
         route.fulfill(json={"rows": [row], "total": 70})
 
-    ingestion = FakeIngestion()
-    ingestion.status = "processed"
+    ingestion = FakeIngestion(status="pending")
     with open_panel("files", set_up=ingestion.install, local=True) as window:
-        window.page.route("**/rows.json?*", send_rows)
-        window.page.locator("#files-drop").evaluate(DROP_FILE, "a b.ndjson")
-        card = window.page.get_by_role("list", name="Files of this visit").locator(".card", has_text="a b.ndjson")
+        page = window.page
+        page.route("**/flush", lambda route: route.fulfill(json={"manifests": 1, "files": 2}))
+        page.route("**/rows.json?*", send_rows)
+        page.locator("#files-drop").evaluate(DROP_FILE, "a b.ndjson")
+        button = page.get_by_role("button", name="Process waiting files now")
+        expect(button).to_have_accessible_description(re.compile("On AWS .* for up to an hour"))
+        button.click()
+        expect(page.get_by_text("A run has started for 2 waiting files.")).to_be_visible()
+        ingestion.status = "processed"
+        card = page.get_by_role("list", name="Files of this visit").locator(".card", has_text="a b.ndjson")
         button = card.get_by_role("button", name="Show rows")
         button.press("Enter")
         expect(card.get_by_role("columnheader")).to_have_text(["Line", "name", "tags", "age"])
@@ -206,20 +220,3 @@ def test_the_rows_of_a_dropped_file_are_shown_on_the_local_platform(open_panel: 
     assert [url.partition("?")[2] for url in row_requests] == [
         "manifest=m1&key=incoming%2Fconsole%2Fa+b.ndjson&version=v1"
     ]
-
-
-def test_waiting_files_can_be_processed_at_once_on_the_local_platform_only(open_panel: OpenPanel) -> None:
-    ingestion = FakeIngestion()
-    ingestion.status = "pending"
-    with open_panel("files", set_up=ingestion.install, local=True) as window:
-        page = window.page
-        page.route("**/flush", lambda route: route.fulfill(json={"manifests": 1, "files": 2}))
-        choose_file(page)
-        button = page.get_by_role("button", name="Process waiting files now")
-        expect(button).to_have_accessible_description(re.compile("On AWS .* for up to an hour"))
-        button.click()
-        expect(page.get_by_text("A run has started for 2 waiting files.")).to_be_visible()
-    with open_signed_in(open_panel) as (page, ingestion):
-        choose_file(page)
-        expect(page.get_by_text("A run starts when enough files are waiting, or after an hour.")).to_be_visible()
-        expect(page.get_by_role("button", name="Process waiting files now")).to_be_hidden()

@@ -5,7 +5,9 @@ A visitor uploads a lecture with a presigned form, and asks questions about it. 
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import pytest
@@ -14,32 +16,29 @@ from playwright.sync_api import FilePayload, Page, Request, Route, WebSocketRout
 from tests.console.fake_stack import CORS, FakeResponse, OpenPanel, fake_host, silent_wav
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
-FIRST_LECTURE, SECOND_LECTURE = "01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2"
+LECTURE_IDS = (f"01ARZ3NDEKTSV4RRFFQ69G{number:04}" for number in count())
+"""Ids of lectures. Each is used once, because the tests share a page, which remembers the lectures."""
 
 
 @dataclass
 class FakeVoiceQa:
     """Voice Q&A backend: guest credentials, lecture uploads, and answers in two pieces, a citation and a text.
 
-    The citation quotes "words of N", where N is the last character of the lecture's id.
+    The citation quotes "words of <lecture id>".
     """
 
     closes_first_connection: bool = False
     """If True, the first connection closes after the first piece of an answer."""
-    is_first_question_unavailable: bool = False
-    """If True, the first question fails with `UNAVAILABLE`."""
-    rejects_lectures: bool = False
-    """If True, every question fails with `LECTURE_REJECTED`."""
+    failures: list[str] = field(default_factory=list)
+    """Error codes of the next questions, which fail."""
     is_first_form_refused: bool = False
     """If True, the bucket refuses the first form, as S3 does when the form has expired."""
     queries: list[dict[str, Any]] = field(default_factory=list)
     """Messages with a question. A question that is sent again has the same `queryId`."""
     posted_forms: list[str] = field(default_factory=list)
     """Lecture ids of the forms that were sent to the bucket."""
-    connection_count: int = 0
-    _socket: WebSocketRoute | None = None
-    _lecture_ids: list[str] = field(default_factory=lambda: [FIRST_LECTURE, SECOND_LECTURE])
-    """Lecture ids of the next forms."""
+    sockets: list[WebSocketRoute] = field(default_factory=list)
+    """All connections of the page, in order."""
 
     def install(self, page: Page) -> None:
         fake_host(page, "cognito-identity.eu-west-1.amazonaws.com", self._get_credentials)
@@ -59,42 +58,33 @@ class FakeVoiceQa:
 
     def send(self, **message: object) -> None:
         """Send a message over the latest connection."""
-        assert self._socket is not None
-        self._socket.send(json.dumps(message))
+        self.sockets[-1].send(json.dumps(message))
 
     def _on_connection(self, socket: WebSocketRoute) -> None:
-        self.connection_count += 1
-        self._socket = socket
-        is_first = self.connection_count == 1
+        self.sockets.append(socket)
+        is_first = len(self.sockets) == 1
 
         def on_message(message: str | bytes) -> None:
             request = json.loads(message)
             if request["action"] == "upload":
-                lecture = self._lecture_ids.pop(0)
-                url = f"https://audio.example.com/{lecture}"
-                form = {"url": url, "fields": {}, "maxBytes": 1_000_000, "key": "k"}
-                send(type="uploadReady", id=request["id"], lectureId=lecture, **form)
+                lecture = next(LECTURE_IDS)
+                form = {"url": f"https://audio.example.com/{lecture}", "fields": {}, "maxBytes": 1_000_000, "key": "k"}
+                self.send(type="uploadReady", id=request["id"], lectureId=lecture, **form)
                 return
             self.queries.append(request)
-            if self.is_first_question_unavailable and len(self.queries) == 1:
-                send(type="error", id=request["id"], requestId="r1", code="UNAVAILABLE", message="Ask it again.")
-                return
-            if self.rejects_lectures:
-                error = {"code": "LECTURE_REJECTED", "message": "The recording is encrypted."}
-                send(type="error", id=request["id"], requestId="r1", **error)
+            if self.failures:
+                error = {"code": self.failures.pop(0), "message": "The recording is encrypted."}
+                self.send(type="error", id=request["id"], requestId="r1", **error)
                 return
             attempt = {"queryId": request["queryId"], "attempt": 1}
-            send(type="queryAccepted", id=request["id"], sessionId="01ARZ3NDEKTSV4RRFFQ69G5FAV", **attempt)
-            quote = f"words of {request['lectureId'][-1]}"
-            send(type="citation", number=0, startMs=2000, endMs=3000, quote=quote, **attempt)
+            self.send(type="queryAccepted", id=request["id"], sessionId="01ARZ3NDEKTSV4RRFFQ69G5FAV", **attempt)
+            quote = f"words of {request['lectureId']}"
+            self.send(type="citation", number=0, startMs=2000, endMs=3000, quote=quote, **attempt)
             if is_first and self.closes_first_connection:
                 socket.close(code=1001)
                 return
-            send(type="text", number=1, text="An answer.", **attempt)
-            send(type="answered", pieces=2, **attempt)
-
-        def send(**message: object) -> None:
-            socket.send(json.dumps(message))
+            self.send(type="text", number=1, text="An answer.", **attempt)
+            self.send(type="answered", pieces=2, **attempt)
 
         socket.on_message(on_message)
 
@@ -111,125 +101,145 @@ Object.assign(globalThis.WebSocket, { OPEN: RealWebSocket.OPEN, prototype: RealW
 """Direct the second and third connection to a closed port."""
 
 
-def silent_lecture(seconds: int) -> FilePayload:
-    return {"name": f"{seconds}.wav", "mimeType": "audio/wav", "buffer": silent_wav(seconds)}
+@pytest.fixture(scope="module")
+def page(open_panel: OpenPanel) -> Iterator[Page]:
+    """Page that most tests of this module share. Each test asks with a lecture of its own."""
+    with open_panel("lectures") as window:
+        yield window.page
 
 
-def upload_lecture(page: Page, seconds: int) -> None:
-    """Choose a lecture of this length, and wait for the end of its upload."""
-    page.get_by_label("Choose a lecture").set_input_files(silent_lecture(seconds))
+@pytest.fixture
+def backend(page: Page) -> Iterator[FakeVoiceQa]:
+    """Backend of the shared page during a test. At the end of the test it closes its connection."""
+    fake = FakeVoiceQa()
+    fake.install(page)
+    yield fake
+    for socket in fake.sockets:
+        socket.close(code=1001)
+
+
+def upload_lecture(page: Page, seconds: int) -> str:
+    """Choose a silent lecture of this length, wait for the end of its upload, and return its id."""
+    choose_lecture(page, seconds)
     expect(page.locator("#lectures-state")).to_contain_text(f"{seconds}.wav is uploaded")
+    return page.locator("#lectures-id").input_value()
 
 
-def select_existing_lecture(page: Page) -> None:
-    page.get_by_text("Use an existing lecture").click()
-    page.get_by_label("Lecture id").fill(FIRST_LECTURE)
+def choose_lecture(page: Page, seconds: int) -> None:
+    lecture: FilePayload = {"name": f"{seconds}.wav", "mimeType": "audio/wav", "buffer": silent_wav(seconds)}
+    page.get_by_label("Choose a lecture").set_input_files(lecture)
+
+
+def select_lecture(page: Page, lecture_id: str) -> None:
+    """Enter the id of a lecture that was not uploaded on this page."""
+    page.locator("#lectures-other").evaluate("(details) => { details.open = true; }")
+    page.get_by_label("Lecture id").fill(lecture_id)
+
+
+def write_question(page: Page) -> None:
+    page.get_by_label("Or write a question").fill("why?")
+    page.get_by_label("Or write a question").press("Enter")
 
 
 def ask_question(page: Page) -> None:
-    page.get_by_label("Or write a question").fill("why?")
-    page.get_by_label("Or write a question").press("Enter")
-    expect(page.locator("#lectures-answers article").first.get_by_text("Answered", exact=True)).to_be_visible()
+    """Write a question and wait for its answer."""
+    answered = page.locator("#lectures-answers").get_by_text("Answered", exact=True)
+    count_before = answered.count()
+    write_question(page)
+    expect(answered).to_have_count(count_before + 1)
 
 
 def test_an_answer_is_resumed_after_failed_reconnections(open_panel: OpenPanel) -> None:
     backend = FakeVoiceQa(closes_first_connection=True)
     with open_panel("lectures", set_up=backend.install, script=REFUSE_RECONNECTIONS) as window:
-        select_existing_lecture(window.page)
+        select_lecture(window.page, next(LECTURE_IDS))
         ask_question(window.page)
         assert [query["resumeFrom"] for query in backend.queries] == [0, 1], "the number of the first missing piece"
         assert len({query["queryId"] for query in backend.queries}) == 1
         assert all("127.0.0.1:9" in message for message in window.browser_messages), "errors of the closed port only"
 
 
-def test_an_unavailable_question_is_retried_with_the_same_id(open_panel: OpenPanel) -> None:
-    backend = FakeVoiceQa(is_first_question_unavailable=True)
-    with open_panel("lectures", set_up=backend.install) as window:
-        select_existing_lecture(window.page)
-        ask_question(window.page)
+def test_an_unavailable_question_is_retried_with_the_same_id(page: Page, backend: FakeVoiceQa) -> None:
+    backend.failures = ["UNAVAILABLE"]
+    select_lecture(page, next(LECTURE_IDS))
+    ask_question(page)
     assert len(backend.queries) == 2
     assert len({query["queryId"] for query in backend.queries}) == 1
 
 
-def test_concurrent_questions_share_one_connection(open_panel: OpenPanel) -> None:
-    backend = FakeVoiceQa()
-    with open_panel("lectures", set_up=backend.install) as window:
-        select_existing_lecture(window.page)
-        window.page.get_by_label("Or write a question").fill("why?")
-        window.page.evaluate("""() => {
-          const form = document.getElementById("lectures-form");
-          form.requestSubmit();
-          document.getElementById("lectures-text").value = "and how?";
-          form.requestSubmit();
-        }""")
-        expect(window.page.locator("#lectures-answers").get_by_text("Answered", exact=True)).to_have_count(2)
-        assert backend.connection_count == 1
+def test_concurrent_questions_share_one_connection(page: Page, backend: FakeVoiceQa) -> None:
+    select_lecture(page, next(LECTURE_IDS))
+    page.get_by_label("Or write a question").fill("why?")
+    page.evaluate("""() => {
+      const form = document.getElementById("lectures-form");
+      form.requestSubmit();
+      document.getElementById("lectures-text").value = "and how?";
+      form.requestSubmit();
+    }""")
+    expect(page.get_by_text("and how?")).to_be_visible()
+    expect(page.locator("#lectures-answers").get_by_text("Asking")).to_have_count(0)
+    assert (len(backend.queries), len(backend.sockets)) == (2, 1)
 
 
-def test_a_refused_form_is_replaced_by_a_new_form(open_panel: OpenPanel) -> None:
-    backend = FakeVoiceQa(is_first_form_refused=True)
-    with open_panel("lectures", set_up=backend.install) as window:
-        upload_lecture(window.page, 15)
-        expect(window.page.get_by_label("Lecture id")).to_have_value(SECOND_LECTURE)
-    assert backend.posted_forms == [FIRST_LECTURE, SECOND_LECTURE]
+def test_a_refused_form_is_replaced_by_a_new_form(page: Page, backend: FakeVoiceQa) -> None:
+    backend.is_first_form_refused = True
+    lecture = upload_lecture(page, 15)
+    _, second_form = backend.posted_forms
+    assert second_form == lecture
 
 
-def test_a_citation_plays_its_own_lecture(open_panel: OpenPanel) -> None:
-    with open_panel("lectures", set_up=FakeVoiceQa().install) as window:
-        page, player = window.page, window.page.locator("#lectures-player")
-        for seconds in (15, 19):
-            upload_lecture(page, seconds)
-            ask_question(page)
-        for quote, seconds in (("words of 1", 15), ("words of 2", 19)):
-            page.get_by_role("button", name=quote).click()
-            page.wait_for_function(f"document.getElementById('lectures-player').duration === {seconds}")
-            page.wait_for_function("document.getElementById('lectures-player').currentTime >= 2")
-        player.evaluate("(player) => player.pause()")
-        page.get_by_label("Lecture id").evaluate("(field) => { field.value = '01ARZ3NDEKTSV4RRFFQ69G5FA3'; }")
+@pytest.mark.usefixtures("backend")
+def test_a_citation_plays_its_own_lecture(page: Page) -> None:
+    lectures: dict[str, int] = {}
+    for seconds in (15, 19):
+        lectures[upload_lecture(page, seconds)] = seconds
         ask_question(page)
-        expect(page.get_by_text("words of 3")).to_be_visible()
-        # The page can only play a lecture that was chosen on it.
-        expect(page.get_by_role("button", name="words of 3")).to_have_count(0)
+    for lecture, seconds in lectures.items():
+        page.get_by_role("button", name=f"words of {lecture}").click()
+        page.wait_for_function(f"document.getElementById('lectures-player').duration === {seconds}")
+        page.wait_for_function("document.getElementById('lectures-player').currentTime >= 2")
+    page.locator("#lectures-player").evaluate("(player) => player.pause()")
+    other_lecture = next(LECTURE_IDS)
+    select_lecture(page, other_lecture)
+    ask_question(page)
+    expect(page.get_by_text(f"words of {other_lecture}")).to_be_visible()
+    # The page can only play a lecture that was chosen on it.
+    expect(page.get_by_role("button", name=f"words of {other_lecture}")).to_have_count(0)
 
 
-def test_a_lecture_that_is_too_short_is_not_uploaded(open_panel: OpenPanel) -> None:
-    backend = FakeVoiceQa()
-    with open_panel("lectures", set_up=backend.install) as window:
-        window.page.get_by_label("Choose a lecture").set_input_files(silent_lecture(4))
-        expect(window.page.locator("#lectures-lecture-problem")).to_contain_text(
-            "4.wav lasts 4.0 seconds, but a lecture needs at least 10."
-        )
-        expect(window.page.locator("#lectures-player")).to_be_hidden()
-        expect(window.page.locator("#lectures-id")).to_have_value("")
+def test_a_lecture_that_is_too_short_is_not_uploaded(page: Page, backend: FakeVoiceQa) -> None:
+    select_lecture(page, "")
+    choose_lecture(page, 4)
+    expect(page.locator("#lectures-lecture-problem")).to_contain_text(
+        "4.wav lasts 4.0 seconds, but a lecture needs at least 10."
+    )
+    expect(page.locator("#lectures-id")).to_have_value("")
     assert backend.posted_forms == []
 
 
-def test_a_rejected_lecture_is_no_longer_offered(open_panel: OpenPanel) -> None:
-    with open_panel("lectures", set_up=FakeVoiceQa(rejects_lectures=True).install) as window:
-        page = window.page
-        page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
-        expect(page.locator("#lectures-player")).to_be_visible()
-        page.get_by_label("Or write a question").fill("why?")
-        page.get_by_label("Or write a question").press("Enter")
-        problem = page.locator("#lectures-problem")
-        expect(problem).to_have_text("The recording is encrypted. ")
-        expect(page.locator("#lectures-player")).to_be_hidden()
-        expect(page.locator("#lectures-id")).to_have_value("")
-        expect(page.locator("#lectures-state")).to_contain_text("No lecture is selected")
+def test_a_rejected_lecture_is_no_longer_offered(page: Page, backend: FakeVoiceQa) -> None:
+    """The page learns of the rejection from the answer to a question, or from the report of the validation."""
+    backend.failures = ["LECTURE_REJECTED"]
+    upload_lecture(page, 15)
+    write_question(page)
+    expect(page.locator("#lectures-problem")).to_have_text("The recording is encrypted. ")
+    expect_no_lecture(page)
+    lecture = upload_lecture(page, 15)
+    backend.send(type="lecture", lectureId=lecture, state="rejected", message="It has no sound.")
+    expect(page.locator("#lectures-lecture-problem")).to_contain_text("It has no sound.")
+    expect_no_lecture(page)
 
 
-@pytest.mark.parametrize("is_ready", [True, False])
-def test_the_report_of_a_lectures_validation_is_shown(open_panel: OpenPanel, *, is_ready: bool) -> None:
-    backend = FakeVoiceQa()
-    with open_panel("lectures", set_up=backend.install) as window:
-        page = window.page
-        upload_lecture(page, 15)
-        result = {"state": "ready"} if is_ready else {"state": "rejected", "message": "It has no sound."}
-        backend.send(type="lecture", lectureId=SECOND_LECTURE, **result)  # a lecture that the visitor has not selected
-        expect(page.locator("#lectures-id")).to_have_value(FIRST_LECTURE)
-        backend.send(type="lecture", lectureId=FIRST_LECTURE, **result)
-        if is_ready:
-            expect(page.locator("#lectures-state")).to_have_text("The lecture is ready. Ask a question.")
-        else:
-            expect(page.locator("#lectures-lecture-problem")).to_contain_text("It has no sound.")
-            expect(page.locator("#lectures-id")).to_have_value("")
+def expect_no_lecture(page: Page) -> None:
+    expect(page.locator("#lectures-player")).to_be_hidden()
+    expect(page.locator("#lectures-id")).to_have_value("")
+    expect(page.locator("#lectures-state")).to_contain_text("No lecture is selected")
+
+
+def test_the_report_that_a_lecture_is_ready_is_shown(page: Page, backend: FakeVoiceQa) -> None:
+    lecture = upload_lecture(page, 15)
+    other_lecture = next(LECTURE_IDS)  # the visitor has not selected it
+    backend.send(type="lecture", lectureId=other_lecture, state="rejected", message="It has no sound.")
+    backend.send(type="lecture", lectureId=lecture, state="ready")
+    expect(page.locator("#lectures-state")).to_have_text("The lecture is ready. Ask a question.")
+    expect(page.locator("#lectures-id")).to_have_value(lecture)
