@@ -35,7 +35,7 @@ OfflineAudioContext.prototype.decodeAudioData = async function (data) {
 """If there is a promise `window.permission`, delay the microphone and the decoding of files until it is resolved. Keep
 the microphone's stream.
 """
-DELAY = "window.permission = new Promise((resolve) => { window.allow = resolve; })"
+DELAY = "() => { window.permission = new Promise((resolve) => { window.allow = resolve; }); }"
 IS_MICROPHONE_RELEASED = "window.stream?.getTracks().every((track) => track.readyState === 'ended') || null"
 """Return null instead of False, because `eventually` waits until a value is not None."""
 

@@ -43,18 +43,16 @@ return open.then(() => "open", ({ message, code, todo }) => [message, code, todo
 """
 
 
-@pytest.mark.parametrize(
-    ("url", "protocols", "code"),
-    [("ws://127.0.0.1:9/", [f"bearer.{SECRET} {SECRET}"], ""), ("wss://elsewhere.example.com/", [], "UNREACHABLE")],
-    ids=["invalid protocol", "blocked by the content security policy"],
-)
-def test_a_connection_that_the_browser_refuses_fails_with_an_error_without_the_token(
-    window: ConsoleWindow, url: str, protocols: list[str], code: str
-) -> None:
-    message, found_code, todo = run_script(window, "socket", OPEN_SOCKET, {"url": url, "protocols": protocols})
-    assert found_code == code
-    assert "Sign in." in todo
+def test_a_connection_error_does_not_contain_the_token(window: ConsoleWindow) -> None:
+    invalid = {"url": window.url.replace("http", "ws"), "protocols": [f"bearer.{SECRET} {SECRET}"]}
+    message, code, todo = run_script(window, "socket", OPEN_SOCKET, invalid)
+    assert (code, todo) == ("", "Sign in.")
     assert SECRET not in message
+
+
+def test_a_connection_that_the_content_security_policy_blocks_fails_with_an_error(window: ConsoleWindow) -> None:
+    blocked = {"url": "wss://elsewhere.example.com/", "protocols": []}
+    assert run_script(window, "socket", OPEN_SOCKET, blocked)[1] == "UNREACHABLE"
 
 
 @pytest.mark.parametrize(("is_reachable", "code"), [(True, "REFUSED"), (False, "UNREACHABLE")])
@@ -75,9 +73,9 @@ def test_only_the_name_of_an_unexpected_error_is_shown_and_logged(panel: Console
     module.showProblem(node, new TypeError(input));
     return node.textContent;
     """
-    panel.browser_messages.clear()
     text = run_script(panel, "problems", script, SECRET)
     assert "TypeError" in text
     assert "Reload the page." in text
     assert SECRET not in text
-    assert panel.browser_messages == ["TypeError"]
+    assert "TypeError" in panel.browser_messages
+    assert SECRET not in str(panel.browser_messages)
