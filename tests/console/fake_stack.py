@@ -15,58 +15,30 @@ from playwright.sync_api import Browser, Page, Request, Route, WebSocketRoute, e
 from components.frontend_output import Frontend
 from tests.browser import ConsoleWindow, open_window
 
-FRONTEND: Final = Frontend.model_validate(
-    {
-        "schemaVersion": 1,
-        "environment": "dev",
-        "region": "eu-west-1",
-        "ingestion": {
-            "bucket": "landing",
-            "prefix": "incoming/",
-            "table": "files",
-            "suffixes": [".ndjson"],
-            "maxFileBytes": 1_000_000,
-            "flushMinutes": 60,
-        },
-        "transcription": {
-            "url": "wss://transcription.example.com/live",
-            "protocol": "polyphony.transcription.v2",
-            "pingSeconds": 60,
-            "inFlight": 2,
-            "sessionHours": 4,
-            "languages": ["en-US"],
-            "routes": [],
-        },
-        "voiceQa": {
-            "url": "wss://voice-qa.example.com/live",
-            "identityPoolId": "eu-west-1:pool",
-            "pingSeconds": 60,
-            "lectureUploads": "guests",
-            "maxQueryBytes": 1_000_000,
-            "lectureMinSeconds": 10,
-            "lectureMaxSeconds": 14_400,
-            "maxLectureBytes": 1_000_000,
-            "lectureFormats": ["wav"],
-            "routes": [],
-        },
-        "livestream": {
-            "apiUrl": "https://livestream.example.com/live",
-            "authorizer": "jwt",
-            "maxVideoGigabytes": 5,
-            "maxTranscriptMegabytes": 5,
-            "routes": [],
-        },
-        "meetings": {
-            "apiUrl": "https://meetings.example.com/live",
-            "bucket": "recordings",
-            "table": "meetings",
-            "index": "by-date",
-            "credentialSeconds": 3600,
-            "rawDays": 7,
-            "routes": [],
-        },
-    }
-)
+FRONTEND: Final = Frontend.model_validate_json("""{
+  "schemaVersion": 1, "environment": "dev", "region": "eu-west-1",
+  "ingestion": {
+    "bucket": "landing", "prefix": "incoming/", "table": "files", "suffixes": [".ndjson"], "maxFileBytes": 1000000,
+    "flushMinutes": 60
+  },
+  "transcription": {
+    "url": "wss://transcription.example.com/live", "protocol": "polyphony.transcription.v2", "pingSeconds": 60,
+    "inFlight": 2, "sessionHours": 4, "languages": ["en-US"], "routes": []
+  },
+  "voiceQa": {
+    "url": "wss://voice-qa.example.com/live", "identityPoolId": "eu-west-1:pool", "pingSeconds": 60,
+    "lectureUploads": "guests", "maxQueryBytes": 1000000, "lectureMinSeconds": 10, "lectureMaxSeconds": 14400,
+    "maxLectureBytes": 1000000, "lectureFormats": ["wav"], "routes": []
+  },
+  "livestream": {
+    "apiUrl": "https://livestream.example.com/live", "authorizer": "jwt", "maxVideoGigabytes": 5,
+    "maxTranscriptMegabytes": 5, "routes": []
+  },
+  "meetings": {
+    "apiUrl": "https://meetings.example.com/live", "bucket": "recordings", "table": "meetings", "index": "by-date",
+    "credentialSeconds": 3600, "rawDays": 7, "routes": []
+  }
+}""")
 CORS: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"} | {
     "Access-Control-Allow-Methods": "*",
     "Access-Control-Expose-Headers": "ETag",
@@ -109,6 +81,8 @@ def open_panel(
     because the server's policy does not name the fake hosts.
     """
     with open_window(chromium, console_url, bypass_csp=True) as window:
+        # Without a fake, a host is unreachable. No request leaves this machine.
+        window.page.context.route(re.compile("^https:"), lambda route: route.abort())
         window.page.add_init_script(SHORT_PAUSES)
         window.page.add_init_script(script)
         frontend = FRONTEND.to_output() | ({"environment": "local"} if local else {})

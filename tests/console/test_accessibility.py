@@ -24,9 +24,11 @@ NAMED_ROLES = frozenset(
 """Roles of the accessibility tree whose nodes need a name. Lists need one, because the page has several."""
 MIN_OUTLINE_PIXELS = 2
 NUMBER_CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
-  .filter((node) => node.checkVisibility({ visibilityProperty: true }) && node.tabIndex >= 0 && !node.disabled)
+  .filter((node) => node.checkVisibility({ visibilityProperty: true }) && !node.disabled && (node.tabIndex >= 0 || node.role !== "tab"))
   .map((node) => (node.tabNumber ??= (window.tabCount = (window.tabCount ?? 0) + 1)))"""
-"""Number all elements that the keyboard must reach, and return the numbers in document order."""
+"""Number all elements that the keyboard must reach, and return the numbers in document order. Of the tabs, it reaches only
+the selected one, and the arrow keys select others.
+"""
 DESCRIBE_FOCUSED_ELEMENT = """() => {
   const node = document.activeElement;
   if (node === document.body) return null;

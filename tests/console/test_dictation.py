@@ -5,41 +5,14 @@ service accepts each utterance, sends its captions, and reports that it is done.
 not done again, each time as an attempt with a higher number.
 """
 
+from typing import Any
+
 import pytest
 
 from tests.browser import ConsoleWindow
 from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
-
-BREAK_MICROPHONE = """
-const devices = navigator.mediaDevices;
-const realGetUserMedia = devices.getUserMedia;
-const RealMediaRecorder = globalThis.MediaRecorder;
-const realAddModule = AudioWorklet.prototype.addModule;
-const realClose = AudioContext.prototype.close;
-let [track, closedContexts] = [null, 0];
-devices.getUserMedia = async (constraints) => {
-  const stream = await realGetUserMedia.call(devices, constraints);
-  [track] = stream.getTracks();
-  return stream;
-};
-globalThis.MediaRecorder = class { static isTypeSupported() { return false; } constructor() { throw new Error("no recorder"); } };
-AudioWorklet.prototype.addModule = async () => { throw new Error("no module"); };
-AudioContext.prototype.close = function () { closedContexts += 1; return realClose.call(this); };
-try {
-  const error = await module[input](() => {}).then(() => "no error", (problem) => problem.message);
-  return [error, track.readyState, closedContexts];
-} finally {
-  devices.getUserMedia = realGetUserMedia;
-  globalThis.MediaRecorder = RealMediaRecorder;
-  AudioWorklet.prototype.addModule = realAddModule;
-  AudioContext.prototype.close = realClose;
-}
-"""
-"""Call the function named `input`, while neither a recorder nor a worklet can be created. Return its error, the state
-of the microphone's track, and the number of closed audio contexts.
-"""
 
 
 @pytest.mark.parametrize(
@@ -49,27 +22,49 @@ def test_the_microphone_is_released_if_it_cannot_be_used(
     window: ConsoleWindow, function: str, error: str, closed_contexts: int
 ) -> None:
     """`listen` passes samples on through a worklet of an audio context. `record` uses a recorder."""
-    assert run_script(window, "audio-input", BREAK_MICROPHONE, function) == [error, "ended", closed_contexts]
-
-
-RECORD_FOUR_TIMES = """
-const pieceLength = 2048;
-const lastLengths = [];
-for (let tries = 0; tries < 4; tries += 1) {
-  const lengths = [];
-  const microphone = await module.listen((samples, rate) => lengths.push(rate > 0 ? samples.length : 0));
-  while (!lengths.length) await new Promise((resolve) => setTimeout(resolve, 10));
-  await microphone.stop();
-  lastLengths.push(lengths.at(-1) % pieceLength);
-  if (lengths.slice(0, -1).some((length) => length !== pieceLength)) throw new Error("an incomplete piece before the end");
-}
-return lastLengths;
-"""
-"""Return the length of each recording's last piece of samples, or 0 if the last piece was complete."""
+    script = """
+    const devices = navigator.mediaDevices;
+    const realGetUserMedia = devices.getUserMedia;
+    const RealMediaRecorder = globalThis.MediaRecorder;
+    const realAddModule = AudioWorklet.prototype.addModule;
+    const realClose = AudioContext.prototype.close;
+    let [track, closedContexts] = [null, 0];
+    devices.getUserMedia = async (constraints) => {
+      const stream = await realGetUserMedia.call(devices, constraints);
+      [track] = stream.getTracks();
+      return stream;
+    };
+    globalThis.MediaRecorder = class { static isTypeSupported() { return false; } constructor() { throw new Error("no recorder"); } };
+    AudioWorklet.prototype.addModule = async () => { throw new Error("no module"); };
+    AudioContext.prototype.close = function () { closedContexts += 1; return realClose.call(this); };
+    try {
+      const error = await module[input](() => {}).then(() => "no error", (problem) => problem.message);
+      return [error, track.readyState, closedContexts];
+    } finally {
+      devices.getUserMedia = realGetUserMedia;
+      globalThis.MediaRecorder = RealMediaRecorder;
+      AudioWorklet.prototype.addModule = realAddModule;
+      AudioContext.prototype.close = realClose;
+    }
+    """
+    assert run_script(window, "audio-input", script, function) == [error, "ended", closed_contexts]
 
 
 def test_the_incomplete_last_piece_is_delivered_when_the_microphone_stops(window: ConsoleWindow) -> None:
-    assert any(run_script(window, "audio-input", RECORD_FOUR_TIMES)), "not every recording ends with a complete piece"
+    script = """
+    const pieceLength = 2048;
+    const lastLengths = [];
+    for (let tries = 0; tries < 4; tries += 1) {
+      const lengths = [];
+      const microphone = await module.listen((samples, rate) => lengths.push(rate > 0 ? samples.length : 0));
+      while (!lengths.length) await new Promise((resolve) => setTimeout(resolve, 10));
+      await microphone.stop();
+      lastLengths.push(lengths.at(-1) % pieceLength);
+      if (lengths.slice(0, -1).some((length) => length !== pieceLength)) throw new Error("an incomplete piece before the end");
+    }
+    return lastLengths;
+    """
+    assert any(run_script(window, "audio-input", script)), "not every recording ends with a complete piece"
 
 
 FAKE_SERVICE = """
@@ -128,153 +123,135 @@ try {
 """Fake transcription service for a script, which replaces `%s`. Its timeouts are a hundred times shorter."""
 
 
-RESUME_SESSION = """
-  const dictation = await openWithUtterances(4, {});
-  deliverDone("u1");
-  await waitFor("a third utterance is sent", () => requestsOf("audio").length === 3);
-  sockets[0].close();
-  await waitFor("both utterances are sent again", () => requestsOf("audio").length === 5);
-  await dictation.end();
-  return [requestsOf("open").map((request) => request.sessionId ?? null), sentAttempts()];
-"""
-"""Break the connection when u1 is done. Return the session of each `open`, and connection, utterance and attempt of each
-`audio`.
-"""
+def run_dictation(window: ConsoleWindow, script: str, argument: Any = None) -> Any:
+    return run_script(window, "dictation", FAKE_SERVICE % script, argument)
 
 
 def test_after_a_reconnection_every_utterance_without_an_end_is_sent_again(window: ConsoleWindow) -> None:
     """Their captions may have been lost with the broken connection."""
-    sessions, attempts = run_script(window, "dictation", FAKE_SERVICE % RESUME_SESSION)
+    script = """
+    const dictation = await openWithUtterances(4, {});
+    deliverDone("u1");
+    await waitFor("a third utterance is sent", () => requestsOf("audio").length === 3);
+    sockets[0].close();
+    await waitFor("both utterances are sent again", () => requestsOf("audio").length === 5);
+    await dictation.end();
+    return [requestsOf("open").map((request) => request.sessionId ?? null), sentAttempts()];
+    """
+    sessions, attempts = run_dictation(window, script)
     assert sessions == [None, "s"]
     assert attempts == [[1, "u1", 1], [1, "u2", 1], [1, "u3", 1], [2, "u2", 2], [2, "u3", 2]]
 
 
-FAILED_ATTEMPT = """
-  const dictation = createDictation(fakeConnect({}));
-  await dictation.open();
-  dictation.addUtterance(new Uint8Array(9));
-  await waitFor("the utterance is sent", () => requestsOf("audio").length === 1);
-  const fail = (attempt, retryable) => deliver[0]({ type: "failed", sessionId: "s", utterance: "u1", attempt, retryable, message: "not now" });
-  fail(1, true);
-  await waitFor("the utterance is sent again", () => requestsOf("audio").length === 2);
-  fail(1, true); // too late, so it is ignored
-  fail(2, false);
-  await dictation.finish();
-  return [errors, new Set(requestsOf("audio").map((request) => request.audio)).size, sentAttempts(), dictation.counts.failed];
-"""
-
-
 def test_a_failed_attempt_is_followed_by_another_unless_the_utterance_is_given_up(window: ConsoleWindow) -> None:
-    errors, different_audio_count, attempts, failed_count = run_script(
-        window, "dictation", FAKE_SERVICE % FAILED_ATTEMPT
-    )
+    script = """
+    const dictation = createDictation(fakeConnect({}));
+    await dictation.open();
+    dictation.addUtterance(new Uint8Array(9));
+    await waitFor("the utterance is sent", () => requestsOf("audio").length === 1);
+    const fail = (attempt, retryable) => deliver[0]({ type: "failed", sessionId: "s", utterance: "u1", attempt, retryable, message: "not now" });
+    fail(1, true);
+    await waitFor("the utterance is sent again", () => requestsOf("audio").length === 2);
+    fail(1, true); // too late, so it is ignored
+    fail(2, false);
+    await dictation.finish();
+    return [errors, new Set(requestsOf("audio").map((request) => request.audio)).size, sentAttempts(), dictation.counts.failed];
+    """
+    errors, different_audio_count, attempts, failed_count = run_script(window, "dictation", FAKE_SERVICE % script)
     assert attempts == [[1, "u1", 1], [1, "u1", 2]]
     assert (errors, different_audio_count, failed_count) == (["not now."], 1, 1)
 
 
-NO_RESULT = """
-  intervalSpeed = 100;
-  const dictation = createDictation(fakeConnect({ audio: ({ utterance, attempt }) => ({ utterance, attempt, done: utterance === "u1" && attempt === 3 }) }));
-  await dictation.open();
-  addUtterances(dictation, 2);
-  await waitFor("both utterances have ended", () => !dictation.isBusy);
-  await dictation.end();
-  return [dictation.counts, errors.length, Math.max(...requestsOf("audio").filter((request) => request.utterance === "u2").map((request) => request.attempt))];
-"""
-"""The service never sends a message. The third answer for u1 states that it is done."""
-
-
 def test_an_utterance_without_a_message_is_sent_again_a_few_times(window: ConsoleWindow) -> None:
-    counts, error_count, attempts = run_script(window, "dictation", FAKE_SERVICE % NO_RESULT)
+    script = """
+    intervalSpeed = 100;
+    const dictation = createDictation(fakeConnect({ audio: ({ utterance, attempt }) => ({ utterance, attempt, done: utterance === "u1" && attempt === 3 }) }));
+    await dictation.open();
+    addUtterances(dictation, 2);
+    await waitFor("both utterances have ended", () => !dictation.isBusy);
+    await dictation.end();
+    return [dictation.counts, errors.length, Math.max(...requestsOf("audio").filter((request) => request.utterance === "u2").map((request) => request.attempt))];
+    """
+    counts, error_count, attempts = run_dictation(window, script)
     assert counts == {"waiting": 0, "sent": 0, "done": 1, "failed": 1}
     assert (error_count, attempts) == (1, 5)
 
 
-BUSY = """
-  let refusalsLeft = 7;
-  const refuse = ({ utterance }) => { if (utterance === "u1" && refusalsLeft-- > 0) throw new Problem("busy", { code: "BUSY" }); return {}; };
-  const dictation = createDictation(fakeConnect({ audio: refuse }));
-  await dictation.open();
-  addUtterances(dictation, 2);
-  await waitFor("both utterances are accepted", () => requestsOf("audio").length === 9);
-  await dictation.end();
-  return [errors, sentAttempts().slice(0, 2), sentAttempts().at(-1)];
-"""
-
-
 def test_an_utterance_whose_earlier_attempt_is_in_progress_waits_while_others_are_sent(window: ConsoleWindow) -> None:
-    errors, first_attempts, last_attempt = run_script(window, "dictation", FAKE_SERVICE % BUSY)
+    script = """
+    let refusalsLeft = 7;
+    const refuse = ({ utterance }) => { if (utterance === "u1" && refusalsLeft-- > 0) throw new Problem("busy", { code: "BUSY" }); return {}; };
+    const dictation = createDictation(fakeConnect({ audio: refuse }));
+    await dictation.open();
+    addUtterances(dictation, 2);
+    await waitFor("both utterances are accepted", () => requestsOf("audio").length === 9);
+    await dictation.end();
+    return [errors, sentAttempts().slice(0, 2), sentAttempts().at(-1)];
+    """
+    errors, first_attempts, last_attempt = run_dictation(window, script)
     assert first_attempts == [[1, "u1", 1], [1, "u2", 1]]
     assert (errors, last_attempt) == ([], [1, "u1", 8])
 
 
-SILENT_CONNECTION = """
-  const { Socket } = await import("/lib/socket.js");
-  const responses = { open: { type: "opened", sessionId: "s", inFlight: 2 }, audio: { type: "accepted" }, ping: { type: "pong" } };
-  const connect = async (onMessage, onClose) => {
-    const number = deliver.push(onMessage);
-    const listeners = {};
-    return new Socket({
-      readyState: WebSocket.OPEN,
-      addEventListener(type, listener) { listeners[type] = listener; },
-      close() { this.readyState = WebSocket.CLOSING; }, // The close event never comes.
-      send(text) {
-        const { id, action, ...content } = JSON.parse(text);
-        requests.push({ action, number, ...content });
-        if (number === 1 && action === "audio") return;
-        realSetTimeout(() => listeners.message({ data: JSON.stringify({ id, ...responses[action] }) }), 1);
-      },
-    }, { onMessage, onClose });
-  };
-  const dictation = createDictation(connect);
-  await dictation.open();
-  dictation.addUtterance(new Uint8Array(1));
-  await waitFor("the session is opened again", () => requestsOf("open").length === 2);
-  await waitFor("the utterance is sent again", () => requestsOf("audio").length === 2);
-  await dictation.end();
-  const opened = requestsOf("open").map((request) => [request.number, request.sessionId ?? ""]);
-  return [opened, sentAttempts(), dictation.counts.failed];
-"""
-"""The first connection never responds to the action `audio`.
-
-Return connection and session of each `open`, the attempts, and the number of failed utterances.
-"""
-
-
 def test_a_connection_without_responses_is_replaced(window: ConsoleWindow) -> None:
     """A browser may need minutes to notice that a connection is dead, and to close it."""
-    opened, attempts, failed_count = run_script(window, "dictation", FAKE_SERVICE % SILENT_CONNECTION)
+    script = """
+    const { Socket } = await import("/lib/socket.js");
+    const responses = { open: { type: "opened", sessionId: "s", inFlight: 2 }, audio: { type: "accepted" }, ping: { type: "pong" } };
+    const connect = async (onMessage, onClose) => {
+      const number = deliver.push(onMessage);
+      const listeners = {};
+      return new Socket({
+        readyState: WebSocket.OPEN,
+        addEventListener(type, listener) { listeners[type] = listener; },
+        close() { this.readyState = WebSocket.CLOSING; }, // The close event never comes.
+        send(text) {
+          const { id, action, ...content } = JSON.parse(text);
+          requests.push({ action, number, ...content });
+          if (number === 1 && action === "audio") return;
+          realSetTimeout(() => listeners.message({ data: JSON.stringify({ id, ...responses[action] }) }), 1);
+        },
+      }, { onMessage, onClose });
+    };
+    const dictation = createDictation(connect);
+    await dictation.open();
+    dictation.addUtterance(new Uint8Array(1));
+    await waitFor("the session is opened again", () => requestsOf("open").length === 2);
+    await waitFor("the utterance is sent again", () => requestsOf("audio").length === 2);
+    await dictation.end();
+    const opened = requestsOf("open").map((request) => [request.number, request.sessionId ?? ""]);
+    return [opened, sentAttempts(), dictation.counts.failed];
+    """
+    opened, attempts, failed_count = run_dictation(window, script)
     assert opened == [[1, ""], [2, "s"]]
     assert (attempts, failed_count) == ([[1, "u1", 1], [2, "u1", 2]], 0)
-
-
-DELAYED_RESEND = """
-  const dictation = await openWithUtterances(3, {});
-  const [random, setTimeoutBefore] = [Math.random, globalThis.setTimeout];
-  const timers = [];
-  Math.random = () => 0.5;
-  globalThis.setTimeout = (callback, ms) => { timers.push([ms, callback]); };
-  const fail = (fields) => deliver[0]({ type: "failed", sessionId: "s", utterance: "u1", attempt: 1, retryable: true, ...fields });
-  try {
-    fail({ waitMs: 3000 });
-    fail({});
-    const sentMeanwhile = requestsOf("audio").map((request) => request.utterance);
-    timers.find(([ms]) => ms === 4500)[1](); // 1.5 times `waitMs`, because the random number is 0.5
-    deliverDone("u2");
-    await waitFor("the utterance is sent again", () => requestsOf("audio").length === 4);
-    return [sentMeanwhile, requestsOf("audio").at(-1).utterance];
-  } finally {
-    [Math.random, globalThis.setTimeout] = [random, setTimeoutBefore];
-    await dictation.end();
-  }
-"""
 
 
 def test_an_utterance_without_a_free_stream_waits_while_others_are_sent(window: ConsoleWindow) -> None:
     """If the service has no free stream for an utterance, `failed` contains `waitMs`. The utterance waits for one to two
     times `waitMs`, even if a second message without `waitMs` arrives during this time.
     """
-    sent_meanwhile, sent_last = run_script(window, "dictation", FAKE_SERVICE % DELAYED_RESEND)
+    script = """
+    const dictation = await openWithUtterances(3, {});
+    const [random, setTimeoutBefore] = [Math.random, globalThis.setTimeout];
+    const timers = [];
+    Math.random = () => 0.5;
+    globalThis.setTimeout = (callback, ms) => { timers.push([ms, callback]); };
+    const fail = (fields) => deliver[0]({ type: "failed", sessionId: "s", utterance: "u1", attempt: 1, retryable: true, ...fields });
+    try {
+      fail({ waitMs: 3000 });
+      fail({});
+      const sentMeanwhile = requestsOf("audio").map((request) => request.utterance);
+      timers.find(([ms]) => ms === 4500)[1](); // 1.5 times `waitMs`, because the random number is 0.5
+      deliverDone("u2");
+      await waitFor("the utterance is sent again", () => requestsOf("audio").length === 4);
+      return [sentMeanwhile, requestsOf("audio").at(-1).utterance];
+    } finally {
+      [Math.random, globalThis.setTimeout] = [random, setTimeoutBefore];
+      await dictation.end();
+    }
+    """
+    sent_meanwhile, sent_last = run_dictation(window, script)
     assert (sent_meanwhile, sent_last) == (["u1", "u2", "u3"], "u1")
 
 
@@ -316,7 +293,7 @@ def test_a_new_session_takes_later_utterances_while_the_ended_one_finishes(windo
     deliverDone("u2", 1, "s1");
     deliverDone("u3", 2, "s2");
     """
-    result = run_script(window, "dictation", FAKE_SERVICE % (RENEW_SESSION % script), code)
+    result = run_dictation(window, RENEW_SESSION % script, code)
     assert result["opened"] == [[1, ""], [1, ""]]
     assert result["sent"] == ["s1 u1", "s1 u2", "s1 u3", "s2 u3"]
     assert result["lines"] == ["last"]
@@ -333,7 +310,7 @@ def test_unfinished_utterances_of_an_ended_session_are_sent_to_the_next_one(wind
     caption("s1", "late");
     deliverDone("u2", 1, "s1");
     """
-    result = run_script(window, "dictation", FAKE_SERVICE % (RENEW_SESSION % script), "SESSION_CLOSED")
+    result = run_dictation(window, RENEW_SESSION % script, "SESSION_CLOSED")
     assert result["sent"][:4] == ["s1 u1", "s1 u2", "s1 u3", "s2 u3"]
     assert "s2 u2" in result["sent"]
     assert result["lines"] == ["again"]
@@ -347,63 +324,55 @@ def test_a_session_that_ended_while_its_connection_was_broken_is_replaced(window
     dictation.addUtterance(new Uint8Array(1));
     await waitFor("all utterances are sent again", () => requestsOf("audio").length === 4);
     """
-    result = run_script(window, "dictation", FAKE_SERVICE % (RENEW_SESSION % script), code)
+    result = run_dictation(window, RENEW_SESSION % script, code)
     assert result["opened"] == [[1, ""], [2, "s1"], [2, ""]]
     assert result["sent"] == ["s1 u1", "s1 u2", "s3 u2", "s3 u3"]
     assert result["lines"] == ["first"], "the lines stay until those of the next attempt arrive"
 
 
-EVERY_SESSION_ENDED = """
-  const refuseSession = () => { throw new Problem("the session has ended", { code: "SESSION_CLOSED" }); };
-  const dictation = createDictation(fakeConnect({ open: () => ({ sessionId: `s${requestsOf("open").length}` }), audio: refuseSession }));
-  await dictation.open();
-  dictation.addUtterance(new Uint8Array(1));
-  await waitFor("the utterance has failed", () => dictation.isOver);
-  return [requestsOf("open").length, dictation.counts.failed, errors, sockets.map((socket) => socket.isOpen)];
-"""
-
-
 def test_the_dictation_ends_after_six_sessions_that_refused_its_utterance(window: ConsoleWindow) -> None:
-    session_count, failed_count, errors, is_connection_open = run_script(
-        window, "dictation", FAKE_SERVICE % EVERY_SESSION_ENDED
-    )
+    script = """
+    const refuseSession = () => { throw new Problem("the session has ended", { code: "SESSION_CLOSED" }); };
+    const dictation = createDictation(fakeConnect({ open: () => ({ sessionId: `s${requestsOf("open").length}` }), audio: refuseSession }));
+    await dictation.open();
+    dictation.addUtterance(new Uint8Array(1));
+    await waitFor("the utterance has failed", () => dictation.isOver);
+    return [requestsOf("open").length, dictation.counts.failed, errors, sockets.map((socket) => socket.isOpen)];
+    """
+    session_count, failed_count, errors, is_connection_open = run_script(window, "dictation", FAKE_SERVICE % script)
     assert (session_count, failed_count) == (6, 1)
     assert (errors, is_connection_open) == (["the session has ended"], [False])
 
 
-NO_RECONNECTION = """
-  const connect = fakeConnect({});
-  let connections = 0;
-  const dictation = createDictation(async (...handlers) => {
-    connections += 1;
-    if (connections > 1) throw new Problem("no connection");
-    return connect(...handlers);
-  });
-  await dictation.open();
-  addUtterances(dictation, 2);
-  sockets[0].close();
-  await waitFor("the dictation is over", () => dictation.isOver);
-  dictation.addUtterance(new Uint8Array(1));
-  await dictation.finish();
-  return [errors, overCount, connections, dictation.counts];
-"""
-
-
 def test_utterances_fail_with_one_error_if_reconnection_fails(window: ConsoleWindow) -> None:
-    errors, over_count, connections, counts = run_script(window, "dictation", FAKE_SERVICE % NO_RECONNECTION)
+    script = """
+    const connect = fakeConnect({});
+    let connections = 0;
+    const dictation = createDictation(async (...handlers) => {
+      connections += 1;
+      if (connections > 1) throw new Problem("no connection");
+      return connect(...handlers);
+    });
+    await dictation.open();
+    addUtterances(dictation, 2);
+    sockets[0].close();
+    await waitFor("the dictation is over", () => dictation.isOver);
+    dictation.addUtterance(new Uint8Array(1));
+    await dictation.finish();
+    return [errors, overCount, connections, dictation.counts];
+    """
+    errors, over_count, connections, counts = run_dictation(window, script)
     assert (errors, over_count) == (["no connection"], 1)
     assert connections == 6, "the first connection and five attempts to reconnect"
     assert counts == {"waiting": 0, "sent": 0, "done": 0, "failed": 3}
 
 
-END_WHILE_RECONNECTING = """
-  const dictation = createDictation(fakeConnect({ open: (number) => { if (number === 2) void dictation.end(); return {}; } }));
-  await dictation.open();
-  sockets[0].close();
-  await waitFor("the session is ended over the second connection", () => requestsOf("close").some((request) => request.number === 2));
-  return sockets.map((socket) => socket.isOpen);
-"""
-
-
 def test_a_session_that_ends_during_reconnection_closes_all_connections(window: ConsoleWindow) -> None:
-    assert run_script(window, "dictation", FAKE_SERVICE % END_WHILE_RECONNECTING) == [False, False]
+    script = """
+    const dictation = createDictation(fakeConnect({ open: (number) => { if (number === 2) void dictation.end(); return {}; } }));
+    await dictation.open();
+    sockets[0].close();
+    await waitFor("the session is ended over the second connection", () => requestsOf("close").some((request) => request.number === 2));
+    return sockets.map((socket) => socket.isOpen);
+    """
+    assert run_dictation(window, script) == [False, False]

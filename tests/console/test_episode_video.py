@@ -22,14 +22,14 @@ from tests.console.test_panels import episode, open_episode
 
 pytestmark = [pytest.mark.browser, pytest.mark.media, pytest.mark.xdist_group("modules")]
 KEY = f"videos/everybody/{'0' * 26}/01ARZ3NDEKTSV4RRFFQ69G5FAV.mp4"
-SECONDS = 2
+SECONDS = 1
 """Length of a chunk. The video has three of them."""
 IS_PLAYING_AT = "(player, from) => player.readyState >= 3 && !player.paused && player.currentTime > from"
 
 
 @cache
 def cut_chunks() -> tuple[bytes, ...]:
-    """Return the chunks of a video of six seconds with sound."""
+    """Return the chunks of a video of three seconds with sound."""
     video = parse_upload(VIDEOS, KEY, "v1")
     assert video is not None
     role = "arn:aws:iam::123456789012:role/media"
@@ -37,7 +37,7 @@ def cut_chunks() -> tuple[bytes, ...]:
     with TemporaryDirectory() as scratch:
         source, folder = Path(scratch, "video.mp4"), Path(scratch, "chunks")
         folder.mkdir()
-        sources = ("-f", "lavfi", "-i", "testsrc=size=160x120:rate=10:d=6", "-f", "lavfi", "-i", "sine=duration=6")
+        sources = ("-f", "lavfi", "-i", "testsrc=size=160x120:rate=10:d=3", "-f", "lavfi", "-i", "sine=duration=3")
         run_ffmpeg(*sources, str(source))
         return tuple(path.read_bytes() for path in cut_video(source, folder, cut).files.values())
 
@@ -50,19 +50,16 @@ class FakeVideo:
     """URLs that S3 refuses."""
     is_next_url_expired: bool = False
     """True if the next URL has expired when it is used."""
-    is_list_delayed: bool = False
-    """True if the list of all chunks is answered when the test calls `send_list`."""
     downloads: list[int] = field(default_factory=list)
     """Numbers of the chunks whose download was requested, in order."""
     urls: list[str] = field(default_factory=list)
-
     delayed_lists: list[Route] = field(default_factory=list)
+    """Requests for the list of all chunks, which are answered when the test calls `send_list`."""
 
     def install(self, page: Page) -> None:
         fake_host(page, "livestream.example.com", self.respond)
         page.route("https://chunks.example.com/**", self._download)
-        if self.is_list_delayed:
-            page.route("https://livestream.example.com/**/chunks?limit=100*", self._delay_list)
+        page.route("https://livestream.example.com/**/chunks?limit=100*", self._delay_list)
 
     def _delay_list(self, route: Route) -> None:
         if route.request.method == "OPTIONS":
@@ -71,15 +68,17 @@ class FakeVideo:
             self.delayed_lists.append(route)
 
     def send_list(self) -> None:
+        """Answer with URLs that have expired when the page uses them."""
         for route in self.delayed_lists:
             route.fulfill(json=self.respond(route.request), headers=CORS)
+        self.expired_urls |= set(self.urls)
 
     def respond(self, request: Request) -> FakeResponse:
         path = request.url.partition("/live/")[2].partition("?")[0]
         if path == "episodes":
             return {"episodes": [episode("Plan")]}
         if path.endswith("/claims"):
-            times = {"startMs": 4_500, "endMs": 5_000}
+            times = {"startMs": 2_200, "endMs": 2_500}
             claim = {"claimId": "c", "quote": "It is so.", "verdict": "refuted", "confidence": 1, **times}
             return {"claims": [claim]}
         if path.endswith("/clips"):
@@ -126,37 +125,28 @@ def wait_until_playing(player: Locator, seconds: float) -> None:
 
 
 def test_a_claim_plays_the_video_from_its_position(open_panel: OpenPanel) -> None:
-    """Only the chunks from there on are loaded, each from a new URL. If that one has expired, too, another is requested."""
+    """The claim may be selected before the chunks are listed. Only the chunks from there on are loaded, each from a new URL.
+
+    If that one has expired, too, another is requested.
+    """
     video = FakeVideo()
     with open_video(open_panel, video) as page:
         player = page.locator("#episodes-player")
-        expect(player).to_have_attribute("src", re.compile("^blob:"))
-        claim = page.get_by_role("button", name="Play the video from 0:04")
-        expect(claim).to_be_visible()
-        video.expired_urls |= set(video.urls)
-        claim.click()
-        wait_until_playing(player, 4.7)
+        page.get_by_role("button", name="Play the video from 0:02").click()
+        video.send_list()
+        wait_until_playing(player, 2.4)
         assert video.downloads == [3], "a chunk is large, so it is not loaded before it is played"
-        assert player.evaluate("(player) => player.duration") == pytest.approx(6, abs=0.1)
+        assert player.evaluate("(player) => player.duration") == pytest.approx(3, abs=0.1)
         assert player.evaluate("(player) => player.webkitAudioDecodedByteCount") > 0
         video.is_next_url_expired = True
-        player.evaluate("(player) => { player.currentTime = 0.2; player.play(); }")
-        wait_until_playing(player, 2.2)  # beyond the first chunk
+        player.evaluate("(player) => { player.currentTime = 0.1; player.play(); }")
+        wait_until_playing(player, 1.1)  # beyond the first chunk
         assert video.downloads[:4] == [3, 1, 1, 2]
         expect(page.locator("#episodes-unplayable")).to_be_hidden()
 
 
-def test_a_video_that_is_started_before_its_chunks_are_listed_plays_when_they_are(open_panel: OpenPanel) -> None:
-    video = FakeVideo(is_list_delayed=True)
-    with open_video(open_panel, video) as page:
-        page.get_by_role("button", name="Play the video from 0:04").click()
-        video.send_list()
-        wait_until_playing(page.locator("#episodes-player"), 4.7)
-        assert video.downloads == [3]
-
-
 def test_a_video_whose_chunks_have_expired_is_replaced_by_the_reason(open_panel: OpenPanel) -> None:
-    video = FakeVideo(is_list_delayed=True)
+    video = FakeVideo()
     with open_video(open_panel, video) as page:
         expect(page.locator("#episodes-player")).to_be_visible()
         body = {"code": "VIDEO_GONE", "message": "The chunks of this video have expired."}

@@ -178,52 +178,33 @@ def test_the_page_shows_the_same_captions_as_the_client_of_the_demo_flow(window:
 
 
 def piece(number: int, kind: str, attempt: int = 1, **fields: Any) -> dict[str, Any]:
-    """Return the message with one numbered piece of an answer. A failed answer starts again with the next attempt."""
-    return {"queryId": "q", "type": kind, "number": number, "attempt": attempt, **fields}
-
-
-ASSEMBLE_ANSWER = """
-const answer = new module.Answer();
-const restarts = input.map((message) => answer.add(message));
-return { isRestarted: restarts.some(Boolean), firstMissing: answer.firstMissing, isComplete: answer.isComplete, text: answer.text,
-         question: answer.question, citations: answer.citations.length,
-         audioFiles: answer.audioFiles.map((bytes) => new TextDecoder().decode(bytes)) };
-"""
-
-
-def audio(number: int, content: str, **fields: Any) -> dict[str, Any]:
-    """Return a piece of an audio file. The file continues in the next audio piece if `more` is true."""
-    return piece(number, "audio", audio=base64.b64encode(content.encode()).decode(), format="ogg-opus", **fields)
+    """Return the message with one numbered piece of an answer. An audio file continues in the next piece if `more`."""
+    return {"queryId": "q", "type": kind, "number": number, "attempt": attempt, "format": "ogg-opus", **fields}
 
 
 def test_an_answer_is_assembled_from_pieces_in_any_order(window: ConsoleWindow) -> None:
+    """A failed answer starts again with the next attempt, whose pieces replace those of the last one."""
+    script = """
+    const answer = new module.Answer();
+    return input.map((message) => [answer.add(message), answer.firstMissing, answer.isComplete, answer.text, answer.question,
+      answer.audioFiles.map((bytes) => new TextDecoder().decode(bytes))]);
+    """
     pieces = [
-        audio(3, "two", more=False),
-        piece(0, "transcript", text="what?"),
-        piece(5, "text", text="!"),
-        piece(1, "text", text="A lecture"),
-        audio(2, "one", more=True),
-        piece(1, "text", text="A lecture"),
-        {"type": "answered", "queryId": "q", "attempt": 1, "pieces": 6},
+        piece(0, "text", text="Wrong"),
+        piece(3, "audio", 2, audio=base64.b64encode(b"two").decode(), more=False),
+        piece(1, "text", text=" again"),
+        piece(0, "transcript", 2, text="what?"),
+        piece(5, "text", 2, text="!"),
+        piece(1, "text", 2, text="A lecture"),
+        piece(2, "audio", 2, audio=base64.b64encode(b"one").decode(), more=True),
+        piece(1, "text", 2, text="A lecture"),
+        {"type": "answered", "queryId": "q", "attempt": 2, "pieces": 6},
+        piece(4, "citation", 2, startMs=1, endMs=2, quote="it"),
     ]
-    answer = run_script(window, "answer", ASSEMBLE_ANSWER, pieces)
-    assert answer == {
-        "isRestarted": False,
-        "firstMissing": 4,
-        "isComplete": False,
-        "text": "A lecture!",
-        "question": "what?",
-        "citations": 0,
-        "audioFiles": ["onetwo"],
-    }
-    missing_piece = piece(4, "citation", startMs=1, endMs=2, quote="it")
-    assert run_script(window, "answer", ASSEMBLE_ANSWER, [*pieces, missing_piece])["isComplete"]
-
-
-def test_a_new_attempt_replaces_the_pieces_of_the_last_one(window: ConsoleWindow) -> None:
-    pieces = [piece(0, "text", text="Wrong"), piece(0, "text", 2, text="Right"), piece(1, "text", 1, text=" again")]
-    answer = run_script(window, "answer", ASSEMBLE_ANSWER, pieces)
-    assert (answer["isRestarted"], answer["text"]) == (True, "Right")
+    states = run_script(window, "answer", script, pieces)
+    assert [bool(is_restarted) for is_restarted, *_ in states] == [False, True, *[False] * 8]
+    assert states[-2][1:] == [4, False, "A lecture!", "what?", ["onetwo"]]
+    assert states[-1][2] is True
 
 
 def test_a_presigned_websocket_url_has_the_same_signature_as_with_botocore(

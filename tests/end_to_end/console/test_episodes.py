@@ -21,9 +21,11 @@ def test_the_claims_of_an_episode_appear_on_the_timeline_and_play_the_chunks_of_
     find_panel(page, "Episodes").get_by_label("Title").fill("Harbour news")
     page.get_by_role("button", name="Create").click()
     episode = page.get_by_role("article", name="Harbour news")
+    expect(episode).to_be_visible()
     page.get_by_label("Choose a transcript").set_input_files(
         {"name": "harbour.srt", "mimeType": "", "buffer": TRANSCRIPT}
     )
+    expect(episode.locator("#episodes-transcript .done").last).to_contain_text("Checked")
     video = tmp_path / "video.mp4"
     box = PADDING_BYTES.to_bytes(4, "big") + b"free" + bytes(PADDING_BYTES - 8)
     video.write_bytes((sample_files.read_sample("episode.mp4") or b"") + box)
