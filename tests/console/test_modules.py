@@ -35,6 +35,8 @@ KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", 
 KEYS = {"accessKeyId": KEY, "secretAccessKey": SECRET, "sessionToken": TOKEN}
 SIGNING_TIME = datetime(2026, 1, 31, 12, tzinfo=UTC)
 RATE = 16_000
+OPUS_8_KHZ = {8, 9, 10, 11, 20, 21, 22, 23}
+"""Opus configurations for a bandwidth of 8 kHz, which are the first bits of a packet (RFC 6716, section 3.1)."""
 READ_SAMPLES = """
 const pcm = new Int16Array(Uint8Array.from(atob(input), (character) => character.charCodeAt(0)).buffer);
 const samples = Float32Array.from(pcm, (sample) => sample / 32768);
@@ -54,6 +56,9 @@ def test_no_word_is_lost_by_encoding_at_the_rate_of_a_microphone(window: Console
     file.write_bytes(base64.b64decode(audio))
     info: Any = OggOpus(file).info
     assert info.length == pytest.approx(len(pcm) / RATE, abs=0.05)
+    first_packet_page = file.read_bytes().split(b"OggS")[3]
+    segment_count = first_packet_page[22]
+    assert first_packet_page[23 + segment_count] >> 3 in OPUS_8_KHZ, "the bits are spent on the sounds of speech only"
     assert file.stat().st_size < 24_000, "a base64 message must fit into one WebSocket frame of 32 KB"
     recognised = " ".join(line.text for line in recognition.recognise(decode_file(file, ["ogg"])))
     assert word_error_rate(" ".join(clip_texts(*clips)), recognised) <= MAX_WORD_ERROR_RATE, recognised

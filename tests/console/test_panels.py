@@ -331,7 +331,7 @@ def test_polling_continues_after_an_error_and_waits_for_a_sign_in_after_a_perman
       checkCounts.push(checks);
     }
     await ended;
-    const shown = [];
+    const shown = []; // before each check
     const outcomes = [new Problem("Wait.", { retryable: true }), false, true];
     await module.poll(visitor, node, () => true, async () => {
       shown.push(node.textContent);

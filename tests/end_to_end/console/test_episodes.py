@@ -30,6 +30,7 @@ def test_the_claims_of_an_episode_appear_on_the_timeline_and_play_the_chunks_of_
     box = PADDING_BYTES.to_bytes(4, "big") + b"free" + bytes(PADDING_BYTES - 8)
     video.write_bytes((sample_files.read_sample("episode.mp4") or b"") + box)
     page.get_by_label("Choose a video").set_input_files(video)
+    expect(episode.locator("#episodes-video .done").last).to_contain_text("Cut")
     expect(episode.locator("#episodes-status")).to_have_text("Ready")
     marks = episode.get_by_role("group", name="Timeline").get_by_role("button")
     expect(marks).to_have_count(3)  # two claims and a clip
