@@ -70,8 +70,9 @@ class FakeVideo:
     def send_list(self) -> None:
         """Answer with URLs that have expired when the page uses them."""
         for route in self.delayed_lists:
-            route.fulfill(json=self.respond(route.request), headers=CORS)
-        self.expired_urls |= set(self.urls)
+            response = self.respond(route.request)
+            self.expired_urls |= set(self.urls)
+            route.fulfill(json=response, headers=CORS)
 
     def respond(self, request: Request) -> FakeResponse:
         path = request.url.partition("/live/")[2].partition("?")[0]

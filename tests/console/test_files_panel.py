@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
-from tests.console.fake_stack import CORS, LOCAL_ENDPOINT, OpenPanel, fake_host, make_token, sign_in
+from tests.console.fake_stack import CORS, LOCAL_ENDPOINT, OpenPanel, make_token, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 DROP_FILE = """(area, name) => {
@@ -41,8 +41,6 @@ class FakeIngestion:
         page.route("https://dynamodb.eu-west-1.amazonaws.com/**", self._get_item)
         page.route(f"{LOCAL_ENDPOINT}/landing/**", self._put)
         page.route(f"{LOCAL_ENDPOINT}/", self._get_item)
-        # After each sign-in, the hidden episodes panel reads its list.
-        fake_host(page, "livestream.example.com", lambda _: {"episodes": []})
         return self
 
     def _put(self, route: Route) -> None:

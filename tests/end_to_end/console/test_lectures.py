@@ -31,7 +31,7 @@ def test_a_spoken_question_is_answered_aloud_and_its_citation_plays_the_lecture(
     expect(player).to_be_visible()
     ask.click()
     expect(ask).to_have_attribute("aria-pressed", "true")
-    page.wait_for_timeout(6000)  # the microphone plays the sentence in real time
+    page.wait_for_timeout(3500)  # the microphone plays the sentence of two seconds in real time
     ask.click()
     expect(answer.get_by_text("Answered")).to_be_visible()
     expect(answer.locator(".answer")).to_have_text(ANSWER)
