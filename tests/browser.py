@@ -28,6 +28,7 @@ FLAGS: Final = (
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--disable-extensions"),
     *("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"),
     "--autoplay-policy=no-user-gesture-required",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 SAMPLE_RATE: Final = 16_000
 TIMEOUT_MS: Final = 60_000

@@ -114,7 +114,8 @@ class FakeVideo:
 def open_video(open_panel: OpenPanel, video: FakeVideo) -> Iterator[Page]:
     with open_panel("episodes", set_up=video.install) as window:
         sign_in(window.page, make_token("ann"), "ann")
-        open_episode(window.page, "Plan")
+        with window.page.expect_request(lambda request: request.method == "GET" and "/chunks?limit=100" in request.url):
+            open_episode(window.page, "Plan")
         yield window.page
 
 
