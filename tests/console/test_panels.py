@@ -262,9 +262,9 @@ def test_quotes_of_a_recording_without_video_play_its_audio(page: Page) -> None:
         page.get_by_role("button", name=f"Play from {time}").click()
         expect(player).to_be_focused()
         assert requested_parts[-1] == f"ann/m/{content}/{part}.flac"
-        page.wait_for_function("!document.getElementById('meetings-audio').paused")
-        assert page.evaluate("window.soughtSeconds") == 2, "both quotes begin two seconds after the start of their file"
-        player.evaluate("(player) => { player.pause(); player.blur(); }")
+        sought = page.wait_for_function("window.soughtSeconds").json_value()
+        assert sought == 2, "both quotes begin two seconds after the start of their file"
+        player.evaluate("(player) => { player.pause(); player.blur(); window.soughtSeconds = null; }")
     expect(page.locator("#meetings-player")).to_be_hidden()
 
 
