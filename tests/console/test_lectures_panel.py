@@ -245,3 +245,4 @@ def test_the_report_that_a_lecture_is_ready_is_shown(page: Page, backend: FakeVo
     backend.send(type="lecture", lectureId=lecture, state="ready")
     expect(page.locator("#lectures-state")).to_have_text("The lecture is ready. Ask a question.")
     expect(page.locator("#lectures-id")).to_have_value(lecture)
+    expect(page.locator("#lectures-lecture-problem")).to_be_hidden()

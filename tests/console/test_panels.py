@@ -337,12 +337,13 @@ def test_polling_continues_after_an_error_and_waits_for_a_sign_in_after_a_perman
     await ended;
     const shown = []; // before each check
     const outcomes = [new Problem("Wait.", { retryable: true }), false, true];
-    await module.poll(visitor, node, () => true, async () => {
+    const secondEnded = module.poll(visitor, node, () => true, async () => {
       shown.push(node.textContent);
       const outcome = outcomes.shift();
       if (outcome instanceof Problem) throw outcome;
       return outcome;
     });
+    await Promise.race([secondEnded, new Promise((resolve) => realSetTimeout(resolve, 5000))]);
     globalThis.setTimeout = realSetTimeout;
     return [checkCounts, shown.map((text) => text.trim())];
     """
