@@ -6,16 +6,13 @@ of the platform belong to one xdist group, so that they share it.
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pytest
 
-from components import handler_archive
 from local.emulation.iam.grant_usage import Decision
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually, voice_qa_flow
@@ -32,13 +29,11 @@ from tests.end_to_end.deployment import read_test_stack
 from tests.end_to_end.many_files import IngestionOutcome
 from tests.end_to_end.meeting_recorder import Recorder
 from tests.end_to_end.platform_under_test import Platform
-from tests.end_to_end.small_stack import SmallStack, zip_module
-from tests.fake_engine import scope
 
-INGESTED_FILES = 120
+INGESTED_FILES = 90
 """Number of files that the run of ingestion uploads. They become two manifests (lists of files for one Spark run), of
 which the second is not full."""
-DeployBlocks = Callable[[Callable[[], object], str], SmallStack]
+INGESTION_RUN_PREFIX = "incoming/runs"
 T = TypeVar("T")
 
 
@@ -88,29 +83,11 @@ def record_use(platform: Platform, use: Callable[[], T]) -> RecordedUse[T]:
     return RecordedUse(outcome, platform.decisions(log_end))
 
 
-IngestionRun = RecordedUse[tuple[int, IngestionOutcome]]
-"""Run of ingestion with many files. Its outcome also has the number of files of other tests in its last manifest."""
-
-
 @pytest.fixture(scope="session")
-def start_ingestion_run(platform: Platform) -> Iterator[Callable[[], Future[IngestionRun]]]:
-    """Function that starts the run of ingestion once. It mostly waits for Spark, so flows run in the meantime."""
-    ingestion = DeployedIngestion(platform.deployment)
-
-    @cache
-    def start() -> Future[IngestionRun]:
-        pending_files = ingestion.count_by_status("")["pending"]
-        return executor.submit(
-            record_use, platform, lambda: (pending_files, many_files.play(ingestion, "incoming/runs", INGESTED_FILES))
-        )
-
-    with ThreadPoolExecutor(1) as executor:
-        yield start
-
-
-@pytest.fixture(scope="session")
-def ingestion_run(start_ingestion_run: Callable[[], Future[IngestionRun]]) -> IngestionRun:
-    return start_ingestion_run().result()
+def ingestion_run(platform: Platform) -> RecordedUse[IngestionOutcome]:
+    """Run of ingestion with many files, which started with the platform, because it mostly waits for Spark."""
+    outcome = many_files.wait_for_outcome(DeployedIngestion(platform.deployment), INGESTION_RUN_PREFIX)
+    return RecordedUse(outcome, [decision for decision in platform.decisions(0) if "-ingestion-" in decision.role])
 
 
 @dataclass(frozen=True)
@@ -128,27 +105,15 @@ class Verification:
 
 
 @pytest.fixture(scope="session")
-def verification(
-    platform: Platform,
-    start_ingestion_run: Callable[[], Future[IngestionRun]],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> RecordedUse[Verification]:
-    """Run of the operator's command `verify`, which plays every flow, with the variables that the AWS SDKs read.
-
-    Users wait for the answers of all flows except ingestion and meetings, so the run of ingestion starts with meetings.
-    """
+def verification(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> RecordedUse[Verification]:
+    """Run of the operator's command `verify`, which plays every flow, with the variables that the AWS SDKs read."""
     frontend = tmp_path_factory.mktemp("verify") / "frontend.json"
     frontend.write_text(json.dumps(platform.outputs["frontend"]), encoding="utf-8")
     lines: list[str] = []
 
-    def print_line(line: str) -> None:
-        lines.append(line)
-        if line.startswith("meetings: "):
-            start_ingestion_run()
-
     def verify() -> Verification:
         arguments = ["verify", "--stack", "local", "--frontend", str(frontend), "--seconds", "120"]
-        status = run_operation(arguments, print_line=print_line)
+        status = run_operation(arguments, print_line=lines.append)
         return Verification(status, tuple(lines))
 
     with pytest.MonkeyPatch.context() as patch:
@@ -254,29 +219,11 @@ def scheduled_runs(
 
 
 @pytest.fixture(scope="session")
-def deploy_blocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployBlocks]:
-    """Function that deploys a program with single building blocks to an emulator without the platform. The code is that
-    of all its functions. The next program replaces the last one.
-    """
-    folder = tmp_path_factory.mktemp("blocks")
-    with emulator.start(folder / "emulator") as started:
-        clients = EmulatorClients(started.emulator.endpoint)
-        clients("s3").create_bucket(Bucket=scope().access_log_bucket)
-        stack = SmallStack(started.emulator, clients)
-
-        def deploy_program(program: Callable[[], object], code: str) -> SmallStack:
-            (folder / "echo.zip").write_bytes(zip_module("echo", code))
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(handler_archive, "write_archive", lambda _entry_module: folder / "echo.zip")
-                stack.up(program)
-            return stack
-
-        yield deploy_program
-
-
-@pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder: Path = tmp_path_factory.mktemp("platform")
-    with emulator.start(folder) as running_emulator:
-        deployed = deploy(read_test_stack(), running_emulator.emulator, Progress())
-        yield Platform(running_emulator.emulator, deployed, EmulatorClients(running_emulator.emulator.endpoint))
+    with emulator.start(folder) as started:
+        deployed = deploy(read_test_stack(), started.emulator, Progress())
+        platform = Platform(started.emulator, deployed, EmulatorClients(started.emulator.endpoint))
+        if any("ingestion_run" in getattr(item, "fixturenames", ()) for item in request.session.items):
+            many_files.start_runs(DeployedIngestion(platform.deployment), INGESTION_RUN_PREFIX, INGESTED_FILES)
+        yield platform

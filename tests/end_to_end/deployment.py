@@ -1,8 +1,7 @@
 """Stack that is deployed to an emulator, with access to what the flows do not see: resource ids, functions and faults."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,24 +11,29 @@ from local.flows import ClientFactory, Stack
 from local.flows.identity import open_local_stack
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
-from local.preview import stack_files
 from local.preview.stack_files import StackConfig
+from tests.whole_program import change_sections
 
-FULL_MANIFEST = 100
+FULL_MANIFEST = 80
 """Maximum number of files in a manifest. All other tests together upload fewer, so that they start no Spark run."""
 
 
-def read_test_stack() -> StackConfig:
-    """Return the configuration of the stack `local`, with one change: ingestion collects files for full manifests.
+def read_test_stack(**ingestion: Any) -> StackConfig:
+    """Return the configuration of the stack `local` with changes for the tests.
 
-    A manifest is a list of files that one Spark run processes. The stack file lets ingestion process each file at once,
-    so the tests would never see a full manifest.
+    - Ingestion collects files for full manifests. A manifest is a list of files that one Spark run processes. The stack
+      file lets ingestion process each file at once, so the tests would never see a full manifest.
+    - Meetings waits for Spot capacity as short as possible.
+
+    `ingestion` are more changes in the section of ingestion.
     """
-    config = stack_files.read_stack("local")
-    key = f"{config.project}:ingestion"
-    ingestion = json.loads(config.values[key])
-    ingestion["manifests"] = {"files": FULL_MANIFEST}
-    return replace(config, values={**config.values, key: json.dumps(ingestion)})
+    return change_sections(
+        "local",
+        {
+            "ingestion": {"manifests": {"files": FULL_MANIFEST}, **ingestion},
+            "meetings": {"processing": {"capacityMinutes": 1, "pollSeconds": 5}},
+        },
+    )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ The emulator itself is not killed, because it holds the data of S3, DynamoDB and
 
 import argparse
 import contextlib
-import json
 import math
 import os
 import random
@@ -21,9 +20,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -211,12 +208,8 @@ def print_line(line: str) -> None:
 @contextlib.contextmanager
 def deployed_platform(folder: Path) -> Iterator[Deployment]:
     """Deploy the local stack with the settings of this run to a new emulator."""
-    config = read_test_stack()
-    key = "polyphony:ingestion"
-    settings: dict[str, Any] = json.loads(config.values[key])
-    config = replace(config, values={**config.values, key: json.dumps({**settings, "intake": INTAKE_SETTINGS})})
     with emulator.start(folder) as started:
-        deployed = deploy(config, started.emulator, Progress())
+        deployed = deploy(read_test_stack(intake=INTAKE_SETTINGS), started.emulator, Progress())
         clients = EmulatorClients(started.emulator.endpoint)
         yield Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
 

@@ -1,13 +1,14 @@
 """A command of the local platform whose program waits in the middle of the deployment, so that a test can interrupt it.
 
-`python -m tests.end_to_end.interruptible_command <folder> <second group> <up|down>` runs the command with a program of two
-log groups, which are not checked by the policy pack. After it has created the first group, the program prints `WAITING`
-and waits until the file `continue` exists in the folder. If the second group's name is too long, its creation fails.
+`python -m tests.end_to_end.interruptible_command <folder> <second group> <command>` runs a command, for example `up`, with
+the program that `replace_program` describes. After it has created the first group, the program prints `WAITING` and waits
+until it is interrupted, or until the file `continue` exists in the folder.
 """
 
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -22,35 +23,44 @@ from local.preview.stack_files import StackConfig
 WAITING = "waiting for the file `continue`"
 
 
-def register_groups(second_name: str, folder: Path) -> None:
-    from pulumi_aws import cloudwatch  # noqa: PLC0415 - after `prepare`, the import is much faster
+def replace_program(
+    set_attribute: Callable[[object, str, object], None], second_name: str, wait: Callable[[], None] = lambda: None
+) -> None:
+    """Replace the program of the commands by two log groups, which are not checked by the policy pack.
 
-    first = cloudwatch.LogGroup("first", name="first")
-    cloudwatch.LogGroup("second", name=first.name.apply(partial(wait, folder, second_name)))
+    `wait` is called between the creations of the groups. If the second group's name is too long, its creation fails.
+    """
+
+    def name_second(_first_name: str) -> str:
+        wait()
+        return second_name
+
+    def register_groups() -> None:
+        from pulumi_aws import cloudwatch  # noqa: PLC0415 - after `prepare`, the import is much faster
+
+        first = cloudwatch.LogGroup("first", name="first")
+        cloudwatch.LogGroup("second", name=first.name.apply(name_second))
+
+    def run_program(config: StackConfig, provider: Provider, *, preview: bool, report: object) -> ProgramRun:
+        return program_run.run_function(register_groups, config, provider, preview=preview)
+
+    set_attribute(lifecycle, "run_program", run_program)
+    set_attribute(lifecycle, "list_deployed_findings", lambda *_: [])
+    set_attribute(lifecycle, "PolicyPackProcess", lambda *_, **_options: nullcontext(SimpleNamespace(send=None)))
+    set_attribute(stack_files, "read_stack", lambda *_: StackConfig("polyphony", "local", {}))
 
 
-def wait(folder: Path, second_name: str, _first_name: str) -> str:
-    """Return the name of the second group when the file exists."""
+def wait_for_file(path: Path) -> None:
     print(WAITING, flush=True)  # noqa: T201 - read by the test
-    while not (folder / "continue").exists():
+    while not path.exists():
         time.sleep(0.02)
-    return second_name
 
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background may ignore it
     command_line.prepare()
     folder, second_name, command = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-
-    def run_program(config: StackConfig, provider: Provider, *, preview: bool, report: object) -> ProgramRun:
-        return program_run.run_function(
-            partial(register_groups, second_name, folder), config, provider, preview=preview
-        )
-
-    lifecycle.run_program = run_program  # type: ignore[assignment, attr-defined]
-    lifecycle.list_deployed_findings = lambda *_: []
-    lifecycle.PolicyPackProcess = lambda *_, **_options: nullcontext(SimpleNamespace(send=None))  # type: ignore[assignment, attr-defined]
-    stack_files.read_stack = lambda *_: StackConfig("polyphony", "local", {})
+    replace_program(setattr, second_name, partial(wait_for_file, folder / "continue"))
     sys.exit(command_line.main([command, "--folder", str(folder / "platform")]))
 
 

@@ -72,12 +72,11 @@ def read_rows(ingestion: DeployedIngestion, prefix: str) -> list[tuple[Any, ...]
     return sorted((row["file"], row["line"], row["text"]) for row in rows)
 
 
-def play(ingestion: DeployedIngestion, prefix: str, files: int) -> IngestionOutcome:
-    """Upload the files, process them, and read their rows.
+def start_runs(ingestion: DeployedIngestion, prefix: str, files: int) -> None:
+    """Upload the files, and start their runs.
 
     The sweeper is a function that puts waiting files into manifests.
     """
-    earlier_executions = ingestion.execution_statuses()
     upload(ingestion, prefix, files)
 
     def is_tracked() -> bool | None:
@@ -89,11 +88,14 @@ def play(ingestion: DeployedIngestion, prefix: str, files: int) -> IngestionOutc
     ingestion.wait_until_empty(60)
     ingestion.sweep()
     ingestion.sweep("flush")  # without this, a manifest that is not full would be created only after `flush_minutes`
+
+
+def wait_for_outcome(ingestion: DeployedIngestion, prefix: str) -> IngestionOutcome:
+    """Wait until all runs have ended, and read their rows."""
     statuses = ingestion.wait_until_ended()
-    new_runs = {name: status for name, status in statuses.items() if name not in earlier_executions}
     return IngestionOutcome(
-        manifest_sizes=ingestion.manifest_sizes(new_runs),
-        execution_counts=Counter(new_runs.values()),
+        manifest_sizes=ingestion.manifest_sizes(statuses),
+        execution_counts=Counter(statuses.values()),
         file_counts=ingestion.count_by_status(prefix),
         rows=read_rows(ingestion, prefix),
     )

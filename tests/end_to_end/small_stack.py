@@ -1,16 +1,10 @@
 """Harness that deploys a small Pulumi program to an emulator, for tests of single building blocks."""
 
-import io
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from components.blocks.function import Function
-from components.core import Scope
-from components.settings import FunctionSettings
-from handlers.common.environment import HandlerEnvironment
 from local.emulation.iam.grant_usage import Decision, read_decisions
 from local.platform.deployer import Action
 from local.platform.emulator import Emulator
@@ -68,37 +62,3 @@ class SmallStack:
     def decisions(self) -> list[Decision]:
         """Return the logged decisions of IAM."""
         return read_decisions(self.emulator.folder)
-
-
-class _EchoFunction(Function):
-    @property
-    def module(self) -> str:
-        return "echo"
-
-
-def echo_function(
-    name: str, function_scope: Scope, environment: type[HandlerEnvironment] = HandlerEnvironment, **arguments: Any
-) -> Function:
-    """Register a function whose code is the text that the test passed to `small_stack`. Usually it echoes its event."""
-    settings = FunctionSettings.model_validate({"timeoutSeconds": 20})
-    return _EchoFunction(function_scope, name, settings=settings, environment=environment, **arguments)
-
-
-def zip_module(name: str, code: str) -> bytes:
-    """Return a zip archive with one Python module."""
-    archive_bytes = io.BytesIO()
-    with zipfile.ZipFile(archive_bytes, "w") as archive:
-        archive.writestr(f"{name}.py", code)
-    return archive_bytes.getvalue()
-
-
-def create_function(clients: EmulatorClients, name: str, code: str, role: str, **parameters: Any) -> None:
-    """Create a function with a call to Lambda, without a Pulumi program. `code` is the text of its only module."""
-    clients("lambda").create_function(
-        FunctionName=name,
-        Runtime="python3.13",
-        Role=role,
-        Handler=f"{name}.handler",
-        Code={"ZipFile": zip_module(name, code)},
-        **parameters,
-    )

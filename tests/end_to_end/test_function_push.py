@@ -4,6 +4,7 @@ The platform of these tests has two functions.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,18 +30,16 @@ STORAGE_NAME, START_NAME = "polyphony-test-meetings-storage", "polyphony-test-me
 STORAGE_PARTS = ["meetings-storage-function", "meetings-storage-live"]
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Folder of an emulator that runs without functions, and whose program uses a small tree of handlers."""
-    use_handler_tree(monkeypatch, tmp_path / "tree")
-    folder = tmp_path / "platform"
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folder of an emulator with the two functions, whose program uses a small tree of handlers."""
+    parent = tmp_path_factory.mktemp("push")
+    folder = parent / "platform"
     folder.mkdir()
-    try:
-        with emulator.start(folder) as started:
-            started.keep()
+    with pytest.MonkeyPatch.context() as patch, emulator.start(folder):
+        use_handler_tree(patch, parent / "tree")
+        up(folder)
         yield folder
-    finally:
-        emulator.stop(folder)
 
 
 def register_functions() -> None:
@@ -72,7 +71,6 @@ def write_storage_handler(folder: Path, answer: str, printed: str = "") -> None:
 
 
 def test_a_pushed_function_answers_before_and_after_the_next_up(folder: Path) -> None:
-    up(folder)
     assert invoke_alias(folder, STORAGE_NAME) == ("1", "first")
     write_storage_handler(folder, "second")
     assert push(folder, ["storage"], started=0.0) == 0
@@ -84,7 +82,6 @@ def test_a_pushed_function_answers_before_and_after_the_next_up(folder: Path) ->
 
 
 def test_a_watched_function_is_pushed_and_its_log_is_printed(folder: Path) -> None:
-    up(folder)
     lines: list[str] = []
     watch = FunctionWatch(folder, ["storage"], lines.append)
 
@@ -95,8 +92,9 @@ def test_a_watched_function_is_pushed_and_its_log_is_printed(folder: Path) -> No
 
         eventually(find, text)
 
-    write_storage_handler(folder, "second", printed="the handler was called")
-    wait_for_lines("pushed meetings/storage: version 2 is live")
+    write_storage_handler(folder, "watched", printed="the handler was called")
+    wait_for_lines("is live")
+    [version] = re.findall(r"pushed meetings/storage: version (\d+) is live", "\n".join(lines))
     for count in (1, 2):
-        assert invoke_alias(folder, STORAGE_NAME) == ("2", "second")
+        assert invoke_alias(folder, STORAGE_NAME) == (version, "watched")
         wait_for_lines("the handler was called", count)

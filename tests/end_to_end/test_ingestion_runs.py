@@ -9,28 +9,30 @@ from collections import Counter
 
 import pytest
 
-from tests.end_to_end.conftest import INGESTED_FILES, IngestionRun
+from tests.end_to_end.conftest import INGESTED_FILES, RecordedUse
 from tests.end_to_end.deployment import FULL_MANIFEST
-from tests.end_to_end.many_files import BAD_EVERY, list_expected_rows
+from tests.end_to_end.many_files import BAD_EVERY, IngestionOutcome, list_expected_rows
 from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("platform")]
 
 
 def test_files_become_a_full_manifest_and_a_flushed_one_and_exactly_their_rows(
-    ingestion_run: IngestionRun,
+    ingestion_run: RecordedUse[IngestionOutcome],
 ) -> None:
-    files_of_other_tests, outcome = ingestion_run.outcome
+    outcome = ingestion_run.outcome
     assert set(outcome.execution_counts) == {"SUCCEEDED"}
-    assert outcome.manifest_sizes == [FULL_MANIFEST, INGESTED_FILES - FULL_MANIFEST + files_of_other_tests]
+    assert outcome.manifest_sizes == [FULL_MANIFEST, INGESTED_FILES - FULL_MANIFEST]
     assert outcome.file_counts == {"processed": INGESTED_FILES, "rejected": 2}, (
         "the run adds an empty file and one of another type"
     )
     assert outcome.rows == list_expected_rows(INGESTED_FILES)
 
 
-def test_a_run_logs_counts_and_no_content_of_a_file(platform: Platform, ingestion_run: IngestionRun) -> None:
-    _, outcome = ingestion_run.outcome
+def test_a_run_logs_counts_and_no_content_of_a_file(
+    platform: Platform, ingestion_run: RecordedUse[IngestionOutcome]
+) -> None:
+    outcome = ingestion_run.outcome
     log = (platform.emulator.folder / "glue.log").read_text(encoding="utf-8")
     run_counts = [json.loads(line) for line in log.splitlines() if line.startswith('{"event": "run_finished"')]
     files_of_runs = Counter(item["files"] for item in run_counts)  # other tests start runs on this platform, too

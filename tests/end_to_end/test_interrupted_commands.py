@@ -1,6 +1,7 @@
 """Tests of `make up` that fails, is interrupted or is killed, of a dead emulator, and of what the next command does.
 
-The commands deploy two log groups to a real emulator, and wait between them (`interruptible_command.py`).
+The commands deploy two log groups to a real emulator. A command that is interrupted runs in a process of its own, and waits
+between the groups (`interruptible_command.py`).
 """
 
 import os
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from local.platform import emulator, lifecycle
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.folder_lock import lock_folder
 from local.platform.frontend_file import FrontendUnavailable, read_frontend
-from tests.end_to_end.interruptible_command import WAITING
+from tests.end_to_end.interruptible_command import WAITING, replace_program
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("interruption")]
 TOO_LONG = "g" * 513
@@ -28,39 +29,38 @@ TOO_LONG = "g" * 513
 NEW_PLATFORM = "starting a new platform"
 
 
+@dataclass
 class Commands:
     """Commands for the platform in a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.platform = folder / "platform"
+    folder: Path
+    patch: pytest.MonkeyPatch
+    capture: pytest.CaptureFixture[str]
 
-    @contextmanager
-    def start(self, command: str, second_group: str = "second") -> Iterator["subprocess.Popen[str]"]:
-        """Start a command in a process of its own. Its program waits for `release`."""
+    @property
+    def platform(self) -> Path:
+        return self.folder / "platform"
+
+    def up(self, second_group: str = "second", status: int = 0) -> str:
+        """Run `up` in this process, without a pause in its program. Check its exit status, and return its output."""
+        replace_program(self.patch.setattr, second_group)
+        actual_status = main(["up", "--folder", str(self.platform)])
+        output = self.capture.readouterr().out
+        assert actual_status == status, output
+        return output
+
+    def interrupt_up(self, signal_number: signal.Signals, second_group: str = "second") -> tuple[int, str]:
+        """Run `up` in a process of its own, and send a signal to it after it has created the first group. Return its
+        exit status and output.
+        """
         (self.folder / "continue").unlink(missing_ok=True)
         with subprocess.Popen(  # noqa: S603 - this project's own code
-            [sys.executable, "-m", "tests.end_to_end.interruptible_command", str(self.folder), second_group, command],
+            [sys.executable, "-m", "tests.end_to_end.interruptible_command", str(self.folder), second_group, "up"],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         ) as process:
-            yield process
-
-    def release(self) -> None:
-        (self.folder / "continue").touch()
-
-    def run(self, command: str, second_group: str = "second") -> tuple[int, str]:
-        """Return exit status and output of a command."""
-        with self.start(command, second_group) as process:
-            self.release()
-            output, _ = process.communicate(timeout=60)
-        return process.returncode, output
-
-    def interrupt_up(self, signal_number: signal.Signals, second_group: str = "second") -> tuple[int, str]:
-        """Send a signal to `up` after it has created the first group. Return its exit status and output."""
-        with self.start("up", second_group) as process:
             output = ""
             assert process.stdout is not None
             while WAITING not in output:
@@ -68,7 +68,7 @@ class Commands:
                 assert line, output
                 output += line
             process.send_signal(signal_number)
-            self.release()
+            (self.folder / "continue").touch()
             rest, _ = process.communicate(timeout=60)
         return process.returncode, output + rest
 
@@ -91,8 +91,8 @@ class Commands:
 
 
 @pytest.fixture
-def commands(tmp_path: Path) -> Iterator[Commands]:
-    commands = Commands(tmp_path)
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Commands]:
+    commands = Commands(tmp_path, monkeypatch, capsys)
     yield commands
     emulator.stop(commands.platform)
 
@@ -101,18 +101,17 @@ def test_a_killed_first_up_leaves_no_process_and_the_next_up_deploys_everything(
     status, _ = commands.interrupt_up(signal.SIGKILL)
     assert status == -signal.SIGKILL
     commands.assert_gone()
-    status, output = commands.run("up")
-    assert (status, NEW_PLATFORM in output) == (0, True), output
+    assert NEW_PLATFORM in commands.up()
     assert commands.groups() == {"first", "second"}
 
 
 def test_a_killed_second_up_lets_the_next_up_start_a_new_platform(commands: Commands) -> None:
-    commands.run("up")
+    commands.up()
     pid = commands.pid()
     commands.interrupt_up(signal.SIGKILL, second_group="other")
-    status, output = commands.run("up", second_group="other")
+    output = commands.up(second_group="other")
     assert f"the last run was killed before it was finished: {NEW_PLATFORM}" in output
-    assert (status, commands.pid() != pid, commands.groups()) == (0, True, {"first", "other"})
+    assert (commands.pid() != pid, commands.groups()) == (True, {"first", "other"})
 
 
 def test_an_interrupted_first_up_leaves_no_process_and_no_state(commands: Commands) -> None:
@@ -125,45 +124,39 @@ def test_an_interrupted_first_up_leaves_no_process_and_no_state(commands: Comman
 
 
 def test_an_interrupted_or_failed_second_up_is_continued_by_the_next_one(commands: Commands) -> None:
-    commands.run("up")
+    commands.up()
     pid = commands.pid()
     status, _ = commands.interrupt_up(signal.SIGINT, second_group="other")
     assert status == 130
-    status, output = commands.run("up", second_group=TOO_LONG)
-    assert (status, "fix the failed resources, then run `make up` again" in output) == (1, True), output
-    status, output = commands.run("up", second_group="other")
-    assert (status, NEW_PLATFORM in output) == (0, False), output
+    assert "fix the failed resources, then run `make up` again" in commands.up(second_group=TOO_LONG, status=1)
+    assert NEW_PLATFORM not in commands.up(second_group="other")
     assert (commands.pid(), commands.groups()) == (pid, {"first", "other"})
 
 
 def test_a_failed_first_up_stops_its_emulator(commands: Commands) -> None:
-    status, output = commands.run("up", second_group=TOO_LONG)
-    assert (status, "1 created, 1 failed" in output) == (1, True), output
+    assert "1 created, 1 failed" in commands.up(second_group=TOO_LONG, status=1)
     commands.assert_gone()
 
 
 def test_a_dead_emulator_is_noticed_by_every_command_and_replaced_by_the_next_up(commands: Commands) -> None:
-    commands.run("up")
+    commands.up()
     os.kill(commands.pid(), signal.SIGKILL)
     commands.assert_gone()
     assert lifecycle.find_running_platform(commands.platform) is None
     with pytest.raises(FrontendUnavailable, match="not running: start it with `make up`"):
         read_frontend(commands.platform)
-    status, output = commands.run("up")
-    assert (status, f"the emulator of the last platform has ended: {NEW_PLATFORM}" in output) == (0, True), output
+    assert f"the emulator of the last platform has ended: {NEW_PLATFORM}" in commands.up()
 
 
-def test_only_one_command_at_a_time_works_on_a_platform_and_down_removes_it(
-    commands: Commands, capsys: pytest.CaptureFixture[str]
-) -> None:
-    commands.run("up")
+def test_only_one_command_at_a_time_works_on_a_platform_and_down_removes_it(commands: Commands) -> None:
+    commands.up()
     platform = ["--folder", str(commands.platform)]
     with lock_folder(commands.platform, ""):
         for command in ("up", "down"):
             assert main([command, *platform]) == 2
-            assert f"process {os.getpid()}: wait until it ends" in capsys.readouterr().err
+            assert f"process {os.getpid()}: wait until it ends" in commands.capture.readouterr().err
     for result in ("the local platform is down", "the local platform is not running"):
         assert main(["down", *platform]) == 0
-        assert capsys.readouterr().out == f"{result}\n"
+        assert commands.capture.readouterr().out == f"{result}\n"
         assert emulator.find_running(commands.platform) is None
     assert {path.name for path in commands.platform.iterdir()} == {"command.lock", "emulator.log", "decisions.jsonl"}

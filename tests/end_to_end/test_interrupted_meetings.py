@@ -1,6 +1,6 @@
 """End-to-end tests of meetings whose processing stops for a while or for ever.
 
-Causes are missing capacity for the media job, and a stopped workflow execution.
+Causes are missing capacity for the media job, and a model without a usable answer.
 """
 
 import json
@@ -16,22 +16,21 @@ import pytest
 
 from handlers.common.ids import timestamp
 from handlers.meetings.media_result import MediaOutcome
-from handlers.meetings.record import MeetingStatus
+from handlers.meetings.record import MeetingReason, MeetingStatus
 from handlers.meetings.s3_keys import Recording
 from local import ACCOUNT, REGION, ROOT
 from local.emulation.batch.fault_injection import QueueFault, set_faults
+from local.emulation.faults import Fault
 from local.flows import eventually
 from local.flows.meetings_user import NewMeeting
 from local.flows.speech_clips import clip_texts
 from local.platform.emulator import ROOT_ACCESS_KEY
-from local.platform.emulator_clients import invoke
 from tests.end_to_end.backends import DeployedMeetings
 from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder
 from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 READY = MeetingStatus.READY
-STEPS = "polyphony-local-meetings-steps"
 
 
 @pytest.fixture
@@ -79,14 +78,6 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
 
     assert eventually(read_result, "the result of the first job")["outcome"] == MediaOutcome.SUPERSEDED
     assert ann.wait_for_status(meeting.meeting_id, READY).content == second_content
-
-
-def stop_execution(meetings: DeployedMeetings, meeting_id: str) -> str:
-    """Stop a meeting's execution while its job waits. Return the execution's ARN."""
-    wait_for_job(meetings, meeting_id)
-    [execution] = list_executions(meetings, meeting_id)
-    meetings.client("stepfunctions").stop_execution(executionArn=execution)
-    return execution
 
 
 @pytest.mark.usefixtures("no_capacity")
@@ -148,15 +139,17 @@ def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> Non
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
 
 
-@pytest.mark.usefixtures("no_capacity")
-def test_the_runbooks_command_restarts_failed_meetings(
-    platform: Platform, meetings: DeployedMeetings, ann: Recorder, tmp_path: Path
+def test_a_meeting_without_a_summary_keeps_its_transcript_and_the_runbooks_command_restarts_it(
+    platform: Platform, ann: Recorder, tmp_path: Path
 ) -> None:
-    since = timestamp(datetime.now(UTC))
-    meeting_id = ann.upload(ann.record_speech("budget"))
-    execution = stop_execution(meetings, meeting_id)
-    execution_input = meetings.client("stepfunctions").describe_execution(executionArn=execution)["input"]
-    assert invoke(meetings.client, STEPS, step="fail", **json.loads(execution_input)) == {"outcome": "failed"}
-    set_faults(platform.emulator.folder, {})
+    since, faults = timestamp(datetime.now(UTC)), platform.deployment.faults
+    faults.set(Fault.MODEL_REPEATING, 99)
+    try:
+        failed = ann.wait_for_status(ann.upload(ann.record_speech("budget")))
+    finally:
+        faults.clear()
+    assert (failed.status, failed.reason) == (MeetingStatus.FAILED, MeetingReason.SUMMARY_FAILED)
+    assert [segment.text for segment in ann.client.read_transcript(failed).said] == clip_texts("budget")
+    assert failed.summary_key is None
     restart_failed_meetings(platform, tmp_path, since)
-    assert ann.wait_for_status(meeting_id, READY).attempt == 2
+    assert ann.wait_for_status(failed.meeting_id, READY).attempt == 2

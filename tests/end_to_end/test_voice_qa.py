@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from handlers.common.records import Records
 from handlers.voice_qa.records import Question, QuestionStatus, expiring_records, query_key
 from local.emulation.faults import Fault
 from local.flows import eventually
+from local.flows.identity_pool_guest import Guest
 from local.flows.speech_clips import clip_texts
 from local.flows.voice_qa_client import GuestConnection, upload_by_form
 from local.flows.voice_qa_flow import LECTURE
@@ -184,16 +186,21 @@ def test_a_guest_can_access_only_the_guests_own_conversations(
             Bucket=voice_qa.bucket, Key=f"queries/{guest.identity_id}/mine", Body=b"x"
         ),
         lambda: guest.client("s3").get_object(Bucket=voice_qa.bucket, Key=own_upload),
-        lambda: guest.client("dynamodb").get_item(
-            TableName=voice_qa.table,
-            Key={"sessionId": {"S": f"{other_guest.identity_id}#x"}, "lectureId": {"S": "y"}},
-        ),
-        lambda: guest.client("dynamodb").get_item(
-            TableName=voice_qa.table,
-            Key={"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}},
-        ),
         lambda: guest.client("dynamodb").scan(TableName=voice_qa.table),
     ]
+    for session in (
+        f"{other_guest.identity_id}#x",
+        f"lecture#{lecture_id}",
+        guest.identity_id,
+        f"x{guest.identity_id}#x",
+        f"{guest.identity_id[:-1]}#x",
+        "*#x",
+    ):
+        item = {"sessionId": {"S": session}, "lectureId": {"S": "y"}}
+        forbidden_calls += [
+            partial(guest.client("dynamodb").get_item, TableName=voice_qa.table, Key=item),
+            partial(guest.client("dynamodb").put_item, TableName=voice_qa.table, Item=item),
+        ]
     for call in forbidden_calls:
         with pytest.raises(ClientError) as error:
             call()
@@ -201,10 +208,20 @@ def test_a_guest_can_access_only_the_guests_own_conversations(
     platform.unexplained_since = platform.decision_log_end()  # these refusals are expected
 
 
+def test_the_role_of_guests_does_not_trust_another_identity_pool(voice_qa: DeployedVoiceQa) -> None:
+    identities = voice_qa.client("cognito-identity")
+    roles = identities.get_identity_pool_roles(IdentityPoolId=voice_qa.pool_id)["Roles"]
+    other_pool = identities.create_identity_pool(IdentityPoolName="other", AllowUnauthenticatedIdentities=True)
+    identities.set_identity_pool_roles(IdentityPoolId=other_pool["IdentityPoolId"], Roles=roles)
+    with pytest.raises(ClientError, match="InvalidIdentityPoolConfigurationException"):
+        Guest.from_pool(voice_qa.stack.connect, other_pool["IdentityPoolId"])
+
+
 def test_logs_contain_no_text_no_signature_and_no_identity(
     platform: Platform, connection: GuestConnection, lecture_id: str
 ) -> None:
-    connection.ask_question(lecture_id, audioKey=connection.upload_question("sugar"))
+    """The searched lines include those of the spoken question of `test_e2e_websocket_query_flow`."""
+    connection.ask_question(lecture_id, text="What do plants turn into sugar?")
 
     def find_lines() -> list[str] | None:
         """Return the lines, once those of the worker's invocation are there, which arrive after the answer."""

@@ -45,9 +45,10 @@ def allow(action: str, resource: str = "*", condition: Mapping[str, Any] | None 
     return {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition or {}}
 
 
-def set_role(*statements: dict[str, Any], trusted: str = "") -> None:
-    """Give the role `ROLE` one policy, and let it be assumed by a service."""
-    trust = {"Statement": {"Effect": "Allow", "Action": "sts:*", "Principal": {"Service": trusted}}}
+def set_role(*statements: dict[str, Any], trusted: str = "", source: str = "") -> None:
+    """Give the role `ROLE` one policy, and let it be assumed by a service, if given only for this source."""
+    condition = {"ArnEquals": {"aws:SourceArn": source}} if source else {}
+    trust = {"Statement": {**allow("sts:*", condition=condition), "Principal": {"Service": trusted}}}
     iam._roles["caller"] = {
         "Arn": ROLE,
         "RoleName": "caller",

@@ -2,12 +2,14 @@
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.services import cloudwatch_logs, cognito, dynamodb, eventbridge, lambda_svc
 
 from tests.local.emulation.behaviour.common import (
+    FUNCTION,
     QUEUE,
     REGION,
     ROLE,
@@ -165,22 +167,42 @@ def failure_destination() -> Any:
     return results
 
 
-@shows(emulator=[1, 1, 1, 1, 1], aws=[0, 0, 0, 1, 1])
+@shows(emulator=[1] * 11, aws=[0, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1])
 def event_target() -> Any:
+    """Messages of a rule and of a schedule, with different roles or queue policies for the caller's service and source.
+    At the end, calls of a function by a rule, with different function policies.
+    """
     queue = set_queue()
-    rule = {"Arn": f"arn:aws:events:{REGION}:{get_account_id()}:rule/one", "Name": "one"}
-    schedule = {"Arn": f"arn:aws:scheduler:{REGION}:{get_account_id()}:schedule/default/one", "GroupName": "default"}
+    arn, send = f"arn:aws:events:{REGION}:{get_account_id()}:rule/one", "sqs:SendMessage"
+    rule = {"Arn": arn, "Name": "one"}
+    schedules = f"arn:aws:scheduler:{REGION}:{get_account_id()}:schedule"
+    schedule = {"Arn": f"{schedules}/default/one", "GroupName": "default"}
+    events, scheduler = "events.amazonaws.com", "scheduler.amazonaws.com"
     event = {"Source": "own", "DetailType": "type", "Detail": "{}", "Time": 0}
     results = []
-    for source, role, service, action in (
-        (rule, None, "", ""),
-        (rule, ROLE, "events.amazonaws.com", "sqs:GetQueueUrl"),
-        (rule, ROLE, "another.amazonaws.com", "sqs:SendMessage"),
-        (rule, ROLE, "events.amazonaws.com", "sqs:SendMessage"),
-        (schedule, ROLE, "scheduler.amazonaws.com", "sqs:SendMessage"),
+    for caller, with_role, service, source, action in (
+        (rule, False, "another.amazonaws.com", arn, send),
+        (rule, True, events, arn, "sqs:GetQueueUrl"),
+        (rule, True, "another.amazonaws.com", arn, send),
+        (rule, True, events, f"{arn}-other", send),
+        (rule, True, events, arn, send),
+        (rule, False, events, f"{arn}-other", send),
+        (rule, False, events, arn, send),
+        (schedule, True, scheduler, f"{schedules}-group/other", send),
+        (schedule, True, scheduler, f"{schedules}-group/default", send),
     ):
-        set_role(allow(action), trusted=service)
+        set_role(allow(action), trusted=service, source=source)
+        condition = {"ArnEquals": {"aws:SourceArn": source}}
+        statement = {**allow(action, QUEUE, condition), "Principal": {"Service": service}}
+        queue["attributes"]["Policy"] = json.dumps({"Statement": statement})
         queue["messages"].clear()
-        eventbridge._invoke_target({"Id": "1", "Arn": QUEUE, **({"RoleArn": role} if role else {})}, event, source)
+        role = {"RoleArn": ROLE} if with_role else {}
+        eventbridge._invoke_target({"Id": "1", "Arn": QUEUE, **role}, event, caller)
         results.append(len(queue["messages"]))
+    for source in (f"{arn}-other", arn):
+        statement = allow("lambda:InvokeFunction", FUNCTION, {"ArnEquals": {"aws:SourceArn": source}})
+        set_function({"Statement": {**statement, "Principal": {"Service": events}}})
+        with patch.object(eventbridge, "_dispatch_to_lambda") as call:
+            eventbridge._invoke_target({"Id": "1", "Arn": FUNCTION}, event, rule)
+        results.append(call.call_count)
     return results
