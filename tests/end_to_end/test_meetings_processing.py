@@ -17,6 +17,7 @@ from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 READY = MeetingStatus.READY
+CANARY = "canary"
 
 
 def test_a_recording_without_audio_has_a_video_and_no_transcript(ann: Recorder) -> None:
@@ -26,20 +27,52 @@ def test_a_recording_without_audio_has_a_video_and_no_transcript(ann: Recorder) 
     assert (record.transcript_key, record.summary_key) == (None, None)
 
 
-def test_a_meeting_lists_chunks_that_are_missing_or_have_wrong_bytes_until_they_are_uploaded(ann: Recorder) -> None:
-    meeting, chunks = NewMeeting(), ann.record_speech("welcome", "budget", "goodbye")
+def test_a_meeting_lists_wrong_chunks_until_they_are_uploaded_and_no_log_has_its_data(
+    platform: Platform, meetings: DeployedMeetings, ann: Recorder
+) -> None:
+    """Chunks are wrong if they are missing or have wrong bytes. At the end, the processed meeting is deleted."""
+    token = meetings.request_token("ann")
+    for sent_token in (token, f"{token}x"):
+        meetings.exchange_token({"token": sent_token, "sessionName": f"{CANARY}-session"})
+    meeting = NewMeeting(f"{CANARY} of a title", participants=(CANARY,), tags=(CANARY,))
+    chunks = [path.rename(path.with_suffix(f".{CANARY}")) for path in ann.record_speech("welcome", "goodbye", "launch")]
     contents = [chunk.read_bytes() for chunk in chunks]
     corrupt = contents[1][:-1] + bytes([contents[1][-1] ^ 1])
     ann.upload_partially(meeting, chunks, uploaded_contents=[contents[0], corrupt, None])
-    assert ann.wait_for_wrong_chunks(meeting.meeting_id, ChunkProblem.MISSING) == ["00002.mp4"]
-    ann.client.put(meeting.meeting_id, "00002.mp4", contents[2])
+    assert ann.wait_for_wrong_chunks(meeting.meeting_id, ChunkProblem.MISSING) == [f"00002.{CANARY}"]
+    ann.client.put(meeting.meeting_id, f"00002.{CANARY}", contents[2])
     ann.client.complete(meeting, chunks)
-    assert ann.wait_for_wrong_chunks(meeting.meeting_id, ChunkProblem.HASH) == ["00001.mp4"]
-    ann.client.put(meeting.meeting_id, "00001.mp4", contents[1])
+    assert ann.wait_for_wrong_chunks(meeting.meeting_id, ChunkProblem.HASH) == [f"00001.{CANARY}"]
+    ann.client.put(meeting.meeting_id, f"00001.{CANARY}", contents[1])
     ann.client.complete(meeting, chunks)
     ready = ann.wait_for_status(meeting.meeting_id)
     content = meeting.describe_upload(chunks).content
     assert (ready.status, ready.reason, ready.content, ready.wrong) == (READY, None, content, ())
+    spoken_text = ann.client.read_transcript(ready).said[0].text.lower()
+    assert meetings.delete_meeting(ann.subject, meeting.meeting_id).status == 204
+    meetings.wait_until_removed(ready.meeting)
+    groups = read_log_messages(platform)
+    assert {"/aws/batch/polyphony-local-meetings-media", "/aws/lambda/polyphony-local-meetings-steps"} <= set(groups)
+    secrets = (CANARY, spoken_text, meeting.meeting_id, ann.client.user, token.rpartition(".")[2])
+    for lines in groups.values():
+        assert not [line for line in lines for secret in secrets if secret in line.lower() or secret in line]
+
+
+def read_log_messages(platform: Platform) -> dict[str, list[str]]:
+    """Return the log messages of the functions and the job by log group."""
+    logs = platform.client("logs")
+    names = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    meetings_groups = [
+        name for name in names if name.startswith(("/aws/lambda/polyphony-local-meetings-", "/aws/batch/"))
+    ]
+    return {
+        name: [
+            event["message"]
+            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name)
+            for event in page["events"]
+        ]
+        for name in meetings_groups
+    }
 
 
 @pytest.fixture
