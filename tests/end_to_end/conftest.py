@@ -13,11 +13,9 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
-from handlers.meetings.record import MeetingStatus
 from local.emulation.iam.grant_usage import Decision
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually, voice_qa_flow
-from local.flows.meetings_user import NewMeeting
 from local.flows.voice_qa_client import GuestConnection
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -195,13 +193,11 @@ def overdue_video(platform: Platform, livestream: DeployedLivestream) -> Recorde
 
 @pytest.fixture(scope="session")
 def deleted_meeting(platform: Platform, meetings: DeployedMeetings, ann: Recorder) -> RecordedUse[None]:
-    """Meeting that was deleted before its upload was complete. Nothing is stored for it except its tombstone."""
+    """Meeting that was processed and then deleted. Nothing is stored for it any more except its tombstone."""
 
     def delete() -> None:
-        meeting, chunks = NewMeeting(), ann.record_speech("goodbye")
-        ann.upload_partially(meeting, chunks, uploaded_contents=[None])
-        record = ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
-        assert meetings.delete_meeting(ann.subject, meeting.meeting_id).status == 204
+        record = ann.wait_for_status(ann.upload(ann.record_speech("goodbye")))
+        assert meetings.delete_meeting(ann.subject, record.meeting_id).status == 204
         meetings.wait_until_removed(record.meeting)
 
     return record_use(platform, delete)
