@@ -16,7 +16,7 @@ from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 FUNCTION = "transcription/audio-processor"
-CLIP = "sky"
+CLIP = "hello"
 ALARM = "polyphony-local-transcription-latency-critical"
 """The only alarm that the rollouts in these tests observe."""
 
@@ -73,7 +73,6 @@ def operator(platform: Platform) -> Iterator[Operator]:
 def test_a_flag_takes_effect_and_the_alias_command_reverts_it(
     operator: Operator, transcription: DeployedTranscription
 ) -> None:
-    """With the old version, partial captions are shown, as the flow of transcription checks."""
     old_version = operator.read_alias()["version"]
     assert operator.run("flag", "PARTIAL_RESULTS_ENABLED=false") == 0
     assert count_partial_captions(transcription) == 0
@@ -82,7 +81,7 @@ def test_a_flag_takes_effect_and_the_alias_command_reverts_it(
     )["Environment"]["Variables"]
     assert variables["SESSIONS_TABLE_NAME"], "the other variables are unchanged"
     assert operator.run("alias", "--to", old_version) == 0
-    assert operator.read_alias() == {"version": old_version, "weights": {}}
+    assert count_partial_captions(transcription) > 0
     assert any(f'liveVersion: "{old_version}"' in line for line in operator.output), "the setting to commit"
 
 
