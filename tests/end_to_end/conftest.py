@@ -30,7 +30,7 @@ from tests.end_to_end.many_files import IngestionOutcome
 from tests.end_to_end.meeting_recorder import Recorder
 from tests.end_to_end.platform_under_test import Platform
 
-INGESTED_FILES = 90
+INGESTED_FILES = 100
 """Number of files that the run of ingestion uploads. They become two manifests (lists of files for one Spark run), of
 which the second is not full."""
 INGESTION_RUN_PREFIX = "incoming/runs"

@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -38,8 +39,13 @@ from tests.end_to_end.deployment import Deployment, read_test_stack
 from tests.process_tree import list_process_tree
 
 PREFIX = "incoming/chaos"
-INTAKE_SETTINGS = {"batchSize": 20, "batchWindowSeconds": 1}
-"""Settings that give many small invocations instead of a few large ones."""
+SETTINGS: dict[str, Any] = {
+    # These settings give many small invocations instead of a few large ones.
+    "intake": {"batchSize": 20, "batchWindowSeconds": 1},
+    # A manifest can have few files. Then one bad line is a large share of its lines.
+    "spark": {"maxRejectedShare": 1},
+}
+"""Settings of ingestion."""
 VISIBILITY_SECONDS = 5
 """Visibility timeout of the intake queue. It is shorter than the deployed one, so that the messages of a killed builder
 return during the run."""
@@ -209,7 +215,7 @@ def print_line(line: str) -> None:
 def deployed_platform(folder: Path) -> Iterator[Deployment]:
     """Deploy the local stack with the settings of this run to a new emulator."""
     with emulator.start(folder) as started:
-        deployed = deploy(read_test_stack(intake=INTAKE_SETTINGS), started.emulator, Progress())
+        deployed = deploy(read_test_stack(**SETTINGS), started.emulator, Progress())
         clients = EmulatorClients(started.emulator.endpoint)
         yield Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
 
