@@ -27,7 +27,7 @@ def test_dropped_and_chosen_files_show_their_state(window: ConsoleWindow, page: 
     # This starts no Spark run, because no accepted file waits yet.
     page.get_by_role("button", name="Process waiting files now").click()
     expect(page.locator("#files-flushed")).to_have_text(re.compile("No file is waiting"))
-    chosen: FilePayload = {"name": "one of mine.ndjson", "mimeType": "", "buffer": b'{"a": 1}\n'}
+    chosen: FilePayload = {"name": "one of mine.ndjson", "mimeType": "", "buffer": b'{"line": 1}\n'}
     page.get_by_label("Choose files").set_input_files(chosen)
     expect(files.locator(".card", has_text="one of mine.ndjson").locator(".now")).to_contain_text("Waiting")
     table = platform.outputs["frontend"]["ingestion"]["table"]
