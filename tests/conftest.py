@@ -34,8 +34,8 @@ settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 TESTS = Path(__file__).parent
-PLATFORM = "platform"
-LONGEST_UNIT_TEST = "tests/handlers/ingestion/test_manifest_protocol.py"
+FIRST_GROUPS = ("platform", "whole", "modules", "spark")
+"""The longest groups of tests. They start first, so that no worker has a long group left at the end."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,12 +63,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class _FilesAndGroups(LoadGroupScheduling):  # type: ignore[misc]
     """Scheduler that assigns whole files, so that shared resources of a file are created once, with fewer messages.
 
-    Tests of the platform come first, because they mostly wait while other tests use the processor. The longest unit test
-    comes second, because the other workers would have to wait for it at the end.
+    The longest groups come first, because the other workers would have to wait for them at the end.
     """
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        for scope in (LONGEST_UNIT_TEST, PLATFORM):
+        for scope in reversed(FIRST_GROUPS):
             if scope in self.workqueue:
                 self.workqueue.move_to_end(scope, last=False)
         super()._assign_work_unit(node)

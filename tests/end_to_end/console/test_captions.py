@@ -2,10 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from local.flows.speech_clips import clip_texts
-from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 from tests.browser import ConsoleWindow
-from tests.end_to_end.console.conftest import MICROPHONE_CLIP
 from tests.end_to_end.console.harness import MARKS, take_screenshots
 
 pytestmark = MARKS
@@ -30,4 +27,4 @@ def test_captions_are_revised_while_somebody_speaks(window: ConsoleWindow, page:
     expect(speak).to_have_text("Start speaking")
     assert page.evaluate("window.unfinishedLines.size") > 0
     [text] = line.all_inner_texts()
-    assert word_error_rate(" ".join(clip_texts(MICROPHONE_CLIP)), text) <= MAX_WORD_ERROR_RATE, text
+    assert "plants turn into sugar" in text
