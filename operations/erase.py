@@ -1,7 +1,7 @@
 """Command `erase`: delete all meetings and episodes of one user, as the user's own deletions do.
 
-It marks each of them as deleted and queues the removal of its data, which functions of the stack then remove. So it may
-be repeated, and a failed run is completed by the next one. No other backend stores data under a user's id: captions are
+For each of them, it queues the removal of the data, which functions of the stack then remove, and marks it as deleted. A
+failed run is completed by the next one, which repeats both. No other backend stores data under a user's id: captions are
 not stored for long, and guests of voice Q&A have no account (docs/voice-qa.md).
 """
 
@@ -55,7 +55,8 @@ def _erase_meetings(context: CommandContext, options: argparse.Namespace) -> int
     with translate_errors(table):
         found = set(_list_meetings(dynamodb, table, options.user))
     with translate_errors(bucket):
-        found |= set(_list_uploads(s3, bucket, options.user))  # an upload without `complete.json` has no record
+        # An upload that has not ended has no record yet. Only its objects are removed.
+        found |= set(_list_uploads(s3, bucket, options.user))
     if options.yes and found:
         records = Records(dynamodb, table, MeetingRecord, record_attributes)
         sqs, url = _open_queue(context, options.stack, "meetings")
@@ -68,7 +69,7 @@ def _erase_meetings(context: CommandContext, options: argparse.Namespace) -> int
 
 
 def _erase_episodes(context: CommandContext, options: argparse.Namespace) -> int:
-    name = build_name(Kind.TABLE, options.stack, "livestream", "null-check")
+    name = build_name(Kind.TABLE, options.stack, "livestream", "null-check")  # the required name of the episodes' table
     table = EpisodeTable(context.clients("dynamodb"), name)
     with translate_errors(name):
         found = list(_list_episodes(table, options.user))
@@ -88,7 +89,7 @@ def _open_queue(context: CommandContext, stack: str, subsystem: str) -> tuple[An
 
 
 def _list_meetings(dynamodb: Any, table: str, user: str) -> Iterator[str]:
-    """Yield the ids of all items of the user. The deletion of a tombstone is repeated, in case its messages failed."""
+    """Yield the ids of all meetings of the user, also of deleted ones: an earlier run may have failed to queue them."""
     pages = dynamodb.get_paginator("query").paginate(
         TableName=table,
         KeyConditionExpression="#user = :user",

@@ -49,7 +49,7 @@ class VoiceQaErrorCode(ErrorCode):
     AUDIO_REFUSED = (
         "AUDIO_REFUSED",
         "The recording of the question is not uploaded yet, is empty or too large, or is not this guest's upload.",
-        "Ask again when the upload has ended, or upload another recording of at most `maxQueryBytes`.",
+        "Ask again when the upload has ended, or upload another recording of at most `maxBytes` of the upload's form.",
     )
     QUERY_FAILED = (
         "QUERY_FAILED",

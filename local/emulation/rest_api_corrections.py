@@ -38,6 +38,7 @@ def _invoke_mock(original: Any, integration: Mapping[str, Any]) -> Any:
     return status, headers, body.replace(b"$context.requestId", str(uuid.uuid4()).encode())
 
 
+# An emulator's call of a function returns its result, or None and the text of an error.
 async def _call_function(
     original: Any, function: str, event: Mapping[str, Any], *, account_id: str, region: str
 ) -> Any:
@@ -74,7 +75,7 @@ async def _invoke_authorizer(
     function = get_private(apigateway_v1, "_extract_lambda_ref_from_integration_uri")(authorizer["authorizerUri"])
     api_id = event["methodArn"].split(":")[5].partition("/")[0]
     if not _may_call(function, account_id, region, f"{api_id}/authorizers/{authorizer['id']}"):
-        return None
+        return None  # the emulator then refuses the request
     return await original(authorizer, event, account_id, region)
 
 

@@ -1,6 +1,8 @@
 """Policies about work that fails: logs, dead-letter queues, alarms, and timeouts that fit the caller.
 
-Each check gets a resource and the whole stack, and yields a message for each violation.
+Each check gets a resource and the whole stack, and yields a message for each violation. `get` returns a property, which
+may be unknown before the deployment. `references` are the resources from whose outputs a property is computed. `read_names`
+and `list_related` (`related.py`) use whichever of the two is known.
 """
 
 import json
@@ -143,6 +145,7 @@ def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -
     configs = list_related(function, stack, t.FUNCTION_ASYNC_CONFIG, "functionName")
     if configs and all(config.get(FAILED_WORK_PATHS[config.type]) for config in configs):
         return
+    # Without a configuration, nothing but a service calls the function asynchronously. All of them do, except API Gateway.
     # The tag does not excuse calls by a service, which sends an event only once.
     if callers := _list_callers(function, stack) - {GATEWAY}:
         yield f"{', '.join(sorted(callers))} may call the function, but failed events have no destination."
@@ -168,7 +171,7 @@ def _check_failures_watched(resource: CheckedResource, stack: CheckedStack) -> I
             yield "No alarm watches the metric ExecutionsFailed of the workflow."
         return
     aliases = set(map(get_name, list_related(resource, stack, t.FUNCTION_ALIAS, "functionName")))
-    apis = list_related(resource, stack, t.REST_API, "body")
+    apis = list_related(resource, stack, t.REST_API, "body")  # the OpenAPI document names the functions of its routes
 
     def is_watched(metric: str) -> bool:
         # The dimension Resource has the form function:alias. An alarm without it gets no data of the alias.
@@ -255,7 +258,8 @@ def _check_function_timeout_ceiling(function: CheckedResource, stack: CheckedSta
     remedy="Add a queue on FARGATE_SPOT, and submit jobs to it first.",
 )
 def _check_batch_spot_first(_queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    # Batch uses only the first Fargate environment of a queue, so the fallback on demand is a separate queue.
+    # The finding is about the stack, so each queue gets it. Batch uses only the first Fargate environment of a queue, so
+    # the fallback on demand is a separate queue.
     environments = [
         queue.references.get("computeEnvironmentOrders", ()) for queue in stack.list_resources(t.BATCH_QUEUE)
     ]

@@ -24,7 +24,7 @@ from guardrails.records import (
 from guardrails.resource_types import COMPONENTS, PLATFORM, ROLE, VPC_ENDPOINT
 from guardrails.rules.secrets import FORMATS
 from guardrails.surface.facts import Fact, Table, define_names, describe_trust, list_facts, walk
-from guardrails.surface.tables import TABLES_FOLDER, find_new
+from guardrails.surface.tables import FOLDER_FROM_ROOT, find_new
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 
@@ -96,7 +96,7 @@ def _deny_new(table: Table, name: str, severity: Severity, *, description: str, 
         severity=severity,
         levels=MANDATORY_EVERYWHERE,
         description=description,
-        remedy=f"{REMEDY_START} {TABLES_FOLDER}/{table}.txt decides.",
+        remedy=f"{REMEDY_START} {FOLDER_FROM_ROOT}/{table}.txt decides.",
         types={EVERY_TYPE},
         exceptions_allowed=False,
     )(check)

@@ -1,6 +1,8 @@
-"""Reader of the tables of this folder, which list everything that the program may do: one fact (`facts.py`) a line.
+"""Reader of the tables of this folder, which list everything that the program may do.
 
-`make surface` writes them, and a reviewer decides about each difference. The policy pack only compares.
+A line is one fact, for example a permission: `ingestion lambda | s3:GetObject | arn:aws:s3:::{own}/*`. There is a table
+each of resource types, properties, values, references and permissions. `make surface` writes them, and a reviewer decides
+about each difference. The policy pack only compares.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,17 +13,19 @@ from typing import Final
 from guardrails.surface.facts import Fact, Table
 
 FOLDER: Final = Path(__file__).parent
-TABLES_FOLDER: Final = "policies/guardrails/surface"
+FOLDER_FROM_ROOT: Final = "policies/guardrails/surface"
+"""The same folder in messages."""
 TAGGABLE: Final = "taggable"
 FREE: Final = "free"
 PRICED: Final = "priced"
 UNDECIDED: Final = "undecided"
-"""Word of a type that has no price rule and is not known to be free. A reviewer replaces it by `free`, or adds a rule."""
+"""Word behind a type in its table, which says that the type has no price rule and is not known to be free. A reviewer
+replaces it by `free`, or adds a rule."""
 
 
 @cache
 def read_table(table: Table) -> frozenset[str]:
-    """Return the lines of a table, without the words after each type."""
+    """Return the lines of a table. In the table of types, other words follow each type; they are left out."""
     return frozenset(read_types()) if table is Table.TYPES else frozenset(_read_lines(table))
 
 
