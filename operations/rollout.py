@@ -122,8 +122,8 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
         results = [move.revert() for move in moves]
         return 1 if all(results) else 2
     context.print_line(
-        f"If Pulumi.{options.stack}.yaml pins one of them by `liveVersion`, set the new version or remove it: the next "
-        "deployment writes it."
+        f"If Pulumi.{options.stack}.yaml pins one of them by `liveVersion`, set the new version there or remove the "
+        "setting, because the next deployment applies it."
     )
     return 0
 

@@ -1,12 +1,11 @@
 """Records of episodes in livestream's DynamoDB table, and the queue messages about deleted episodes.
 
 The record of a deleted episode, its tombstone, remains for some days, so its id cannot be used again. Every method
-except `create` and `find` treats it as absent. Tracks that a method returns are as they are now: their time limits are
-applied, which the table does not contain.
+except `create` and `find` treats it as absent. A track has a time limit, after which it counts as failed although its
+record does not say so. Every method except `find` returns tracks for which this is decided.
 
-The API sends the messages of a deletion before it marks the episode as deleted. So a deletion that a client was told of
-always has its messages, and the function that removes the data ignores a message of an episode that was not deleted
-after all. Each deletion has two messages. When the first arrives, the fact-check agent or AgentCore may still be working
+The API sends the messages of a deletion before it marks the episode as deleted, so no marked episode lacks its messages.
+The function that removes the data ignores messages about an episode that is not marked. Each deletion has two messages. When the first arrives, the fact-check agent or AgentCore may still be working
 on the episode, and store something afterwards. The second arrives when this work has ended. What a MediaConvert job
 writes even later expires with all other objects of the bucket.
 """
@@ -100,7 +99,7 @@ class EpisodeTable:
             return current or episode
 
         record = self._records.change(episode_key(episode.owner, episode.episode_id), transition)
-        return (record or episode).at(self._now()), is_new
+        return (record or episode).at(self._now()), is_new  # a record exists after this transition
 
     def find(self, owner: str, episode_id: str) -> EpisodeRecord | None:
         """Return the record of an episode or of a deleted episode. Return None if there is none."""

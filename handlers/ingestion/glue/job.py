@@ -38,7 +38,8 @@ SPARK_SETTINGS = {
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
 }
 STATUSES = ("processed", "rejected", "superseded")
-"""Statuses that a file can have in the result of a successful run."""
+"""Statuses that a file can have in the result of a successful run. `superseded` means that the version that the manifest
+names is gone."""
 PARQUET_SHARE = 0.7
 """Estimated size of the Parquet files relative to the unpacked lines."""
 FOOTER_BYTES = 64 * 1024
@@ -93,13 +94,13 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     run = ManifestRun(rows.connect_s3(), lake, options.manifest_uri.removeprefix(f"s3://{lake}/"), name)
     run.begin()
     declared = spark.createDataFrame([], options.schema_ddl or "").schema
-    names = rows.list_names(declared)
-    lines = rows.read_lines(spark, _plan_reading(run, lake, names, rows.TASKS_PER_CORE * _cores(spark)))
+    declared_names = rows.list_names(declared)
+    lines = rows.read_lines(spark, _plan_reading(run, lake, declared_names, rows.TASKS_PER_CORE * _cores(spark)))
     outcomes = rows.collect_outcomes(lines)
     run.check_published_files(outcomes)
     _check_rejected_share(outcomes, options.max_rejected_share)
     read_seconds = time.monotonic() - started
-    columns = declared if names else rows.infer_columns(spark, lines)
+    columns = declared if declared_names else rows.infer_columns(spark, lines)
     keys = {}
     for date in run.dates:
         files = [
@@ -107,7 +108,7 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         ]
         if files:
             date_outcomes = [outcomes[index] for index, _ in files]
-            frame = rows.to_rows(spark, lines, files, columns, keep_lines=not names)
+            frame = rows.to_rows(spark, lines, files, columns, keep_lines=not declared_names)
             _save(frame, date_outcomes, run.data_key(date), lake, options)
             keys[date] = run.list_keys(run.data_key(date))
             _check_rows(lake, keys[date], sum(outcome.rows for outcome in date_outcomes))

@@ -104,7 +104,7 @@ class Summarizer:
         return parse_part(request.audio[number], output, request.language, speaker_prefix=prefix)
 
     def _summarize_transcript(self, transcript: Transcript) -> Summary:
-        # A window may last longer than the whole transcript, so only its number of characters is limited.
+        # Only the characters of a window are limited: the time limit is longer than the transcript.
         duration_ms = transcript.said[-1].end_ms + 1
         sizes = WindowSizes(characters=self.environment.part_characters, milliseconds=duration_ms, overlap_characters=0)
         windows = split_into_windows(transcript.said, sizes)
@@ -122,7 +122,7 @@ class Summarizer:
             for located in locate_items(model_items, window)
         ]
         dropped = sum(len(model_items) for _, model_items in answers) - len(items)
-        # The log calls windows parts.
+        # An action item is dropped if the window does not contain its quote. Operators know the windows as parts.
         self.log.info("summary_ready", parts=len(windows), action_items=len(items), dropped=dropped)
         return Summary(
             summary=summaries[0],

@@ -21,14 +21,18 @@ MAX_VALUES = 150
 
 
 class UtteranceMetrics:
-    """Gateway that sends the metrics of an attempt to CloudWatch."""
+    """Client that sends the metrics of one attempt to caption an utterance to CloudWatch."""
 
     def __init__(self, client: "CloudWatchClient", function_name: str) -> None:
         self._client = client
         self._dimensions = [{"Name": "FunctionName", "Value": function_name}]
 
     def put(self, latencies_ms: Sequence[int], counts: CaptionCounts, *, is_fallback: bool) -> None:
-        """Put the metrics that are not zero. Make no call if all are zero."""
+        """Put the metrics that are not zero. Make no call if all are zero.
+
+        A latency is the time from the end of a caption's speech, as it was accepted, to the caption. `counts` explains
+        dropped and orphaned results. `is_fallback` is True if partial captions were given up, or the stream broke.
+        """
         data = [self._latency_datum(latencies_ms)] if latencies_ms else []
         for name, value in (
             (DROPPED_METRIC, counts.dropped),

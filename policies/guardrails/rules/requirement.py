@@ -45,7 +45,7 @@ class Requirement:
 
 
 def equals(expected: object, default: object = None) -> Requirement:
-    """Require one value. A list of the program arrives as a sequence of another type."""
+    """Require one value. A list is compared by its items, because Pulumi's SDK wraps it."""
     return Requirement(lambda value: _to_plain(value) == expected, describe(expected), default)
 
 

@@ -1,4 +1,4 @@
-"""Policies about roles: the permissions boundary, one role for each function, and callers of functions."""
+"""Policies about roles: the permissions boundary, the role for MediaConvert, one role for each function, and callers."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -90,8 +90,10 @@ def _check_iam_one_role_per_function(function: CheckedResource, stack: CheckedSt
     exceptions_allowed=False,
 )
 def _check_function_permission_source(permission: CheckedResource) -> Iterator[str]:
-    if permission.get("sourceAccount"):  # the table has only this account
+    # The policy `reference-allowed` refuses any other account than this one.
+    if permission.get("sourceAccount"):
         return
-    with suppress(UnknownValueError):  # an API of this stack, or a finding of names-of-stack
+    # An ARN that is not known yet is that of an API of this stack. The policy `names-of-stack` refuses any other.
+    with suppress(UnknownValueError):
         if not permission.get("sourceArn"):
             yield f"{permission.get('principal')} may call the function for resources of other accounts."
