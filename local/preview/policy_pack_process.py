@@ -133,12 +133,6 @@ class PolicyPackProcess:
         findings = [finding for future in self._sent for finding in future.result()]
         return [*findings, *self.analyze_stack(graph)]
 
-    def analyze(self, graph: Graph) -> list[PolicyFinding]:
-        """Return the findings on all resources of a finished run, and on the stack as a whole."""
-        for resource in graph:
-            self.send(resource)
-        return self.finish(graph)
-
     def analyze_resource(self, resource: Resource) -> list[PolicyFinding]:
         """Return the findings on one resource with its inputs."""
         return _to_findings(self._analyzer().Analyze(_analyze_request(resource)), resource.urn)

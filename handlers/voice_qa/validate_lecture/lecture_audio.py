@@ -205,8 +205,8 @@ def _read_mp4_seconds(file: RangedFile) -> float:
 # WebM consists of EBML elements: an id, a size, and a value or further elements. After a header, one segment contains
 # the properties of the tracks, and then clusters: elements with a start time and blocks of audio or video. A live
 # recorder, such as a browser, states neither the duration nor the sizes of the segment and of its clusters.
-EBML_HEADER, DOC_TYPE = 0x1A45DFA3, 0x4282
-SEGMENT, INFO, TRACKS, CLUSTER = 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
+DOC_TYPE = 0x4282
+INFO, TRACKS, CLUSTER = 0x1549A966, 0x1654AE6B, 0x1F43B675
 TIMESTAMP_SCALE, DURATION = 0x2AD7B1, 0x4489
 TRACK, TRACK_TYPE, AUDIO = 0xAE, 0x83, b"\x02"
 TIMESTAMP, SIMPLE_BLOCK = 0xE7, 0xA3
