@@ -7,6 +7,7 @@ them by pointers, which are objects that name the files of one manifest and date
 import gzip
 import json
 import random
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -169,6 +170,8 @@ def test_each_file_ends_processed_rejected_or_superseded_with_a_reason(mixed: Mi
     results = mixed.result["files"]
     assert [result["fileKey"] for result in results] == [file["fileKey"] for file in mixed.files.values()]
     assert mixed.counts["rows"] == len(mixed.rows) == sum(result["rows"] for result in results)
+    statuses = Counter(result["status"] for result in results)
+    assert statuses == {name: mixed.counts[f"files_{name}"] for name in ("processed", "rejected", "superseded")}
 
 
 def test_without_a_declaration_spark_infers_the_columns(mixed: MixedRun) -> None:
