@@ -154,11 +154,11 @@ class Accepted(ReplyMessage):
     session_id: SessionId
     utterance: MessageId
     attempt: int
-    repeated: bool = False
+    repeated: bool
     """True if this attempt, or one with a higher number, was accepted before, so this message starts none."""
-    done: bool = False
+    done: bool
     """True if the utterance has ended, so this message starts no attempt."""
-    failed: bool = False
+    failed: bool
     """True if the utterance has ended because it was given up."""
 
 
