@@ -150,8 +150,12 @@ def fill_template(template: str) -> dict[str, Any]:
     return body
 
 
-def test_the_gateway_answers_unknown_paths_and_unknown_methods() -> None:
+def test_the_gateway_answers_preflights_unknown_paths_and_unknown_methods() -> None:
     paths = imported()["paths"]
+    status, headers, _ = own_response(paths["/notes/{noteId}"]["options"])
+    assert (status, headers["Access-Control-Allow-Origin"]) == (200, ORIGIN)
+    assert headers["Access-Control-Allow-Methods"] == "DELETE,GET,OPTIONS"
+    assert {"Authorization", "Content-Type"} <= set(headers["Access-Control-Allow-Headers"].split(","))
     for path, expected in {
         "/notes/{noteId}": (405, "METHOD_NOT_ALLOWED", ["noteId"]),
         "/": (404, "NOT_FOUND", []),
