@@ -96,7 +96,6 @@ class PolicyPackProcess:
         self._channel: grpc.Channel | None = None
         self._policies: list[PolicyDescription] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policies")
-        self._configured: Future[list[PolicyDescription]] | None = None
         self._sent: list[Future[list[PolicyFinding]]] = []
 
     def __enter__(self) -> Self:
@@ -110,7 +109,7 @@ class PolicyPackProcess:
         self._process.communicate()
 
     def policies(self) -> list[PolicyDescription]:
-        """Return the pack's policies. The first call also configures the pack, so it must precede all analyses."""
+        """Return the pack's policies. The first call also configures the pack, which every analysis needs."""
         if not self._policies:
             info = self._analyzer().GetAnalyzerInfo(empty_pb2.Empty())
             self._analyzer().Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig=info.initialConfig))
@@ -122,19 +121,16 @@ class PolicyPackProcess:
 
     def send(self, resource: Resource) -> None:
         """Analyze a resource in a thread. The order is that of the calls, so send a resource after those it depends on."""
-        if self._configured is None:
-            self._configured = self._thread.submit(self.policies)
         self._sent.append(self._thread.submit(self.analyze_resource, resource))
 
     def finish(self, graph: Graph) -> list[PolicyFinding]:
         """Return the findings on all sent resources, and then the findings on the stack as a whole."""
-        if self._configured is not None:
-            self._configured.result()  # raises the error of a pack that cannot start
         findings = [finding for future in self._sent for finding in future.result()]
         return [*findings, *self.analyze_stack(graph)]
 
     def analyze_resource(self, resource: Resource) -> list[PolicyFinding]:
         """Return the findings on one resource with its inputs."""
+        self.policies()
         return _to_findings(self._analyzer().Analyze(_analyze_request(resource)), resource.urn)
 
     def analyze_stack(self, graph: Graph) -> list[PolicyFinding]:

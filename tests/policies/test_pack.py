@@ -87,7 +87,6 @@ def test_the_deployment_finds_the_fault_of_a_document_that_was_undecided_in_the_
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
     request.object.update({key: json.dumps(document)})
     with PolicyPackProcess(stack_files.read_stack("prod"), dry_run=False) as pack:
-        pack.policies()
         findings = pack.analyze_resource(Graph().add(urn, request))
     assert policy in {finding.policy for finding in list_mandatory(findings)}
 
