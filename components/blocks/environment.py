@@ -21,8 +21,8 @@ def environment_variables(
     """Return the environment variables for the fields of the model with which the handler reads them.
 
     Component and handler use the same model, so both use the same names. A value without a field, or a field with
-    neither a value nor a default, stops the preview. A value that is known only after deployment (an API's URL) is an Output. Only its own
-    variable is then unknown at preview.
+    neither a value nor a default, stops the preview. A value that is known only after deployment (an API's URL) is an
+    Output. Only its own variable is then unknown at preview.
     """
     if unknown := sorted(set(values) - set(model.model_fields)):
         raise InvalidEnvironment(

@@ -5,9 +5,10 @@ except `create` and `find` treats it as absent. A track has a time limit, after 
 record does not say so. Every method except `find` returns tracks for which this is decided.
 
 The API sends the messages of a deletion before it marks the episode as deleted, so no marked episode lacks its messages.
-The function that removes the data ignores messages about an episode that is not marked. Each deletion has two messages. When the first arrives, the fact-check agent or AgentCore may still be working
-on the episode, and store something afterwards. The second arrives when this work has ended. What a MediaConvert job
-writes even later expires with all other objects of the bucket.
+The function that removes the data ignores messages about an episode that is not marked. Each deletion has two messages.
+When the first arrives, the fact-check agent or AgentCore may still be working on the episode, and store something
+afterwards. The second arrives when this work has ended. What a MediaConvert job writes even later expires with all other
+objects of the bucket.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,6 @@
 """Drivers of API Gateway's REST and WebSocket APIs, and of the account's role with which API Gateway writes logs.
 
-A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
-gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`).
+`model.py` explains the words of a driver.
 
 A change that a stage, its method settings or the account needs is a list of patches. CreateStage has no parameters for
 these settings either.

@@ -1,8 +1,6 @@
 """Drivers of S3 buckets and objects, DynamoDB tables, the Glue catalog and Athena workgroups.
 
-A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
-gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`). In
-Pulumi, a bucket setting such as the versioning is a resource of its own.
+`model.py` explains the words of a driver. In Pulumi, a bucket setting such as the versioning is a resource of its own.
 """
 
 from collections.abc import Mapping

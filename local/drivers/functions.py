@@ -1,8 +1,7 @@
 """Drivers of Lambda functions, aliases, permissions, event source mappings, layers, and the settings for asynchronous
 invocations and provisioned concurrency.
 
-A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
-gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`).
+`model.py` explains the words of a driver.
 """
 
 import io

@@ -1,7 +1,6 @@
 """Drivers of IAM roles and their policies, Cognito identity pools, and AgentCore memories.
 
-A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
-gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`).
+`model.py` explains the words of a driver.
 
 A strategy of a memory has no operations of its own: UpdateMemory adds, changes and deletes the strategies of a memory.
 """

@@ -1,8 +1,7 @@
 """Drivers of AWS Batch compute environments, queues and job definitions, Glue jobs with their connections and security
 configurations, and Step Functions state machines.
 
-A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
-gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`).
+`model.py` explains the words of a driver.
 """
 
 import json

@@ -1,7 +1,6 @@
 """Drivers of SQS queues, SNS topics, EventBridge rules and archives, and EventBridge Scheduler schedules.
 
-A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
-gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`).
+`model.py` explains the words of a driver.
 """
 
 from local import ACCOUNT, REGION

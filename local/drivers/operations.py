@@ -1,7 +1,6 @@
 """Drivers of alarms, dashboards, logs, SSM parameters, backups, budgets, and cost anomaly detection.
 
-A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
-gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`).
+`model.py` explains the words of a driver.
 
 The emulator has no Cost Explorer and no region settings of AWS Backup. The calls of these drivers (`RecordedOnly`) are
 never made: a preview only checks their parameters against the service's API.

@@ -38,7 +38,7 @@ def _invoke_mock(original: Any, integration: Mapping[str, Any]) -> Any:
     return status, headers, body.replace(b"$context.requestId", str(uuid.uuid4()).encode())
 
 
-# An emulator's call of a function returns its result, or None and the text of an error.
+# The emulator expects a pair: the function's result and None, or None and the text of an error.
 async def _call_function(
     original: Any, function: str, event: Mapping[str, Any], *, account_id: str, region: str
 ) -> Any:

@@ -3,8 +3,8 @@
 A malicious chunk could be a playlist that names other files or URLs. So ffmpeg may open only local files in the
 container formats of `CONTAINERS`, and decode only formats that recorders write (`DECODERS`). It gets none of the job's
 environment variables. Its time is limited. The size of each file that it writes is limited too, because it inherits
-the job's own limit. Its messages may quote a chunk, so they stay in a file of
-the job's own folder, and are never logged.
+the job's own limit. Its messages may quote a chunk, so they stay in a file of the job's own folder, and are never
+logged.
 """
 
 import os
