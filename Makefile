@@ -92,7 +92,7 @@ bench: .venv/.locked .venv-emulator/.locked policies/.venv/.locked ## measure th
 	@for name in $(or $(ONLY),$(BENCHMARKS)); do $(RUN) -m benchmarks.$$name || exit 1; done
 
 fuzz: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## run the property tests and the fault tests with many more examples, which takes long
-	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers
+	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers tests/policies
 	@$(RUN) -m tests.end_to_end.ingestion_chaos
 
 # Stale generated files fail before any test runs.
