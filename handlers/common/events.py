@@ -33,42 +33,31 @@ class EventModel(BaseModel):
 
 
 class NewObject(EventModel):
-    """A created object version that a notification announces."""
+    """A created object version, with the fields of the S3 event record that announces it."""
 
-    bucket: str
-    key: str
-    version_id: str
-    size: int
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    bucket: Annotated[str, Field(validation_alias=AliasPath("s3", "bucket", "name"))]
+    key: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "key"), min_length=1)]
+    size: Annotated[int, Field(validation_alias=AliasPath("s3", "object", "size"), ge=0)]
     """Size in bytes."""
-    etag: str
-    sequencer: str = "0"
+    etag: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "eTag"))]
+    version_id: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "versionId"))] = NULL_VERSION_ID
+    sequencer: Annotated[
+        str, Field(validation_alias=AliasPath("s3", "object", "sequencer"), pattern=SEQUENCER_PATTERN)
+    ] = "0"
     """Number of the event, for `is_later`."""
-    arrived: datetime
+    arrived: Annotated[datetime, Field(validation_alias="eventTime")]
     """Time of the event."""
     in_parts: bool = False
     """True for a multipart upload. `arrived` is then the time when the upload ended, whereas a listing of the bucket
     shows the time when it began. So the date in a listing may be an earlier day than that of `arrived`."""
 
 
-class _NotificationRecord(EventModel):
-    """The used fields of one S3 event record."""
-
-    name: Annotated[str, Field(validation_alias="eventName")]
-    time: Annotated[datetime, Field(validation_alias="eventTime")]
-    bucket: Annotated[str, Field(validation_alias=AliasPath("s3", "bucket", "name"))]
-    key: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "key"), min_length=1)]
-    size: Annotated[int | None, Field(validation_alias=AliasPath("s3", "object", "size"), ge=0)] = None
-    etag: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "eTag"))] = ""
-    version_id: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "versionId"))] = NULL_VERSION_ID
-    sequencer: Annotated[
-        str, Field(validation_alias=AliasPath("s3", "object", "sequencer"), pattern=SEQUENCER_PATTERN)
-    ] = "0"
-
-
 class _Notification(EventModel):
     """S3's message. The test message, which S3 sends when the notification is configured, has no records."""
 
-    records: Annotated[tuple[_NotificationRecord, ...] | None, Field(validation_alias="Records")] = None
+    records: Annotated[list[dict[str, Any]] | None, Field(validation_alias="Records")] = None
     event: Annotated[str, Field(validation_alias="Event")] = ""
 
 
@@ -78,22 +67,13 @@ def parse_new_objects(body: str) -> list[NewObject]:
     notification = _Notification.model_validate_json(body)
     if notification.records is None and notification.event != "s3:TestEvent":
         raise InvalidEvent("the message has no records")
-    return [
-        NewObject.model_validate(
-            {
-                "bucket": record.bucket,
-                "key": unquote_plus(record.key),
-                "version_id": record.version_id,
-                "size": record.size,  # only removal events have none
-                "etag": record.etag,
-                "sequencer": record.sequencer,
-                "arrived": record.time,
-                "in_parts": record.name == "ObjectCreated:CompleteMultipartUpload",
-            }
-        )
-        for record in notification.records or ()
-        if record.name.startswith("ObjectCreated:")
-    ]
+    new_objects: list[NewObject] = []
+    for record in notification.records or ():
+        if (name := str(record["eventName"])).startswith("ObjectCreated:"):
+            announced = NewObject.model_validate(record)
+            decoded = {"key": unquote_plus(announced.key), "in_parts": name == "ObjectCreated:CompleteMultipartUpload"}
+            new_objects.append(announced.model_copy(update=decoded))
+    return new_objects
 
 
 S3_SOURCE: Final = "aws.s3"

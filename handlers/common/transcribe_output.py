@@ -22,7 +22,7 @@ MAX_TURNS = 100_000
 bytes of the file, but hundreds of bytes of memory."""
 SENTENCE_ENDS = frozenset(".?!\u3002\uff1f\uff01")
 """Punctuation marks that end a sentence."""
-_SECONDS = re.compile(r"([0-9]{1,6})(?:\.([0-9]{1,9}))?")
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
 """Time as Transcribe writes it, for example `12.345`."""
 
 
@@ -68,17 +68,17 @@ class _Item(_OutputModel):
 
     type: Literal["pronunciation", "punctuation"]
     content: Annotated[str, Field(validation_alias=AliasPath("alternatives", 0, "content"), max_length=1_000)]
-    start_time: Annotated[str | None, Field(max_length=100)] = None
-    end_time: Annotated[str | None, Field(max_length=100)] = None
-    speaker_label: Annotated[str | None, Field(max_length=100)] = None
-    channel_label: Annotated[str | None, Field(max_length=100)] = None
+    start_time: str | None = None
+    end_time: str | None = None
+    speaker_label: str | None = None
+    channel_label: str | None = None
 
 
 class _TurnWord(_OutputModel):
     """Start time and speaker of a word in a speaker turn. This speaker is used if the word's own item has none."""
 
-    start_time: Annotated[str, Field(max_length=100)]
-    speaker_label: Annotated[str, Field(max_length=100)]
+    start_time: str
+    speaker_label: str
 
 
 class _Turn(_OutputModel):
@@ -117,7 +117,14 @@ def parse_transcribe_output(text: str, max_ms: int) -> Iterator[TranscribedWord 
 
     Raises InvalidTranscribeOutput, also for times after `max_ms`.
     """
-    job = _parse_job_output(text)
+    try:
+        job = _JobOutput.model_validate_json(text)
+    except ValueError:
+        # The messages and causes of pydantic's errors contain the text, so the new exception is raised outside this
+        # block.
+        job = None
+    if job is None:
+        raise InvalidTranscribeOutput(TranscribeOutputProblem.MALFORMED)
     speakers, channels = job.speakers(), job.channels()
     for channel, items in channels.items():
         channel_speaker = channel if len(channels) > 1 else None
@@ -126,25 +133,15 @@ def parse_transcribe_output(text: str, max_ms: int) -> Iterator[TranscribedWord 
                 yield PunctuationMark(item.content)
                 continue
             start_ms, end_ms = _to_milliseconds(item.start_time, max_ms), _to_milliseconds(item.end_time, max_ms)
-            speaker = item.speaker_label or speakers.get(item.start_time or "") or channel_speaker
-            yield TranscribedWord(item.content, start_ms, end_ms, speaker)
-
-
-def _parse_job_output(text: str) -> _JobOutput:
-    try:
-        return _JobOutput.model_validate_json(text)
-    except ValueError:
-        # The messages and causes of pydantic's errors contain the text, so the new exception is raised outside this
-        # block.
-        pass
-    raise InvalidTranscribeOutput(TranscribeOutputProblem.MALFORMED)
+            yield TranscribedWord(
+                item.content,
+                start_ms,
+                end_ms,
+                item.speaker_label or speakers.get(item.start_time or "") or channel_speaker,
+            )
 
 
 def _to_milliseconds(seconds: str | None, max_ms: int) -> int:
-    match = _SECONDS.fullmatch(seconds or "")
-    if match is None:
-        raise InvalidTranscribeOutput(TranscribeOutputProblem.BAD_TIMES)
-    milliseconds = int(match[1]) * 1000 + int((match[2] or "").ljust(3, "0")[:3])
-    if milliseconds > max_ms:
-        raise InvalidTranscribeOutput(TranscribeOutputProblem.BAD_TIMES)
-    return milliseconds
+    if seconds and _SECONDS.fullmatch(seconds) and (milliseconds := round(float(seconds) * 1000)) <= max_ms:
+        return milliseconds
+    raise InvalidTranscribeOutput(TranscribeOutputProblem.BAD_TIMES)

@@ -47,7 +47,7 @@ def parse_problem(text: str) -> TranscribeOutputProblem:
 def test_words_with_times_and_punctuation_marks_are_yielded() -> None:
     items = list(
         parse_transcribe_output(
-            job(word("Hi", "0", "0.6999"), punctuation("."), word("Yes", "1", "2", speaker_label="spk_1")), 2_000
+            job(word("Hi", "0", "0.699"), punctuation("."), word("Yes", "1", "2", speaker_label="spk_1")), 2_000
         )
     )
     assert items == [
