@@ -25,7 +25,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-adaptive-th
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
@@ -43,8 +43,6 @@ HAIKU = "us.anthropic.claude-haiku-5-5"
 THINKING_TOKENS = 4_000
 """Output tokens that a request allows for thinking, in addition to the answer. With the effort `low`, models use few of
 them."""
-MAX_ANSWER_CHARACTERS = 200_000
-"""Length above which an answer is unusable."""
 ConverseRequest = dict[str, Any]
 """Parameters of a Converse call, without the model id."""
 ContentBlock = dict[str, Any]
@@ -197,12 +195,7 @@ class BedrockModel:
             if error.response["Error"]["Code"] != "ValidationException" or not self._traits.request_fields:
                 raise
             # A model may refuse to disable or limit its thinking. Without the fields, the answer needs more tokens.
-            answer = self._call(
-                request,
-                ModelTraits(
-                    caches_prompts=self._traits.caches_prompts, request_fields={}, thinking_tokens=THINKING_TOKENS
-                ),
-            )
+            answer = self._call(request, replace(self._traits, request_fields={}, thinking_tokens=THINKING_TOKENS))
         # A thinking model returns reasoning blocks before its text.
         message = answer["output"].get("message", {"content": []})
         usage = answer["usage"]
@@ -266,8 +259,6 @@ _FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\n(.*)\n[ \t]*```", re.DOTALL)
 
 def parse_answer(model: type[A], text: str) -> A:
     """Return the JSON object of an answer, which may be in a code fence. Raises ValueError."""
-    if len(text) > MAX_ANSWER_CHARACTERS:
-        raise ValueError("answer too long")
     fenced = _FENCE.fullmatch(text.strip())
     return model.model_validate_json(text if fenced is None else fenced[1])
 

@@ -177,12 +177,7 @@ def describe_aws_call(error: BaseException) -> dict[str, LogText]:
 
 
 def _describe(error: Exception) -> dict[str, LogText]:
-    """Return the log fields of an exception and its causes.
-
-    The error of an exception group, which a group of tasks raises, is the first error in it.
-    """
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
+    """Return the log fields of an exception and its causes."""
     causes = list(islice(_causes(error), MAX_FRAMES))
     positions = [
         _position(frame.f_code.co_filename, line) for item in causes for frame, line in walk_tb(item.__traceback__)

@@ -146,20 +146,16 @@ class QuoteSearch:
 
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._passages = passages
-        self._passage_words = [list(split_words(passage.text)) for passage in passages]
+        self._passage_words: list[list[str]] = []
+        self._words: list[str] = []
+        """All words in the form in which they are compared."""
         self._positions: list[_Position] = []
-        self._indexes: dict[int, int] = {}
-        """Indexes of the words by their offset in `_words`."""
-        texts: list[str] = []
-        offset = 0
-        for passage, words in enumerate(self._passage_words):
-            for number, (text, start, end) in enumerate(words):
-                self._indexes[offset] = len(texts)
-                self._positions.append(_Position(passage, number, start, end))
-                texts.append(text)
-                offset += len(text) + 1
-        self._words = _join_words(texts)
-        """All words in their compared form. A space surrounds each word, so the search finds complete words only."""
+        """Position of each word."""
+        for index, passage in enumerate(passages):
+            words = list(split_words(passage.text))
+            self._passage_words.append([word for word, _, _ in words])
+            self._words += self._passage_words[-1]
+            self._positions += [_Position(index, number, start, end) for number, (_, start, end) in enumerate(words)]
 
     def find(self, quote: str, near: int | None = None) -> QuoteMatch | None:
         """Return the match that is nearest to the passage `near`. Without `near`, return the first match.
@@ -182,25 +178,15 @@ class QuoteSearch:
         evidence for itself. Unlike `find`, this method also searches for a quote of a single word.
         """
         words = [text for text, _, _ in split_words(quote)]
-        passages = {
-            index
-            for index, passage_words in enumerate(self._passage_words)
-            if passage_words and _join_words([text for text, _, _ in passage_words]) in _join_words(words)
-        }
+        repetitions = {index for index, passage in enumerate(self._passage_words) if _find_runs(passage, words)}
         for first, last in self._find_words(words):
-            passages.update(range(first.passage, last.passage + 1))
-        return frozenset(passages)
+            repetitions.update(range(first.passage, last.passage + 1))
+        return frozenset(repetitions)
 
     def _find_words(self, words: list[str]) -> list[tuple[_Position, _Position]]:
         """Return the positions of the first and the last word of each place where these words follow each other."""
-        matches: list[tuple[_Position, _Position]] = []
-        joined = _join_words(words)
-        offset = self._words.find(joined) if words else -1
-        while offset >= 0:
-            index = self._indexes[offset]
-            matches.append((self._positions[index], self._positions[index + len(words) - 1]))
-            offset = self._words.find(joined, offset + 1)
-        return matches
+        positions = self._positions
+        return [(positions[start], positions[start + len(words) - 1]) for start in _find_runs(words, self._words)]
 
     def _to_match(self, first: _Position, last: _Position, words: str) -> QuoteMatch:
         passages = self._passages[first.passage : last.passage + 1]
@@ -228,8 +214,9 @@ def split_words(text: str) -> Iterator[tuple[str, int, int]]:
         yield _NOT_COMPARED.sub("", folded), match.start(), match.end()
 
 
-def _join_words(words: Sequence[str]) -> str:
-    return f" {' '.join(words)} "
+def _find_runs(part: Sequence[str], words: Sequence[str]) -> list[int]:
+    """Return the indexes from which `part` occurs in `words`. An empty part occurs nowhere."""
+    return [start for start in range(len(words) - len(part) + 1) if part and words[start : start + len(part)] == part]
 
 
 P = TypeVar("P", bound=Passage)

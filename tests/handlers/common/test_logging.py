@@ -131,10 +131,10 @@ def test_a_failure_has_its_type_and_frames_and_no_message(capsys: pytest.Capture
     assert "canary" not in json.dumps(line)
 
 
-def test_a_warning_names_the_first_error_of_a_group_and_its_cause(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_warning_names_the_error_and_the_failed_call_that_caused_it(capsys: pytest.CaptureFixture[str]) -> None:
     error = KeyError("canary")
     error.__cause__ = ServiceFailed.from_error(client_error("AccessDenied", 403))
-    EventLog("INFO").failure("failed", ExceptionGroup("canary", [error]), level="WARNING", count=1)
+    EventLog("INFO").failure("failed", error, level="WARNING", count=1)
     line = written(capsys)
     assert (line["level"], line["error_type"], line["aws_code"]) == ("WARNING", "KeyError", "AccessDenied")
     assert line["count"] == 1
