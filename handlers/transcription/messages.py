@@ -101,8 +101,8 @@ class Open(ClientMessage):
     @field_validator("sample_rate")
     @classmethod
     def _encoding_supports_rate(cls, value: int, info: ValidationInfo) -> int:
-        rates = SAMPLE_RATES.get(info.data.get("encoding", Encoding.PCM), ())
-        if value not in rates:
+        encoding = info.data.get("encoding")  # missing if it is invalid itself
+        if encoding and value not in (rates := SAMPLE_RATES[encoding]):
             raise PydanticCustomError("sample_rate", "must be one of {rates} for this encoding", {"rates": list(rates)})
         return value
 

@@ -16,9 +16,6 @@ from handlers.transcription.environment import (
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.client import CloudWatchClient
 
-MAX_VALUES = 150
-"""Maximum number of different values in one metric datum, as CloudWatch limits it."""
-
 
 class UtteranceMetrics:
     """Client that sends the metrics of one attempt to caption an utterance to CloudWatch."""
@@ -33,24 +30,18 @@ class UtteranceMetrics:
         A latency is the time from the end of a caption's speech, as it was accepted, to the caption. `counts` explains
         dropped and orphaned results. `is_fallback` is True if partial captions were given up, or the stream broke.
         """
-        data = [self._latency_datum(latencies_ms)] if latencies_ms else []
+        data: list[dict[str, Any]] = []
+        if latencies_ms:
+            values = Counter(latencies_ms)
+            counts_by_value = {"Values": [*map(float, values)], "Counts": [*map(float, values.values())]}
+            data.append({"MetricName": LATENCY_METRIC, **counts_by_value, "Unit": "Milliseconds"})
         for name, value in (
             (DROPPED_METRIC, counts.dropped),
             (ORPHANS_METRIC, counts.orphans),
             (FALLBACK_METRIC, int(is_fallback)),
         ):
             if value:
-                data.append({"MetricName": name, "Dimensions": self._dimensions, "Value": value, "Unit": "Count"})
+                data.append({"MetricName": name, "Value": value, "Unit": "Count"})
         if data:
-            self._client.put_metric_data(Namespace=METRICS_NAMESPACE, MetricData=data)  # type: ignore[arg-type]
-
-    def _latency_datum(self, latencies_ms: Sequence[int]) -> dict[str, Any]:
-        # If there are too many values, only the highest are put, because the alarm watches high latencies.
-        values = sorted(Counter(latencies_ms).items())[-MAX_VALUES:]
-        return {
-            "MetricName": LATENCY_METRIC,
-            "Dimensions": self._dimensions,
-            "Values": [float(value) for value, _ in values],
-            "Counts": [float(count) for _, count in values],
-            "Unit": "Milliseconds",
-        }
+            metric_data: Any = [{**datum, "Dimensions": self._dimensions} for datum in data]
+            self._client.put_metric_data(Namespace=METRICS_NAMESPACE, MetricData=metric_data)

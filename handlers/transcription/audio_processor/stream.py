@@ -34,8 +34,6 @@ from handlers.transcription.audio import Encoding
 
 URL_SECONDS = 60
 """Lifetime of a presigned URL. A minute is enough, because the stream is opened at once."""
-MAX_CHUNK = 32 * 1024
-"""Maximum size of one audio event, as Amazon Transcribe limits it."""
 MAX_MESSAGE = 256 * 1024
 """Maximum size of a received message in bytes. An event for five seconds of speech has some ten kilobytes."""
 SEND_SECONDS = 0.2
@@ -178,17 +176,25 @@ class TranscribeStream:
         self.close()
 
     def send(self, chunk: bytes) -> None:
-        """Send audio. For empty audio nothing is sent, because an empty message would end the stream.
+        """Send audio. It must not be empty, because an empty message ends the stream.
 
         If the service has closed the connection, the audio is discarded. `receive` reports this failure later, after the
         messages that the service has sent before, because they often contain the reason.
         """
-        for start in range(0, len(chunk), MAX_CHUNK):
-            self._send(chunk[start : start + MAX_CHUNK])
+        sending = self._connection.send(_encode_audio(chunk))
+        try:
+            self._runner.run(asyncio.wait_for(sending, SEND_SECONDS))
+        except ConnectionClosed:
+            return
+        except TimeoutError:
+            pass
+        else:
+            return
+        raise TranscribeStreamFailed(StreamFailureCode.BROKEN)
 
     def end(self) -> None:
         """Tell the service that all audio was sent. The last results are still to come."""
-        self._send(b"")
+        self.send(b"")
         self._audio_ended = True
 
     def receive(self, timeout_seconds: float) -> bytes | None:
@@ -208,18 +214,6 @@ class TranscribeStream:
             with suppress(TimeoutError):
                 self._runner.run(asyncio.wait_for(self._connection.close(), CLOSE_SECONDS))
             self._connection.transport.abort()
-
-    def _send(self, chunk: bytes) -> None:
-        sending = self._connection.send(_encode_audio(chunk))
-        try:
-            self._runner.run(asyncio.wait_for(sending, SEND_SECONDS))
-        except ConnectionClosed:
-            return
-        except TimeoutError:
-            pass
-        else:
-            return
-        raise TranscribeStreamFailed(StreamFailureCode.BROKEN)
 
     def _receive_message(self, timeout_seconds: float) -> bytes | None:
         """Return the next message, or None if none comes in time or the stream has ended normally."""

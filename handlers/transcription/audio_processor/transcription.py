@@ -95,16 +95,12 @@ class Outcome:
     """True if Amazon Transcribe had no free stream. A later attempt may get one."""
 
 
-class DeadlinePassed(Exception):
-    """There is no time left to deliver captions."""
+class AttemptEnded(Exception):
+    """The attempt ends before its stream: the deadline has passed, the client is gone, or the slot is lost."""
 
-
-class ClientGone(Exception):
-    """The client has closed its connection."""
-
-
-class SlotLost(Exception):
-    """The attempt no longer has its slot, or the client has moved to another connection."""
+    def __init__(self, end: UtteranceEnd, cause: EndCause | None = None) -> None:
+        super().__init__(end)
+        self.outcome = Outcome(end, cause)
 
 
 @dataclass(frozen=True)
@@ -196,12 +192,8 @@ class Attempt:
                 return Outcome(UtteranceEnd.REJECTED, failure.code)
             is_throttled = failure.code is StreamFailureCode.THROTTLED and not self._captions.has_results
             return Outcome(UtteranceEnd.BROKEN, failure.code, is_throttled)
-        except DeadlinePassed:
-            return Outcome(UtteranceEnd.BROKEN, EndCause.LATE)
-        except ClientGone:
-            return Outcome(UtteranceEnd.GONE)
-        except SlotLost:
-            return Outcome(UtteranceEnd.SLOT_LOST)
+        except AttemptEnded as ended:
+            return ended.outcome
 
     def _run_stream(self) -> Outcome:
         """Stream the audio, and deliver the captions.
@@ -237,7 +229,7 @@ class Attempt:
             while not stream.ended and self._check_deadline() and self._receive(stream, 0):
                 pass
             if not stream.ended and not (audio_ended and self._captions.has_results):
-                return Outcome(UtteranceEnd.BROKEN, EndCause.LATE)
+                raise AttemptEnded(UtteranceEnd.BROKEN, EndCause.LATE)
             self._show(self._captions.finish(self._clock_ms()))
             return Outcome(UtteranceEnd.DONE if stream.ended else UtteranceEnd.DEADLINE)
 
@@ -258,9 +250,9 @@ class Attempt:
                 self._deliver(caption)
 
     def _check_deadline(self) -> bool:
-        """Return True, or raise DeadlinePassed if there is no time left to deliver captions."""
+        """Return True, or raise AttemptEnded if there is no time left to deliver captions."""
         if self._clock_ms() > self._deadline_ms + LAST_CAPTIONS_MS:
-            raise DeadlinePassed
+            raise AttemptEnded(UtteranceEnd.BROKEN, EndCause.LATE)
         return True
 
     def _deliver(self, caption: Caption) -> None:
@@ -269,7 +261,7 @@ class Attempt:
         if caption.final:
             utterances = self._processor.tables.read_utterances(event.session_id)
             if not utterances.is_current(self._holder, self._connection):
-                raise SlotLost
+                raise AttemptEnded(UtteranceEnd.SLOT_LOST)
         message = CaptionMessage(
             session_id=event.session_id,
             utterance=event.utterance,
@@ -300,7 +292,7 @@ class Attempt:
 
     def _post(self, message: Message) -> None:
         if not self._processor.connections.post(self._connection, message):
-            raise ClientGone
+            raise AttemptEnded(UtteranceEnd.GONE)
 
     def end(self, outcome: Outcome, entered_ms: int) -> None:
         """Release the slot, notify the client, log, and put the metrics, in this order."""
@@ -344,10 +336,10 @@ class Attempt:
         return utterances.release(self._holder, is_failure=is_failure)
 
     def _last_message(self, utterances: SessionUtterances, outcome: Outcome) -> Message | None:
-        """Return the message about the end, or None if the client is gone or has moved, or a newer attempt has started."""
+        """Return the message about the end, or None if the client has moved, or a newer attempt has started."""
         event = self._event
         common = {"session_id": event.session_id, "utterance": event.utterance, "attempt": event.attempt}
-        if outcome.end in {UtteranceEnd.GONE, UtteranceEnd.SLOT_LOST} or utterances.connection != self._connection:
+        if utterances.connection != self._connection:
             return None
         if event.utterance in utterances.failed:
             text = (
@@ -371,7 +363,7 @@ class Attempt:
     def _post_last(self, message: Message) -> None:
         try:
             self._post(message)
-        except ClientGone:
+        except AttemptEnded:
             self._processor.log.info("client_gone")
         except (ClientError, BotoCoreError) as error:
             # The client sends the utterance again after some time, and the answer states how the utterance ended.

@@ -19,40 +19,33 @@ ANONYMOUS = "anonymous"
 """User name with `auth: none` if the client offers no name."""
 
 
-class ConnectionAuthorizer:
-    """Check of handshakes."""
+def authorize_connection(headers: Mapping[str, Any], verifier: TokenVerifier | None) -> str:
+    """Return the user id, which is derived from the token or from the user name. Raise HandlerError to refuse the
+    handshake.
 
-    def __init__(self, verifier: TokenVerifier | None) -> None:
-        """`verifier` is None with `auth: none`."""
-        self._verifier = verifier
-
-    def authorize(self, headers: Mapping[str, Any]) -> str:
-        """Return the user id, which is derived from the token or from the user name. Raise HandlerError to refuse the
-        handshake.
-        """
-        offers = _offered_subprotocols(headers)
-        if PROTOCOL not in offers:
-            raise HandlerError(
-                WebSocketErrorCode.MALFORMED_MESSAGE,
-                f"Offer the subprotocol {PROTOCOL}, and the token as {TOKEN_PREFIX}<token>.",
-            )
-        if self._verifier is None:
-            return derive_user_id("none", _value_after(USER_PREFIX, offers) or ANONYMOUS)
-        token = _value_after(TOKEN_PREFIX, offers)
-        if token is None:
-            raise HandlerError(
-                TranscriptionErrorCode.UNAUTHENTICATED, f"Offer a token as the subprotocol {TOKEN_PREFIX}<token>."
-            )
-        try:
-            return self._verifier.verify(token)
-        except ProviderUnavailable:
-            raise HandlerError(
-                TranscriptionErrorCode.UNAVAILABLE, "The identity provider does not respond. Try again."
-            ) from None
-        except TokenRefused:
-            raise HandlerError(
-                TranscriptionErrorCode.UNAUTHENTICATED, "The token is not valid. Get a new token."
-            ) from None
+    `verifier` is None with `auth: none`.
+    """
+    offers = _offered_subprotocols(headers)
+    if PROTOCOL not in offers:
+        raise HandlerError(
+            WebSocketErrorCode.MALFORMED_MESSAGE,
+            f"Offer the subprotocol {PROTOCOL}, and the token as {TOKEN_PREFIX}<token>.",
+        )
+    if verifier is None:
+        return derive_user_id("none", _value_after(USER_PREFIX, offers) or ANONYMOUS)
+    token = _value_after(TOKEN_PREFIX, offers)
+    if token is None:
+        raise HandlerError(
+            TranscriptionErrorCode.UNAUTHENTICATED, f"Offer a token as the subprotocol {TOKEN_PREFIX}<token>."
+        )
+    try:
+        return verifier.verify(token)
+    except ProviderUnavailable:
+        raise HandlerError(
+            TranscriptionErrorCode.UNAVAILABLE, "The identity provider does not respond. Try again."
+        ) from None
+    except TokenRefused:
+        raise HandlerError(TranscriptionErrorCode.UNAUTHENTICATED, "The token is not valid. Get a new token.") from None
 
 
 def _offered_subprotocols(headers: Mapping[str, Any]) -> list[str]:

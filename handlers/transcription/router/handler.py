@@ -50,7 +50,7 @@ from handlers.transcription.session import (
 )
 
 if TYPE_CHECKING:
-    from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
+    from handlers.common.tokens import TokenVerifier
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,15 @@ class Router:
         environment: RouterEnvironment,
         *,
         invoke_processor: Callable[[ProcessorEvent], None],
-        create_authorizer: Callable[[], "ConnectionAuthorizer"],
+        authorize: Callable[[Mapping[str, Any]], str],
         clock_ms: Callable[[], int],
         log: EventLog,
     ) -> None:
-        """`create_authorizer` is called only for a handshake, because the token libraries load slowly."""
+        """`authorize` returns the id of the user who sends a handshake with these headers, or raises HandlerError."""
         self._tables = tables
         self._environment = environment
         self._invoke_processor = invoke_processor
-        self._create_authorizer = create_authorizer
+        self._authorize = authorize
         self._clock_ms = clock_ms
         self._log = log
         self._dispatcher = WebSocketDispatcher(REQUESTS, log)
@@ -102,7 +102,7 @@ class Router:
                 return self._dispatcher.answer(event.get("body") or "", context, answer_message)
 
     def _accept(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
-        connection = ClientConnection(user=self._create_authorizer().authorize(event.get("headers") or {}))
+        connection = ClientConnection(user=self._authorize(event.get("headers") or {}))
         self._tables.connections.change(connection_key(context["connectionId"]), lambda stored: stored or connection)
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
 
@@ -300,6 +300,12 @@ def _router() -> Router:
         session.client("lambda", config=SHORT_TIMEOUT_CONFIG),
     )
 
+    def authorize(headers: Mapping[str, Any]) -> str:
+        # The token libraries load slowly, and not every container handles a handshake.
+        from handlers.transcription.router.connection_authorization import authorize_connection  # noqa: PLC0415
+
+        return authorize_connection(headers, _token_verifier())
+
     def invoke_processor(event: ProcessorEvent) -> None:
         functions.invoke(
             FunctionName=environment.processor, InvocationType="Event", Payload=event.model_dump_json().encode()
@@ -309,21 +315,21 @@ def _router() -> Router:
         TranscriptionTables(dynamodb, environment.sessions_table_name, environment.live_table_name, ids.now_ms),
         environment,
         invoke_processor=invoke_processor,
-        create_authorizer=cache(lambda: _authorizer(environment)),
+        authorize=authorize,
         clock_ms=ids.now_ms,
         log=EventLog(environment.log_level, structured=environment.structured_logging),
     )
 
 
-def _authorizer(environment: RouterEnvironment) -> "ConnectionAuthorizer":
-    # The token libraries load slowly, and not every container handles a handshake.
+@cache
+def _token_verifier() -> "TokenVerifier | None":
     from handlers.common.tokens import TokenVerifier, signing_keys  # noqa: PLC0415
-    from handlers.transcription.router.connection_authorization import ConnectionAuthorizer  # noqa: PLC0415
 
+    environment = RouterEnvironment.read()
     if environment.auth == "none":
-        return ConnectionAuthorizer(verifier=None)
+        return None
     keys = signing_keys(environment.jwks_url)
-    return ConnectionAuthorizer(TokenVerifier(str(environment.issuer), str(environment.audience), keys))
+    return TokenVerifier(str(environment.issuer), str(environment.audience), keys)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:

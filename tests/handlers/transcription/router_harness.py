@@ -28,7 +28,7 @@ from handlers.transcription.audio_processor.stream import (
 from handlers.transcription.audio_processor.transcription import Processor, UtteranceEnd
 from handlers.transcription.environment import LATENCY_METRIC, PROTOCOL, CaptionThresholds, RouterEnvironment
 from handlers.transcription.messages import ProcessorEvent
-from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
+from handlers.transcription.router.connection_authorization import authorize_connection
 from handlers.transcription.router.handler import Router
 from handlers.transcription.session import SessionUtterances, TranscriptionTables
 from local.flows.transcription_client import Screen
@@ -267,7 +267,7 @@ class TranscriptionHarness:
             self.tables,
             LIMITS,
             invoke_processor=self.invoke_processor,
-            create_authorizer=lambda: ConnectionAuthorizer(None),
+            authorize=lambda headers: authorize_connection(headers, None),
             clock_ms=self.clock,
             log=EventLog(self.level),
         )

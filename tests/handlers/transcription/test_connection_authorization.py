@@ -5,7 +5,7 @@ import pytest
 from handlers.common.errors import HandlerError
 from handlers.common.ids import derive_user_id
 from handlers.common.tokens import TokenVerifier
-from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
+from handlers.transcription.router.connection_authorization import authorize_connection
 from tests.token_issuer import AUDIENCE, Key, Provider, keys_of
 
 PROTOCOL = "polyphony.transcription.v2"
@@ -17,8 +17,8 @@ def provider() -> Provider:
 
 
 @pytest.fixture
-def authorizer(provider: Provider) -> ConnectionAuthorizer:
-    return ConnectionAuthorizer(TokenVerifier(provider.issuer, AUDIENCE, keys_of(provider)))
+def verifier(provider: Provider) -> TokenVerifier:
+    return TokenVerifier(provider.issuer, AUDIENCE, keys_of(provider))
 
 
 def headers_with(*protocols: str, name: str = "Sec-WebSocket-Protocol") -> dict[str, str]:
@@ -27,39 +27,36 @@ def headers_with(*protocols: str, name: str = "Sec-WebSocket-Protocol") -> dict[
 
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
 def test_the_token_among_the_subprotocols_determines_the_user(
-    authorizer: ConnectionAuthorizer, provider: Provider, name: str
+    verifier: TokenVerifier, provider: Provider, name: str
 ) -> None:
     headers = headers_with(PROTOCOL, f"bearer.{provider.token(sub='ann')}", name=name)
-    assert authorizer.authorize(headers) == derive_user_id(provider.issuer, "ann")
+    assert authorize_connection(headers, verifier) == derive_user_id(provider.issuer, "ann")
 
 
-def test_an_invalid_token_is_refused_and_is_not_in_the_error(
-    authorizer: ConnectionAuthorizer, provider: Provider
-) -> None:
+def test_an_invalid_token_is_refused_and_is_not_in_the_error(verifier: TokenVerifier, provider: Provider) -> None:
     token = provider.token(aud="another audience")
     with pytest.raises(HandlerError) as error:
-        authorizer.authorize(headers_with(PROTOCOL, f"bearer.{token}"))
+        authorize_connection(headers_with(PROTOCOL, f"bearer.{token}"), verifier)
     assert (error.value.code, error.value.code.status) == ("UNAUTHENTICATED", 401)
     assert token not in error.value.message
 
 
-def test_a_handshake_without_a_token_or_without_the_protocol_is_refused(authorizer: ConnectionAuthorizer) -> None:
+def test_a_handshake_without_a_token_or_without_the_protocol_is_refused(verifier: TokenVerifier) -> None:
     with pytest.raises(HandlerError) as error:
-        authorizer.authorize(headers_with(PROTOCOL, "user.ann"))
+        authorize_connection(headers_with(PROTOCOL, "user.ann"), verifier)
     assert (error.value.code, error.value.code.status) == ("UNAUTHENTICATED", 401)
     with pytest.raises(HandlerError, match=PROTOCOL):
-        authorizer.authorize({})
+        authorize_connection({}, verifier)
 
 
 def test_a_handshake_gets_status_503_if_the_identity_provider_does_not_answer(provider: Provider) -> None:
-    authorizer = ConnectionAuthorizer(TokenVerifier(provider.issuer, AUDIENCE, keys_of(Provider(is_unreachable=True))))
+    verifier = TokenVerifier(provider.issuer, AUDIENCE, keys_of(Provider(is_unreachable=True)))
     with pytest.raises(HandlerError) as error:
-        authorizer.authorize(headers_with(PROTOCOL, f"bearer.{provider.token()}"))
+        authorize_connection(headers_with(PROTOCOL, f"bearer.{provider.token()}"), verifier)
     assert (error.value.code, error.value.code.status) == ("UNAVAILABLE", 503)
 
 
 def test_without_an_identity_provider_the_client_offers_a_user_name() -> None:
-    authorizer = ConnectionAuthorizer(None)
-    assert authorizer.authorize(headers_with(PROTOCOL, "user.ann")) == derive_user_id("none", "ann")
-    assert authorizer.authorize(headers_with(PROTOCOL, "user.bob")) == derive_user_id("none", "bob")
-    assert authorizer.authorize(headers_with(PROTOCOL)) == derive_user_id("none", "anonymous")
+    assert authorize_connection(headers_with(PROTOCOL, "user.ann"), None) == derive_user_id("none", "ann")
+    assert authorize_connection(headers_with(PROTOCOL, "user.bob"), None) == derive_user_id("none", "bob")
+    assert authorize_connection(headers_with(PROTOCOL), None) == derive_user_id("none", "anonymous")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from handlers.transcription.audio_processor.captions import CaptionCounts
-from handlers.transcription.audio_processor.metrics import MAX_VALUES, UtteranceMetrics
+from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from tests.handlers.transcription.router_harness import CloudWatch
 
 
@@ -16,14 +16,7 @@ def put_metrics(latencies_ms: list[int], *, is_fallback: bool = False, **counts:
 
 def test_equal_latencies_are_one_value_with_a_count() -> None:
     [latency] = put_metrics([70, 30, 70])
-    assert (latency["Values"], latency["Counts"], latency["Unit"]) == ([30.0, 70.0], [1.0, 2.0], "Milliseconds")
-
-
-def test_if_there_are_too_many_latencies_only_the_longest_are_put() -> None:
-    """The alarm watches long latencies."""
-    [latency] = put_metrics(list(range(MAX_VALUES + 50)))
-    assert latency["Values"] == [float(value) for value in range(50, MAX_VALUES + 50)]
-    assert len(latency["Counts"]) == MAX_VALUES
+    assert (latency["Values"], latency["Counts"], latency["Unit"]) == ([70.0, 30.0], [2.0, 1.0], "Milliseconds")
 
 
 def test_metrics_of_zero_are_not_put() -> None:

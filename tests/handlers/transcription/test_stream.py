@@ -25,7 +25,6 @@ from websockets.sync.server import ServerConnection, serve
 from handlers.transcription.audio import Encoding
 from handlers.transcription.audio_processor import stream as stream_module
 from handlers.transcription.audio_processor.stream import (
-    MAX_CHUNK,
     StreamFailureCode,
     StreamRequest,
     TranscribeStream,
@@ -162,13 +161,12 @@ def test_audio_is_sent_in_frames_that_the_service_accepts() -> None:
         transcribe(lambda connection: received.extend(receive_audio(connection))) as url,
         TranscribeStream.open(url, TIMEOUT_SECONDS) as stream,
     ):
-        stream.send(b"")
-        stream.send(bytes(MAX_CHUNK) + b"rest")
+        stream.send(bytes(9_600))
         stream.send(b"more")
         stream.end()
         assert stream.receive(TIMEOUT_SECONDS) is None
         assert stream.ended
-    assert received == [bytes(MAX_CHUNK), b"rest", b"more", b""]
+    assert received == [bytes(9_600), b"more", b""]
 
 
 def test_only_transcript_events_are_returned_and_nothing_is_lost_when_the_time_is_over() -> None:
@@ -229,7 +227,7 @@ def test_a_service_that_reads_nothing_stops_the_sender_and_is_closed_in_time() -
 
     def send_forever(stream: TranscribeStream) -> NoReturn:
         while True:
-            stream.send(bytes(MAX_CHUNK))
+            stream.send(bytes(32_768))
 
     with transcribe(lambda _: test_ended.wait(TIMEOUT_SECONDS)) as url:
         try:
