@@ -44,13 +44,14 @@ class BoxWithSecret(Box):
 CREATE = RestOperation("create", "POST", "/boxes", "", body=NewBox, answer=Box, statuses=(201, 200))
 GET = RestOperation("get", "GET", "/boxes/{boxId}", "", parameters=BoxPath, query=BoxQuery, answer=Box)
 DELETE = RestOperation("delete", "DELETE", "/boxes/{boxId}", "", parameters=BoxPath, statuses=(204,))
-OPERATIONS: tuple[AnyRestOperation, ...] = (CREATE, GET, DELETE)
+VERIFY = RestOperation("verify", "POST", "/tokens", "", answer=Box, takes_token=True)
+OPERATIONS: tuple[AnyRestOperation, ...] = (CREATE, GET, DELETE, VERIFY)
 AnyRequest = RestRequest[Any, Any, Any]
 AnyAnswer = RestAnswer[Any]
 
 
 class RestHarness:
-    """REST API with three operations. A test sets their common function, and inspects the requests that it got."""
+    """REST API with four operations. A test sets their common function, and inspects the requests that it got."""
 
     def __init__(self) -> None:
         self.requests: list[AnyRequest] = []
@@ -146,6 +147,22 @@ def test_the_owner_is_the_authorizers_user_and_any_other_authorizer_is_refused(
     response = harness.post(requestContext={"requestId": "r-1", "authorizer": authorizer})
     assert error_of(response) == (401, "UNAUTHENTICATED")
     assert [request.owner for request in harness.requests] == [ANN]
+
+
+@pytest.mark.parametrize(
+    ("operation", "headers", "token"),
+    [
+        (VERIFY, {"Accept": "x", "authorization": "bearer  a.b "}, "a.b"),
+        *((VERIFY, headers, "") for headers in ({"Authorization": "Basic a.b"}, {}, None)),
+        (DELETE, {"Authorization": "Bearer a.b"}, ""),
+    ],
+)
+def test_only_an_operation_that_verifies_the_token_itself_gets_it(
+    harness: RestHarness, operation: AnyRestOperation, headers: Any, token: str
+) -> None:
+    harness.send(operation, headers=headers)
+    assert [request.token for request in harness.requests] == [token]
+    assert token not in repr(harness.requests) or not token
 
 
 def unvalidated_box(**values: Any) -> Box:

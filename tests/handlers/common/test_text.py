@@ -213,6 +213,15 @@ def test_a_section_that_begins_in_a_core_is_complete_in_its_window(lengths: list
         assert any(first <= begin and end <= last for first, last in spans)
 
 
+def test_a_core_ends_where_the_next_line_would_exceed_a_limit() -> None:
+    def core_counts(characters: int, milliseconds: int) -> list[int]:
+        windows = split_into_windows(make_lines([10] * 4), WindowSizes(characters, milliseconds, 0))
+        return [window.core_count for window in windows]
+
+    assert core_counts(20, 60_000) == core_counts(100, 1_000) == [2, 2]
+    assert core_counts(19, 60_000) == core_counts(100, 999) == [1, 1, 1, 1]
+
+
 @given(LINE_LENGTHS, SIZES)
 def test_cores_divide_the_transcript(lengths: list[int], sizes: WindowSizes) -> None:
     lines = make_lines(lengths)
