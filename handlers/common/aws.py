@@ -89,8 +89,6 @@ class ServiceFault(StrEnum):
     """The named resource or object does not exist."""
     REJECTED = "rejected"
     """The request is invalid, or its response is unreadable."""
-    CONFLICT = "conflict"
-    """A precondition failed, because the object already exists or has changed."""
     UNKNOWN = "unknown"
     """The error code is not in the table below, and the HTTP status is below 500. The call is not retried."""
 
@@ -118,7 +116,6 @@ _FAULTS_BY_CODE = {
     "AccessDenied": ServiceFault.REFUSED,
     "ResourceNotFoundException": ServiceFault.MISSING,
     "NoSuchKey": ServiceFault.MISSING,
-    "PreconditionFailed": ServiceFault.CONFLICT,
     "UnrecognizedClientException": ServiceFault.REFUSED,
     "ExpiredTokenException": ServiceFault.REFUSED,
     "ValidationException": ServiceFault.REJECTED,

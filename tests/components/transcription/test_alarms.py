@@ -11,7 +11,7 @@ from handlers.common.websocket import WebSocketDispatcher
 from handlers.transcription.messages import REQUESTS
 from operations.lambda_versions import LiveFunction
 from tests.components.transcription.recorded_deployment import PREFIX, deployed
-from tests.handlers.transcription.router_harness import TranscriptionHarness, transcription_tables
+from tests.handlers.transcription.router_harness import TranscriptionHarness, create_tables
 from tests.loggers import own_logger
 
 
@@ -40,11 +40,11 @@ def test_a_message_that_the_router_fails_to_process_is_counted_at_any_log_level(
 
 
 def test_a_failed_invocation_of_the_processor_is_counted_and_an_invalid_message_is_not(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The client repeats an utterance whose invocation failed. But if no invocation succeeds, there are no captions."""
-    with own_logger(), transcription_tables(monkeypatch) as dynamodb:
-        harness = TranscriptionHarness(dynamodb, level="ERROR")
+    with own_logger():
+        harness = TranscriptionHarness(create_tables(), level="ERROR")
         session = harness.open_session()
         harness.invocation_error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
         assert harness.send_utterance(session)["code"] == "UNAVAILABLE"

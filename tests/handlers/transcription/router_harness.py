@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import pytest
-
 from components.settings import TranscriptionSettings
 from handlers.common.logging import EventLog
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
@@ -56,12 +54,6 @@ STREAM_END: Step = (1_200, None)
 def create_tables() -> Any:
     """Return a fake DynamoDB client with both tables, without items."""
     return MemoryDynamoDb(**{LIVE_TABLE_NAME: ["pk"], SESSION_TABLE_NAME: ["session_id"]})
-
-
-@contextmanager
-def transcription_tables(_: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Yield the client of `create_tables`, for the tests of alarms."""
-    yield create_tables()
 
 
 @dataclass(frozen=True)
