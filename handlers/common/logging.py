@@ -19,7 +19,6 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -29,8 +28,6 @@ from handlers.common.ids import ULID_PATTERN
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
-MAX_FRAMES = 12
-"""Maximum number of frames of a traceback in a line. The innermost frames are kept."""
 _PACKAGE = Path(__file__).parents[1]
 """Folder of the project's own code, the package `handlers`."""
 _NAME = re.compile(r"[A-Za-z0-9_.:=+/-]{1,128}")
@@ -178,11 +175,11 @@ def describe_aws_call(error: BaseException) -> dict[str, LogText]:
 
 def _describe(error: Exception) -> dict[str, LogText]:
     """Return the log fields of an exception and its causes."""
-    causes = list(islice(_causes(error), MAX_FRAMES))
+    causes = list(_causes(error))
     positions = [
         _position(frame.f_code.co_filename, line) for item in causes for frame, line in walk_tb(item.__traceback__)
     ]
-    frames = [position for position in positions if not position.startswith("/")][-MAX_FRAMES:]
+    frames = [position for position in positions if not position.startswith("/")]
     fields = {"error_type": LogText(type(error).__name__)}
     if frames:
         fields["frames"] = LogText(" > ".join(frames))

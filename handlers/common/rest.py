@@ -135,9 +135,6 @@ class RestDispatcher:
 
     def handle(self, event: Mapping[str, Any]) -> ProxyResponse:
         """Return the response to a request of API Gateway."""
-        return self._with_headers(self._response(event))
-
-    def _response(self, event: Mapping[str, Any]) -> ProxyResponse:
         context = event["requestContext"]
         # API Gateway is deployed with the same operations, and answers all other paths and methods itself.
         bound = self._operations[event["resource"], event["httpMethod"]]
@@ -145,19 +142,18 @@ class RestDispatcher:
         with self._log.request(context["requestId"]):
             try:
                 answer = bound.function(_parse_request(bound.operation, event, context))
-                return _to_response(bound.operation, answer)
-            except HandlerError as error:
-                self._log.info("request_refused", code=error.code, route=route)
-                return to_http_response(error, context["requestId"])
+                response = _to_response(bound.operation, answer)
             except Exception as error:  # noqa: BLE001 - the client gets a clear answer and no stack trace
-                self._log.failure("request_failed", error, route=route)
-                return to_http_response(error, context["requestId"])
-
-    def _with_headers(self, response: ProxyResponse) -> ProxyResponse:
-        headers = response["headers"]
-        # Browsers only let a page of another origin read Retry-After if the answer exposes this header.
-        exposed = {"Access-Control-Expose-Headers": RETRY_AFTER} if RETRY_AFTER in headers else {}
-        return {**response, "headers": {**headers, **self._headers, **exposed}}
+                if isinstance(error, HandlerError):
+                    self._log.info("request_refused", code=error.code, route=route)
+                else:
+                    self._log.failure("request_failed", error, route=route)
+                response = to_http_response(error, context["requestId"])
+        headers = {**response["headers"], **self._headers}
+        if RETRY_AFTER in headers:
+            # Without this header, browsers do not let a page of another origin read Retry-After.
+            headers["Access-Control-Expose-Headers"] = RETRY_AFTER
+        return {**response, "headers": headers}
 
 
 def _to_response(operation: AnyRestOperation, answer: RestAnswer[Any]) -> ProxyResponse:

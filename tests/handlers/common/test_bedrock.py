@@ -18,7 +18,6 @@ from handlers.common.bedrock import (
     NoAnswer,
     NoAnswerReason,
     TokenUsage,
-    build_client_config,
     build_request,
     keep_valid,
     parse_answer,
@@ -116,11 +115,6 @@ def test_a_request_is_repeated_only_if_fields_can_be_the_reason_of_its_rejection
     with pytest.raises(ClientError):
         BedrockModel(client, model_id).converse(REQUEST)
     assert len(client.requests) == len(codes)
-
-
-def test_a_throttled_or_late_call_is_repeated_once() -> None:
-    config: Any = build_client_config(77)
-    assert (config.retries["total_max_attempts"], config.read_timeout) == (2, 77)
 
 
 def test_a_text_with_line_breaks_stays_on_its_json_line() -> None:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from handlers.common.aws import ServiceFailed, call_service
 from handlers.common.events import process_batch
 from handlers.common.logging import (
-    MAX_FRAMES,
     EventLog,
     constant_for_log,
     error_name_for_log,
@@ -139,19 +138,6 @@ def test_a_warning_names_the_error_and_the_failed_call_that_caused_it(capsys: py
     assert (line["level"], line["error_type"], line["aws_code"]) == ("WARNING", "KeyError", "AccessDenied")
     assert line["count"] == 1
     assert "canary" not in json.dumps(line)
-
-
-def test_a_deep_traceback_is_cut_to_its_innermost_frames(capsys: pytest.CaptureFixture[str]) -> None:
-    log = EventLog("INFO")
-
-    def call(depth: int) -> object:
-        return call_service(lambda: call(depth - 1) if depth else fail())  # type: ignore[arg-type,return-value]
-
-    try:
-        call(MAX_FRAMES + 3)
-    except ValueError as error:
-        log.failure("failed", error)
-    assert len(written(capsys)["frames"].split(" > ")) == MAX_FRAMES
 
 
 def test_a_failed_call_of_aws_is_named_with_its_service_code_and_request_id(
