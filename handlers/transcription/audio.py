@@ -29,12 +29,8 @@ class Encoding(StrEnum):
     OGG_OPUS = "ogg-opus"
 
 
-SAMPLE_RATES = {
-    Encoding.PCM: (8000, 16000, 24000, 32000, 44100, 48000),
-    Encoding.FLAC: (8000, 16000, 24000, 32000, 44100, 48000),
-    Encoding.OGG_OPUS: (8000, 16000, 24000, 48000),
-}
-"""Sample rates in Hz that a session can use. Each gives a whole number of samples per chunk."""
+OPUS_SAMPLE_RATES = (8000, 16000, 24000, 48000)
+"""Sample rates in Hz that Ogg Opus files can be encoded from. The other encodings can have any `SampleRate`."""
 MESSAGE_BYTES = 128 * 1024
 """API Gateway's size limit for one WebSocket message."""
 JSON_BYTES = 2 * 1024

@@ -17,7 +17,7 @@ from handlers.common.errors import ErrorCode
 from handlers.common.ids import LanguageCode
 from handlers.common.json_models import Message, TextForm
 from handlers.common.websocket import ClientMessage, ErrorMessage, MessageId, ReplyMessage
-from handlers.transcription.audio import SAMPLE_RATES, Encoding
+from handlers.transcription.audio import OPUS_SAMPLE_RATES, Encoding
 from handlers.transcription.environment import SessionSettings
 
 TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
@@ -28,6 +28,7 @@ tokens."""
 
 SessionId = Annotated[str, TextForm(r"^[0-9A-HJKMNP-TV-Z]{26}$", "must be the sessionId of a message `opened`")]
 SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
+"""Sample rate in Hz. Each gives a whole number of samples in a chunk (`audio.CHUNK_MS`)."""
 
 
 class TranscriptionErrorCode(ErrorCode):
@@ -101,9 +102,9 @@ class Open(ClientMessage):
     @field_validator("sample_rate")
     @classmethod
     def _encoding_supports_rate(cls, value: int, info: ValidationInfo) -> int:
-        encoding = info.data.get("encoding")  # missing if it is invalid itself
-        if encoding and value not in (rates := SAMPLE_RATES[encoding]):
-            raise PydanticCustomError("sample_rate", "must be one of {rates} for this encoding", {"rates": list(rates)})
+        if info.data.get("encoding") is Encoding.OGG_OPUS and value not in OPUS_SAMPLE_RATES:
+            rates = list(OPUS_SAMPLE_RATES)
+            raise PydanticCustomError("sample_rate", "must be one of {rates} for this encoding", {"rates": rates})
         return value
 
 
@@ -246,7 +247,7 @@ class ProcessorEvent(BaseModel):
     session_id: SessionId
     utterance: MessageId
     attempt: Annotated[int, Field(ge=1)]
-    holder: str = Field(repr=False)
+    holder: str
     """Text under which the router took the slot. The first invocation with it starts the attempt."""
     failures: Annotated[int, Field(ge=0)] = 0
     """Number of attempts that failed before, without those for which Amazon Transcribe had no free stream."""

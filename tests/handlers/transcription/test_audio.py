@@ -1,6 +1,7 @@
 """Tests of the audio of an utterance: a few seconds of speech in one message, divided into chunks of 100 ms."""
 
 import base64
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -11,14 +12,15 @@ from handlers.transcription.audio import (
     CODER_PADDING_SECONDS,
     MAX_BYTES,
     MAX_SECONDS,
-    SAMPLE_RATES,
     BadAudio,
     Encoding,
     check_utterance,
 )
+from handlers.transcription.messages import SampleRate
 from tests.handlers.transcription.recordings import flac, opus, recording
 
 PCM, FLAC, OGG_OPUS = Encoding.PCM, Encoding.FLAC, Encoding.OGG_OPUS
+SAMPLE_RATES = st.sampled_from(get_args(SampleRate))
 
 
 def refusal(audio: bytes, encoding: Encoding = PCM, sample_rate: int = 16_000) -> str:
@@ -56,7 +58,7 @@ def test_the_error_names_the_format_that_was_sent() -> None:
     st.integers(0, 100),
     st.binary(max_size=4_000),
     st.sampled_from(Encoding),
-    st.sampled_from(SAMPLE_RATES[PCM]),
+    SAMPLE_RATES,
 )
 def test_any_bytes_are_divided_into_chunks_or_refused_with_a_short_message(
     start: bytes, length: int, noise: bytes, encoding: Encoding, rate: int
@@ -75,7 +77,7 @@ def test_any_bytes_are_divided_into_chunks_or_refused_with_a_short_message(
         assert 100 <= utterance.duration_ms <= 5_250
 
 
-@given(st.sampled_from(SAMPLE_RATES[PCM]), st.integers(100, 2_500), st.integers(0, 40))
+@given(SAMPLE_RATES, st.integers(100, 2_500), st.integers(0, 40))
 def test_pcm_is_divided_at_each_tenth_of_a_second(rate: int, milliseconds: int, more_samples: int) -> None:
     count = min(rate * milliseconds // 1_000 + more_samples, int(rate * MAX_SECONDS[PCM]), MAX_BYTES // 2)
     audio = bytes(range(256)) * (count // 128) + bytes(count % 128 * 2)

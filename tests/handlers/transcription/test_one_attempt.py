@@ -136,7 +136,7 @@ def test_no_audio_and_no_text_is_stored_or_logged(
     lines = capsys.readouterr().out
     assert "utterance_ended" in lines
     assert "'utterance'" in str(stored)
-    for text in (lines, str(stored), str(harness.cloudwatch.calls)):
+    for text in (lines, str(stored), str(harness.cloudwatch.calls), repr(harness.events)):
         assert "canary" not in text.lower()
         assert audio[:40] not in text
 
