@@ -1,7 +1,7 @@
 // Answer to one question about a lecture. It is assembled from numbered pieces, which may arrive in any order and more than once. If the
 // backend fails while it answers, it starts a new attempt, whose pieces replace all earlier ones.
 
-import { concatenate, fromBase64 } from "./bytes.js";
+import { fromBase64 } from "./bytes.js";
 
 export class Answer {
   #pieces = new Map(); // by number
@@ -48,16 +48,10 @@ export class Answer {
     return this.#piecesOf("citation");
   }
 
-  // Audio files of the spoken answer in order, up to the first missing piece. Each file consists of one or more pieces.
+  // Audio files of the spoken answer in order, up to the first missing piece. Each audio piece is a file.
   get audioFiles() {
-    const [files, chunks] = [[], []];
-    for (let number = 0; number < this.firstMissing; number += 1) {
-      const piece = this.#pieces.get(number);
-      if (piece.type !== "audio") continue;
-      chunks.push(fromBase64(piece.audio));
-      if (!piece.more) files.push(concatenate(chunks.splice(0)));
-    }
-    return files;
+    const end = this.firstMissing;
+    return this.#piecesOf("audio").filter((piece) => piece.number < end).map((piece) => fromBase64(piece.audio));
   }
 
   #piecesOf(type) {

@@ -7,15 +7,16 @@ worker sends the answer to the client in numbered pieces. If an answer fails, it
 attempt.
 """
 
+import base64
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StrictInt, StringConstraints, TypeAdapter
 
 from handlers.common.errors import ErrorCode
 from handlers.common.ids import LanguageCode, Ulid
 from handlers.common.json_models import Message, TextForm
-from handlers.common.text import VISIBLE_TEXT
+from handlers.common.text import VISIBLE_TEXT, remove_hidden_characters
 from handlers.common.websocket import ClientMessage, ErrorMessage, ReplyMessage
 
 QueryId = Annotated[str, TextForm(r"^[A-Za-z0-9_-]{8,64}$", "must have 8 to 64 characters of A-Z, a-z, 0-9, _ and -")]
@@ -238,31 +239,45 @@ class Piece(Message):
     """Number of the piece in its attempt, from 0."""
 
 
+PieceText = Annotated[str, AfterValidator(remove_hidden_characters), Field(repr=False)]
+
+
 class TextPiece(Piece):
-    """A part of the answer's text."""
+    """The next part of the answer's text. The joined parts are the text."""
 
     type: Literal["text"] = "text"
-    text: str
+    text: PieceText
+
+
+class AnswerAudioFormat(StrEnum):
+    """Format of a spoken answer."""
+
+    OGG_OPUS = "ogg-opus"
+    MP3 = "mp3"
+
+
+def _check_base64(text: str) -> str:
+    base64.b64decode(text, validate=True)
+    return text
 
 
 class AudioPiece(Piece):
-    """A part of the spoken answer. If `more` is true, the next audio piece belongs to the same file."""
+    """The next part of the spoken answer. Each part can be played alone, and the joined parts can be played too."""
 
     type: Literal["audio"] = "audio"
-    audio: str
+    audio: Annotated[str, AfterValidator(_check_base64), Field(repr=False)]
     """Base64."""
-    format: str
-    """Format of the file: `ogg-opus` or `mp3`."""
-    more: bool = False
+    format: AnswerAudioFormat
+    """Format of all parts of one answer."""
 
 
 class CitationPiece(Piece):
     """A section of the lecture on which the answer is based, with its position in the lecture."""
 
     type: Literal["citation"] = "citation"
-    start_ms: int
-    end_ms: int
-    quote: str
+    start_ms: StrictInt
+    end_ms: StrictInt
+    quote: PieceText
     """Words of the lecture that support the answer, as the agent states them."""
 
 
@@ -270,7 +285,13 @@ class TranscriptPiece(Piece):
     """The agent's transcript of the question. It replaces an earlier one."""
 
     type: Literal["transcript"] = "transcript"
-    text: str
+    text: PieceText
+
+
+PIECES: TypeAdapter[Piece] = TypeAdapter(
+    Annotated[TextPiece | AudioPiece | CitationPiece | TranscriptPiece, Field(discriminator="type")]
+)
+"""Parser for pieces of all types."""
 
 
 class Answered(Message):

@@ -183,7 +183,7 @@ def test_the_page_shows_the_same_captions_as_the_client_of_the_demo_flow(window:
 
 
 def piece(number: int, kind: str, attempt: int = 1, **fields: Any) -> dict[str, Any]:
-    """Return the message with one numbered piece of an answer. An audio file continues in the next piece if `more`."""
+    """Return the message with one numbered piece of an answer."""
     return {"queryId": "q", "type": kind, "number": number, "attempt": attempt, "format": "ogg-opus", **fields}
 
 
@@ -196,19 +196,19 @@ def test_an_answer_is_assembled_from_pieces_in_any_order(window: ConsoleWindow) 
     """
     pieces = [
         piece(0, "text", text="Wrong"),
-        piece(3, "audio", 2, audio=base64.b64encode(b"two").decode(), more=False),
+        piece(3, "audio", 2, audio=base64.b64encode(b"two").decode()),
         piece(1, "text", text=" again"),
         piece(0, "transcript", 2, text="what?"),
         piece(5, "text", 2, text="!"),
         piece(1, "text", 2, text="A lecture"),
-        piece(2, "audio", 2, audio=base64.b64encode(b"one").decode(), more=True),
+        piece(2, "audio", 2, audio=base64.b64encode(b"one").decode()),
         piece(1, "text", 2, text="A lecture"),
         {"type": "answered", "queryId": "q", "attempt": 2, "pieces": 6},
         piece(4, "citation", 2, startMs=1, endMs=2, quote="it"),
     ]
     states = run_script(window, "answer", script, pieces)
     assert [bool(is_restarted) for is_restarted, *_ in states] == [False, True, *[False] * 8]
-    assert states[-2][1:] == [4, False, "A lecture!", "what?", ["onetwo"]]
+    assert states[-2][1:] == [4, False, "A lecture!", "what?", ["one", "two"]]
     assert states[-1][2] is True
 
 

@@ -90,7 +90,7 @@ def read_answer() -> list[str]:
     """Return the texts of an agent's answer. The answer's own text arrives in parts of one character."""
     lines: list[dict[str, object]] = [{"type": "text", "text": character} for character in HOSTILE]
     lines += [{"type": "transcript", "text": HOSTILE}, {"type": "citation", "startMs": 0, "endMs": 1, "quote": HOSTILE}]
-    reader = AnswerReader(1)
+    reader = AnswerReader("q" * 8, 1, 1)
     pieces = [piece for message in lines if (piece := reader.read_line(json.dumps(message).encode()))]
     *text_pieces, transcript, citation = (str(getattr(piece, "text", getattr(piece, "quote", ""))) for piece in pieces)
     return ["".join(text_pieces), transcript, citation]

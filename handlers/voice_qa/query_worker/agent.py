@@ -25,9 +25,11 @@ from botocore.credentials import Credentials
 from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError, SSLError
 
 from handlers.voice_qa.environment import AgentCode, parse_agent_url
-from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AgentPiece, AgentQuestion, AnswerReader
+from handlers.voice_qa.messages import Piece
+from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AgentQuestion, AnswerReader
 
-MAX_LINE_BYTES = 256 * 1024
+MAX_LINE_BYTES = 120_000
+"""Maximum size of a line. The message to the client with its content is hardly longer. API Gateway allows 128 KB."""
 MAX_ANSWER_BYTES = 24 * 1024 * 1024
 """Maximum size of a response. The worker keeps the answer in memory until it has ended."""
 MAX_RETRIES = 3
@@ -160,8 +162,8 @@ class Agent:
         return cls(url, limits, create_headers=sign)
 
     @contextmanager
-    def answer(self, question: AgentQuestion) -> Iterator[Iterator[AgentPiece]]:
-        """Send the question, and return the pieces of the answer as they arrive. Raises AgentFailed.
+    def answer(self, question: AgentQuestion, attempt: int) -> Iterator[Iterator[Piece]]:
+        """Send the question, and return the pieces of this attempt's answer as they arrive. Raises AgentFailed.
 
         Reading the pieces raises AgentFailed too, if the answer is not complete. At the end of the block, the connection
         is closed.
@@ -171,7 +173,8 @@ class Agent:
         try:
             if response.status != HTTPStatus.OK:
                 raise AgentFailed(_judge_status(response.status))
-            yield self._read(response, AnswerReader(question.lecture.duration_ms), asked_at)
+            reader = AnswerReader(question.query_id, attempt, question.lecture.duration_ms)
+            yield self._read(response, reader, asked_at)
         finally:
             response.close()
 
@@ -202,14 +205,14 @@ class Agent:
             code = _judge_failure(error.reason if isinstance(error, MaxRetryError) else error)
         raise AgentFailed(code)
 
-    def _read(self, response: urllib3.BaseHTTPResponse, reader: AnswerReader, asked_at: float) -> Iterator[AgentPiece]:
+    def _read(self, response: urllib3.BaseHTTPResponse, reader: AnswerReader, asked_at: float) -> Iterator[Piece]:
         ends_at, line_at = asked_at + self._limits.answer_seconds, self._clock()
         size, rest = 0, b""
         while True:
             data = _read_bytes(response)
             size += len(data)
             *lines, rest = (rest + data).split(b"\n")
-            if size > MAX_ANSWER_BYTES or len(rest) > MAX_LINE_BYTES:
+            if size > MAX_ANSWER_BYTES or max(map(len, (*lines, rest))) > MAX_LINE_BYTES:
                 raise AgentFailed(AgentCode.MALFORMED)
             for line in lines:
                 piece = reader.read_line(line)

@@ -2,7 +2,7 @@
 
 Request, by `POST <endpoint>/answer` or AgentCore's `InvokeAgentRuntime`: an `AgentQuestion` as JSON.
 
-Response, with status 200: one object per line, each line ended by a line feed:
+Response, with status 200: one object per line. A line has at most 120,000 bytes and is ended by a line feed:
 
 - `text` {`text`}: the next part of the answer
 - `audio` {`audio` (base64), `format`}: the next part of the spoken answer, all of one format
@@ -21,14 +21,14 @@ No exception contains anything that the agent sent.
 """
 
 import hashlib
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, StrictInt, Tag, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
+from pydantic_core import from_json
 
 from handlers.common.json_models import Message
-from handlers.common.text import remove_hidden_characters
 from handlers.voice_qa.environment import AgentCode
+from handlers.voice_qa.messages import PIECES, AnswerAudioFormat, AudioPiece, CitationPiece, Piece, TextPiece
 
 LASTING_FAILURES = frozenset([AgentCode.REFUSED, AgentCode.MALFORMED, AgentCode.REJECTED])
 """Failures after which asking again does not help, unless the agent states that it helps. The worker itself determines
@@ -100,127 +100,75 @@ def opaque_session_id(session_id: str) -> str:
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 
-CleanText = Annotated[str, AfterValidator(remove_hidden_characters), Field(repr=False)]
-
-
-class AnswerAudioFormat(StrEnum):
-    """Format of a spoken answer."""
-
-    OGG_OPUS = "ogg-opus"
-    MP3 = "mp3"
-
-
-class AgentText(Message):
-    """The next part of the answer's text. The joined parts are the text."""
-
-    text: CleanText
-
-
-class AgentAudio(Message):
-    """The next part of the spoken answer. Each part can be played alone, and the joined parts can be played too."""
-
-    model_config = ConfigDict(val_json_bytes="base64")
-
-    audio: Annotated[bytes, Field(repr=False)]
-    format: AnswerAudioFormat
-
-
-class AgentCitation(Message):
-    """The section of the lecture that supports the answer. Citations outside the lecture are dropped."""
-
-    start_ms: StrictInt
-    end_ms: StrictInt
-    quote: CleanText
-
-
-class AgentTranscript(Message):
-    """The agent's transcript of the question. It replaces an earlier one."""
-
-    text: CleanText
-
-
-class _Done(Message):
-    pass
-
-
-class _Failure(Message):
-    code: Any = None
-    retryable: Any = None
-
-
-class _Unknown(Message):
-    pass
-
-
-AgentPiece = AgentText | AgentAudio | AgentCitation | AgentTranscript
-_TYPES = frozenset(["text", "audio", "citation", "transcript", "done", "error"])
-
-
-def _find_type(message: Any) -> str | None:
-    """Return the type of an object, `unknown` for a type that this version does not read, or None without a type."""
-    if not isinstance(message, dict):
-        return None
-    kind = message.get("type", "error" if isinstance(message.get("error"), str) else None)
-    if not isinstance(kind, str):
-        return None
-    return kind if kind in _TYPES else "unknown"
-
-
-_LINE: TypeAdapter[AgentPiece | _Done | _Failure | _Unknown] = TypeAdapter(
-    Annotated[
-        Annotated[AgentText, Tag("text")]
-        | Annotated[AgentAudio, Tag("audio")]
-        | Annotated[AgentCitation, Tag("citation")]
-        | Annotated[AgentTranscript, Tag("transcript")]
-        | Annotated[_Done, Tag("done")]
-        | Annotated[_Failure, Tag("error")]
-        | Annotated[_Unknown, Tag("unknown")],
-        Discriminator(_find_type),
-    ]
-)
 _EVENT_FIELDS = (b":", b"event:", b"id:", b"retry:")
 """Prefixes of the lines of server-sent events that contain no object."""
 
 
 class AnswerReader:
-    """Parser that converts the lines of a response to the pieces of an answer."""
+    """Parser that converts the lines of a response to the numbered pieces of an answer."""
 
-    def __init__(self, duration_ms: int) -> None:
+    def __init__(self, query_id: str, attempt: int, duration_ms: int) -> None:
         """`duration_ms` is the duration of the lecture."""
         self.done = False
         """True once the agent has sent `done`."""
+        self._answer = {"queryId": query_id, "attempt": attempt}
         self._duration_ms = duration_ms
+        self._count = 0
+        """Number of pieces so far."""
         self._format: AnswerAudioFormat | None = None
 
-    def read_line(self, line: bytes) -> AgentPiece | None:
+    def read_line(self, line: bytes) -> Piece | None:
         """Return the piece of a line, or None if it has none. Raises AgentFailed."""
         line = line.strip()
         if not line or line.startswith(_EVENT_FIELDS):
             return None
-        match _parse_line(line.removeprefix(b"data:")):
-            case AgentText(text="") | AgentAudio(audio=b"") | _Unknown():
-                return None
-            case AgentCitation() as citation:
-                return citation if 0 <= citation.start_ms < citation.end_ms <= self._duration_ms else None
-            case AgentAudio() as audio:
-                if self._format is not None and audio.format != self._format:
-                    raise AgentFailed(AgentCode.MALFORMED)
-                self._format = audio.format
-                return audio
-            case _Done():
+        message = _parse_object(line.removeprefix(b"data:"))
+        match message.get("type", "error" if isinstance(message.get("error"), str) else None):
+            case "text" | "audio" | "citation" | "transcript":
+                return self._accept(_parse_piece({**message, **self._answer, "number": self._count}))
+            case "done":
                 self.done = True
+            case "error":
+                code = next((known for known in AGENT_CODES if known == message.get("code")), AgentCode.FAILED)
+                retryable = message.get("retryable")
+                raise AgentFailed(code, retryable=retryable if isinstance(retryable, bool) else None)
+            case str():
+                pass  # a type that this version does not read
+            case _:
+                raise AgentFailed(AgentCode.MALFORMED)
+        return None
+
+    def _accept(self, piece: Piece) -> Piece | None:
+        """Return the piece, or None if it is empty or cites a section outside the lecture."""
+        match piece:
+            case TextPiece(text="") | AudioPiece(audio=""):
                 return None
-            case _Failure() as failure:
-                code = next((known for known in AGENT_CODES if known == failure.code), AgentCode.FAILED)
-                retryable = failure.retryable if isinstance(failure.retryable, bool) else None
-                raise AgentFailed(code, retryable=retryable)
-            case piece:
-                return piece
+            case CitationPiece(start_ms=start, end_ms=end) if not 0 <= start < end <= self._duration_ms:
+                return None
+            case AudioPiece(format=audio_format):
+                if self._format not in {None, audio_format}:
+                    raise AgentFailed(AgentCode.MALFORMED)
+                self._format = audio_format
+        self._count += 1
+        return piece
 
 
-def _parse_line(line: bytes) -> AgentPiece | _Done | _Failure | _Unknown:
+# The errors that these functions catch may quote the agent. So AgentFailed is raised later, without them as its context.
+
+
+def _parse_object(line: bytes) -> dict[str, Any]:
     try:
-        return _LINE.validate_json(line)
+        message = from_json(line)
+    except ValueError:
+        message = None
+    if not isinstance(message, dict):
+        raise AgentFailed(AgentCode.MALFORMED)
+    return message
+
+
+def _parse_piece(content: dict[str, Any]) -> Piece:
+    try:
+        return PIECES.validate_python(content)
     except ValidationError:
-        pass  # the error may quote the line, so AgentFailed is raised below, without the error as its context
+        pass
     raise AgentFailed(AgentCode.MALFORMED)

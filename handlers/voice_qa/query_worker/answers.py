@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from botocore.exceptions import ClientError
-from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.ids import timestamp
@@ -31,15 +31,8 @@ from handlers.common.json_models import Message
 from handlers.common.records import MAX_ATTEMPTS, TooManyWriters, deserialize_item, serialize_item
 from handlers.common.text import remove_hidden_characters
 from handlers.voice_qa.environment import RESPONSES
-from handlers.voice_qa.messages import (
-    AudioPiece,
-    CitationPiece,
-    Piece,
-    QueryId,
-    TextPiece,
-    TranscriptPiece,
-)
-from handlers.voice_qa.query_worker.agent_protocol import AnswerAudioFormat, ContextTurn
+from handlers.voice_qa.messages import PIECES, AnswerAudioFormat, AudioPiece, Piece, QueryId
+from handlers.voice_qa.query_worker.agent_protocol import ContextTurn
 from handlers.voice_qa.records import DAY_SECONDS, TTL_ATTRIBUTE, Key
 
 if TYPE_CHECKING:
@@ -49,9 +42,6 @@ if TYPE_CHECKING:
 EXTENSIONS = {AnswerAudioFormat.OGG_OPUS: "ogg", AnswerAudioFormat.MP3: "mp3"}
 CONTENT_TYPES = {"ogg": "audio/ogg", "mp3": "audio/mpeg", "jsonl": "application/jsonl"}
 """Content types of stored answers, by the extension of their keys."""
-_PIECE: TypeAdapter[Piece] = TypeAdapter(
-    Annotated[TextPiece | AudioPiece | CitationPiece | TranscriptPiece, Field(discriminator="type")]
-)
 
 
 @dataclass(frozen=True)
@@ -66,7 +56,7 @@ class AnswerStore:
         audio = [piece for piece in pieces if isinstance(piece, AudioPiece)]
         if audio:
             data = b"".join(base64.b64decode(piece.audio) for piece in audio)
-            self._put_object(guest_id, query_id, attempt, _audio_extension(audio[0]), data)
+            self._put_object(guest_id, query_id, attempt, EXTENSIONS[audio[0].format], data)
         lines = "".join(f"{piece.model_dump_json(by_alias=True, exclude_none=True)}\n" for piece in pieces)
         self._put_object(guest_id, query_id, attempt, "jsonl", lines.encode())
 
@@ -79,14 +69,14 @@ class AnswerStore:
                 return None
             raise
         with answer["Body"] as body:
-            return [_PIECE.validate_json(line) for line in body.read().splitlines()]
+            return [PIECES.validate_json(line) for line in body.read().splitlines()]
 
     def audio_url(self, guest_id: str, query_id: str, attempt: int, pieces: Sequence[Piece]) -> str | None:
         """Return a presigned URL of the spoken answer, or None if the answer has no audio."""
         audio = next((piece for piece in pieces if isinstance(piece, AudioPiece)), None)
         if audio is None:
             return None
-        params = {"Bucket": self.bucket, "Key": _key(guest_id, query_id, attempt, _audio_extension(audio))}
+        params = {"Bucket": self.bucket, "Key": _key(guest_id, query_id, attempt, EXTENSIONS[audio.format])}
         return self.client.generate_presigned_url("get_object", Params=params, ExpiresIn=PRESIGNED_SECONDS)
 
     def _put_object(self, guest_id: str, query_id: str, attempt: int, extension: str, data: bytes) -> None:
@@ -100,10 +90,6 @@ class AnswerStore:
 
 def _key(guest_id: str, query_id: str, attempt: int, extension: str) -> str:
     return f"{RESPONSES}{guest_id}/{query_id}.{attempt}.{extension}"
-
-
-def _audio_extension(piece: AudioPiece) -> str:
-    return EXTENSIONS[AnswerAudioFormat(piece.format)]
 
 
 KEPT_TURNS = 20

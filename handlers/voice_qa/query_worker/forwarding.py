@@ -1,43 +1,24 @@
 """Forwarding of an answer to the client that listens to it.
 
-Each piece from the agent, the external service that answers questions, becomes one or more messages (`Piece`) for the
-client. The messages are numbered from 0, and small enough for API Gateway. A client that lost messages asks the question
-again, on any connection, and names the first number that it needs. Its connection then gets the messages from that
-number on. All messages stay in memory, so that they can be sent again and stored.
+The pieces of an answer are numbered from 0. A client that lost pieces asks the question again, on any connection, and
+names the first number that it needs. Its connection then gets the pieces from that number on. All pieces stay in memory,
+so that they can be sent again and stored.
 
 The question's record names the connection, and is read regularly while the answer arrives. Without a connected client,
 nothing is posted, but the answer continues to be read from the agent. If posting a message failed, the message may have
 arrived nevertheless. It is posted again, and the client recognises it by its number.
 """
 
-import base64
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketConnections
-from handlers.voice_qa.environment import AgentCode
-from handlers.voice_qa.messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
-from handlers.voice_qa.query_worker.agent_protocol import (
-    AgentAudio,
-    AgentCitation,
-    AgentFailed,
-    AgentPiece,
-    AgentText,
-    AgentTranscript,
-)
+from handlers.voice_qa.messages import Piece
 from handlers.voice_qa.records import Question
 
-MAX_CHARACTERS = 16_000
-"""Maximum number of characters of text in one message. JSON uses at most six bytes per character, so a message stays
-below 100 KB. API Gateway allows 128 KB."""
-MAX_AUDIO_BYTES = 72_000
-"""Maximum number of bytes of audio in one message. They become 96,000 characters of base64."""
-MAX_PIECES = 100_000
-"""Maximum number of messages of an answer. A client can resume from at most this number."""
 LISTENER_CHECK_MS = 2_000
 """Interval at which the question's record is read. After a failed post, nothing is posted until it is read again."""
 MAX_LAST_POSTS = 3
@@ -45,11 +26,10 @@ MAX_LAST_POSTS = 3
 
 
 class AnswerForwarder:
-    """The messages of one answer attempt, and the connection that gets them."""
+    """The pieces of one answer attempt, and the connection that gets them."""
 
     def __init__(
         self,
-        query_id: str,
         question: Question,
         *,
         connections: WebSocketConnections,
@@ -58,8 +38,7 @@ class AnswerForwarder:
         log: EventLog,
         pieces: Iterable[Piece] = (),
     ) -> None:
-        """`read_question` returns the current record of the question. `pieces` are the messages of a stored answer."""
-        self._query_id = query_id
+        """`read_question` returns the current record of the question. `pieces` are those of a stored answer."""
         self._question = question
         self._connections = connections
         self._read_question = read_question
@@ -68,28 +47,26 @@ class AnswerForwarder:
         self._read_ms = clock_ms()
         """Time at which the record was last read."""
         self._next = question.first_piece(question.attempt)
-        """Number of the next message to post."""
+        """Number of the next piece to post."""
         self._may_post = True
         """False if the connection is closed, or after a failed post."""
         self.pieces = list(pieces)
-        """All messages of the answer so far."""
+        """All pieces of the answer so far."""
         self.first_piece_ms: int | None = None
         """Time at which the first piece arrived, or None before that."""
 
-    def send(self, piece: AgentPiece) -> None:
-        """Add a piece, and post all messages that can be posted. Raises AgentFailed if there are too many messages."""
+    def send(self, piece: Piece) -> None:
+        """Add a piece, and post all pieces that can be posted."""
         now_ms = self._clock_ms()
         self.first_piece_ms = now_ms if self.first_piece_ms is None else self.first_piece_ms
-        self.pieces += _split(self._query_id, self._question.attempt, len(self.pieces), piece)
-        if len(self.pieces) > MAX_PIECES:
-            raise AgentFailed(AgentCode.MALFORMED)
+        self.pieces.append(piece)
         if now_ms - self._read_ms >= LISTENER_CHECK_MS:
             self._read_ms = now_ms
             self._follow(self._read_current())
         self._post_pieces()
 
     def end(self, question: Question, last_message: Message) -> bool:
-        """Post all messages that the client still needs, and then `last_message`, which reports the end of the answer.
+        """Post all pieces that the client still needs, and then `last_message`, which reports the end of the answer.
 
         Return False if not all of them could be posted. `question` is the record when the end of the question was
         written to it. If a client asks again after that, another invocation sends the answer.
@@ -133,27 +110,3 @@ class AnswerForwarder:
         self._may_post = (question.attempt, question.worker) == (self._question.attempt, self._question.worker)
         if self._may_post:
             self._question = question
-
-
-def _split(query_id: str, attempt: int, number: int, piece: AgentPiece) -> Iterator[Piece]:
-    """Yield the messages of a piece, numbered from `number` on.
-
-    Text and audio are divided. A quote and a transcript are one message each and are truncated.
-    """
-
-    def fields(index: int) -> dict[str, Any]:
-        return {"query_id": query_id, "attempt": attempt, "number": number + index}
-
-    match piece:
-        case AgentText(text=text):
-            for index, start in enumerate(range(0, len(text), MAX_CHARACTERS)):
-                yield TextPiece(**fields(index), text=text[start : start + MAX_CHARACTERS])
-        case AgentAudio(audio=audio, format=kind):
-            for index, start in enumerate(range(0, len(audio), MAX_AUDIO_BYTES)):
-                part = base64.b64encode(audio[start : start + MAX_AUDIO_BYTES]).decode()
-                more = start + MAX_AUDIO_BYTES < len(audio)
-                yield AudioPiece(**fields(index), audio=part, format=kind.value, more=more)
-        case AgentCitation(start_ms=start_ms, end_ms=end_ms, quote=quote):
-            yield CitationPiece(**fields(0), start_ms=start_ms, end_ms=end_ms, quote=quote[:MAX_CHARACTERS])
-        case AgentTranscript(text=text):
-            yield TranscriptPiece(**fields(0), text=text[:MAX_CHARACTERS])

@@ -174,7 +174,6 @@ class _Invocation:
     def _create_forwarder(self, question: Question, pieces: list[Piece] | None = None) -> AnswerForwarder:
         worker = self._worker
         return AnswerForwarder(
-            self._query_id,
             question,
             connections=worker.connections,
             read_question=lambda: worker.records.read(self._key),
@@ -187,7 +186,7 @@ class _Invocation:
         forwarder = self._create_forwarder(question)
         try:
             agent_question = self._worker.context.collect(self._guest_id, self._query_id, question)
-            with self._worker.agent.answer(agent_question) as pieces:
+            with self._worker.agent.answer(agent_question, question.attempt) as pieces:
                 for piece in pieces:
                     forwarder.send(piece)
         except UnanswerableQuestion as error:

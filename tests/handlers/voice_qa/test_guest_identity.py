@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from handlers.voice_qa.query_worker.agent_protocol import AgentTranscript, opaque_session_id
+from handlers.voice_qa.query_worker.agent_protocol import opaque_session_id
 from handlers.voice_qa.query_worker.handler import AnswerOutcome
 from handlers.voice_qa.records import HOUR_MS, conversation_key
 from tests.handlers.voice_qa.query_worker.worker_harness import (
@@ -23,7 +23,7 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
 from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, ANN_IDENTITY
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET
 
-TRANSCRIPT = AgentTranscript(text="Who sings?")
+TRANSCRIPT = {"type": "transcript", "text": "Who sings?"}
 
 
 class FlowHarness:

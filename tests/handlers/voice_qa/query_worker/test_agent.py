@@ -27,17 +27,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.voice_qa.environment import AgentCode, parse_agent_url
+from handlers.voice_qa.messages import AnswerAudioFormat, AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker import agent as agent_module
-from handlers.voice_qa.query_worker.agent import HEADERS, Agent, AgentLimits, AgentRetry
+from handlers.voice_qa.query_worker.agent import HEADERS, MAX_LINE_BYTES, Agent, AgentLimits, AgentRetry
 from handlers.voice_qa.query_worker.agent_protocol import (
-    AgentAudio,
-    AgentCitation,
     AgentFailed,
-    AgentPiece,
     AgentQuestion,
-    AgentText,
-    AgentTranscript,
-    AnswerAudioFormat,
     AnswerReader,
     ContextTurn,
     QuestionLecture,
@@ -50,7 +45,7 @@ CANARY = "canary-7d1f"
 """Text in URLs, headers and answers, which must not appear in any exception."""
 DURATION_MS = 60_000
 QUESTION = AgentQuestion(
-    query_id="query-1",
+    query_id="query-01",
     session_id=opaque_session_id("us-east-1:identity#session"),
     lecture=QuestionLecture(lecture_id="lecture-1", url=f"http://{CANARY}", format="mp3", duration_ms=DURATION_MS),
     query=WrittenQuery(text=f"What is a {CANARY}?"),
@@ -79,7 +74,8 @@ def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
 
 
 ANSWER = response(lines(HELLO, DONE))
-PIECES = [AgentText(text="Hello.")]
+COMMON: dict[str, Any] = {"query_id": "query-01", "attempt": 2}
+PIECES: list[Piece] = [TextPiece(**COMMON, number=0, text="Hello.")]
 
 
 class Server:
@@ -137,9 +133,9 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 pytestmark = pytest.mark.usefixtures("pauses")
 
 
-def ask(endpoint: str, **options: Any) -> list[AgentPiece]:
+def ask(endpoint: str, **options: Any) -> list[Piece]:
     limits = options.pop("limits", AgentLimits())
-    with Agent.at_endpoint(endpoint, limits, **options).answer(QUESTION) as pieces:
+    with Agent.at_endpoint(endpoint, limits, **options).answer(QUESTION, 2) as pieces:
         return list(pieces)
 
 
@@ -165,7 +161,7 @@ def citation(start: Any, end: Any) -> dict[str, Any]:
 MESSAGES: list[dict[str, Any]] = [
     {"type": "transcript", "text": "what is a stream"},
     {"type": "waiting", "text": 1},
-    {**HELLO, "other": [1]},
+    {**HELLO, "other": [1], "queryId": "query-02", "attempt": 9, "number": 9},
     audio(b"audio"),
     audio(b""),
     citation(0, DURATION_MS),
@@ -174,10 +170,10 @@ MESSAGES: list[dict[str, Any]] = [
     DONE,
 ]
 MESSAGE_PIECES = [
-    AgentTranscript(text="what is a stream"),
-    AgentText(text="Hello."),
-    AgentAudio(audio=b"audio", format=AnswerAudioFormat.OGG_OPUS),
-    AgentCitation(start_ms=0, end_ms=DURATION_MS, quote="said"),
+    TranscriptPiece(**COMMON, number=0, text="what is a stream"),
+    TextPiece(**COMMON, number=1, text="Hello."),
+    AudioPiece(**COMMON, number=2, audio="YXVkaW8=", format=AnswerAudioFormat.OGG_OPUS),
+    CitationPiece(**COMMON, number=3, start_ms=0, end_ms=DURATION_MS, quote="said"),
 ]
 EVENT = b": comment\r\nid: 1\r\nevent: message\r\nretry: 1\r\ndata: %b\r\n"
 
@@ -196,6 +192,10 @@ def test_lines_become_pieces_until_the_line_done(answer: bytes) -> None:
         assert ask(server.endpoint) == MESSAGE_PIECES
 
 
+def create_reader() -> AnswerReader:
+    return AnswerReader("query-01", 2, DURATION_MS)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -206,7 +206,7 @@ def test_lines_become_pieces_until_the_line_done(answer: bytes) -> None:
     ],
 )
 def test_a_malformed_line_is_a_failure(line: bytes) -> None:
-    reader = AnswerReader(DURATION_MS)
+    reader = create_reader()
     with pytest.raises(AgentFailed, match="malformed") as failed:
         [reader.read_line(part) for part in line.strip().split(b"\n")]
     assert failed.value.__context__ is failed.value.__cause__ is None
@@ -216,7 +216,7 @@ def test_a_malformed_line_is_a_failure(line: bytes) -> None:
     ("answer", "code"),
     [
         (response(b"no json\n"), AgentCode.MALFORMED),
-        (response(b"x" * 2_000), AgentCode.MALFORMED),  # a line that is too long
+        *((response(b" " * 1_001 + end), AgentCode.MALFORMED) for end in (b"", b"\n" + lines(DONE))),
         (response(b"\n" * 5_001), AgentCode.MALFORMED),  # an answer that is too long
         (response(gzip.compress(lines(DONE)), b"\n", headers="Content-Encoding: gzip\r\n"), AgentCode.MALFORMED),
         (response(b'{"type": "done"}'), AgentCode.UNAVAILABLE),
@@ -252,7 +252,7 @@ def test_an_answer_that_is_not_complete_fails_with_a_code_and_is_not_requested_a
 )
 def test_an_agent_can_report_its_own_failure(message: dict[str, Any], code: AgentCode, retryable: bool) -> None:
     with pytest.raises(AgentFailed) as failed:
-        AnswerReader(DURATION_MS).read_line(lines(message))
+        create_reader().read_line(lines(message))
     assert (failed.value.code, failed.value.retryable) == (code, retryable)
     assert CANARY not in "".join(traceback.format_exception(failed.value))
 
@@ -268,10 +268,10 @@ def test_pieces_arrive_before_the_answer_is_complete() -> None:
         closed.set()
 
     with Server(script) as server:
-        with Agent.at_endpoint(server.endpoint, AgentLimits()).answer(QUESTION) as pieces:
+        with Agent.at_endpoint(server.endpoint, AgentLimits()).answer(QUESTION, 2) as pieces:
             assert next(pieces) == PIECES[0]
             received.set()
-            assert next(pieces) == PIECES[0]
+            assert next(pieces) == PIECES[0].model_copy(update={"number": 1})
         assert closed.wait(20)
 
 
@@ -340,10 +340,10 @@ def test_the_clock_is_read_after_each_read(body: bytes, seconds_per_read: float,
 
 
 def test_the_time_that_the_caller_needs_counts_towards_the_limit_of_ten_minutes() -> None:
-    pieces: list[AgentPiece] = []
+    pieces: list[Piece] = []
     with Server(response(lines(*[HELLO] * 15, DONE))) as server:
         agent = Agent.at_endpoint(server.endpoint, AgentLimits(), clock=lambda: 60.0 * len(pieces))
-        with pytest.raises(AgentFailed) as failed, agent.answer(QUESTION) as answer:
+        with pytest.raises(AgentFailed) as failed, agent.answer(QUESTION, 2) as answer:
             pieces.extend(answer)
     assert (failed.value.code, len(pieces)) == (AgentCode.TOO_SLOW, 10)
 
@@ -383,13 +383,22 @@ def test_a_question_is_sent_as_the_protocol_defines() -> None:
     )
     assert json.loads(body) == {
         "schemaVersion": 1,
-        "queryId": "query-1",
+        "queryId": "query-01",
         "sessionId": opaque_session_id("us-east-1:identity#session"),
         "lecture": {"lectureId": "lecture-1", "url": f"http://{CANARY}", "format": "mp3", "durationMs": DURATION_MS},
         "query": {"text": f"What is a {CANARY}?"},
         "conversation": [{"question": "Who speaks?", "answer": "Nobody."}],
         "language": "en-US",
     }
+
+
+def test_api_gateway_accepts_the_message_with_the_content_of_the_longest_line() -> None:
+    part = 'a"\\\n€🐤'
+    length = len(json.dumps(part, ensure_ascii=False).encode()) - 2
+    text = part * ((MAX_LINE_BYTES - len(lines(HELLO))) // length)
+    piece = create_reader().read_line(json.dumps({**HELLO, "text": text}, ensure_ascii=False).encode())
+    assert piece is not None
+    assert MAX_LINE_BYTES - 100 < len(piece.model_dump_json(by_alias=True).encode()) < 128 * 1024
 
 
 JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
@@ -400,8 +409,8 @@ FIELDS = st.dictionaries(st.sampled_from(["text", "audio", "format", "startMs", 
 @given(st.binary() | st.builds(lambda fields, kind: lines({**fields, "type": kind}), FIELDS, KINDS | JSON))
 def test_any_line_gives_a_valid_piece_or_an_agent_failure(line: bytes) -> None:
     with contextlib.suppress(AgentFailed):
-        piece = AnswerReader(DURATION_MS).read_line(line)
-        if isinstance(piece, (AgentText, AgentTranscript)):
+        piece = create_reader().read_line(line)
+        if isinstance(piece, (TextPiece, TranscriptPiece)):
             assert piece.text.encode().decode() == piece.text
 
 
@@ -435,7 +444,7 @@ def test_the_request_to_agentcore_equals_that_of_boto3(monkeypatch: pytest.Monke
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC))
     with Server(ANSWER) as server:
         agent = Agent.in_agentcore(ARN, "blue_1", CREDENTIALS, AgentLimits(), server.endpoint)
-        with agent.answer(QUESTION) as pieces:
+        with agent.answer(QUESTION, 2) as pieces:
             assert list(pieces) == PIECES
         ask_with_boto3(server.endpoint, server.requests[0][1])
         (our_head, our_body), (boto3_head, boto3_body) = server.requests

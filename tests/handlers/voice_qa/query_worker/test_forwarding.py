@@ -1,93 +1,32 @@
-"""Forwarding of an answer: small numbered messages to the connection that asked last, from the piece that it lacks.
+"""Forwarding of an answer: its numbered pieces go to the connection that asked last, from the piece that it lacks.
 
 `worker.ask` asks the question, or asks it again on the same or another connection. The scripted answers contain
 functions, which are called between the pieces.
 """
 
-import base64
 from collections.abc import Callable
 from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
-import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.voice_qa.query_worker import forwarding
-from handlers.voice_qa.query_worker.agent_protocol import (
-    AgentAudio,
-    AgentCitation,
-    AgentFailed,
-    AgentPiece,
-    AgentText,
-    AgentTranscript,
-    AnswerAudioFormat,
-)
-from handlers.voice_qa.query_worker.forwarding import (
-    LISTENER_CHECK_MS,
-    MAX_AUDIO_BYTES,
-    MAX_LAST_POSTS,
-    AnswerForwarder,
-)
+from handlers.voice_qa.query_worker.forwarding import LISTENER_CHECK_MS, MAX_LAST_POSTS
 from handlers.voice_qa.query_worker.handler import AnswerOutcome
-from handlers.voice_qa.records import Question, QuestionStatus
-from tests.handlers.common.fakes import Clients, Clock
+from handlers.voice_qa.records import QuestionStatus
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO,
+    AUDIO_BYTES,
     AWS_ERROR,
     GUEST_ID,
     INTERRUPTED,
     MORE_TEXT,
     QUERY_ID,
     TEXT,
+    Step,
     WorkerHarness,
 )
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET
-
-
-def create_forwarder(clients: Clients) -> AnswerForwarder:
-    question = Question(identity="i", lecture="l", session="s", connection="c1", asked_ms=0, attempt=1, worker="w")
-    return AnswerForwarder(
-        QUERY_ID,
-        question,
-        connections=clients,
-        read_question=lambda: question,
-        clock_ms=Clock(),
-        log=None,  # type: ignore[arg-type]  # nothing is logged
-    )
-
-
-@given(text=st.text('a"\\\n€🐤', min_size=1), factor=st.integers(1, 5_000), audio_length=st.integers(1, 250_000))
-@example(text="a", factor=1, audio_length=MAX_AUDIO_BYTES)
-def test_the_messages_are_small_and_join_to_the_pieces_of_the_agent(text: str, factor: int, audio_length: int) -> None:
-    clients = Clients()
-    forwarder = create_forwarder(clients)
-    audio = (bytes(range(256)) * (audio_length // 256 + 1))[:audio_length]
-    pieces: list[AgentPiece] = [
-        AgentText(text=text * factor),
-        AgentAudio(audio=audio, format=AnswerAudioFormat.MP3),
-        AgentTranscript(text="a" * 40_000),
-        AgentCitation(start_ms=0, end_ms=1, quote="a" * 40_000),
-    ]
-    for piece in pieces:
-        forwarder.send(piece)
-    assert "".join(message["text"] for message in clients.sent_to("c1", "text")) == text * factor
-    sounds = clients.sent_to("c1", "audio")
-    assert b"".join(base64.b64decode(message["audio"]) for message in sounds) == audio
-    assert [message["more"] for message in sounds] == [True] * (-(-audio_length // MAX_AUDIO_BYTES) - 1) + [False]
-    assert {message["format"] for message in sounds} == {"mp3"}
-    assert clients.piece_numbers("c1") == list(range(len(forwarder.pieces)))
-    sizes = [len(message.model_dump_json(by_alias=True, exclude_none=True).encode()) for message in forwarder.pieces]
-    assert max(sizes) < 100_000, "API Gateway allows 128 KB"
-
-
-def test_an_answer_with_too_many_pieces_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forwarding, "MAX_PIECES", 2)
-    forwarder = create_forwarder(Clients())
-    forwarder.send(TEXT)
-    forwarder.send(TEXT)
-    with pytest.raises(AgentFailed, match="malformed"):
-        forwarder.send(TEXT)
 
 
 def test_a_client_that_reconnects_gets_the_answer_within_two_seconds(worker: WorkerHarness) -> None:
@@ -147,7 +86,7 @@ def test_without_a_connected_client_the_answer_is_completed_and_stored(worker: W
     assert worker.clients.piece_numbers("c2") == [1, 2]
     [answered] = worker.sent_messages("answered", "c2")
     key = unquote(urlsplit(answered["audioUrl"]).path).removeprefix(f"/{BUCKET}").removeprefix("/")
-    assert worker.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == AUDIO.audio
+    assert worker.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == AUDIO_BYTES
     assert len(worker.agent.questions) == 1, "the agent is asked once"
 
 
@@ -197,7 +136,7 @@ def test_each_connection_gets_pieces_in_order_and_the_last_one_gets_all(
     worker.clients.gone.clear()
     starts: dict[str, list[int]] = {"c1": [0], "c2": [], "c3": []}
     asked: list[tuple[str, int]] = [("c1", 0)]
-    steps: list[AgentPiece | Callable[[], object]] = []
+    steps: list[Step] = []
 
     def request(connection: str, number: int) -> None:
         worker.clients.gone.discard(connection)

@@ -15,18 +15,13 @@ from pydantic import ValidationError
 from handlers.voice_qa.environment import AgentCode, WorkerEnvironment
 from handlers.voice_qa.query_worker import handler
 from handlers.voice_qa.query_worker.agent_protocol import (
-    AgentAudio,
-    AgentCitation,
     AgentFailed,
-    AgentTranscript,
-    AnswerAudioFormat,
     ContextTurn,
     SpokenQuery,
     WrittenQuery,
     opaque_session_id,
 )
 from handlers.voice_qa.query_worker.answers import Conversations
-from handlers.voice_qa.query_worker.forwarding import MAX_AUDIO_BYTES
 from handlers.voice_qa.query_worker.handler import AGENT_MESSAGES, AnswerOutcome
 from handlers.voice_qa.records import QuestionStatus, conversation_key
 from tests.handlers.voice_qa.query_worker.worker_harness import (
@@ -51,7 +46,7 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness
 from tests.moto_tables import create_table, stored_items
 
-CITATION = AgentCitation(start_ms=1_000, end_ms=2_000, quote="a canary sings")
+CITATION = {"type": "citation", "startMs": 1_000, "endMs": 2_000, "quote": "a canary sings"}
 
 
 def test_the_client_gets_all_pieces_in_order_and_then_the_message_answered(worker: WorkerHarness) -> None:
@@ -59,7 +54,7 @@ def test_the_client_gets_all_pieces_in_order_and_then_the_message_answered(worke
     common_fields = {"queryId": QUERY_ID, "attempt": 1}
     assert worker.clients.inbox["c1"] == [
         {"type": "text", **common_fields, "number": 0, "text": "Canaries "},
-        {"type": "citation", **common_fields, "number": 1, "startMs": 1_000, "endMs": 2_000, "quote": CITATION.quote},
+        {**CITATION, **common_fields, "number": 1},
         {"type": "text", **common_fields, "number": 2, "text": "sing."},
         {"type": "answered", **common_fields, "pieces": 3},
     ]
@@ -85,7 +80,7 @@ def test_the_agent_gets_the_lecture_the_question_and_the_conversation(worker: Wo
 
 def test_a_spoken_question_is_stored_as_its_last_transcript(worker: WorkerHarness) -> None:
     worker.upload_audio()
-    worker.invoke(AgentTranscript(text="whose"), AgentTranscript(text="who sings"), TEXT, MORE_TEXT)
+    worker.invoke(*({"type": "transcript", "text": text} for text in ("whose", "who sings")), TEXT, MORE_TEXT)
     assert worker.turns == [("who sings", "Canaries sing.")]
 
 
@@ -189,8 +184,7 @@ def test_the_end_of_an_answer_is_logged_with_times_and_counts(
 ) -> None:
     worker.ask()
     worker.clock.now_ms += 50
-    two_messages_of_audio = AgentAudio(audio=bytes(MAX_AUDIO_BYTES + 1), format=AnswerAudioFormat.MP3)
-    worker.invoke(worker.wait(100), TEXT, worker.wait(300), two_messages_of_audio, worker.wait(5))
+    worker.invoke(worker.wait(100), TEXT, worker.wait(300), AUDIO, MORE_TEXT, worker.wait(5))
     output = capsys.readouterr().out
     [line] = worker.log_lines(output, "query_ended")
     assert (line["level"], line["outcome"], line.get("cause")) == ("INFO", "answered", None)

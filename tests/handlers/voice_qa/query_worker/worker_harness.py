@@ -4,6 +4,7 @@ The agent is the external service that answers a question, in pieces of text and
 logged.
 """
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,15 +16,8 @@ from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.lectures import LectureTable
-from handlers.voice_qa.messages import Query
-from handlers.voice_qa.query_worker.agent_protocol import (
-    AgentAudio,
-    AgentFailed,
-    AgentPiece,
-    AgentQuestion,
-    AgentText,
-    AnswerAudioFormat,
-)
+from handlers.voice_qa.messages import Piece, Query
+from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AgentQuestion, AnswerReader
 from handlers.voice_qa.query_worker.answers import AnswerStore, Conversations
 from handlers.voice_qa.query_worker.handler import AnswerOutcome, QueryWorker
 from handlers.voice_qa.query_worker.question_context import QuestionContext
@@ -51,13 +45,14 @@ LIMIT_MS = int(SOCKET_ENVIRONMENT.answer_seconds * 1000)
 """Time limit of a question."""
 MAX_QUERY_BYTES = 1_000
 
-TEXT, MORE_TEXT = AgentText(text="Canaries "), AgentText(text="sing.")
-AUDIO = AgentAudio(audio=b"OggS canary", format=AnswerAudioFormat.OGG_OPUS)
+TEXT, MORE_TEXT = ({"type": "text", "text": text} for text in ("Canaries ", "sing."))
+AUDIO_BYTES = b"OggS canary"
+AUDIO = {"type": "audio", "audio": base64.b64encode(AUDIO_BYTES).decode(), "format": "ogg-opus"}
 INTERRUPTED = AgentFailed(AgentCode.UNAVAILABLE)
 AWS_ERROR = client_error("Throttling")
 
-Step = AgentPiece | Exception | Callable[[], object]
-"""A step of a scripted answer: the agent sends a piece, or the answer fails, or a function of the test is called."""
+Step = dict[str, Any] | Exception | Callable[[], object]
+"""A step of a scripted answer: the agent sends a line, or the answer fails, or a function of the test is called."""
 
 
 @dataclass
@@ -70,24 +65,24 @@ class ScriptedAgent:
     closed_count: int = 0
 
     @contextmanager
-    def answer(self, question: AgentQuestion) -> Iterator[Iterator[AgentPiece]]:
+    def answer(self, question: AgentQuestion, attempt: int) -> Iterator[Iterator[Piece]]:
         self.questions.append(question)
         steps = self.scripts.pop(0)
         if steps and isinstance(steps[0], Exception):
             raise steps[0]
         try:
-            yield self._run(steps)
+            yield self._run(steps, AnswerReader(question.query_id, attempt, question.lecture.duration_ms))
         finally:
             self.closed_count += 1
 
-    def _run(self, steps: tuple[Step, ...]) -> Iterator[AgentPiece]:
+    def _run(self, steps: tuple[Step, ...], reader: AnswerReader) -> Iterator[Piece]:
         for step in steps:
             if isinstance(step, Exception):
                 raise step
             if callable(step):
                 step()
-            else:
-                yield step
+            elif piece := reader.read_line(json.dumps(step).encode()):
+                yield piece
 
 
 @dataclass
