@@ -30,13 +30,13 @@ from components.settings.voice_qa import AgentMode, LectureUploads
 from components.voice_qa.alarms import create_alarms
 from components.voice_qa.cost import OLD_VERSION_DAYS
 from handlers.voice_qa.environment import (
-    FORMATS,
     LECTURE_MAX_SECONDS,
     LECTURE_MIN_SECONDS,
     LECTURES,
     MAX_QUERY_BYTES,
     QUERIES,
     RESPONSES,
+    AudioFormat,
     SocketEnvironment,
     ValidatorEnvironment,
     WorkerEnvironment,
@@ -93,7 +93,7 @@ class VoiceQa(pulumi.ComponentResource):
             "lecture_min_seconds": LECTURE_MIN_SECONDS,
             "lecture_max_seconds": LECTURE_MAX_SECONDS,
             "max_lecture_bytes": self._max_lecture_bytes,
-            "lecture_formats": list(FORMATS),
+            "lecture_formats": list(AudioFormat),
             "routes": list(MESSAGE_ACTIONS),
         }
         self.register_outputs({"url": self.socket.url})
@@ -152,7 +152,7 @@ class VoiceQa(pulumi.ComponentResource):
                 self.sessions.grant("GetItem", "PutItem", variable="dynamodb_table"),
                 self.socket.grant_post(),
             ],
-            values={"lecture_max_bytes": self._max_lecture_bytes},
+            values={"max_lecture_bytes": self._max_lecture_bytes},
             endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
             source=QueueSource(self.uploads, batch_size=5, max_concurrency=5),
         )

@@ -7,10 +7,10 @@ Runtime. The stack settings use the types of the variables, which explain the me
 
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from handlers.common.environment import HandlerEnvironment
 
@@ -59,7 +59,7 @@ AnswerSeconds = Annotated[float, Field(ge=10, le=840)]
 """Maximum number of seconds from a question to the end of its answer. It is less than 15 minutes, which is Lambda's
 maximum timeout and also the maximum delay of the SQS message that triggers the check of this limit."""
 MAX_QUERY_BYTES = 10_000_000
-"""Default for the maximum size of a spoken question."""
+"""Maximum size of a spoken question."""
 SessionDays = Annotated[int, Field(ge=1, le=365)]
 """Number of days for which a question is stored. A conversation (the questions of one guest about a lecture, and their
 answers) is stored for this number of days after its first answer."""
@@ -71,13 +71,10 @@ UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
 """Maximum lifetime of an upload form. The requirements state one hour, which is longer than the lifetime of other
 presigned URLs (`PRESIGNED_SECONDS`). A form expires earlier if the credentials that signed it expire. The client then
 requests another form."""
-FORMATS = tuple(AudioFormat)
-_FORMAT = f"({'|'.join(FORMATS)})"
-Formats = Annotated[str, Field(pattern=rf"^{_FORMAT}(,{_FORMAT})*$")]
-"""Formats of lectures that are accepted, separated by commas."""
 LECTURE_MIN_SECONDS = 10
-"""Default minimum duration of a lecture. A shorter recording has no content to ask about."""
+"""Minimum duration of a lecture. A shorter recording has no content to ask about."""
 LECTURE_MAX_SECONDS = 4 * 3600
+"""Maximum duration of a lecture, a limit of Amazon Transcribe."""
 
 
 class VoiceQaEnvironment(HandlerEnvironment):
@@ -87,7 +84,6 @@ class VoiceQaEnvironment(HandlerEnvironment):
     """Audio bucket: lectures, spoken questions and stored answers."""
     dynamodb_table: str
     session_days: SessionDays = 7
-    max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = MAX_QUERY_BYTES
     answer_seconds: AnswerSeconds = 600
 
 
@@ -111,7 +107,7 @@ class SocketEnvironment(VoiceQaEnvironment):
     url_seconds: UrlSeconds = 3600
     accelerated: bool = False
     """True if upload forms use S3 Transfer Acceleration."""
-    max_lecture_bytes: Annotated[int, Field(ge=1_000_000, le=5_000_000_000)] = 2_000_000_000
+    max_lecture_bytes: int = 2_000_000_000
     """Maximum size of a lecture that a guest uploads."""
     lectures_per_day: LecturesPerDay = 20
     queries_per_hour: QueriesPerHour = 60
@@ -130,22 +126,12 @@ class WorkerEnvironment(VoiceQaEnvironment):
 
 
 class ValidatorEnvironment(HandlerEnvironment):
-    """Environment variables of the lecture validator. The default maximum duration and size are limits of Amazon
-    Transcribe: 4 hours and 2 GB.
-    """
+    """Environment variables of the lecture validator."""
 
     s3_bucket: str
     dynamodb_table: str
-    lecture_min_seconds: Annotated[int, Field(ge=1, le=3600)] = LECTURE_MIN_SECONDS
-    lecture_max_seconds: Annotated[int, Field(ge=60, le=12 * 3600)] = LECTURE_MAX_SECONDS
-    lecture_max_bytes: Annotated[int, Field(ge=1024 * 1024, le=50 * 1024**3)] = 2 * 1000**3
-    lecture_formats: Formats = ",".join(FORMATS)
-
-    @model_validator(mode="after")
-    def _check_duration_range(self) -> Self:
-        if self.lecture_min_seconds > self.lecture_max_seconds:
-            raise ValueError("lecture_min_seconds must not exceed lecture_max_seconds")
-        return self
+    max_lecture_bytes: int = 2_000_000_000
+    """Maximum size of a lecture. The default is a limit of Amazon Transcribe."""
 
 
 def parse_agent_url(endpoint: str) -> SplitResult:

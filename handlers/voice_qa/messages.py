@@ -49,8 +49,8 @@ class VoiceQaErrorCode(ErrorCode):
     )
     AUDIO_REFUSED = (
         "AUDIO_REFUSED",
-        "The recording of the question is not uploaded yet, is empty or too large, or is not this guest's upload.",
-        "Ask again when the upload has ended, or upload another recording of at most `maxBytes` of the upload's form.",
+        "The recording of the question is not uploaded yet, or is not this guest's upload.",
+        "Ask again when the upload has ended.",
     )
     QUERY_FAILED = (
         "QUERY_FAILED",
@@ -191,7 +191,6 @@ class RejectionReason(StrEnum):
     EMPTY = "EMPTY"
     TOO_LARGE = "TOO_LARGE"
     UNKNOWN_FORMAT = "UNKNOWN_FORMAT"
-    FORMAT_NOT_ALLOWED = "FORMAT_NOT_ALLOWED"
     UNREADABLE = "UNREADABLE"
     """The content is damaged, contradictory or crafted, or its sound has an unsupported encoding."""
     NO_AUDIO = "NO_AUDIO"

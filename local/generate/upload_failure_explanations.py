@@ -56,10 +56,6 @@ LECTURE_REASONS: Mapping[StrEnum, ReasonExplanation] = {
         "The content of the file has no known audio or video format.",
         "Upload a file with a format in `lectureFormats` of the stack output.",
     ),
-    RejectionReason.FORMAT_NOT_ALLOWED: ReasonExplanation(
-        "The stack does not accept the format of the file.",
-        "Upload a file with a format in `lectureFormats` of the stack output.",
-    ),
     RejectionReason.UNREADABLE: ReasonExplanation(
         "The file looks like a recording, but is damaged or has an unsupported codec.",
         "Export the recording again, for example as MP3.",

@@ -1,7 +1,8 @@
 """Client of the agent, the external service that answers questions: an HTTP service, or Bedrock AgentCore Runtime.
 
-`agent_protocol` defines the body of the request and the lines of the response. Transient failures are retried up to three
-times, but only until the response begins. Redirects, compressed responses and the proxy settings of the environment are
+`agent_protocol` defines the body of the request and the lines of the response. A request is repeated up to three times if
+no connection is established, or if the status means a transient failure. It is not repeated after any other failure,
+because the agent may already be answering. Redirects, compressed responses and the proxy settings of the environment are
 not supported. No exception contains a URL or anything that the agent sent.
 
 boto3 is not used for AgentCore, because its body reader fills a buffer of one kilobyte before it returns a line, which
@@ -33,6 +34,8 @@ MAX_LINE_BYTES = 120_000
 MAX_ANSWER_BYTES = 24 * 1024 * 1024
 """Maximum size of a response. The worker keeps the answer in memory until it has ended."""
 MAX_RETRIES = 3
+MAX_PAUSE_SECONDS = 10
+"""Maximum pause before a retry, if the agent asks for a pause with the header `Retry-After`."""
 READ_BYTES = 64 * 1024
 """Maximum size of one read, which returns as soon as some bytes have arrived."""
 
@@ -67,34 +70,6 @@ for name in ("botocore.auth", "urllib3.connectionpool"):
     logging.getLogger(name).setLevel(logging.ERROR)
 
 
-class AgentRetry(urllib3.Retry):
-    """Retries of one question, of which none begins after a deadline."""
-
-    def __init__(self, *arguments: Any, deadline: float = 0.0, **options: Any) -> None:
-        """`deadline` is a time on the monotonic clock."""
-        super().__init__(*arguments, **options)
-        self.deadline = deadline
-
-    def new(self, **options: Any) -> Self:
-        return super().new(deadline=self.deadline, **options)
-
-    def increment(
-        self,
-        method: str | None = None,
-        url: str | None = None,
-        response: urllib3.BaseHTTPResponse | None = None,
-        error: Exception | None = None,
-        _pool: Any = None,
-        _stacktrace: Any = None,
-    ) -> Self:
-        following = super().increment(method, url, response, error, _pool, _stacktrace)
-        pause = (following.get_retry_after(response) if response else None) or following.get_backoff_time()
-        if time.monotonic() + pause >= self.deadline:
-            # With `raise_on_status=False`, urllib3 then returns the last response. Only without one, it raises this.
-            raise MaxRetryError(_pool, url or "", error)
-        return following
-
-
 @dataclass(frozen=True)
 class AgentLimits:
     """Time limits of one question."""
@@ -102,7 +77,7 @@ class AgentLimits:
     connect_seconds: float = 2
     """Time for connecting to the agent, for each try."""
     silence_seconds: float = 20
-    """Time without a complete line of the response. It is also the time after the question in which a retry may begin."""
+    """Time without a complete line of the response."""
     answer_seconds: float = 600
     """Time from the question to the end of the answer. It is checked after each read, and a read from a silent agent
     lasts up to `silence_seconds`, so the worker can wait longer by this time."""
@@ -188,14 +163,15 @@ class Agent:
                 body=body,
                 headers=self._create_headers(question, body),
                 timeout=urllib3.Timeout(connect=limits.connect_seconds, read=limits.silence_seconds),
-                retries=AgentRetry(
+                retries=urllib3.Retry(
                     MAX_RETRIES,
+                    read=False,
                     allowed_methods=None,
                     status_forcelist=RETRIED_STATUSES,
                     backoff_factor=0.2,
                     backoff_jitter=0.2,
                     raise_on_status=False,
-                    deadline=time.monotonic() + limits.silence_seconds,  # urllib3 pauses by the real clock, not `clock`
+                    retry_after_max=MAX_PAUSE_SECONDS,
                 ),
                 redirect=False,
                 preload_content=False,

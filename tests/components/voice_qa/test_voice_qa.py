@@ -80,7 +80,7 @@ CHANGED_VARIABLES: dict[str, dict[str, str]] = {
         "ANSWER_SECONDS": "50.0",
     },
     "query-worker": {"SESSION_DAYS": "6", "AGENTCORE_ENDPOINT": "http://10.0.0.5:5000/v1", "ANSWER_SECONDS": "50.0"},
-    "validate-lecture": {"LECTURE_MAX_BYTES": "1500000000"},
+    "validate-lecture": {"MAX_LECTURE_BYTES": "1500000000"},
 }
 
 

@@ -48,7 +48,6 @@ ENVIRONMENT = SocketEnvironment(
     identity_pool=POOL_ID,
     guest_id_key=GUEST_ID_KEY_NAME,
     lecture_uploads="guests",
-    max_query_bytes=10_000,
     max_lecture_bytes=2_000_000,
     url_seconds=600,
     lectures_per_day=3,

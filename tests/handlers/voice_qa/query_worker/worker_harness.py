@@ -43,7 +43,6 @@ REMAINING_MS = 900_000
 SOCKET_ENVIRONMENT = ENVIRONMENT.model_copy(update={"queries_per_hour": 1_000})
 LIMIT_MS = int(SOCKET_ENVIRONMENT.answer_seconds * 1000)
 """Time limit of a question."""
-MAX_QUERY_BYTES = 1_000
 
 TEXT, MORE_TEXT = ({"type": "text", "text": text} for text in ("Canaries ", "sing."))
 AUDIO_BYTES = b"OggS canary"
@@ -110,9 +109,7 @@ class WorkerHarness:
         """The worker. It is created in the test that first uses it, like the WebSocket handler."""
         return QueryWorker(
             records=self.records,
-            context=QuestionContext(
-                LectureTable(self.dynamodb, TABLE), self.conversations, self.s3, BUCKET, MAX_QUERY_BYTES
-            ),
+            context=QuestionContext(LectureTable(self.dynamodb, TABLE), self.conversations, self.s3, BUCKET),
             conversations=self.conversations,
             answers=AnswerStore(self.s3, BUCKET),
             connections=self.clients,
@@ -139,7 +136,7 @@ class WorkerHarness:
         self.api.handler.questions.ask(GuestConnection(identity=IDENTITY, guest_id=GUEST_ID), connection, message)
         return len(self.api.worker_events) > before
 
-    def upload_audio(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:
+    def upload_audio(self, data: bytes = b"audio", content_type: str = "audio/webm") -> None:
         """Upload a spoken question, and ask it."""
         self.s3.put_object(Bucket=BUCKET, Key=AUDIO_KEY, Body=data, ContentType=content_type)
         self.ask(audio_key=AUDIO_KEY)

@@ -85,35 +85,12 @@ def test_no_accepted_identity_contains_a_separator_of_table_or_s3_keys(text: str
     assert identity is None or not set(identity) & set("/#\n ")
 
 
-def test_every_handshake_is_refused_if_the_identity_pool_is_not_configured(api: SocketHarness) -> None:
-    api = SocketHarness(api.dynamodb, environment=ENVIRONMENT.model_copy(update={"identity_pool": ""}))
-    identity = SIGNED_IDENTITY | {"cognitoIdentityPoolId": ""}
-    assert api.handle_event("c1", "CONNECT", {"identity": identity})["statusCode"] == 401
-
-
 def test_a_handshake_that_fails_because_the_key_of_guest_ids_cannot_be_read_can_be_repeated(api: SocketHarness) -> None:
     api.guest_id_key_error = ServiceFailed(ServiceFault.TIMED_OUT)
     assert api.connect()["statusCode"] == 503
     assert api.send("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
     api.guest_id_key_error = None
     assert api.connect()["statusCode"] == 200
-
-
-NAME, PROTOCOL = "Sec-WebSocket-Protocol", "polyphony.voice-qa.v1"
-
-
-@pytest.mark.parametrize(
-    ("headers", "is_selected"),
-    [
-        *(({"Host": "x", NAME: PROTOCOL}, True), ({NAME.lower(): f" {PROTOCOL} , other"}, True)),
-        *((None, False), ([], False), ({NAME: None}, False), ({"X-Protocol": PROTOCOL}, False)),
-        *(({NAME: f"other, {PROTOCOL}"}, False), ({NAME: f"{PROTOCOL}0"}, False), ({NAME: PROTOCOL.upper()}, False)),
-    ],
-)
-def test_the_subprotocol_is_selected_if_the_client_offers_it_first(
-    api: SocketHarness, headers: Any, *, is_selected: bool
-) -> None:
-    assert api.connect(headers=headers) == {"statusCode": 200, **({"headers": {NAME: PROTOCOL}} if is_selected else {})}
 
 
 def test_a_ping_is_answered(api: SocketHarness) -> None:
@@ -158,7 +135,6 @@ VARIABLES = {
     "GUEST_ID_KEY": GUEST_ID_KEY_NAME,
     "SESSION_DAYS": "3",
     "QUERIES_PER_HOUR": "1",
-    "MAX_QUERY_BYTES": "4321",
     "URL_SECONDS": "61",
 }
 
@@ -198,7 +174,7 @@ def test_the_entry_point_uses_its_environment(entry_point: SocketHarness, monkey
     started = ids.now_ms() // 1000
     _call_entry_point("CONNECT")
     upload = _call_entry_point("MESSAGE", action="upload", kind="query", contentType="audio/ogg")
-    assert (upload["maxBytes"], upload["expiresSeconds"]) == (4321, 61)
+    assert upload["expiresSeconds"] == 61
     refused_upload = _call_entry_point("MESSAGE", action="upload", kind="lecture", contentType="audio/ogg")
     assert refused_upload["code"] == "UPLOAD_REFUSED"
     question = {"action": "query", "lectureId": LECTURE_ID, "text": "Why?"}
