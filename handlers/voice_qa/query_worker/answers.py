@@ -8,7 +8,7 @@ answers.
 
 A conversation consists of turns: a guest's question about a lecture, and its answer. The latest turns are stored in the
 table, and the agent gets some of them as the context of a new question. Guests may read and, in some stacks, write these
-items directly in the table. So invalid turns are ignored.
+items directly in the table. An item that does not have the worker's form is ignored, and replaced by the next turn.
 
 A conversation expires a fixed number of days after its first turn. Further turns do not postpone this, so that the
 words of a guest who asks regularly are deleted too. A turn after the expiry begins a new conversation, even if DynamoDB
@@ -20,20 +20,20 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from botocore.exceptions import ClientError
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.ids import timestamp
 from handlers.common.json_models import Message
-from handlers.common.records import MAX_ATTEMPTS, TooManyWriters, deserialize_item, serialize_item
+from handlers.common.records import Record, Records
 from handlers.common.text import remove_hidden_characters
 from handlers.voice_qa.environment import RESPONSES
 from handlers.voice_qa.messages import PIECES, AnswerAudioFormat, AudioPiece, Piece, QueryId
 from handlers.voice_qa.query_worker.agent_protocol import ContextTurn
-from handlers.voice_qa.records import DAY_SECONDS, TTL_ATTRIBUTE, Key
+from handlers.voice_qa.records import DAY_SECONDS, Key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -100,8 +100,6 @@ CONTEXT_TURNS = 10
 """Maximum number of turns that an agent gets as context."""
 CONTEXT_CHARACTERS = 2_000
 """Maximum length of each question, and of each answer, in these turns."""
-MAX_TURN_COUNT = 10**12
-"""Limit of `totalTurns`. A higher number was written by a guest, and is replaced."""
 
 _StoredText = Annotated[str, AfterValidator(remove_hidden_characters), Field(repr=False)]
 """Question or answer. It is cleaned because a guest may have written it, and agents read it."""
@@ -113,25 +111,44 @@ class StoredTurn(Message):
     query_id: QueryId
     question: _StoredText
     answer: _StoredText
-    at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+    at: str
     """Time at which the turn was stored, after its answer was complete."""
 
 
-@dataclass(frozen=True)
-class Conversations:
-    """Gateway for conversations in voice Q&A's table. It uses only GetItem and PutItem."""
+class Conversation(Record):
+    """The item of a conversation."""
 
-    client: "DynamoDBClient"
-    table: str
-    kept_days: int
-    """Days from the first turn of a conversation to its expiry."""
-    clock_ms: Callable[[], int]
+    conversation: tuple[StoredTurn, ...]
+    """The latest turns."""
+    total_turns: int
+    created_at: str
+    """Time of the first turn."""
+    expires_at: int
+
+
+class Conversations(Records[Conversation]):
+    """Gateway for conversations in voice Q&A's table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, kept_days: int, clock_ms: Callable[[], int]) -> None:
+        """A conversation expires `kept_days` after its first turn."""
+        super().__init__(client, table, Conversation)
+        self._kept_seconds = kept_days * DAY_SECONDS
+        self._clock_ms = clock_ms
+
+    def read(self, key: Mapping[str, str]) -> Conversation | None:
+        """Return a conversation, or None if the item does not exist or has another form than the worker's."""
+        try:
+            stored = super().read(key)
+        except ValidationError:
+            return None
+        return stored if stored is not None and stored.revision else None
 
     def context(self, key: Key) -> tuple[ContextTurn, ...]:
         """Return the turns that an agent gets as context."""
+        stored = self.read(key)
         return tuple(
             ContextTurn(question=turn.question[:CONTEXT_CHARACTERS], answer=turn.answer[:CONTEXT_CHARACTERS])
-            for turn in self._valid_turns(deserialize_item(self._read(key)))[-CONTEXT_TURNS:]
+            for turn in (stored.conversation[-CONTEXT_TURNS:] if stored and not self._has_expired(stored) else ())
         )
 
     def append(self, key: Key, query_id: str, question: str, answer: str) -> None:
@@ -139,78 +156,32 @@ class Conversations:
 
         Raises TooManyWriters.
         """
+        now_ms = self._clock_ms()
         turn = StoredTurn(
             query_id=query_id,
             question=_truncate(question, MAX_QUESTION_BYTES),
             answer=_truncate(answer, MAX_ANSWER_BYTES),
-            at=self._now(),
+            at=timestamp(datetime.fromtimestamp(now_ms / 1000, UTC)),
         )
-        for _ in range(MAX_ATTEMPTS):
-            item = self._read(key)
-            turns = self._valid_turns(deserialize_item(item))
-            if any(known.query_id == query_id for known in turns) or self._put(key, item, [*turns, turn]):
-                return
-        raise TooManyWriters
+        latest_expiry = now_ms // 1000 + self._kept_seconds
 
-    def _read(self, key: Key) -> Mapping[str, Any]:
-        """Return the item of a conversation, or no attributes if it does not exist."""
-        answer = self.client.get_item(TableName=self.table, Key=serialize_item(key), ConsistentRead=True)
-        return answer.get("Item", {})
+        def add_turn(stored: Conversation | None) -> Conversation:
+            if stored is None or self._has_expired(stored):
+                return Conversation(conversation=(turn,), total_turns=1, created_at=turn.at, expires_at=latest_expiry)
+            if any(known.query_id == query_id for known in stored.conversation):
+                return stored
+            return stored.model_copy(
+                update={
+                    "conversation": (*stored.conversation, turn)[-KEPT_TURNS:],
+                    "total_turns": stored.total_turns + 1,
+                    "expires_at": min(stored.expires_at, latest_expiry),
+                }
+            )
 
-    def _valid_turns(self, values: Mapping[str, Any]) -> list[StoredTurn]:
-        """Return the valid turns of an item that has not expired."""
-        stored, expires_at = values.get("conversation"), values.get(TTL_ATTRIBUTE)
-        if not isinstance(stored, list) or (isinstance(expires_at, int) and expires_at <= self.clock_ms() // 1000):
-            return []
-        return [turn for value in stored if (turn := _parse_turn(value)) is not None]
+        self.change(key, add_turn)
 
-    def _put(self, key: Key, before: Mapping[str, Any], turns: Sequence[StoredTurn]) -> bool:
-        """Write the turns. Return False if a concurrent invocation changed the item since it was read.
-
-        Each write increases `totalTurns`, so the condition of a concurrent write fails. The item's expiry stays if it is
-        at most `kept_days` from now. Otherwise, or if the conversation is new, it becomes `kept_days` from now.
-        """
-        values = deserialize_item(before)
-        total, expires_at = values.get("totalTurns"), values.get(TTL_ATTRIBUTE)
-        latest_expiry = self.clock_ms() // 1000 + self.kept_days * DAY_SECONDS
-        is_continued = len(turns) > 1  # otherwise the only turn is the new one
-        if not (is_continued and isinstance(expires_at, int) and 0 < expires_at < latest_expiry):
-            expires_at = latest_expiry
-        item = serialize_item(
-            {
-                **key,
-                "conversation": [turn.model_dump(by_alias=True) for turn in turns[-KEPT_TURNS:]],
-                "totalTurns": total + 1 if isinstance(total, int) and 0 <= total < MAX_TURN_COUNT else len(turns),
-                "createdAt": values["createdAt"] if is_continued and "createdAt" in values else self._now(),
-                TTL_ATTRIBUTE: expires_at,
-            }
-        )
-        stored_total = before.get("totalTurns")  # in DynamoDB's form, because a guest may have stored any type
-        try:
-            if stored_total is None:
-                self.client.put_item(
-                    TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(totalTurns)"
-                )
-            else:
-                self.client.put_item(
-                    TableName=self.table,
-                    Item=item,
-                    ConditionExpression="totalTurns = :stored",
-                    ExpressionAttributeValues={":stored": stored_total},
-                )
-        except self.client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
-
-    def _now(self) -> str:
-        return timestamp(datetime.fromtimestamp(self.clock_ms() / 1000, UTC))
-
-
-def _parse_turn(value: Any) -> StoredTurn | None:
-    try:
-        return StoredTurn.model_validate(value)
-    except ValidationError:
-        return None
+    def _has_expired(self, conversation: Conversation) -> bool:
+        return conversation.expires_at <= self._clock_ms() // 1000
 
 
 def _truncate(text: str, max_bytes: int) -> str:
