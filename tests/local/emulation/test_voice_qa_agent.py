@@ -1,5 +1,6 @@
 """Tests of the local voice Q&A agent, which answers questions about a lecture, with the handlers' client and real speech."""
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -8,17 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 
 from handlers.voice_qa.environment import AgentCode
-from handlers.voice_qa.query_worker.agent import Agent, AgentLimits, AgentRetry
+from handlers.voice_qa.messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
+from handlers.voice_qa.query_worker.agent import Agent, AgentLimits
 from handlers.voice_qa.query_worker.agent_protocol import (
-    AgentAudio,
-    AgentCitation,
     AgentFailed,
-    AgentPiece,
     AgentQuestion,
-    AgentText,
-    AgentTranscript,
     ContextTurn,
     QuestionLecture,
     SpokenQuery,
@@ -66,7 +64,7 @@ def question(
     query: WrittenQuery | SpokenQuery,
     *,
     lecture_format: str = "ogg",
-    query_id: str = "query",
+    query_id: str = "query-01",
     earlier_turns: tuple[ContextTurn, ...] = (),
 ) -> AgentQuestion:
     """Return a question about a lecture that lasts one minute."""
@@ -111,56 +109,58 @@ def create_client(endpoint: str) -> Agent:
     return Agent.at_endpoint(endpoint, AgentLimits(silence_seconds=TIMEOUT_SECONDS))
 
 
-def ask(endpoint: str, agent_question: AgentQuestion) -> list[AgentPiece]:
-    with create_client(endpoint).answer(agent_question) as pieces:
+def ask(endpoint: str, agent_question: AgentQuestion) -> list[Piece]:
+    with create_client(endpoint).answer(agent_question, 1) as pieces:
         return list(pieces)
 
 
 def ask_until_failure(endpoint: str, agent_question: AgentQuestion) -> tuple[str, AgentFailed]:
     """Return the text of the answer before it fails, and the failure."""
-    received: list[AgentPiece] = []
+    received: list[Piece] = []
     try:
-        with create_client(endpoint).answer(agent_question) as pieces:
+        with create_client(endpoint).answer(agent_question, 1) as pieces:
             received.extend(pieces)
     except AgentFailed as failure:
         return answer_text(received), failure
     pytest.fail("the answer did not fail")
 
 
-def answer_text(pieces: list[AgentPiece]) -> str:
-    return "".join(piece.text for piece in pieces if isinstance(piece, AgentText))
+def answer_text(pieces: list[Piece]) -> str:
+    return "".join(piece.text for piece in pieces if isinstance(piece, TextPiece))
 
 
-def citations(pieces: list[AgentPiece]) -> list[AgentCitation]:
-    return [piece for piece in pieces if isinstance(piece, AgentCitation)]
+def citations(pieces: list[Piece]) -> list[CitationPiece]:
+    return [piece for piece in pieces if isinstance(piece, CitationPiece)]
 
 
 def test_the_answer_quotes_and_plays_the_best_passage(endpoint: str, lecture: str, tmp_path: Path) -> None:
     pieces = ask(endpoint, question(lecture, WrittenQuery(text=OXYGEN_QUESTION)))
-    assert pieces[0] == AgentTranscript(text=OXYGEN_QUESTION)
+    assert isinstance(pieces[0], TranscriptPiece)
+    assert pieces[0].text == OXYGEN_QUESTION
     assert answer_text(pieces) == OXYGEN_ANSWER
     citation = citations(pieces)[0]
     assert citation.quote == clip_texts("oxygen")[0]
     assert 6_000 < citation.start_ms < citation.end_ms < 12_000
-    audio = [piece.audio for piece in pieces if isinstance(piece, AgentAudio)]
+    audio = [base64.b64decode(piece.audio) for piece in pieces if isinstance(piece, AudioPiece)]
     (tmp_path / "answer").write_bytes(b"".join(audio))
     text = " ".join(line.text for line in recognise(decode_file(tmp_path / "answer", ["ogg"])))
     assert word_error_rate(clip_texts("oxygen")[0], text) <= MAX_WORD_ERROR_RATE, text
     kinds = [type(piece) for piece in pieces]
-    assert AgentText in kinds[kinds.index(AgentAudio) :], "audio is sent before the text is complete"
+    assert TextPiece in kinds[kinds.index(AudioPiece) :], "audio is sent before the text is complete"
 
 
 def test_a_spoken_question_is_recognised(endpoint: str, lecture: str, files: FileServer) -> None:
     url = files.put("query", encode_clips("ogg-opus", "sugar"))
     pieces = ask(endpoint, question(lecture, SpokenQuery(url=url, format="ogg")))
-    assert pieces[0] == AgentTranscript(text="What do plants turn into sugar?")
+    assert isinstance(pieces[0], TranscriptPiece)
+    assert pieces[0].text == "What do plants turn into sugar?"
     assert citations(pieces)[0].quote == clip_texts("sunlight")[0]
 
 
 def test_a_question_that_the_lecture_does_not_answer_gets_an_answer_that_says_so(endpoint: str, lecture: str) -> None:
     pieces = ask(endpoint, question(lecture, WrittenQuery(text="Why is the sky blue?")))
     assert answer_text(pieces) == NO_MATCH_ANSWER
-    assert [type(piece) for piece in pieces if not isinstance(piece, AgentText)] == [AgentTranscript]
+    assert [type(piece) for piece in pieces if not isinstance(piece, TextPiece)] == [TranscriptPiece]
 
 
 def test_a_question_without_a_subject_is_about_the_previous_question(endpoint: str, lecture: str) -> None:
@@ -188,7 +188,7 @@ def test_an_expired_url_or_one_of_another_host_is_rejected(endpoint: str, lectur
 
 def test_the_fault_throttled_refuses_one_request(endpoint: str, lecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(AgentRetry, "sleep", lambda retry, answer: pauses.append(retry.get_retry_after(answer) or 0))
+    monkeypatch.setattr(urllib3.Retry, "sleep", lambda retry, answer: pauses.append(retry.get_retry_after(answer) or 0))
     FAULTS.set(Fault.ANSWER_THROTTLED)
     for _ in range(2):
         assert answer_text(ask(endpoint, question(lecture, WrittenQuery(text=OXYGEN_QUESTION)))) == OXYGEN_ANSWER
