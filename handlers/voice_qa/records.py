@@ -109,12 +109,6 @@ class Counter(Record):
         return self.model_copy(update={"counted": (*self.counted, name)})
 
 
-def count_within_limit(counters: Records[Counter], key: Key, name: str, limit: int) -> bool:
-    """Count something, and return False if the limit was reached before."""
-    counter = counters.change(key, lambda stored: (stored or Counter()).count(name, limit))
-    return counter is not None and name in counter.counted
-
-
 class QuestionStatus(StrEnum):
     """Status of a question."""
 

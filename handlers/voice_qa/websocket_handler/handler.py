@@ -4,11 +4,16 @@ A guest signs the handshake with Cognito credentials, and API Gateway verifies t
 identifies the guest. No field of a message can change the guest.
 
 A guest uploads spoken questions and lectures with presigned S3 forms. S3 only accepts an upload with the key and
-content type of its form, up to a maximum size, and during the form's lifetime. The query worker checks uploaded
-questions, and the lecture validator checks uploaded lectures.
+content type of its form, up to a maximum size, and during the form's lifetime. The lecture validator checks uploaded
+lectures.
 
-The reply to a question only confirms it, and another Lambda function, the query worker, sends the answer later. An SQS
-queue also invokes this function when the time limit of a question has passed (`questions`).
+The reply to a question only confirms it, and another Lambda function, the query worker, sends the answer later. The
+query worker can die at any moment or never start, and the client would then wait for ever. So before each invocation, a
+message is sent to an SQS queue: the time limit check. SQS delivers it to this function after the time limit. If the
+question has not ended, it is marked as failed, and the client gets an error. If it has ended, but the worker died before
+it notified the client, the client gets the same error, but the question is not changed. In both cases, the client can
+ask again.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
 """
 
 import math
@@ -16,17 +21,19 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common import ids
 from handlers.common.aws import SHORT_TIMEOUT_CONFIG, SecretParameter, build_presigning_config
-from handlers.common.errors import HandlerError
+from handlers.common.errors import CommonErrorCode, HandlerError
 from handlers.common.events import BatchFailures, process_batch
+from handlers.common.ids import ULID_PATTERN
 from handlers.common.logging import EventLog
-from handlers.common.records import Records
+from handlers.common.records import Record, Records
 from handlers.common.websocket import (
     ClientMessage,
     ProxyResponse,
@@ -42,6 +49,9 @@ from handlers.voice_qa.messages import (
     Ping,
     Pong,
     Query,
+    QueryAccepted,
+    QueryFailed,
+    UnanswerableQuestion,
     Upload,
     UploadKind,
     UploadReady,
@@ -51,24 +61,29 @@ from handlers.voice_qa.messages import (
 from handlers.voice_qa.records import (
     CHECK_GRACE_SECONDS,
     DAY_MS,
+    HOUR_MS,
     Counter,
     GuestConnection,
     Question,
     QuestionReference,
+    QuestionStatus,
     connection_key,
-    count_within_limit,
     counter_key,
     expiring_records,
+    query_key,
 )
-from handlers.voice_qa.websocket_handler.questions import Questions
 
 if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_s3.client import S3Client
 
 CONNECTION_DAYS, COUNTER_DAYS = 1, 2
 """Days that the records of connections and counters are kept. API Gateway ends a connection after two hours."""
+OVERDUE_MESSAGE = "The complete answer did not arrive in time. Ask again."
 _IDENTITY = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-[0-9]{1,2}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Cognito identity id of a guest: region and UUID. It contains no `#`, so it can be a part of keys."""
+
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -76,21 +91,41 @@ class SocketHandler:
     """Handler for the events of API Gateway and for the messages of the queue of time limit checks."""
 
     environment: SocketEnvironment
-    guests: Records[GuestConnection]
-    counters: Records[Counter]
-    lectures: LectureTable
-    questions: Questions
+    dynamodb: "DynamoDBClient"
     s3: "S3Client"
     """Client with the configuration of `build_presigning_config`."""
+    connections: WebSocketConnections
+    schedule_check: Callable[[QuestionReference], None]
+    """Send a message to the queue of time limit checks."""
+    invoke_worker: Callable[[QuestionReference], None]
     guest_id_key: Callable[[], str]
     """Return the secret key of the hash for guest ids."""
     new_id: Callable[[], str]
     clock_ms: Callable[[], int]
     log: EventLog
 
+    @cached_property
+    def guests(self) -> Records[GuestConnection]:
+        return self._expiring_records(GuestConnection, CONNECTION_DAYS)
+
+    @cached_property
+    def counters(self) -> Records[Counter]:
+        return self._expiring_records(Counter, COUNTER_DAYS)
+
+    @cached_property
+    def questions(self) -> Records[Question]:
+        return self._expiring_records(Question, self.environment.session_days)
+
+    @cached_property
+    def lectures(self) -> LectureTable:
+        return LectureTable(self.dynamodb, self.environment.dynamodb_table)
+
+    def _expiring_records(self, model: type[R], kept_days: int) -> Records[R]:
+        return expiring_records(self.dynamodb, self.environment.dynamodb_table, model, kept_days, self.clock_ms)
+
     def handle(self, event: Mapping[str, Any]) -> ProxyResponse | BatchFailures:
         if "Records" in event:
-            return process_batch(event["Records"], self.questions.check_time_limit, self.log, event_kind="time_limit")
+            return process_batch(event["Records"], self._check_time_limit, self.log, event_kind="time_limit")
         dispatcher, context = WebSocketDispatcher(REQUESTS, self.log), event["requestContext"]
         match context["eventType"]:
             case "CONNECT":
@@ -122,7 +157,7 @@ class SocketHandler:
             case WatchLecture():
                 return self._watch_lecture(guest.guest_id, connection, message)
             case Query():
-                return self.questions.ask(guest, connection, message)
+                return self.ask(guest, connection, message)
             case Ping():
                 return Pong()
             case _:
@@ -140,8 +175,7 @@ class SocketHandler:
         if self.environment.lecture_uploads == "off":
             raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "This stack does not accept lectures from guests.")
         lecture_id, limit = self.new_id(), self.environment.lectures_per_day
-        counter = counter_key(guest_id, "lectures", self.clock_ms() // DAY_MS)
-        if not count_within_limit(self.counters, counter, lecture_id, limit):
+        if not self._count(guest_id, "lectures", DAY_MS, lecture_id, limit):
             raise HandlerError(
                 VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again tomorrow."
             )
@@ -168,6 +202,103 @@ class SocketHandler:
             expires_seconds=self.environment.url_seconds,
         )
 
+    def ask(self, guest: GuestConnection, connection: str, message: Query) -> QueryAccepted:
+        """Accept a question. It may have been asked before. Raises HandlerError if it is refused."""
+        _check_question(guest, message)
+        now_ms, key = self.clock_ms(), query_key(guest.guest_id, message.query_id)
+        new = Question(
+            identity=guest.identity,
+            lecture=message.lecture_id,
+            session=message.session_id or self.new_id(),
+            audio_key=message.audio_key,
+            text=message.text,
+            language=message.language,
+            connection=connection,
+            resume_attempt=message.attempt,
+            resume_from=message.resume_from,
+            asked_ms=now_ms,
+        )
+        stored = self.questions.read(key)
+        if stored is None or stored.needs_attempt(now_ms):
+            # Only a new attempt needs a ready lecture. A running attempt continues even if its lecture is replaced.
+            try:
+                self.lectures.find_ready(message.lecture_id)
+            except UnanswerableQuestion as error:
+                raise HandlerError(error.code, error.message) from None
+        requested = new if stored is None else stored.apply_request(new, now_ms)
+        if requested.needs_worker:
+            request, limit = f"{message.query_id}.{requested.request_count}", self.environment.queries_per_hour
+            if not self._count(guest.guest_id, "queries", HOUR_MS, request, limit):
+                raise HandlerError(
+                    VoiceQaErrorCode.TOO_MANY_QUERIES,
+                    f"Limit of {limit} questions per hour reached. Ask again in the next hour.",
+                )
+        question = (
+            self.questions.change(key, lambda record: record.apply_request(new, now_ms) if record else new) or new
+        )
+        if question.status is QuestionStatus.FAILED:
+            raise HandlerError(
+                VoiceQaErrorCode.QUERY_FAILED, "This question cannot be answered. Asking it again would not help."
+            )
+        if question.needs_worker:
+            self._start_worker(QuestionReference(guest_id=guest.guest_id, query_id=message.query_id))
+        return QueryAccepted(
+            query_id=message.query_id, session_id=question.session, repeated=question.request_count > 1
+        )
+
+    def _check_time_limit(self, body: str) -> None:
+        """Notify the client of a question that did not end in time, or whose end was not reported.
+
+        If posting the error fails, SQS redelivers the check. The question is then already marked as failed, but its end
+        is not marked as reported. So the repeated check still posts the error.
+        """
+        check = QuestionReference.model_validate_json(body)
+        key, now_ms = query_key(check.guest_id, check.query_id), self.clock_ms()
+        limit_ms = int(self.environment.answer_seconds * 1000)
+        question = self.questions.change(key, lambda record: record and record.fail_if_overdue(now_ms, limit_ms))
+        if question is None or not question.has_ended or question.reported:
+            return
+        self.log.error("query_overdue", outcome=question.status)
+        error = QueryFailed(
+            code=VoiceQaErrorCode.AGENT_FAILED, message=OVERDUE_MESSAGE, query_id=check.query_id, retryable=True
+        )
+        if self.connections.post(question.connection, error):
+            self.questions.change(key, lambda record: record and record.mark_reported(question.request_count))
+
+    def _count(self, guest_id: str, counted: str, period_ms: int, name: str, limit: int) -> bool:
+        """Count something in the guest's current hour or day. Return False if the limit was reached before."""
+        key = counter_key(guest_id, counted, self.clock_ms() // period_ms)
+        counter = self.counters.change(key, lambda stored: (stored or Counter()).count(name, limit))
+        return counter is not None and name in counter.counted
+
+    def _start_worker(self, question: QuestionReference) -> None:
+        try:
+            self.schedule_check(question)
+            self.invoke_worker(question)
+        except (ClientError, BotoCoreError) as error:
+            # The invocation may have succeeded although its response was lost. So the question stays accepted, and the
+            # worker can answer it.
+            self.log.failure("worker_not_called", error)
+            raise HandlerError(
+                VoiceQaErrorCode.UNAVAILABLE, "The question could not be accepted. Ask it again."
+            ) from None
+
+
+def _check_question(guest: GuestConnection, message: Query) -> None:
+    """Raise HandlerError unless the message has either a text or audio that this guest uploaded."""
+    if (message.audio_key is None) == (message.text is None):
+        raise HandlerError(
+            CommonErrorCode.MALFORMED,
+            "A question has either audioKey or text: send exactly one of them.",
+        )
+    if message.audio_key is not None and not is_own_query(guest.guest_id, message.audio_key):
+        raise HandlerError(VoiceQaErrorCode.AUDIO_REFUSED, "audioKey is not the key of one of your uploads.")
+
+
+def is_own_query(guest_id: str, key: str) -> bool:
+    """Return True if the key has the form of the keys that this guest gets for spoken questions."""
+    return re.fullmatch(rf"{QUERIES}{re.escape(guest_id)}/{ULID_PATTERN}", key) is not None
+
 
 def _guest_identity(signed: object, pool: str) -> str | None:
     """Return the Cognito identity id that signed the handshake, or None if it is not a guest of this pool.
@@ -184,20 +315,8 @@ def _guest_identity(signed: object, pool: str) -> str | None:
 def _handler() -> SocketHandler:
     environment = SocketEnvironment.read()
     session = boto3.Session()
-    dynamodb = session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG)
     functions = session.client("lambda", config=SHORT_TIMEOUT_CONFIG)
     queues = session.client("sqs", config=SHORT_TIMEOUT_CONFIG)
-    log = EventLog(environment.log_level)
-    table, days = environment.dynamodb_table, environment.session_days
-    lectures = LectureTable(dynamodb, table)
-    counters = expiring_records(dynamodb, table, Counter, COUNTER_DAYS, ids.now_ms)
-
-    def invoke_worker(question: QuestionReference) -> None:
-        functions.invoke(
-            FunctionName=environment.worker,
-            InvocationType="Event",
-            Payload=question.model_dump_json(by_alias=True).encode(),
-        )
 
     def schedule_check(question: QuestionReference) -> None:
         queues.send_message(
@@ -206,32 +325,26 @@ def _handler() -> SocketHandler:
             DelaySeconds=math.ceil(environment.answer_seconds) + CHECK_GRACE_SECONDS,
         )
 
-    questions = Questions(
-        records=expiring_records(dynamodb, table, Question, days, ids.now_ms),
-        counters=counters,
-        lectures=lectures,
-        connections=WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
-        schedule_check=schedule_check,
-        invoke_worker=invoke_worker,
-        new_id=ids.new_id,
-        clock_ms=ids.now_ms,
-        log=log,
-        queries_per_hour=environment.queries_per_hour,
-        limit_ms=int(environment.answer_seconds * 1000),
-    )
+    def invoke_worker(question: QuestionReference) -> None:
+        functions.invoke(
+            FunctionName=environment.worker,
+            InvocationType="Event",
+            Payload=question.model_dump_json(by_alias=True).encode(),
+        )
+
     return SocketHandler(
         environment=environment,
-        guests=expiring_records(dynamodb, table, GuestConnection, CONNECTION_DAYS, ids.now_ms),
-        counters=counters,
-        lectures=lectures,
-        questions=questions,
+        dynamodb=session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG),
         s3=session.client(
             "s3", config=SHORT_TIMEOUT_CONFIG.merge(build_presigning_config(accelerated=environment.accelerated))
         ),
+        connections=WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
+        schedule_check=schedule_check,
+        invoke_worker=invoke_worker,
         guest_id_key=SecretParameter(session.client("ssm", config=SHORT_TIMEOUT_CONFIG), environment.guest_id_key),
         new_id=ids.new_id,
         clock_ms=ids.now_ms,
-        log=log,
+        log=EventLog(environment.log_level),
     )
 
 

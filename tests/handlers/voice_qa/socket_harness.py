@@ -17,17 +17,13 @@ from handlers.common.ids import derive_keyed_user_id, ulid
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.voice_qa.environment import SocketEnvironment
-from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.records import (
-    Counter,
-    GuestConnection,
     Question,
     QuestionReference,
     expiring_records,
     query_key,
 )
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
-from handlers.voice_qa.websocket_handler.questions import Questions
 from tests.credentials import credentials
 from tests.handlers.common.fakes import START_MS, Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, create_table, put_lecture, s3_client
@@ -82,41 +78,22 @@ class SocketHarness:
     def questions(self) -> Records[Question]:
         return expiring_records(self.dynamodb, TABLE, Question, 7, self.clock)
 
-    @property
-    def guests(self) -> Records[GuestConnection]:
-        return expiring_records(self.dynamodb, TABLE, GuestConnection, 1, self.clock)
-
     @cached_property
     def handler(self) -> SocketHandler:
         """Created in the test that first uses it, because a logger keeps the `sys.stdout` of its creation, and pytest replaces
         `sys.stdout` for each test.
         """
-        log, lectures = EventLog("DEBUG"), LectureTable(self.dynamodb, TABLE)
-        counters = expiring_records(self.dynamodb, TABLE, Counter, 2, self.clock)
-        questions = Questions(
-            records=self.questions,
-            counters=counters,
-            lectures=lectures,
+        return SocketHandler(
+            environment=self.environment,
+            dynamodb=self.dynamodb,
+            s3=s3_client(),
             connections=self.clients,
             schedule_check=self.scheduled_checks.append,
             invoke_worker=self._invoke_worker,
-            new_id=self._new_id,
-            clock_ms=self.clock,
-            log=log,
-            queries_per_hour=self.environment.queries_per_hour,
-            limit_ms=int(self.environment.answer_seconds * 1000),
-        )
-        return SocketHandler(
-            environment=self.environment,
-            guests=self.guests,
-            counters=counters,
-            lectures=lectures,
-            questions=questions,
-            s3=s3_client(),
             guest_id_key=self._read_guest_id_key,
             new_id=self._new_id,
             clock_ms=self.clock,
-            log=log,
+            log=EventLog("DEBUG"),
         )
 
     def connect(self, connection: str = "c1", identity: Any = ANN_IDENTITY, **event: Any) -> dict[str, Any]:

@@ -133,7 +133,7 @@ class WorkerHarness:
         ids = {"query_id": self.query_id, "lecture_id": LECTURE_ID, "session_id": SESSION_ID}
         message = Query.model_validate({"action": "query", **ids, **text, **content})
         before = len(self.api.worker_events)
-        self.api.handler.questions.ask(GuestConnection(identity=IDENTITY, guest_id=GUEST_ID), connection, message)
+        self.api.handler.ask(GuestConnection(identity=IDENTITY, guest_id=GUEST_ID), connection, message)
         return len(self.api.worker_events) > before
 
     def upload_audio(self, data: bytes = b"audio", content_type: str = "audio/webm") -> None:

@@ -44,7 +44,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
 def test_a_guest_of_the_pool_connects_with_the_signed_identity(api: SocketHarness) -> None:
     for identity in (BOB_IDENTITY, ANN_IDENTITY):
         assert api.connect(identity=identity) == {"statusCode": 200}
-    guest = api.guests.read(connection_key("c1"))
+    guest = api.handler.guests.read(connection_key("c1"))
     assert guest is not None
     assert (guest.identity, guest.guest_id) == (ANN_IDENTITY, ANN_GUEST_ID), "the latest handshake counts"
 

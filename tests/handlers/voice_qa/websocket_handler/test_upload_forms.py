@@ -14,7 +14,7 @@ from handlers.common.aws import build_presigning_config
 from handlers.common.ids import ALPHABET
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.records import DAY_MS
-from handlers.voice_qa.websocket_handler.questions import is_own_query
+from handlers.voice_qa.websocket_handler.handler import is_own_query
 from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, BOB_GUEST_ID, ENVIRONMENT, SocketHarness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
 
