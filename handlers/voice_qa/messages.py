@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictInt, StringConstraints, TypeAdapter
 
-from handlers.common.errors import ErrorCode
+from handlers.common.errors import ErrorCode, HandlerError
 from handlers.common.ids import LanguageCode, Ulid
 from handlers.common.json_models import Message, TextForm
 from handlers.common.text import VISIBLE_TEXT, remove_hidden_characters
@@ -83,13 +83,11 @@ class VoiceQaErrorCode(ErrorCode):
     )
 
 
-class UnanswerableQuestion(Exception):
-    """The question cannot be sent to the agent. Code and message are sent to the client."""
+class UnanswerableQuestion(HandlerError):
+    """The question cannot be sent to the agent."""
 
     def __init__(self, code: VoiceQaErrorCode, message: str, *, retryable: bool = False) -> None:
-        super().__init__(code.value)
-        self.code = code
-        self.message = message
+        super().__init__(code, message)
         self.retryable = retryable
 
 

@@ -11,12 +11,11 @@ would delay the words of an answer.
 
 import logging
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Self
+from time import monotonic
+from typing import Self
 from urllib.parse import quote, urlencode
 
 import urllib3
@@ -33,6 +32,9 @@ MAX_LINE_BYTES = 120_000
 """Maximum size of a line. The message to the client with its content is hardly longer. API Gateway allows 128 KB."""
 MAX_ANSWER_BYTES = 24 * 1024 * 1024
 """Maximum size of a response. The worker keeps the answer in memory until it has ended."""
+CONNECT_SECONDS = 2
+SILENCE_SECONDS = 20
+"""Maximum time without a complete line of the response."""
 MAX_RETRIES = 3
 MAX_PAUSE_SECONDS = 10
 """Maximum pause before a retry, if the agent asks for a pause with the header `Retry-After`."""
@@ -70,19 +72,6 @@ for name in ("botocore.auth", "urllib3.connectionpool"):
     logging.getLogger(name).setLevel(logging.ERROR)
 
 
-@dataclass(frozen=True)
-class AgentLimits:
-    """Time limits of one question."""
-
-    connect_seconds: float = 2
-    """Time for connecting to the agent, for each try."""
-    silence_seconds: float = 20
-    """Time without a complete line of the response."""
-    answer_seconds: float = 600
-    """Time from the question to the end of the answer. It is checked after each read, and a read from a silent agent
-    lasts up to `silence_seconds`, so the worker can wait longer by this time."""
-
-
 Headers = Mapping[str, str]
 HEADERS: Headers = {"Content-Type": "application/json", "Accept": "application/jsonl, text/event-stream"}
 
@@ -93,28 +82,28 @@ class Agent:
     def __init__(
         self,
         url: str,
-        limits: AgentLimits,
-        *,
+        answer_seconds: float,
         create_headers: Callable[[AgentQuestion, bytes], Headers] = lambda _question, _body: HEADERS,
-        pool: urllib3.PoolManager | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`create_headers` returns the headers for a question and the body of its request."""
+        """`answer_seconds` is the time from a question to the end of its answer. It is checked after each read, and a read
+        from a silent agent lasts up to `SILENCE_SECONDS`, so the worker can wait longer by this time.
+
+        `create_headers` returns the headers for a question and the body of its request.
+        """
         self._url = url
-        self._limits = limits
+        self._answer_seconds = answer_seconds
         self._create_headers = create_headers
-        self._pool = pool or urllib3.PoolManager()
-        self._clock = clock
+        self._pool = urllib3.PoolManager()
 
     @classmethod
-    def at_endpoint(cls, endpoint: str, limits: AgentLimits, **options: Any) -> Self:
+    def at_endpoint(cls, endpoint: str, answer_seconds: float) -> Self:
         """Return an agent that is an HTTP service. Raises ValueError for an invalid URL."""
         parse_agent_url(endpoint)
-        return cls(f"{endpoint.rstrip('/')}/answer", limits, **options)
+        return cls(f"{endpoint.rstrip('/')}/answer", answer_seconds)
 
     @classmethod
     def in_agentcore(
-        cls, arn: str, qualifier: str, credentials: Credentials, limits: AgentLimits, origin: str | None = None
+        cls, arn: str, qualifier: str, credentials: Credentials, answer_seconds: float, origin: str | None = None
     ) -> Self:
         """Return an agent in AgentCore Runtime. Raises ValueError for an invalid ARN of the runtime.
 
@@ -134,7 +123,7 @@ class Agent:
             SigV4Auth(credentials.get_frozen_credentials(), AGENTCORE, region).add_auth(request)
             return dict(request.headers)
 
-        return cls(url, limits, create_headers=sign)
+        return cls(url, answer_seconds, sign)
 
     @contextmanager
     def answer(self, question: AgentQuestion, attempt: int) -> Iterator[Iterator[Piece]]:
@@ -143,7 +132,7 @@ class Agent:
         Reading the pieces raises AgentFailed too, if the answer is not complete. At the end of the block, the connection
         is closed.
         """
-        asked_at = self._clock()
+        asked_at = monotonic()
         response = self._send(question)
         try:
             if response.status != HTTPStatus.OK:
@@ -155,14 +144,13 @@ class Agent:
 
     def _send(self, question: AgentQuestion) -> urllib3.BaseHTTPResponse:
         body = question.model_dump_json(by_alias=True).encode()
-        limits = self._limits
         try:
             return self._pool.request(
                 "POST",
                 self._url,
                 body=body,
                 headers=self._create_headers(question, body),
-                timeout=urllib3.Timeout(connect=limits.connect_seconds, read=limits.silence_seconds),
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=SILENCE_SECONDS),
                 retries=urllib3.Retry(
                     MAX_RETRIES,
                     read=False,
@@ -182,7 +170,7 @@ class Agent:
         raise AgentFailed(code)
 
     def _read(self, response: urllib3.BaseHTTPResponse, reader: AnswerReader, asked_at: float) -> Iterator[Piece]:
-        ends_at, line_at = asked_at + self._limits.answer_seconds, self._clock()
+        ends_at, line_at = asked_at + self._answer_seconds, monotonic()
         size, rest = 0, b""
         while True:
             data = _read_bytes(response)
@@ -196,10 +184,10 @@ class Agent:
                     return
                 if piece is not None:
                     yield piece
-                if self._clock() >= ends_at:
+                if monotonic() >= ends_at:
                     raise AgentFailed(AgentCode.TOO_SLOW)
-            line_at = self._clock() if lines else line_at
-            if self._clock() >= min(ends_at, line_at + self._limits.silence_seconds):
+            line_at = monotonic() if lines else line_at
+            if monotonic() >= min(ends_at, line_at + SILENCE_SECONDS):
                 raise AgentFailed(AgentCode.TOO_SLOW)
 
 

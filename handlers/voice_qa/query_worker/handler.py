@@ -43,7 +43,7 @@ from handlers.voice_qa.messages import (
     UnanswerableQuestion,
     VoiceQaErrorCode,
 )
-from handlers.voice_qa.query_worker.agent import Agent, AgentLimits
+from handlers.voice_qa.query_worker.agent import Agent
 from handlers.voice_qa.query_worker.agent_protocol import AgentFailed
 from handlers.voice_qa.query_worker.answers import AnswerStore, Conversations
 from handlers.voice_qa.query_worker.forwarding import AnswerForwarder
@@ -281,13 +281,14 @@ class _Invocation:
 
 def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
     """Create the agent's client. Raises ValueError if the environment names no agent."""
-    limits = AgentLimits(answer_seconds=environment.answer_seconds)
     if environment.agentcore_endpoint is not None:
-        return Agent.at_endpoint(environment.agentcore_endpoint, limits)
+        return Agent.at_endpoint(environment.agentcore_endpoint, environment.answer_seconds)
     credentials = session.get_credentials()
     if environment.agentcore_runtime_arn is None or credentials is None:
         raise ValueError("set AGENTCORE_ENDPOINT, or AGENTCORE_RUNTIME_ARN together with AWS credentials")
-    return Agent.in_agentcore(environment.agentcore_runtime_arn, environment.agentcore_qualifier, credentials, limits)
+    return Agent.in_agentcore(
+        environment.agentcore_runtime_arn, environment.agentcore_qualifier, credentials, environment.answer_seconds
+    )
 
 
 @cache

@@ -51,7 +51,6 @@ from handlers.voice_qa.messages import (
     Query,
     QueryAccepted,
     QueryFailed,
-    UnanswerableQuestion,
     Upload,
     UploadKind,
     UploadReady,
@@ -221,10 +220,7 @@ class SocketHandler:
         stored = self.questions.read(key)
         if stored is None or stored.needs_attempt(now_ms):
             # Only a new attempt needs a ready lecture. A running attempt continues even if its lecture is replaced.
-            try:
-                self.lectures.find_ready(message.lecture_id)
-            except UnanswerableQuestion as error:
-                raise HandlerError(error.code, error.message) from None
+            self.lectures.find_ready(message.lecture_id)
         requested = new if stored is None else stored.apply_request(new, now_ms)
         if requested.needs_worker:
             request, limit = f"{message.query_id}.{requested.request_count}", self.environment.queries_per_hour

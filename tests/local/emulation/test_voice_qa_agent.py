@@ -13,7 +13,7 @@ import urllib3
 
 from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
-from handlers.voice_qa.query_worker.agent import Agent, AgentLimits
+from handlers.voice_qa.query_worker.agent import Agent
 from handlers.voice_qa.query_worker.agent_protocol import (
     AgentFailed,
     AgentQuestion,
@@ -106,7 +106,7 @@ def lecture(files: FileServer) -> str:
 
 
 def create_client(endpoint: str) -> Agent:
-    return Agent.at_endpoint(endpoint, AgentLimits(silence_seconds=TIMEOUT_SECONDS))
+    return Agent.at_endpoint(endpoint, TIMEOUT_SECONDS)
 
 
 def ask(endpoint: str, agent_question: AgentQuestion) -> list[Piece]:

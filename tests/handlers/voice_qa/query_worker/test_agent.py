@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from handlers.voice_qa.environment import AgentCode, parse_agent_url
 from handlers.voice_qa.messages import AnswerAudioFormat, AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker import agent as agent_module
-from handlers.voice_qa.query_worker.agent import HEADERS, MAX_LINE_BYTES, Agent, AgentLimits
+from handlers.voice_qa.query_worker.agent import HEADERS, MAX_LINE_BYTES, Agent
 from handlers.voice_qa.query_worker.agent_protocol import (
     AgentFailed,
     AgentQuestion,
@@ -133,16 +133,15 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 pytestmark = pytest.mark.usefixtures("pauses")
 
 
-def ask(endpoint: str, **options: Any) -> list[Piece]:
-    limits = options.pop("limits", AgentLimits())
-    with Agent.at_endpoint(endpoint, limits, **options).answer(QUESTION, 2) as pieces:
+def ask(endpoint: str) -> list[Piece]:
+    with Agent.at_endpoint(endpoint, 600).answer(QUESTION, 2) as pieces:
         return list(pieces)
 
 
-def failure(endpoint: str, **options: Any) -> AgentFailed:
+def failure(endpoint: str) -> AgentFailed:
     """Ask a question that fails. Return the failure, which must tell nothing about the request and the response."""
     with pytest.raises(AgentFailed) as failed:
-        ask(endpoint, **options)
+        ask(endpoint)
     assert failed.value.__context__ is failed.value.__cause__ is None
     printed = "".join(traceback.format_exception(failed.value))
     assert CANARY not in printed
@@ -268,7 +267,7 @@ def test_pieces_arrive_before_the_answer_is_complete() -> None:
         closed.set()
 
     with Server(script) as server:
-        with Agent.at_endpoint(server.endpoint, AgentLimits()).answer(QUESTION, 2) as pieces:
+        with Agent.at_endpoint(server.endpoint, 600).answer(QUESTION, 2) as pieces:
             assert next(pieces) == PIECES[0]
             received.set()
             assert next(pieces) == PIECES[0].model_copy(update={"number": 1})
@@ -305,7 +304,10 @@ def test_the_agent_can_ask_for_a_pause_of_limited_length(pauses: list[float]) ->
 
 
 @pytest.mark.parametrize("data", [b"", response(lines(HELLO))])
-def test_an_agent_that_stays_silent_is_too_slow_and_not_asked_again(data: bytes) -> None:
+def test_an_agent_that_stays_silent_is_too_slow_and_not_asked_again(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_module, "SILENCE_SECONDS", 0.05)
     failed = threading.Event()
 
     def script(connection: socket.socket) -> None:
@@ -313,7 +315,7 @@ def test_an_agent_that_stays_silent_is_too_slow_and_not_asked_again(data: bytes)
         failed.wait(20)
 
     with Server(script) as server:
-        assert failure(server.endpoint, limits=AgentLimits(silence_seconds=0.05)).code is AgentCode.TOO_SLOW
+        assert failure(server.endpoint).code is AgentCode.TOO_SLOW
         failed.set()
         assert len(server.requests) == 1
 
@@ -335,31 +337,29 @@ def test_the_clock_is_read_after_each_read(body: bytes, seconds_per_read: float,
 
     with Server(chunked(body)) as server, pytest.MonkeyPatch.context() as patched:
         patched.setattr(urllib3.HTTPResponse, "read1", read_one_byte)
-        assert failure(server.endpoint, clock=lambda: read_count * seconds_per_read).code is AgentCode.TOO_SLOW
+        patched.setattr(agent_module, "monotonic", lambda: read_count * seconds_per_read)
+        assert failure(server.endpoint).code is AgentCode.TOO_SLOW
     assert read_count <= max_reads
 
 
-def test_the_time_that_the_caller_needs_counts_towards_the_limit_of_ten_minutes() -> None:
+def test_the_time_that_the_caller_needs_counts_towards_the_limit_of_ten_minutes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pieces: list[Piece] = []
+    monkeypatch.setattr(agent_module, "monotonic", lambda: 60.0 * len(pieces))
     with Server(response(lines(*[HELLO] * 15, DONE))) as server:
-        agent = Agent.at_endpoint(server.endpoint, AgentLimits(), clock=lambda: 60.0 * len(pieces))
+        agent = Agent.at_endpoint(server.endpoint, 600)
         with pytest.raises(AgentFailed) as failed, agent.answer(QUESTION, 2) as answer:
             pieces.extend(answer)
     assert (failed.value.code, len(pieces)) == (AgentCode.TOO_SLOW, 10)
 
 
-@pytest.mark.parametrize("trusted", [True, False])
-def test_only_an_agent_with_a_trusted_certificate_gets_a_question(tmp_path: Path, trusted: bool) -> None:
-    certificate = write_self_signed_certificate(tmp_path)
+def test_an_agent_without_a_trusted_certificate_gets_no_question(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(write_self_signed_certificate(tmp_path))
     with Server(ANSWER, tls=context) as server:
-        endpoint = server.endpoint.replace("http://127.0.0.1", "https://localhost")
-        if trusted:
-            assert ask(endpoint, pool=urllib3.PoolManager(ca_certs=str(certificate))) == PIECES
-        else:
-            assert failure(endpoint).code is AgentCode.REFUSED
-        assert len(server.requests) == (1 if trusted else 0)
+        assert failure(server.endpoint.replace("http://127.0.0.1", "https://localhost")).code is AgentCode.REFUSED
+        assert server.requests == []
 
 
 def test_redirects_and_proxy_variables_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -443,7 +443,7 @@ def test_the_request_to_agentcore_equals_that_of_boto3(monkeypatch: pytest.Monke
     # Equal times give equal signatures.
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC))
     with Server(ANSWER) as server:
-        agent = Agent.in_agentcore(ARN, "blue_1", CREDENTIALS, AgentLimits(), server.endpoint)
+        agent = Agent.in_agentcore(ARN, "blue_1", CREDENTIALS, 600, server.endpoint)
         with agent.answer(QUESTION, 2) as pieces:
             assert list(pieces) == PIECES
         ask_with_boto3(server.endpoint, server.requests[0][1])
@@ -459,14 +459,14 @@ def test_the_request_to_agentcore_equals_that_of_boto3(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(("partition", "domain"), [("aws", "amazonaws.com"), ("aws-cn", "amazonaws.com.cn")])
 def test_a_runtime_is_called_in_its_region_by_https(partition: str, domain: str) -> None:
     arn = ARN.replace("aws:", f"{partition}:", 1)
-    agent = Agent.in_agentcore(arn, "DEFAULT", CREDENTIALS, AgentLimits())
+    agent = Agent.in_agentcore(arn, "DEFAULT", CREDENTIALS, 600)
     assert agent._url.startswith(f"https://bedrock-agentcore.eu-west-1.{domain}/runtimes/arn%3A")
 
 
 @pytest.mark.parametrize("arn", ["", ARN + "/x", ARN + "\n", ARN.replace("eu-west-1", "evil.example/")])
 def test_an_invalid_runtime_arn_is_refused(arn: str) -> None:
     with pytest.raises(ValueError, match="ARN"):
-        Agent.in_agentcore(arn, "DEFAULT", CREDENTIALS, AgentLimits())
+        Agent.in_agentcore(arn, "DEFAULT", CREDENTIALS, 600)
 
 
 @pytest.mark.parametrize(
@@ -478,7 +478,7 @@ def test_an_invalid_runtime_arn_is_refused(arn: str) -> None:
 )
 def test_an_invalid_endpoint_is_refused(endpoint: str) -> None:
     with pytest.raises(ValueError, match="endpoint"):
-        Agent.at_endpoint(endpoint, AgentLimits())
+        Agent.at_endpoint(endpoint, 600)
 
 
 def test_a_private_agent_may_use_plain_http() -> None:
