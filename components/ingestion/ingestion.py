@@ -89,7 +89,7 @@ class Ingestion(pulumi.ComponentResource):
             "bucket": self.landing.name,
             "prefix": INCOMING,
             "table": self.files.name,
-            "suffixes": ALLOWED_SUFFIXES.split(","),
+            "suffixes": list(ALLOWED_SUFFIXES),
             "max_file_bytes": int(settings.intake.max_file_gigabytes * GIGABYTE),
             "flush_minutes": settings.manifests.flush_minutes,
         }

@@ -4,13 +4,10 @@ The file table is a DynamoDB table with one record for each file and for each ma
 that one Spark run processes. A pending file waits for a manifest.
 """
 
-from typing import Annotated
-
-from pydantic import Field
-
 from handlers.common.environment import HandlerEnvironment
 
-ALLOWED_SUFFIXES = ".ndjson,.ndjson.gz,.jsonl,.jsonl.gz,.json,.json.gz"
+ALLOWED_SUFFIXES = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz", ".json", ".json.gz")
+"""Suffixes of the keys of files that are accepted, in upper or lower case."""
 
 
 class FileTableEnvironment(HandlerEnvironment):
@@ -18,7 +15,7 @@ class FileTableEnvironment(HandlerEnvironment):
 
     manifest_table_name: str
     """Name of the file table, which also has the records of manifests."""
-    record_days: Annotated[int, Field(ge=1)]
+    record_days: int
     """Days for which a record is kept."""
 
 
@@ -32,20 +29,18 @@ class ManifestCreationEnvironment(WorkflowStepsEnvironment):
     """Environment of the functions that create manifests."""
 
     state_machine_arn: str
-    files_per_manifest: Annotated[int, Field(ge=1)] = 200
+    files_per_manifest: int
     """Number of files of a full manifest."""
-    manifest_bytes: Annotated[int, Field(ge=1)] = 10 * 1024**3
+    manifest_bytes: int
     """Maximum total size of a manifest's files. A larger file gets a manifest for itself."""
 
 
 class BuilderEnvironment(ManifestCreationEnvironment):
     """Environment of the manifest builder, which records arrived files and creates full manifests."""
 
-    allowed_suffixes: str = ALLOWED_SUFFIXES
-    """Key suffixes that are accepted, separated by commas, in upper or lower case. An empty value accepts all keys."""
-    max_file_bytes: Annotated[int, Field(ge=1)] = 5 * 1024**3
+    max_file_bytes: int
     """Maximum size of a file. A larger file is rejected."""
-    flush_at_once: bool = False
+    flush_at_once: bool
     """Create manifests, full or not, of the pending files after each batch of notifications. Only the local platform
     uses this."""
 
@@ -53,9 +48,9 @@ class BuilderEnvironment(ManifestCreationEnvironment):
 class SweeperEnvironment(ManifestCreationEnvironment):
     """Environment of the sweeper, a scheduled function that also creates manifests that are not full."""
 
-    check_seconds: Annotated[int, Field(ge=1)] = 900
+    check_seconds: int = 900
     """Age after which the sweeper looks up the execution of a manifest that counts as running. Step Functions may not
     find an execution directly after its start, and then the sweeper would take it for one that does not exist."""
-    flush_seconds: Annotated[int, Field(ge=0)] = 3600
+    flush_seconds: int
     """Time that a pending file waits for enough other files to fill a manifest. After that, the sweeper creates a
     smaller manifest."""

@@ -23,6 +23,7 @@ from pydantic import Field
 from handlers.common.events import NewObject, parse_new_objects
 from handlers.common.ids import timestamp
 from handlers.common.json_models import Message
+from handlers.ingestion.environment import ALLOWED_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,13 +100,9 @@ class ArrivedFile(NewObject):
             return plain
         return f"{HASHED_KEY_PREFIX}{hashlib.sha256(plain.encode()).hexdigest()}"
 
-    def find_rejection(self, suffixes: str, max_bytes: int) -> FileRejection | None:
-        """Return the reason to reject the file, or None if it is accepted.
-
-        `suffixes` is a comma-separated list of allowed suffixes, in upper or lower case. Empty, it allows all keys.
-        """
-        allowed = tuple(suffix.strip().lower() for suffix in suffixes.split(",") if suffix.strip())
-        if allowed and not self.key.lower().endswith(allowed):
+    def find_rejection(self, max_bytes: int) -> FileRejection | None:
+        """Return the reason to reject the file, or None if it is accepted."""
+        if not self.key.lower().endswith(ALLOWED_SUFFIXES):
             return FileRejection.SUFFIX_NOT_ALLOWED
         if self.size == 0:
             return FileRejection.EMPTY
@@ -214,7 +211,7 @@ class FileTable:
         items = query_open_items(self.table, Key("open_shard").eq(PENDING_SHARD), page_size=max_count)
         return [PendingFile.from_item(item) for item in islice(items, max_count)]
 
-    def take(self, file: RecordedFile, manifest_id: str, *, from_failed: bool = False) -> FileStatus | None:
+    def take(self, file: RecordedFile, manifest_id: str, *, from_failed: bool) -> FileStatus | None:
         """Mark a pending file as `manifested` by this manifest.
 
         With `from_failed`, a file of this manifest that failed in an earlier execution becomes `manifested` again.

@@ -11,11 +11,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 
+import boto3
+
+from handlers.common.aws import CONFIG
 from handlers.common.executions import StartOutcome, WorkflowExecutions
-from handlers.common.ids import timestamp
+from handlers.common.ids import new_id, timestamp
 from handlers.common.logging import id_for_log
+from handlers.ingestion.environment import ManifestCreationEnvironment
 from handlers.ingestion.files import ListedFile, PendingFile
-from handlers.ingestion.manifests import Manifest, ManifestExecution, Manifests
+from handlers.ingestion.manifests import Manifest, ManifestExecution, Manifests, create_manifests
+
+MAX_MANIFESTS = 10
+"""Maximum number of manifests that one call creates. At the default size they take 2,000 files, more than one batch of
+SQS messages announces. So the builder also works off files that earlier invocations left pending."""
 
 
 def group_files(pending: Sequence[PendingFile], max_files: int, max_bytes: int) -> list[list[PendingFile]]:
@@ -48,7 +56,7 @@ class ManifestCreator:
     manifest_bytes: int
     """Maximum total size of a manifest's files. A larger file gets a manifest for itself."""
 
-    def create_manifests(self, max_manifests: int, waited: timedelta | None = None) -> list[int]:
+    def create_manifests(self, waited: timedelta | None = None) -> list[int]:
         """Create full manifests of the files that have waited longest. Return the number of files of each.
 
         If `waited` is given, the last manifest need not be full if its oldest file has waited for that time. The
@@ -57,10 +65,10 @@ class ManifestCreator:
         """
         files = self.manifests.files
         latest = timestamp(files.clock() - waited) if waited is not None else ""
-        pending = files.list_pending(max_manifests * self.files_per_manifest)
+        pending = files.list_pending(MAX_MANIFESTS * self.files_per_manifest)
         groups = group_files(pending, self.files_per_manifest, self.manifest_bytes)
         counts: list[int] = []
-        for number, group in enumerate(groups[:max_manifests], start=1):
+        for number, group in enumerate(groups[:MAX_MANIFESTS], start=1):
             is_full = number < len(groups) or len(group) == self.files_per_manifest
             if not is_full and group[0].since > latest:
                 break
@@ -85,9 +93,19 @@ class ManifestCreator:
         try:
             # The record comes first, because the sweeper finds `manifested` files only through it.
             is_begun = self.manifests.begin(execution, len(files))
-            taken = self.manifests.take_files(manifest.manifest_id, files) if is_begun else {}
+            taken = self.manifests.take_files(manifest.manifest_id, files, from_failed=False) if is_begun else {}
         except Exception as error:  # noqa: BLE001 - the execution runs, writes the record and takes the files itself
             log.failure("manifest_record_failed", error, manifest_id=manifest_id)
             return False
         log.info("manifest_started", manifest_id=manifest_id, files=len(taken))
         return bool(taken)
+
+
+def create_manifest_creator(environment: ManifestCreationEnvironment) -> ManifestCreator:
+    return ManifestCreator(
+        create_manifests(environment),
+        WorkflowExecutions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
+        new_id=new_id,
+        files_per_manifest=environment.files_per_manifest,
+        manifest_bytes=environment.manifest_bytes,
+    )

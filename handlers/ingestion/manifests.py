@@ -22,14 +22,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+import boto3
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from botocore.exceptions import ClientError
 
-from handlers.common.aws import ParallelCalls
+from handlers.common.aws import CONFIG, MAX_WORKERS, ParallelCalls
 from handlers.common.executions import ExecutionStatus
-from handlers.common.ids import ULID_PATTERN, parse_ulid_time, timestamp
+from handlers.common.ids import ULID_PATTERN, now, parse_ulid_time, timestamp
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, error_name_for_log, id_for_log
+from handlers.ingestion.environment import WorkflowStepsEnvironment
 from handlers.ingestion.files import (
     MANIFEST_KEY_PREFIX,
     SCHEMA_VERSION,
@@ -143,16 +145,6 @@ class ManifestRecord:
 
 
 @dataclass(frozen=True)
-class ConfirmedFiles:
-    """Files that the run processes."""
-
-    count: int
-    """Number of files. If it is 0, the execution starts no run."""
-    uri: str
-    """URI of the list of the files. If the count is 0, the list may not exist."""
-
-
-@dataclass(frozen=True)
 class ManifestDocuments:
     """JSON documents of manifests in the lake bucket. The Spark job reads the lists, and writes the result."""
 
@@ -240,17 +232,17 @@ class Manifests:
             yield ManifestExecution.from_arn(item["execution_arn"])
 
     def take_files(
-        self, manifest_id: str, files: Sequence[ListedFile], *, from_failed: bool = False
+        self, manifest_id: str, files: Sequence[ListedFile], *, from_failed: bool
     ) -> dict[RecordedFile, FileStatus]:
         """Mark the pending files as `manifested` by this manifest. Return the status of each file that is its own."""
         return self._change_if_first_is_own(
             files, lambda file: self.files.take(file, manifest_id, from_failed=from_failed)
         )
 
-    def confirm_files(self, execution: ManifestExecution) -> ConfirmedFiles:
+    def confirm_files(self, execution: ManifestExecution) -> dict[str, int | str]:
         """Take the files that are still pending, and write the list of the manifest's own files for the run.
 
-        The count is 0, so that no run starts, in these cases:
+        Return the number of files, and the URI of their list. The number is 0, so that no run starts, in these cases:
 
         - No file is left to process.
         - This execution has already ended, or a redrive has replaced it.
@@ -262,7 +254,7 @@ class Manifests:
         if manifest is None:
             raise ListMissing(manifest_id)
         key = confirmed_list_key(manifest_id, execution.redrive)
-        no_files = ConfirmedFiles(count=0, uri=f"s3://{self.documents.bucket}/{key}")
+        no_files = {"files": 0, "manifestUri": f"s3://{self.documents.bucket}/{key}"}
         if not self.begin(execution, len(manifest.files)):
             return no_files
         statuses = self.take_files(manifest_id, manifest.files, from_failed=True)
@@ -280,7 +272,7 @@ class Manifests:
             self.finish(execution)
             return no_files
         self.log.info("manifest_confirmed", manifest_id=id_for_log(manifest_id), files=count)
-        return ConfirmedFiles(len(confirmed), no_files.uri)
+        return {**no_files, "files": len(confirmed)}
 
     def finish(self, execution: ManifestExecution, run_id: str | None = None) -> dict[str, int]:
         """Store the run's result in the record of each file, and end the manifest. Return the number of files by
@@ -393,6 +385,16 @@ class Manifests:
                 return False
             raise
         return True
+
+
+def create_manifests(environment: WorkflowStepsEnvironment) -> Manifests:
+    table = boto3.resource("dynamodb", config=CONFIG).Table(environment.manifest_table_name)
+    return Manifests(
+        FileTable(table, environment.record_days, now),
+        ManifestDocuments(boto3.client("s3", config=CONFIG), environment.lake_bucket),
+        ParallelCalls(MAX_WORKERS),
+        EventLog(environment.log_level),
+    )
 
 
 def _record_key(manifest_id: str) -> dict[str, str]:

@@ -15,12 +15,7 @@ from handlers.common.events import BatchFailures, process_batch
 from handlers.common.logging import hash_for_log
 from handlers.ingestion.environment import BuilderEnvironment
 from handlers.ingestion.files import ArrivedFile, parse_arrived_files
-from handlers.ingestion.gateways import create_manifest_creator
-from handlers.ingestion.manifest_creation import ManifestCreator
-
-MAX_MANIFESTS = 5
-"""Maximum number of manifests that one invocation creates. At the default size they take 1,000 files, more than one
-batch of SQS messages announces. So the builder also works off files that earlier invocations left pending."""
+from handlers.ingestion.manifest_creation import MAX_MANIFESTS, ManifestCreator, create_manifest_creator
 
 
 @dataclass(frozen=True)
@@ -28,9 +23,8 @@ class ManifestBuilder:
     """The work of one invocation."""
 
     creator: ManifestCreator
-    allowed_suffixes: str
     max_file_bytes: int
-    flush_at_once: bool = False
+    flush_at_once: bool
     """Also create manifests that are not full."""
 
     def handle(self, messages: list[dict[str, Any]]) -> BatchFailures:
@@ -48,7 +42,7 @@ class ManifestBuilder:
 
     def _track(self, file: ArrivedFile) -> None:
         log, key_hash = self.creator.manifests.log, hash_for_log(file.sort_key)
-        rejection = file.find_rejection(self.allowed_suffixes, self.max_file_bytes)
+        rejection = file.find_rejection(self.max_file_bytes)
         if not self.creator.manifests.files.track(file, rejection):
             log.info("file_already_tracked", key_hash=key_hash)
         elif rejection:
@@ -56,10 +50,10 @@ class ManifestBuilder:
 
     def _create_manifests(self) -> None:
         if not self.flush_at_once:
-            self.creator.create_manifests(MAX_MANIFESTS)
+            self.creator.create_manifests()
             return
         for _ in range(MAX_MANIFESTS):  # a concurrent builder may get a part of the files first
-            self.creator.create_manifests(MAX_MANIFESTS, timedelta())
+            self.creator.create_manifests(timedelta())
             if not self.creator.manifests.files.list_pending(1):
                 return
 
@@ -69,9 +63,8 @@ def _builder() -> ManifestBuilder:
     environment = BuilderEnvironment.read()
     return ManifestBuilder(
         create_manifest_creator(environment),
-        environment.allowed_suffixes,
         environment.max_file_bytes,
-        flush_at_once=environment.flush_at_once,
+        environment.flush_at_once,
     )
 
 

@@ -11,8 +11,7 @@ from typing import Any, Literal
 from handlers.common.ids import Ulid
 from handlers.common.json_models import Message
 from handlers.ingestion.environment import WorkflowStepsEnvironment
-from handlers.ingestion.gateways import create_manifests
-from handlers.ingestion.manifests import UNNAMED_CAUSE, ManifestExecution, Manifests
+from handlers.ingestion.manifests import UNNAMED_CAUSE, ManifestExecution, Manifests, create_manifests
 
 
 class StepRequest(Message):
@@ -38,8 +37,7 @@ def run_step(manifests: Manifests, request: StepRequest) -> dict[str, Any]:
         raise ForeignExecution(request.manifest_id)
     match request.step:
         case "confirm":
-            confirmed = manifests.confirm_files(execution)
-            return {"files": confirmed.count, "manifestUri": confirmed.uri}
+            return manifests.confirm_files(execution)
         case "finish":
             return manifests.finish(execution, request.run_id)
         case "fail":

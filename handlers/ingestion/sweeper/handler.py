@@ -16,11 +16,8 @@ from pydantic import BaseModel
 from handlers.common.executions import ExecutionStatus
 from handlers.common.logging import id_for_log
 from handlers.ingestion.environment import SweeperEnvironment
-from handlers.ingestion.gateways import create_manifest_creator
-from handlers.ingestion.manifest_creation import ManifestCreator
+from handlers.ingestion.manifest_creation import ManifestCreator, create_manifest_creator
 
-MAX_MANIFESTS = 50
-"""Maximum number of manifests that one sweep creates. The next sweep continues."""
 EXECUTION_CHECK_BUDGET = timedelta(minutes=1)
 """Time for looking up the executions of running manifests. Thousands of executions may be waiting for the Glue job, and
 the sweep must still get to the pending files."""
@@ -67,7 +64,7 @@ class IngestionSweeper:
         # Measured before this sweep creates manifests, so that the alarm notices files that builders have left waiting.
         oldest = manifests.files.list_pending(1)
         age = clock() - datetime.fromisoformat(oldest[0].since) if oldest else timedelta()
-        counts = self.creator.create_manifests(MAX_MANIFESTS, timedelta() if flush_all else self.flush_age)
+        counts = self.creator.create_manifests(timedelta() if flush_all else self.flush_age)
         result = IngestionSweepResult(
             oldest_pending_seconds=int(age.total_seconds()),
             manifests=len(counts),

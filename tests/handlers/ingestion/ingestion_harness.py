@@ -19,6 +19,7 @@ from handlers.common.aws import ParallelCalls
 from handlers.common.executions import WorkflowExecutions
 from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
+from handlers.ingestion.environment import SweeperEnvironment
 from handlers.ingestion.files import FileResult, FileTable
 from handlers.ingestion.manifest_builder.handler import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator
@@ -143,10 +144,11 @@ class IngestionHarness:
         )
 
     def builder(self, gate: Gate = open_gate, *, flush_at_once: bool = False) -> ManifestBuilder:
-        return ManifestBuilder(self.creator(gate), ".ndjson", 10**9, flush_at_once)
+        return ManifestBuilder(self.creator(gate), 10**9, flush_at_once)
 
     def sweeper(self, gate: Gate = open_gate) -> IngestionSweeper:
-        return IngestionSweeper(self.creator(gate), timedelta(seconds=900), timedelta(seconds=3600))
+        check_age = timedelta(seconds=SweeperEnvironment.model_fields["check_seconds"].default)
+        return IngestionSweeper(self.creator(gate), check_age, timedelta(seconds=3600))
 
     def redrive(self, manifest_id: str) -> RedriveOutcome:
         """Redrive a manifest as an operator does."""

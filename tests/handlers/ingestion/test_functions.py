@@ -33,6 +33,10 @@ def _environment(aws: MotoAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
         "FILES_PER_MANIFEST": "3",
         "LAKE_BUCKET": aws.lake,
         "STATE_MACHINE_ARN": aws.state_machine_arn,
+        "MANIFEST_BYTES": "1000",
+        "MAX_FILE_BYTES": "1000",
+        "FLUSH_AT_ONCE": "false",
+        "FLUSH_SECONDS": "3600",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -105,14 +105,18 @@ def test_groups_keep_the_order_and_the_limits_and_only_the_last_has_room(sizes: 
             assert len(group) == max_files or group_bytes + groups[number + 1][0].listed.size > 10
 
 
-@pytest.mark.parametrize(("max_bytes", "manifests"), [(10**9, 2), (6, 3)], ids=["by number", "by size"])
+@pytest.mark.parametrize(
+    ("file_count", "max_bytes", "manifest_count", "pending_count"),
+    [(7, 10**9, 2, 1), (7, 6, 3, 1), (34, 10**9, 10, 4)],
+    ids=["by number", "by size", "the maximum"],
+)
 def test_a_backlog_becomes_several_manifests_in_one_invocation(
-    harness: IngestionHarness, max_bytes: int, manifests: int
+    harness: IngestionHarness, file_count: int, max_bytes: int, manifest_count: int, pending_count: int
 ) -> None:
     harness.manifest_bytes = max_bytes
-    harness.builder().handle(announce(*"abcdefg"))
-    assert sorted(harness.statuses()) == ["manifested"] * 6 + ["pending"]
-    assert len(harness.cloud.executions) == manifests
+    harness.builder().handle(announce(*map(str, range(file_count))))
+    assert harness.statuses().count("pending") == pending_count
+    assert len(harness.cloud.executions) == manifest_count
 
 
 def test_a_builder_that_flushes_at_once_puts_every_file_into_a_manifest(harness: IngestionHarness) -> None:
@@ -142,7 +146,7 @@ def test_a_flush_continues_if_another_builder_takes_the_oldest_file(harness: Ing
 
     def take_oldest(point: str) -> None:
         if point == "before PutObject":
-            harness.manifests().files.take(oldest.listed, "another manifest")
+            harness.manifests().files.take(oldest.listed, "another manifest", from_failed=False)
 
     harness.builder(take_oldest, flush_at_once=True).handle([])
     assert harness.statuses() == ["manifested"] * 2

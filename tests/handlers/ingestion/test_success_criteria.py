@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 
-from handlers.ingestion.environment import BuilderEnvironment, SweeperEnvironment, WorkflowStepsEnvironment
-from handlers.ingestion.gateways import create_manifests
+from handlers.ingestion.environment import WorkflowStepsEnvironment
+from handlers.ingestion.manifests import create_manifests
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud, arn
 from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce
-
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 def log_lines(output: str) -> list[dict[str, Any]]:
@@ -53,21 +51,22 @@ def test_step_functions_always_starts_before_manifest_creation(harness: Ingestio
 # Observability
 
 
-@pytest.mark.parametrize("level", ["INFO", "ERROR"])
+@pytest.mark.parametrize(
+    ("variables", "logged"),
+    [({}, ["INFO", "WARNING", "ERROR"]), ({"LOG_LEVEL": "ERROR"}, ["ERROR"])],
+    ids=["INFO by default", "ERROR"],
+)
 def test_log_level_can_be_changed_per_environment(
-    level: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    variables: dict[str, str], logged: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("MANIFEST_TABLE_NAME", "LAKE_BUCKET", "STATE_MACHINE_ARN"):
-        monkeypatch.setenv(name, "x")
-    for name, value in (("RECORD_DAYS", "1"), ("LOG_LEVEL", level), ("AWS_DEFAULT_REGION", "us-east-1")):
+    monkeypatch.delenv("LOG_LEVEL", raising=False)
+    names = {"MANIFEST_TABLE_NAME": "x", "RECORD_DAYS": "1", "LAKE_BUCKET": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in (names | variables).items():
         monkeypatch.setenv(name, value)
-    for model in (BuilderEnvironment, SweeperEnvironment, WorkflowStepsEnvironment):
-        assert model.read().log_level == level
-        log = create_manifests(model.read()).log
-        for write in (log.info, log.warning, log.error):
-            write("event")
-        logged = [line["level"] for line in log_lines(capsys.readouterr().out)]
-        assert logged == [name for name in LOG_LEVELS[1:] if LOG_LEVELS.index(name) >= LOG_LEVELS.index(level)]
+    log = create_manifests(WorkflowStepsEnvironment.read()).log
+    for write in (log.info, log.warning, log.error):
+        write("event")
+    assert [line["level"] for line in log_lines(capsys.readouterr().out)] == logged
 
 
 def test_no_sensitive_data_in_cloudwatch_logs(capsys: pytest.CaptureFixture[str]) -> None:

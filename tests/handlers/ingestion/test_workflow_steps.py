@@ -103,6 +103,8 @@ def test_a_file_without_a_result_fails_with_its_manifest(harness: IngestionHarne
     assert harness.step("finish", name) == {"processed": 2, "failed": 1}
     assert harness.manifest()["status"] == "failed", "so that it can be redriven"
     assert reasons(harness) == ["NO_RESULT", "WHY", "WHY"]
+    counts = {item["reason"]: (item["rows"], item["rejected_rows"]) for item in harness.cloud.files().values()}
+    assert counts == {"NO_RESULT": (0, 0), "WHY": (2, 0)}
 
 
 def test_a_repeated_step_after_the_end_changes_nothing(harness: IngestionHarness) -> None:

@@ -81,7 +81,7 @@ def test_every_line_of_the_record_files_is_a_record(samples: Path) -> None:
     for name in names:
         content = (samples / name).read_bytes()
         lines = (gzip.decompress(content) if name.endswith(".gz") else content).splitlines()
-        assert name.endswith(tuple(ALLOWED_SUFFIXES.split(",")))
+        assert name.endswith(ALLOWED_SUFFIXES)
         assert [set(json.loads(line)) for line in lines] == [{"file", "line", "text"}] * 3
 
 
