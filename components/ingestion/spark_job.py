@@ -199,14 +199,10 @@ def _data_grants(lake: Bucket, landing: Bucket, incoming: str) -> list[Grant]:
             prefix=f"{DATA}/*",
         ),
         lake.grant_list_uploads(),
-        # A write with the condition `If-Match` also needs GetObject. See "How to prevent object overwrites with
-        # conditional writes" in the S3 User Guide.
         lake.grant("GetObject", "PutObject", prefix=f"{POINTERS}/*"),
         lake.grant("PutObject", "DeleteObject", prefix=f"{REJECTED}/*"),
         lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
         lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),
-        # If S3 refuses a file, the job compares the file's encryption with that of the bucket.
-        grant("s3", ["GetEncryptionConfiguration"], landing.arn),
         # Without ListBucket, S3 answers a request for a deleted key or version with 403 instead of 404.
         landing.grant_list(),
         lake.grant_list(),

@@ -47,11 +47,6 @@ PART_BYTES = 8 * 1024 * 1024
 """Size above which an object with rejected lines is written. Further rejected lines go into another object."""
 GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
 """Error codes of S3 for an object that does not exist. `MethodNotAllowed` means that the version is a delete marker."""
-KMS_KEY_CODES = frozenset(
-    {"AccessDenied", "KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.NotFoundException"}
-)
-"""Error codes of S3 for an object whose KMS key the job cannot use. `AccessDenied` can also mean that the job's role
-lacks a permission for the object."""
 Names = Mapping[str, "Names"]
 """Names of columns with the names of their fields, which are empty if the column is no struct."""
 
@@ -73,8 +68,7 @@ class DataProblem(StrEnum):
     VERSION_GONE = "version_gone"
     """The version of the file was deleted."""
     SEALED = "sealed"
-    """S3 refuses the content of the file, because the uploader chose a KMS key that the job may not use, or an archive
-    class."""
+    """S3 refuses the content of the file, because the uploader chose a customer-provided key or an archive class."""
 
 
 class FileUnreadable(Exception):
@@ -245,9 +239,10 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_build_object, parse_constant=_ref
 
 
 def read_version(s3: "S3Client", file: SourceFile) -> Iterator[bytes]:
-    """Yield the content of the file's version in chunks. Raise FileUnreadable if it was deleted, or if S3 refuses it.
+    """Yield the content of the file's version in chunks. Raise FileUnreadable if it was deleted, or if S3 refuses it
+    because it was uploaded with SSE-C or into an archive class.
 
-    S3 refuses a file that was uploaded with SSE-C, with a KMS key that the job cannot use, or into an archive class.
+    The policy of the landing bucket denies uploads that name a KMS key, so a refusal for another reason is an error.
     """
     try:
         body = s3.get_object(Bucket=file.bucket, Key=file.key, VersionId=file.version_id)["Body"]
@@ -255,27 +250,10 @@ def read_version(s3: "S3Client", file: SourceFile) -> Iterator[bytes]:
         code = error.response["Error"]["Code"]
         if code in GONE_CODES:
             raise FileUnreadable(DataProblem.VERSION_GONE) from None
-        if code in UNREADABLE_CODES or (code in KMS_KEY_CODES and _has_uploader_kms_key(s3, file)):
+        if code in UNREADABLE_CODES:
             raise FileUnreadable(DataProblem.SEALED) from None
         raise
     yield from body.iter_chunks(CHUNK_BYTES)
-
-
-def _has_uploader_kms_key(s3: "S3Client", file: SourceFile) -> bool:
-    """Return True if S3 refused GetObject because of a KMS key that the uploader chose.
-
-    HeadObject needs the same permission for the object as GetObject, but none for the KMS key
-    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). So if HeadObject succeeds for an object with
-    a KMS key, this key is the cause. If it fails, the job's role may lack the permission, so return False. Also return
-    False if the bucket now encrypts with a KMS key by default, because the uploader may not have chosen the key.
-    """
-    try:
-        metadata = s3.head_object(Bucket=file.bucket, Key=file.key, VersionId=file.version_id)
-        encryption = s3.get_bucket_encryption(Bucket=file.bucket)["ServerSideEncryptionConfiguration"]
-    except ClientError:
-        return False
-    defaults = [rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] for rule in encryption["Rules"]]
-    return metadata.get("ServerSideEncryption", "").startswith("aws:kms") and defaults == ["AES256"]
 
 
 def read_lines(

@@ -43,7 +43,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from handlers.ingestion.glue.lake_columns import MAX_INFERRED, RESERVED_NAMES
+from handlers.ingestion.glue.lake_columns import choose_columns
 from handlers.ingestion.glue.lines import FileOutcome, FileReader, Names, SourceFile
 
 if TYPE_CHECKING:
@@ -166,21 +166,12 @@ def collect_outcomes(lines: DataFrame) -> list[FileOutcome]:
 
 
 def infer_columns(spark: SparkSession, lines: DataFrame) -> StructType:
-    """Return the columns that Spark infers from the lines. Objects and arrays are stored as texts with JSON.
-
-    Of names that differ only in case, the one in lower case becomes the column, because Athena ignores case.
-    """
+    """Return the columns that Spark infers from the lines."""
     records = lines.where("record IS NOT NULL").select("record")
     # Spark's Python interface reads JSON only from files and from Python objects. Java's also reads a column of texts.
     texts = getattr(records._jdf, "as")(spark._jvm.org.apache.spark.sql.Encoders.STRING())  # noqa: SLF001 # see above
-    inferred = spark.read.options(**JSON_OPTIONS)._jreader.json(texts).schema().json()  # noqa: SLF001
-    fields: dict[str, StructField] = {}
-    for field in sorted(StructType.fromJson(json.loads(inferred)), key=lambda field: field.name.swapcase()):
-        lowered = field.name.lower()
-        if field.name and lowered not in RESERVED_NAMES:
-            kind = StringType() if isinstance(field.dataType, ArrayType | StructType) else field.dataType
-            fields.setdefault(lowered, StructField(field.name, kind))
-    return StructType(list(fields.values())[:MAX_INFERRED])
+    inferred = json.loads(spark.read.options(**JSON_OPTIONS)._jreader.json(texts).schema().json())  # noqa: SLF001
+    return StructType.fromJson({"type": "struct", "fields": choose_columns(inferred["fields"])})
 
 
 def to_rows(

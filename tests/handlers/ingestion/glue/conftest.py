@@ -26,17 +26,15 @@ class SparkHarness:
     gate: S3Gate
     """Gate that the requests of the job pass, but not those of the tests."""
 
-    def upload(
-        self, key: str, body: bytes, date: str = "2026-01-02", arrived: str = ARRIVED, **encryption: str
-    ) -> dict[str, Any]:
+    def upload(self, key: str, body: bytes, date: str = "2026-01-02") -> dict[str, Any]:
         """Upload a file to the landing bucket, and return its entry in a list of files."""
-        version = self.s3.put_object(Bucket=LANDING, Key=key, Body=body, **encryption)["VersionId"]
+        version = self.s3.put_object(Bucket=LANDING, Key=key, Body=body)["VersionId"]
         return {
             "bucket": LANDING,
             "key": key,
             "versionId": version,
             "size": len(body),
-            "arrivedAt": arrived,
+            "arrivedAt": ARRIVED,
             "datePrefix": date,
             "fileKey": f"{key}#{version}",
         }
