@@ -173,7 +173,7 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
         table.track(files["pending"])
         table.track(files["done"])
         done = listed_file("done")
-        table.take(done, "first")
+        table.take(done, "first", from_failed=False)
         result = {"fileKey": done.file_key, "datePrefix": done.date_prefix, "status": "processed", "rows": 7}
         table.record_result(FileResult.model_validate(result), "first")
 

@@ -39,9 +39,9 @@ START_ERRORS = [
 """Errors of the start of a run that Glue rejected or did not confirm. Glue reports a throttled start as
 `Glue.AWSGlueException`.
 
-Glue may have started the run nevertheless, and the retry then starts a second run. Normally, the first run stops before
-it publishes its output, because a newer run has started (`NewerRunStarted`). If the first run has already begun to
-publish, the second run stops instead (`AnotherRunPublished`)."""
+Glue may have started the run nevertheless, and the retry then starts a second run. The first run stops before it
+publishes its output, because a newer run has started (`NewerRunStarted`). If it has already published its output, the
+second run replaces it."""
 START_RETRIER = retry([*CAPACITY_ERRORS, *START_ERRORS], attempts=100, first_seconds=30, longest_seconds=1800)
 """Retrier for the start of a run. After a large delivery of files, a manifest can wait for most of a day until its run
 can start. The interval grows, because otherwise all waiting manifests together would exceed Glue's rate limit for

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, ConditionExpressionBuilder, Key
 from botocore.exceptions import ClientError
@@ -145,8 +145,7 @@ class FileResult(RecordedFile):
     rejected_rows: Annotated[int, Field(ge=0)] = 0
 
 
-@dataclass(frozen=True)
-class PendingFile:
+class PendingFile(NamedTuple):
     """Entry of a pending file in the index `open`, which may lag behind the table."""
 
     listed: ListedFile

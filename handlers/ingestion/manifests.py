@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import boto3
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
@@ -116,8 +116,7 @@ class RunResult(Message):
 Document = TypeVar("Document", Manifest, RunResult)
 
 
-@dataclass(frozen=True)
-class ManifestExecution:
+class ManifestExecution(NamedTuple):
     """Execution of the workflow for one manifest."""
 
     arn: str
@@ -134,8 +133,7 @@ class ManifestExecution:
         return ManifestExecution(arn, match["manifest"], int(match["redrive"] or 0))
 
 
-@dataclass(frozen=True)
-class ManifestRecord:
+class ManifestRecord(NamedTuple):
     """Attributes of a manifest's record that the program reads."""
 
     status: ManifestStatus
@@ -254,7 +252,7 @@ class Manifests:
         if manifest is None:
             raise ListMissing(manifest_id)
         key = confirmed_list_key(manifest_id, execution.redrive)
-        no_files = {"files": 0, "manifestUri": f"s3://{self.documents.bucket}/{key}"}
+        no_files: dict[str, int | str] = {"files": 0, "manifestUri": f"s3://{self.documents.bucket}/{key}"}
         if not self.begin(execution, len(manifest.files)):
             return no_files
         statuses = self.take_files(manifest_id, manifest.files, from_failed=True)
@@ -262,9 +260,8 @@ class Manifests:
         if not count:
             self._end(execution, ManifestStatus.PROCESSED, {})
             return no_files
-        # The run of a redrive replaces the output of the previous run, so it must also repeat the processed files.
-        wanted = {FileStatus.MANIFESTED, FileStatus.PROCESSED}
-        confirmed = tuple(file for file in manifest.files if statuses.get(file) in wanted)
+        # The run of a redrive replaces the output of the previous run, so it must also repeat the files with a result.
+        confirmed = tuple(file for file in manifest.files if file in statuses)
         self.documents.write_confirmed_list(manifest.model_copy(update={"files": confirmed}), execution.redrive)
         if execution.redrive and self._has_results(manifest_id, confirmed):
             # The earlier run succeeded, and only the recording of its result failed. A new run could lose rows, because
@@ -274,13 +271,13 @@ class Manifests:
         self.log.info("manifest_confirmed", manifest_id=id_for_log(manifest_id), files=count)
         return {**no_files, "files": len(confirmed)}
 
-    def finish(self, execution: ManifestExecution, run_id: str | None = None) -> dict[str, int]:
+    def finish(self, execution: ManifestExecution) -> dict[str, int]:
         """Store the run's result in the record of each file, and end the manifest. Return the number of files by
         status.
 
         If a file has failed, the manifest has failed too, so that it can be redriven. Return no counts if this
         execution has already ended or a redrive has replaced it. Raise ResultMissing if the list of confirmed files or
-        the result is missing, or if `run_id` is given and the result is that of another run.
+        the result is missing.
         """
         manifest_id = execution.manifest_id
         record = self.get(manifest_id)
@@ -288,7 +285,7 @@ class Manifests:
             return {}
         confirmed = self.documents.read_confirmed_list(manifest_id, execution.redrive)
         result = self.documents.read_result(manifest_id)
-        if confirmed is None or result is None or (run_id is not None and result.run_id != run_id):
+        if confirmed is None or result is None:
             raise ResultMissing(manifest_id)
         results = {file_result.file_key: file_result for file_result in result.files}
 

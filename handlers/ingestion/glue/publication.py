@@ -6,12 +6,8 @@ A run writes its data, then the pointers, then deletes the objects of previous r
 pointer never names a deleted object. If a run dies at any point, the next run of the manifest repairs the state.
 
 Two runs of a manifest should not run at the same time. But after a timeout, the workflow may start a run while the
-first one is still working. A request of a run may even arrive after the run has died. There are three protections:
-
-- Each run records at its start that it is the newest. It publishes only if this is still true.
-- It replaces a pointer, the result, or the record of the newest run only if the object has not changed since the run
-  read it. S3 checks this.
-- It deletes only objects that existed when it started.
+first one is still working. So each run records at its start that it is the newest, and publishes only if this is still
+true. It deletes only objects that existed when it started, so it never deletes the output of a newer run.
 """
 
 import json
@@ -21,25 +17,17 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handlers.ingestion.glue.lines import DataProblem, FileOutcome, SourceFile
-from handlers.ingestion.manifest_s3_keys import first_list_key, newest_run_key, result_key
+from handlers.ingestion.manifest_s3_keys import newest_run_key, result_key
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-CHANGED_CODES = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
-"""Error codes of S3 for a write with `If-Match` or `If-None-Match` whose condition is not true: the object has changed,
-another request is changing it at this moment, or it was deleted. See "How to prevent object overwrites with conditional
-writes" in the S3 User Guide (conditional-writes.html)."""
 DELETE_BATCH_SIZE = 1000
 """Maximum number of objects that a DeleteObjects call deletes."""
 
 
 class NewerRunStarted(Exception):
     """A newer run of the same manifest has started, so this run must not publish."""
-
-
-class AnotherRunPublished(Exception):
-    """Another run of the same manifest has published since this run began, so this run must not replace its output."""
 
 
 class VersionsGone(Exception):
@@ -50,12 +38,7 @@ class ManifestRun:
     """One run of a manifest: its files, folders, pointers and result. The caller must call `begin` first."""
 
     def __init__(self, s3: "S3Client", lake: str, list_key: str, run_name: str) -> None:
-        """Read the files to process: those of the list `list_key`, which the workflow confirmed, and those that an
-        earlier run has published.
-
-        A run replaces the manifest's whole output, so it must process each published file again. For example, an
-        earlier run rejected a file, and wrote its lines to the lake as rejected lines. A redrive (a new execution after
-        a failure) does not confirm this file, so its lines would disappear.
+        """Read the files to process from the list `list_key`, which the workflow confirmed.
 
         `run_name` must be unique among the runs of the manifest.
         """
@@ -70,26 +53,14 @@ class ManifestRun:
         """File keys in the result of the previous run."""
         self._published = {entry["fileKey"] for entry in entries if entry["rows"] or entry["rejectedRows"]}
         """File keys in that result whose rows, or rejected lines, are in the lake."""
-        missing = self._published - {entry["fileKey"] for entry in confirmed["files"]}
-        listed = json.loads(self._read(first_list_key(self.manifest_id)) or b'{"files": []}') if missing else {}
-        repeated = [entry for entry in listed.get("files", []) if entry["fileKey"] in missing]
-        if len(repeated) < len(missing):
-            raise ValueError(f"{len(missing) - len(repeated)} files with published rows are on none of the lists")
-        self.files: Sequence[SourceFile] = [_parse_file(entry) for entry in (*confirmed["files"], *repeated)]
+        self.files: Sequence[SourceFile] = [_parse_file(entry) for entry in confirmed["files"]]
         self.dates = sorted({file.date_prefix for file in self.files})
         self._previous_keys: list[str] = []
         """Keys of the objects of previous runs, which `publish` deletes."""
-        self._etags: dict[str, str | None] = {}
-        """ETag of each object that this run may replace, at the start of the run, or None if the object did not exist."""
 
     def begin(self) -> None:
-        """Record this run as the newest, and read which objects `publish` and `finish` may replace and delete."""
-        newest_key, final_key = newest_run_key(self.manifest_id), result_key(self.manifest_id)
-        self._etags[newest_key] = self._find_etag(newest_key)
-        if not self._replace(newest_key, self.folder.encode()):
-            raise NewerRunStarted("another run of this manifest has just started, so this run stops")
-        for key in (final_key, *map(self._pointer_key, self.dates)):
-            self._etags[key] = self._find_etag(key)
+        """Record this run as the newest, and list the objects that `publish` deletes."""
+        self._write(newest_run_key(self.manifest_id), self.folder.encode())
         self._previous_keys = [
             key
             for kind in ("data", "rejected")
@@ -132,14 +103,13 @@ class ManifestRun:
     def publish(self, keys: Mapping[str, Iterable[str]]) -> None:
         """Replace the pointers by this run's Parquet files (keys by date), and delete the previous runs' objects.
 
-        Each line of a pointer names a file, so an empty pointer shows no rows to Athena. A date without rows gets an
-        empty pointer. Without it, a late request of an earlier run could still create a pointer for this date.
+        Each line of a pointer names a file, so the empty pointer of a date without rows shows no rows to Athena.
         """
         if self._read(newest_run_key(self.manifest_id)) != self.folder.encode():
             raise NewerRunStarted("a newer run of this manifest has started, so this run does not publish its output")
         for date in self.dates:
             content = "".join(f"s3://{self._lake}/{key}\n" for key in sorted(keys.get(date, ())))
-            self._replace_unchanged(self._pointer_key(date), content.encode())
+            self._write(self._pointer_key(date), content.encode())
         self._delete(self._previous_keys)
 
     def finish(self, run_id: str, outcomes: Sequence[FileOutcome]) -> None:
@@ -160,7 +130,7 @@ class ManifestRun:
                 for file, outcome in zip(self.files, outcomes, strict=True)
             ],
         }
-        self._replace_unchanged(result_key(self.manifest_id), json.dumps(result, ensure_ascii=False).encode())
+        self._write(result_key(self.manifest_id), json.dumps(result, ensure_ascii=False).encode())
 
     def list_keys(self, prefix: str) -> list[str]:
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._lake, Prefix=prefix)
@@ -174,35 +144,12 @@ class ManifestRun:
         try:
             return self._s3.get_object(Bucket=self._lake, Key=key)["Body"].read()
         except ClientError as error:
-            _raise_unless_missing(error)
-            return None
-
-    def _find_etag(self, key: str) -> str | None:
-        """Return the ETag of an object's content, or None if the object does not exist."""
-        try:
-            return self._s3.head_object(Bucket=self._lake, Key=key)["ETag"]
-        except ClientError as error:
-            _raise_unless_missing(error)
-            return None
-
-    def _replace_unchanged(self, key: str, body: bytes) -> None:
-        """Replace an object. Raise AnotherRunPublished if it has changed since `begin`."""
-        if not self._replace(key, body):
-            raise AnotherRunPublished("another run of this manifest has published its output, so this run stops")
-
-    def _replace(self, key: str, body: bytes) -> bool:
-        """Replace an object. Return False if another run has changed it since its ETag was read."""
-        etag = self._etags[key]
-        condition: Any = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
-        try:
-            self._s3.put_object(Bucket=self._lake, Key=key, Body=body, **condition)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in CHANGED_CODES:
+            if error.response["Error"]["Code"] != "NoSuchKey":
                 raise
-            # If the response to a write is lost, boto3 repeats the request, and S3 refuses the repeated one. The object
-            # then already has the new content.
-            return self._read(key) == body
-        return True
+            return None
+
+    def _write(self, key: str, body: bytes) -> None:
+        self._s3.put_object(Bucket=self._lake, Key=key, Body=body)
 
     def _delete(self, keys: Sequence[str]) -> None:
         for start in range(0, len(keys), DELETE_BATCH_SIZE):
@@ -210,11 +157,6 @@ class ManifestRun:
             response = self._s3.delete_objects(Bucket=self._lake, Delete={"Objects": objects, "Quiet": True})
             if errors := response.get("Errors"):
                 raise RuntimeError(f"DeleteObjects failed with {errors[0].get('Code')}")
-
-
-def _raise_unless_missing(error: ClientError) -> None:
-    if error.response["Error"]["Code"] not in {"NoSuchKey", "404"}:
-        raise error
 
 
 def _parse_file(entry: Mapping[str, Any]) -> SourceFile:

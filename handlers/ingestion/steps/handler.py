@@ -20,8 +20,6 @@ class StepRequest(Message):
     step: Literal["confirm", "finish", "fail"]
     manifest_id: Ulid
     execution_arn: str
-    run_id: str | None = None
-    """Run whose result `finish` must find. With None, `finish` accepts the result of any run."""
     cause: str = UNNAMED_CAUSE
     """Error name that `fail` stores."""
 
@@ -39,7 +37,7 @@ def run_step(manifests: Manifests, request: StepRequest) -> dict[str, Any]:
         case "confirm":
             return manifests.confirm_files(execution)
         case "finish":
-            return manifests.finish(execution, request.run_id)
+            return manifests.finish(execution)
         case "fail":
             return manifests.fail(execution, request.cause)
 

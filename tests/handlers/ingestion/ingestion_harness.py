@@ -169,7 +169,7 @@ class IngestionHarness:
                 self.cloud.executions[name] = "SUCCEEDED"
                 return
             self.run_spark(name, gate, broken=broken)
-            self.step("finish", name, gate, runId=name)
+            self.step("finish", name, gate)
         except (RunFailed, BotoCoreError):
             self.cloud.executions[name] = "FAILED"
             self.step("fail", name, gate, cause="States.TaskFailed")

@@ -249,7 +249,7 @@ class ManifestProtocol(RuleBasedStateMachine):
                 harness.run_spark(name, self._stop_with(execution, gate), broken=broken)
                 execution.state = "finish"
             case "finish":
-                harness.step("finish", name, gate, runId=name)
+                harness.step("finish", name, gate)
                 self._end(execution, "SUCCEEDED")
             case _:
                 harness.step("fail", name, gate, cause="States.TaskFailed")

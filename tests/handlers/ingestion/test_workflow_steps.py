@@ -24,7 +24,7 @@ def start_manifest(harness: IngestionHarness) -> str:
     return harness.waiting_executions.pop()
 
 
-def write_result(harness: IngestionHarness, name: str, *statuses: Any, run_id: str = "run") -> None:
+def write_result(harness: IngestionHarness, name: str, *statuses: Any) -> None:
     """Write the result of a run that gives the first confirmed files these statuses."""
     manifest_id = manifest_id_of(name)
     key = confirmed_list_key(manifest_id, ManifestExecution.from_arn(arn(name)).redrive)
@@ -33,15 +33,15 @@ def write_result(harness: IngestionHarness, name: str, *statuses: Any, run_id: s
         FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status=status, reason="WHY", rows=2)
         for file, status in zip(confirmed_list.files, statuses, strict=False)
     )
-    result = RunResult(manifest_id=manifest_id, run_id=run_id, files=files)
+    result = RunResult(manifest_id=manifest_id, run_id="run", files=files)
     harness.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
 
 
-def run_manifest(harness: IngestionHarness, *statuses: str, run_id: str = "run") -> str:
+def run_manifest(harness: IngestionHarness, *statuses: str) -> str:
     """Start and confirm a manifest, and write the result of its run. Return the name of its execution."""
     name = start_manifest(harness)
     harness.step("confirm", name)
-    write_result(harness, name, *statuses, run_id=run_id)
+    write_result(harness, name, *statuses)
     return name
 
 
@@ -84,7 +84,7 @@ def test_a_manifest_whose_files_all_belong_to_another_manifest_ends_without_a_ru
 
 def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: IngestionHarness) -> None:
     name = run_manifest(harness, "processed", "rejected", "superseded")
-    assert harness.step("finish", name, runId="run") == {"processed": 1, "rejected": 1, "superseded": 1}
+    assert harness.step("finish", name) == {"processed": 1, "rejected": 1, "superseded": 1}
     assert harness.statuses() == ["processed", "rejected", "superseded"]
     assert reasons(harness) == ["WHY"] * 3
     (manifest,) = harness.cloud.manifests().values()
@@ -141,14 +141,18 @@ def test_a_redrive_of_a_finished_run_marks_its_files_without_a_new_run(harness: 
     assert harness.manifest()["status"] == "processed"
 
 
-@pytest.mark.parametrize("file_statuses", [("processed", "processed"), ("processed", "processed", "failed")])
-def test_a_redrive_starts_a_new_run_if_a_file_failed_or_has_no_result(
+@pytest.mark.parametrize("file_statuses", [("processed", "rejected"), ("processed", "rejected", "failed")])
+def test_a_redrive_repeats_all_files_in_a_new_run_if_a_file_failed_or_has_no_result(
     harness: IngestionHarness, file_statuses: tuple[str, ...]
 ) -> None:
+    """The new run replaces all rows and rejected lines of the earlier run."""
     name = run_manifest(harness, *file_statuses)
     harness.step("finish", name)
-    assert harness.step("confirm", start_redrive(harness, name))["files"] == 3
-    assert harness.statuses() == ["processed", "processed", "manifested"]
+    confirmation = harness.step("confirm", start_redrive(harness, name))
+    assert confirmation["files"] == 3
+    confirmed_list = harness.cloud.objects[confirmation["manifestUri"].removeprefix("s3://lake/")]
+    assert len(Manifest.model_validate_json(confirmed_list).files) == 3
+    assert harness.statuses() == ["processed", "rejected", "manifested"]
 
 
 def test_after_a_redrive_the_first_execution_cannot_change_the_manifest(harness: IngestionHarness) -> None:
@@ -162,14 +166,11 @@ def test_after_a_redrive_the_first_execution_cannot_change_the_manifest(harness:
     assert harness.cloud.items == before
 
 
-def test_a_missing_result_or_that_of_another_run_is_refused(harness: IngestionHarness) -> None:
+def test_a_missing_result_is_refused(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
     harness.step("confirm", name)
     with pytest.raises(ResultMissing):
         harness.step("finish", name)
-    write_result(harness, name, "processed", "processed", "processed", run_id="another")
-    with pytest.raises(ResultMissing):
-        harness.step("finish", name, runId="run")
     assert harness.statuses() == ["manifested"] * 3
 
 

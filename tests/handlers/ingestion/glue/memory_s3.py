@@ -1,6 +1,5 @@
 """In-memory S3 client for the parts of the Spark job that need no Spark. It can kill a run after any write."""
 
-import hashlib
 import io
 from collections.abc import Callable
 from typing import Any
@@ -24,32 +23,16 @@ class MemoryS3:
         """Number of the write after which the run is killed."""
         self.on_write: Callable[[], None] = lambda: None
         """Function that is called after each write."""
-        self.before_next: dict[str, Callable[[], None]] = {}
-        """Functions that are called once, before the next read (`get`) or the next conditional write (`replace`)."""
 
     def get_object(self, **request: Any) -> dict[str, Any]:
-        self.before_next.pop("get", lambda: None)()
         key, version = request["Key"], request.get("VersionId")
         body = self.objects.get(key) if version is None else self.versions.get((key, version))
         if body is None:
             raise _error("NoSuchKey" if version is None else "NoSuchVersion", "GetObject")
         return {"Body": StreamingBody(io.BytesIO(body), len(body))}
 
-    def head_object(self, **request: Any) -> dict[str, Any]:
-        if request["Key"] not in self.objects:
-            raise _error("404", "HeadObject")
-        return {"ETag": _etag(self.objects[request["Key"]])}
-
     def put_object(self, **request: Any) -> None:
-        key = request["Key"]
-        if {"IfMatch", "IfNoneMatch"} & request.keys():
-            self.before_next.pop("replace", lambda: None)()
-            current = self.objects.get(key)
-            if current is None if "IfMatch" in request else current is not None:
-                raise _error("PreconditionFailed", "PutObject")
-            if current is not None and request["IfMatch"] != _etag(current):
-                raise _error("PreconditionFailed", "PutObject")
-        self.objects[key] = request["Body"]
+        self.objects[request["Key"]] = request["Body"]
         self._count_write()
 
     def delete_objects(self, **request: Any) -> dict[str, Any]:
@@ -73,7 +56,3 @@ class MemoryS3:
 
 def _error(code: str, operation: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "canary"}}, operation)
-
-
-def _etag(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.ingestion.glue.lines import FileOutcome
-from handlers.ingestion.glue.publication import AnotherRunPublished, ManifestRun, NewerRunStarted, VersionsGone
+from handlers.ingestion.glue.publication import ManifestRun, NewerRunStarted, VersionsGone
 from handlers.ingestion.manifests import RunResult
 from tests.handlers.ingestion.glue.memory_s3 import MemoryS3
 from tests.handlers.ingestion.ingestion_harness import Killed
@@ -33,14 +33,11 @@ def entry(name: str, date: str) -> dict[str, Any]:
 FILES = [entry("f", DATES[0]), entry("g", DATES[1])]
 
 
-def file_list(*files: dict[str, Any]) -> bytes:
-    return json.dumps({"schemaVersion": 1, "manifestId": "m", "files": files}).encode()
-
-
 def new_s3() -> MemoryS3:
     """Return an S3 with the output of another manifest and the list of a manifest with one file of each date."""
     s3 = MemoryS3()
-    s3.objects |= {**OTHER_MANIFEST, CONFIRMED: file_list(*FILES), "manifests/m.json": file_list(*FILES)}
+    file_list = {"schemaVersion": 1, "manifestId": "m", "files": FILES}
+    s3.objects |= {**OTHER_MANIFEST, CONFIRMED: json.dumps(file_list).encode()}
     return s3
 
 
@@ -132,53 +129,6 @@ def test_an_older_run_cannot_publish_after_a_newer_run_started() -> None:
     assert visible_rows(s3) == ROWS
 
 
-@pytest.mark.parametrize("earlier_runs", [[], ["first"]])
-@pytest.mark.parametrize("rows_of_quick_run", [ROWS, {}], ids=["rows", "no rows"])
-def test_a_run_does_not_replace_the_pointers_of_a_run_that_published_after_its_check(
-    earlier_runs: list[str], rows_of_quick_run: dict[str, list[str]]
-) -> None:
-    s3 = new_s3()
-    for name in earlier_runs:
-        complete_run(s3, name)
-    slow_run, keys = begin_run(s3, "slow")
-    s3.before_next["replace"] = lambda: complete_run(s3, "quick", rows_of_quick_run)
-    with pytest.raises(AnotherRunPublished):
-        slow_run.publish(keys)
-    assert visible_rows(s3) == {date: rows_of_quick_run.get(date, []) for date in DATES}
-
-
-def test_a_late_result_does_not_replace_the_result_of_another_run() -> None:
-    s3 = new_s3()
-    slow_run, keys = begin_run(s3, "slow")
-    slow_run.publish(keys)
-    s3.before_next["replace"] = lambda: complete_run(s3, "quick")
-    with pytest.raises(AnotherRunPublished):
-        slow_run.finish("slow", [PROCESSED, PROCESSED])
-    assert json.loads(s3.objects[RESULT])["runId"] == "quick"
-
-
-def test_of_two_runs_that_begin_at_the_same_time_one_stops() -> None:
-    s3 = new_s3()
-    slow_run = manifest_run(s3, "slow")
-    s3.before_next["replace"] = manifest_run(s3, "quick").begin
-    with pytest.raises(NewerRunStarted):
-        slow_run.begin()
-
-
-def test_a_repeated_request_for_a_write_is_no_conflict() -> None:
-    s3 = new_s3()
-    slow_run, keys = begin_run(s3, "slow")
-    pointer, content = f"pointers/dt={DATES[1]}/m.txt", f"s3://lake/{keys[DATES[1]][0]}\n".encode()
-    # The first request wrote the pointer, but its response was lost.
-    s3.before_next["replace"] = lambda: s3.put_object(Key=f"pointers/dt={DATES[0]}/m.txt", Body=b"other run")
-    with pytest.raises(AnotherRunPublished):
-        slow_run.publish(keys)
-    s3 = new_s3()
-    slow_run, keys = begin_run(s3, "slow", {DATES[1]: ["c"]})
-    s3.objects[pointer] = content
-    slow_run.publish(keys)
-
-
 def test_a_run_deletes_only_objects_that_existed_when_it_started() -> None:
     s3 = new_s3()
     first, keys = begin_run(s3, "first")
@@ -186,19 +136,6 @@ def test_a_run_deletes_only_objects_that_existed_when_it_started() -> None:
     s3.put_object(Key=key_of_later_run, Body=b"x")
     first.publish(keys)
     assert key_of_later_run in s3.objects
-
-
-@pytest.mark.parametrize("outcome", [PROCESSED, FileOutcome("rejected", "no_good_line:not_json", rejected_rows=1)])
-def test_a_run_also_processes_published_files_that_are_not_confirmed_again(outcome: FileOutcome) -> None:
-    s3 = new_s3()
-    run = manifest_run(s3, "first")
-    run.begin()
-    run.finish("first", [outcome, PROCESSED])
-    s3.objects[CONFIRMED] = file_list(FILES[1])
-    assert [file.key for file in manifest_run(s3, "second").files] == ["g", "f"]
-    del s3.objects["manifests/m.json"]
-    with pytest.raises(ValueError, match="1 files with published rows"):
-        manifest_run(s3, "third")
 
 
 GONE, SEALED = FileOutcome("superseded", "version_gone"), FileOutcome("rejected", "sealed")
