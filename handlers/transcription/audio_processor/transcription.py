@@ -298,10 +298,17 @@ class Attempt:
         """Release the slot, notify the client, log, and put the metrics, in this order."""
         event, log, counts = self._event, self._processor.log, self._captions.counts
         session_hash = hash_for_log(event.session_id)
-        utterances = self._processor.tables.change_utterances(
-            event.session_id, lambda state: self._end_attempt(state, outcome)
-        )
-        message = self._last_message(utterances, outcome)
+        had_slot = False
+
+        def end_attempt(utterances: SessionUtterances) -> SessionUtterances:
+            nonlocal had_slot
+            had_slot = utterances.held_slot(self._holder) is not None
+            return self._end_attempt(utterances, outcome)
+
+        utterances = self._processor.tables.change_utterances(event.session_id, end_attempt)
+        # The client ignores an attempt that has lost its slot, because it has sent the utterance again, or will do so.
+        is_heard = had_slot and utterances.connection == self._connection
+        message = self._last_message(utterances, outcome) if is_heard else None
         if isinstance(message, Failed) and not message.retryable:
             # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
             log.error(GIVEN_UP_EVENT, session_hash=session_hash, outcome=outcome.end, cause=outcome.cause)
@@ -335,12 +342,10 @@ class Attempt:
             return utterances.finish(self._holder, self._connection, failed=True)
         return utterances.release(self._holder, is_failure=is_failure)
 
-    def _last_message(self, utterances: SessionUtterances, outcome: Outcome) -> Message | None:
-        """Return the message about the end, or None if the client has moved, or a newer attempt has started."""
+    def _last_message(self, utterances: SessionUtterances, outcome: Outcome) -> Done | Failed:
+        """Return the message about the end, for the client that waits for it."""
         event = self._event
         common = {"session_id": event.session_id, "utterance": event.utterance, "attempt": event.attempt}
-        if utterances.connection != self._connection:
-            return None
         if event.utterance in utterances.failed:
             text = (
                 "Amazon Transcribe refuses this utterance. Sending it again would not help."
@@ -350,8 +355,6 @@ class Attempt:
             return Failed(**common, code=TranscriptionErrorCode.NOT_TRANSCRIBED, message=text, retryable=False)
         if event.utterance in utterances.done:
             return Done(**common, sequence=event.sequence, finals=self._final_count, fallback=self._fallback())
-        if utterances.find_slot(event.utterance) or utterances.find_unfinished(event.utterance).attempt > event.attempt:
-            return None
         return Failed(
             **common,
             code=TranscriptionErrorCode.UNAVAILABLE,

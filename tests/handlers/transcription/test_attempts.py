@@ -151,26 +151,32 @@ def test_a_lost_attempt_frees_its_slot_after_its_deadline(
     assert [(line["lost"], line["level"]) for line in lines if line["message"] == "utterances_lost"] == [(2, "ERROR")]
 
 
+@pytest.mark.parametrize("has_newer_ended", [False, True])
 @pytest.mark.parametrize(
     "steps", [HELLO, (partial_at(300, "Old"), STREAM_END), (STREAM_END,), ((200, StreamFailureCode.REJECTED),)]
 )
 def test_an_attempt_that_lost_its_slot_sends_no_final_and_no_last_message(
-    harness: TranscriptionHarness, steps: tuple[Step, ...]
+    harness: TranscriptionHarness, steps: tuple[Step, ...], has_newer_ended: bool
 ) -> None:
     """The deadline of its slot was over while it ran, and the client has sent the utterance again."""
     harness.session = harness.open_session()
 
     def send_again() -> None:
+        harness.transcribe.before_open = lambda: None
         harness.clock.now_ms += 30_000
         assert harness.send_utterance(harness.session, attempt=2)["repeated"] is False
+        if has_newer_ended:
+            harness.transcribe.scripts.insert(0, HELLO)
+            harness.process_event(harness.events[-1])
         harness.clock.now_ms -= 30_000
 
     harness.transcribe.before_open = send_again
     harness.process_utterance(*steps)
-    assert "final" not in [kind for _, kind in harness.captions()]
-    assert harness.last_messages() == []
-    [slot] = harness.utterances().slots
-    assert slot.attempt == 2, "the newer attempt keeps its slot"
+    finals = [caption for caption in harness.messages("caption") if caption["final"]]
+    assert {message["attempt"] for message in [*finals, *harness.last_messages()]} == (
+        {2} if has_newer_ended else set()
+    )
+    assert [slot.attempt for slot in harness.utterances().slots] == ([] if has_newer_ended else [2])
 
 
 @pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "dead without notice"])
