@@ -19,12 +19,11 @@ import re
 import unicodedata
 from collections import deque
 from dataclasses import dataclass
+from enum import StrEnum
 
 from handlers.transcription.audio_processor.results import Result
 from handlers.transcription.environment import CaptionThresholds
 
-NO_STABILITY = "no_stability"
-"""Reason for showing only final captions: Amazon Transcribe does not mark words as stable or unstable."""
 PARTIALS_WITHOUT_STABILITY = 10
 """Number of partials without a stability at the start of a stream after which only finals are shown. No later partial is
 expected to have a stability. Ten partials come in about two seconds of speech."""
@@ -36,6 +35,15 @@ CLOSING_MARKS = "\"'”’»)]」』 "  # noqa: RUF001 - a quotation mark, not a
 
 _NO_WORD = re.compile(r"[^\w\s]|_")
 """A character that is no letter, digit or space. The underscore is named because `\\w` includes it."""
+
+
+class Fallback(StrEnum):
+    """Reason for showing only final captions, other than the settings."""
+
+    NO_STABILITY = "no_stability"
+    """Amazon Transcribe does not mark words as stable or unstable."""
+    RETRIED = "retried"
+    """An earlier attempt at the utterance failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +77,8 @@ class CaptionCounts:
     """Number of results that never became final, including those that were not shown."""
     duplicates: int = 0
     """Number of partials and finals that were not shown because their text was already shown."""
-    fallback: str | None = None
-    """Reason why partials were disabled during the stream. None if they were not, or were disabled from the start."""
+    fallback: Fallback | None = None
+    """Set if partials were disabled during the stream. None if they were not, or were disabled from the start."""
 
 
 @dataclass(slots=True)
@@ -171,7 +179,7 @@ class Captions:
         elif self._unmarked_partials_left:
             self._unmarked_partials_left -= 1
             if not self._unmarked_partials_left and not self._finals_only:
-                self._finals_only, self.counts.fallback = True, NO_STABILITY
+                self._finals_only, self.counts.fallback = True, Fallback.NO_STABILITY
                 for line in self._lines.values():
                     line.due_ms = None
 

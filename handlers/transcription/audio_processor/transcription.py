@@ -19,10 +19,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.json_models import Message
-from handlers.common.logging import EventLog, constant_for_log, hash_for_log
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket import WebSocketConnections
 from handlers.transcription.audio import CHUNK_MS, Utterance, check_utterance
-from handlers.transcription.audio_processor.captions import NO_STABILITY, Caption, Captions
+from handlers.transcription.audio_processor.captions import Caption, Captions, Fallback
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.results import parse_results
 from handlers.transcription.audio_processor.stream import (
@@ -53,8 +53,6 @@ got no result. Most streams that are open now end within this time."""
 WAIT_FACTOR = 4
 """Factor by which the wait grows with each failed attempt. With two waits, the attempts at an utterance span at least 15
 seconds. So they can outlast an outage of the network or of Amazon Transcribe that takes some seconds."""
-RETRIED = "retried"
-"""Reason for showing only final captions: an earlier attempt failed."""
 
 OpenStream = Callable[[StreamRequest, float], AbstractContextManager[TranscribeStream]]
 
@@ -314,13 +312,12 @@ class Attempt:
             log.error(GIVEN_UP_EVENT, session_hash=session_hash, outcome=outcome.end, cause=outcome.cause)
         if message is not None:
             self._post_last(message)
-        fallback = self._fallback()
         log.info(
             "utterance_ended",
             session_hash=session_hash,
             outcome=outcome.end,
             cause=outcome.cause,
-            fallback=None if fallback is None else constant_for_log(fallback, (RETRIED, NO_STABILITY)),
+            fallback=self._fallback(),
             milliseconds=self._clock_ms() - entered_ms,
             finals=self._final_count,
             partials=counts.partials,
@@ -381,6 +378,5 @@ class Attempt:
             return WAIT_MS
         return None if self._captions.has_results else int(WAIT_MS * WAIT_FACTOR**self._event.failures)
 
-    def _fallback(self) -> str | None:
-        """Return the reason for showing only final captions, or None if there was no reason except the settings."""
-        return RETRIED if self._event.failures else self._captions.counts.fallback
+    def _fallback(self) -> Fallback | None:
+        return Fallback.RETRIED if self._event.failures else self._captions.counts.fallback
