@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from botocore.config import Config
@@ -210,23 +211,19 @@ class ParallelCalls:
         return results
 
 
-class SecretParameter:
-    """Secret that is read once per container, at its first use.
+def secret_parameter(client: "SSMClient", name: str) -> Callable[[], str]:
+    """Return a function that returns a secret, which it reads once per container, at its first call.
 
-    A deployment that changes the secret starts new containers, which read the new value.
+    A deployment that changes the secret starts new containers, which read the new value. The function raises
+    ServiceFailed. A failure is not cached, so the next call tries again.
     """
 
-    def __init__(self, client: "SSMClient", name: str) -> None:
-        self._client = client
-        self._name = name
-        self._value: str | None = None
+    @cache
+    def read() -> str:
+        answer = call_service(client.get_parameter, Name=name, WithDecryption=True)
+        return str(answer["Parameter"]["Value"])
 
-    def __call__(self) -> str:
-        """Return the secret. Raises ServiceFailed. A failure is not cached, so the next call tries again."""
-        if self._value is None:
-            answer = call_service(self._client.get_parameter, Name=self._name, WithDecryption=True)
-            self._value = str(answer["Parameter"]["Value"])
-        return self._value
+    return read
 
 
 class NotDeleted(Exception):

@@ -9,7 +9,7 @@ import boto3
 from botocore.config import Config
 
 from handlers.common import ids
-from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, SecretParameter, build_presigning_config
+from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, build_presigning_config, secret_parameter
 from handlers.common.errors import HandlerError
 from handlers.common.logging import EventLog
 from handlers.common.rest import (
@@ -58,7 +58,7 @@ def _rest() -> RestDispatcher:
     environment = EpisodesApiEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=SHORT_TIMEOUT_CONFIG)
     table = EpisodeTable(dynamodb, environment.table_name, ids.now)
-    secret = SecretParameter(boto3.client("ssm", config=SHORT_TIMEOUT_CONFIG), environment.encryption_key)
+    secret = secret_parameter(boto3.client("ssm", config=SHORT_TIMEOUT_CONFIG), environment.encryption_key)
     sqs = boto3.client("sqs", config=SHORT_TIMEOUT_CONFIG)
     episodes = EpisodeOperations(
         table,

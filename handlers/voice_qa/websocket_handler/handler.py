@@ -28,7 +28,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common import ids
-from handlers.common.aws import SHORT_TIMEOUT_CONFIG, SecretParameter, build_presigning_config
+from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config, secret_parameter
 from handlers.common.errors import CommonErrorCode, HandlerError
 from handlers.common.events import BatchFailures, process_batch
 from handlers.common.ids import ULID_PATTERN
@@ -337,7 +337,7 @@ def _handler() -> SocketHandler:
         connections=WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         schedule_check=schedule_check,
         invoke_worker=invoke_worker,
-        guest_id_key=SecretParameter(session.client("ssm", config=SHORT_TIMEOUT_CONFIG), environment.guest_id_key),
+        guest_id_key=secret_parameter(session.client("ssm", config=SHORT_TIMEOUT_CONFIG), environment.guest_id_key),
         new_id=ids.new_id,
         clock_ms=ids.now_ms,
         log=EventLog(environment.log_level),

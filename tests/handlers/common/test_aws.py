@@ -23,10 +23,10 @@ from handlers.common.aws import (
     CONFIG,
     SHORT_TIMEOUT_CONFIG,
     ParallelCalls,
-    SecretParameter,
     ServiceFailed,
     ServiceFault,
     call_service,
+    secret_parameter,
 )
 from handlers.common.unreadable_objects import UnreadableObject, classify_read_error
 from tests.credentials import credentials
@@ -103,7 +103,7 @@ def test_a_secret_is_read_decrypted_and_once_and_a_failed_read_is_repeated(monke
     credentials(monkeypatch)
     with mock_aws():
         ssm = boto3.client("ssm")
-        secret = SecretParameter(ssm, "/name")
+        secret = secret_parameter(ssm, "/name")
         with pytest.raises(ServiceFailed):
             secret()
         for value in (CANARY, "another"):
