@@ -10,7 +10,7 @@ small tag can unpack to hundreds of megabytes.
 import io
 import re
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
@@ -77,7 +77,7 @@ class Utterance:
     """Valid audio, ready to be streamed."""
 
     duration_ms: int
-    chunks: tuple[bytes, ...] = field(repr=False)
+    chunks: tuple[bytes, ...]
     """The audio in chunks of CHUNK_MS, the last of which may be shorter. No chunk is empty, because an empty one would
     end the stream. A chunk of PCM samples begins exactly at its index times CHUNK_MS, a chunk of a file approximately."""
 

@@ -81,7 +81,7 @@ def cases(expected: str, claim: str, *values: object) -> list[tuple[dict[str, ob
     [
         *cases(USER_ID, "aud", [AUDIENCE], ["another", AUDIENCE]),
         *cases(derive_user_id(Provider().issuer, "auth0|5f é@c"), "sub", "auth0|5f é@c"),
-        *cases(TokenProblem.MISSING_CLAIM, "exp", None),
+        *(({claim: None}, TokenProblem.MISSING_CLAIM) for claim in ("exp", "sub", "iss", "aud")),
         *cases(TokenProblem.WRONG_AUDIENCE, "aud", CANARY, [CANARY], AUDIENCE.upper(), 5),
         *cases(TokenProblem.WRONG_ISSUER, "iss", "https://issuer.test/", "http://issuer.test", "", 5),
         *cases(TokenProblem.MALFORMED, "sub", "", "\ud800", 5, [CANARY]),
@@ -91,13 +91,6 @@ def cases(expected: str, claim: str, *values: object) -> list[tuple[dict[str, ob
 def test_the_claims_decide_whether_a_signed_token_is_accepted(claims: dict[str, object], expected: str) -> None:
     provider = Provider()
     assert verify(provider, provider.signed(provider.claims() | claims, provider.keys[0])) == expected
-
-
-@pytest.mark.parametrize("claim", ["exp", "sub", "iss", "aud", "iat"])
-def test_every_claim_except_the_start_time_is_required(claim: str) -> None:
-    provider = Provider()
-    expected = USER_ID if claim == "iat" else TokenProblem.MISSING_CLAIM
-    assert verify(provider, provider.token(without=[claim])) == expected
 
 
 @pytest.mark.parametrize(
