@@ -7,7 +7,6 @@ from tests.whole_program import ONE_WORKER, graph
 pytestmark = ONE_WORKER
 DIFFERENT_IN_PRODUCTION = {
     # Variables with a different value in production, and the reason.
-    ("RouterEnvironment", "LANGUAGES"): "a deployment lists all languages; the default is one language",
     ("EpisodesApiEnvironment", "ORIGIN"): "the stack file names the allowed origins",
     ("AuthEnvironment", "ORIGIN"): "the stack file names the allowed origins",
     ("StorageEnvironment", "COUNT_SECONDS"): "it depends on the function's timeout in the settings",

@@ -121,7 +121,7 @@ class SessionSettings(CaptionThresholds):
 class TranscriptionEnvironment(HandlerEnvironment):
     """Environment variables of the router and the audio processor."""
 
-    structured_logging: bool = True
+    structured_logging: bool
     """True to log JSON lines, False to log plain text."""
     sessions_table_name: str
     live_table_name: str
@@ -130,7 +130,7 @@ class TranscriptionEnvironment(HandlerEnvironment):
 class RouterEnvironment(TranscriptionEnvironment):
     processor: str
     """ARN of the audio processor's alias."""
-    auth: Literal["oidc", "none"] = "oidc"
+    auth: Literal["oidc", "none"]
     """`oidc` verifies the token of each handshake. `none`, which only local and dev stacks allow, trusts the user name
     that the client states."""
     issuer: str | None = None
@@ -140,17 +140,17 @@ class RouterEnvironment(TranscriptionEnvironment):
     """URL of the issuer's signing keys. Also a stack for the local platform leaves it out: the platform then adds the
     variable, with the URL of the local identity provider.
     """
-    in_flight: InFlight = 3
+    in_flight: int
     """Maximum number of utterances of one session that are transcribed at the same time."""
-    session_seconds: Annotated[int, Field(ge=60, le=6 * 3600)] = 4 * 3600
-    languages: str = "en-US"
+    session_seconds: int
+    languages: str
     """Languages that a session can use, separated by commas."""
 
 
 class ProcessorEnvironment(CaptionThresholds, TranscriptionEnvironment):
     """Environment variables of the audio processor. Most are thresholds that decide when captions are shown."""
 
-    last_results_ms: LastResultsMs
+    last_results_ms: int
     """Time beyond the length of an utterance that its transcription may take."""
     aws_endpoint_url_transcribe_streaming: str | None = None
     """Endpoint of Amazon Transcribe, if it is not the region's usual one."""
