@@ -10,7 +10,7 @@ use an older platform.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from handlers.common.errors import ErrorCode
@@ -236,12 +236,10 @@ class Failed(AttemptMessage):
     not all send at the same time."""
 
 
-class ProcessorEvent(BaseModel):
+class ProcessorEvent(Message):
     """Event of the audio processor: one attempt to transcribe one utterance. No other event or stored item contains
     audio.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     schema_version: Literal[1] = 1
     session_id: SessionId

@@ -71,3 +71,28 @@ def test_a_message_during_a_failure_gets_an_error_and_can_be_sent_again(
     answer = api.send("ping")
     assert (answer["type"], answer["code"], answer["id"], answer["requestId"]) == ("error", code, "m1", "r1")
     assert api.send("ping")["type"] == "pong"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message_id"),
+    [
+        *((body, "MALFORMED_MESSAGE", None) for body in ("", "no", "[]", "[" * 60_000)),
+        ('{"id": "not allowed", "action": "sing"}', "UNKNOWN_ACTION", "not allowed"),
+        (json.dumps({"id": "x" * 64, "action": {}}), "UNKNOWN_ACTION", "x" * 64),
+        *((json.dumps({"id": message_id}), "UNKNOWN_ACTION", None) for message_id in ("x" * 65, "\u202e", 7)),
+    ],
+    ids=range(9),
+)
+def test_a_message_of_another_form_gets_an_error_that_repeats_its_id(
+    api: Harness, body: str, code: str, message_id: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.connect()
+    answer = api.send_text(body)
+    assert (answer["type"], answer["code"], answer.get("id")) == ("error", code, message_id)
+    [line] = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert (line["message"], line["level"], line["code"], line["route"]) == (
+        "message_refused",
+        "INFO",
+        code,
+        "$default",
+    )

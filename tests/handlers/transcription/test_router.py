@@ -153,12 +153,6 @@ INVALID_MESSAGES: dict[str, tuple[Callable[[str], str], str, str]] = {
     "not base64": (lambda session: utterance_message(session, audio="%%%%"), "BAD_AUDIO", "base64"),
     "too many bytes": (lambda session: utterance_message(session, audio="A" * 129_028), "MALFORMED", "at most 129024"),
     "an invalid name": (lambda session: utterance_message(session, utterance="a b"), "MALFORMED", "utterance"),
-    "truncated JSON": (lambda session: utterance_message(session)[:-1], "MALFORMED_MESSAGE", "one JSON object"),
-    "no action": (
-        lambda session: utterance_message(session, action=None),
-        "UNKNOWN_ACTION",
-        "open, audio, ping, close",
-    ),
     "another language": (lambda _: '{"action": "open", "language": "zz-ZZ"}', "LANGUAGE_UNKNOWN", "de-DE"),
     "an unknown setting": (lambda _: '{"action": "open", "settings": {"minStabilty": 1}}', "MALFORMED", "minStabilty"),
 }
