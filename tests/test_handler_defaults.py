@@ -9,7 +9,6 @@ DIFFERENT_IN_PRODUCTION = {
     # Variables with a different value in production, and the reason.
     ("EpisodesApiEnvironment", "ORIGIN"): "the stack file names the allowed origins",
     ("AuthEnvironment", "ORIGIN"): "the stack file names the allowed origins",
-    ("StorageEnvironment", "COUNT_SECONDS"): "it depends on the function's timeout in the settings",
 }
 
 

@@ -6,8 +6,8 @@ from components.blocks.queue import Queue
 from components.blocks.workflow import Workflow
 from components.core import Scope
 from components.settings import MeetingsSettings
+from handlers.meetings.bedrock_summarize.models import SummaryFailed
 from handlers.meetings.metrics import NAMESPACE, PROCESSING_DURATION, STACK
-from handlers.meetings.summary_errors import SummaryFailed
 
 RUNBOOK = "meetings"
 HOUR_SECONDS = 3600

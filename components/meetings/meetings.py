@@ -41,9 +41,6 @@ RULE = "recording-uploaded"
 """Short name of the event rule for uploads."""
 MAX_BUSY_FAILURES = 20
 """Number of calls of the summary function that may fail in five minutes, usually because a model is busy."""
-FINISH_SECONDS = 30
-"""Seconds at the end of the timeout of the function `storage` in which it begins with no further list page, so that it
-can finish the current one."""
 
 
 @dataclass(frozen=True)
@@ -268,11 +265,7 @@ class Meetings(pulumi.ComponentResource):
                 self.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}storage/*", variable="bucket_name"),
                 grant_metrics(NAMESPACE),
             ],
-            values={
-                "stack": scope.context.stack_label,
-                "max_users": settings.storage_users,
-                "count_seconds": settings.storage.seconds_to_work(FINISH_SECONDS),
-            },
+            values={"stack": scope.context.stack_label, "max_users": settings.storage_users},
             asynchronous=AsyncInvocation(self.failed_events),
         )
         Schedule(

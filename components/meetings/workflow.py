@@ -42,10 +42,10 @@ from components.blocks.states import (
 from components.meetings.media_job import MediaJob
 from components.settings import MeetingsSettings
 from components.settings.meetings import ProcessingSettings
+from handlers.meetings.bedrock_summarize.models import SummaryBusy
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES
 from handlers.meetings.record import MeetingReason
 from handlers.meetings.s3_keys import WORK
-from handlers.meetings.summary_errors import SummaryBusy
 
 FIRST_STATE: Final = "Media"
 CALL_SECONDS: Final = 60

@@ -124,14 +124,6 @@ class FunctionSettings(SettingsModel):
     ) = None
     """Version that the alias `live` is pinned to. Without it, the alias follows the newest version."""
 
-    def seconds_to_work(self, finish_seconds: int, max_seconds: int = 900) -> int:
-        """Return the seconds after which an invocation must not start further work.
-
-        The result is the timeout minus `finish_seconds`, but at least 1 and at most `max_seconds`. In the remaining
-        time, the invocation finishes the work that it has started.
-        """
-        return min(max_seconds, max(1, self.timeout_seconds - finish_seconds))
-
 
 class ClientFunctionSettings(FunctionSettings):
     """Size, version and concurrency of a function that clients wait for."""

@@ -8,7 +8,7 @@ import hashlib
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, FailFast, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -17,7 +17,6 @@ from handlers.common.ids import timestamp
 from handlers.common.json_models import Message, TextForm, WrongField
 from handlers.common.text import VISIBLE_TEXT
 from handlers.meetings.s3_keys import CHUNK_NAME_PATTERN, COMPLETE_FILE_NAME
-from handlers.meetings.transcribe_languages import LANGUAGES, validate_language
 
 MAX_COMPLETE_FILE_BYTES = 1024 * 1024
 """Maximum size of `complete.json` itself."""
@@ -25,8 +24,24 @@ MAX_CHUNKS = 5_000
 """Maximum number of chunks of a recording."""
 CONTENT_HASH_DIGITS = 32
 """Number of hexadecimal digits of `CompleteFile.content`, the hash that identifies a recording."""
-
-
+LANGUAGES: Final = frozenset(
+    (
+        *("ab-GE", "af-ZA", "am-ET", "ar-AE", "ar-SA", "ast-ES", "az-AZ", "ba-RU", "be-BY", "bg-BG", "bn-IN"),
+        *("bs-BA", "ca-ES", "ckb-IQ", "ckb-IR", "cs-CZ", "cy-GB", "cy-WL", "da-DK", "de-CH", "de-DE", "el-GR"),
+        *("en-AB", "en-AU", "en-GB", "en-IE", "en-IN", "en-NZ", "en-US", "en-WL", "en-ZA", "es-ES", "es-MX"),
+        *("es-US", "et-EE", "et-ET", "eu-ES", "fa-AF", "fa-IR", "fi-FI", "fr-CA", "fr-FR", "ga-IE", "gd-GB"),
+        *("gl-ES", "gu-IN", "ha-NG", "he-IL", "hi-IN", "hr-HR", "ht-HT", "hu-HU", "hy-AM", "id-ID", "is-IS"),
+        *("it-IT", "ja-JP", "jv-ID", "ka-GE", "kab-DZ", "kk-KZ", "km-KH", "kn-IN", "ko-KR", "ky-KG", "lg-IN"),
+        *("lt-LT", "lv-LV", "mhr-RU", "mi-NZ", "mk-MK", "ml-IN", "mn-MN", "mr-IN", "ms-MY", "mt-MT", "my-MM"),
+        *("ne-NP", "nl-NL", "no-NO", "or-IN", "pa-IN", "pl-PL", "ps-AF", "pt-BR", "pt-PT", "ro-RO", "ru-RU"),
+        *("rw-RW", "si-LK", "sk-SK", "sl-SI", "so-SO", "sq-AL", "sr-RS", "su-ID", "sv-SE", "sw-BI", "sw-KE"),
+        *("sw-RW", "sw-TZ", "sw-UG", "ta-IN", "te-IN", "th-TH", "tl-PH", "tr-TR", "tt-RU", "ug-CN", "uk-UA"),
+        *("uz-UZ", "vi-VN", "wo-SN", "zh-CN", "zh-HK", "zh-TW", "zu-ZA"),
+    )
+)
+"""Language codes that transcription jobs of Amazon Transcribe support. Its streaming API supports fewer. A test compares
+the codes with boto3's description of the service.
+"""
 _TIMESTAMP_RULE = "must be an existing date and time, such as 2026-01-31T10:00:00.000Z"
 
 
@@ -35,6 +50,15 @@ def _validate_timestamp(text: str) -> str:
         return timestamp(datetime.fromisoformat(text))
     except ValueError:
         raise PydanticCustomError("moment", _TIMESTAMP_RULE) from None
+
+
+def _validate_language(language: str) -> str:
+    """Return the language code; raise PydanticCustomError if Amazon Transcribe does not support it."""
+    if language not in LANGUAGES:
+        raise PydanticCustomError(
+            "language_unknown", "must be a language code that Amazon Transcribe supports, such as en-US or de-DE"
+        )
+    return language
 
 
 Sha256 = Annotated[str, TextForm(r"^[0-9a-f]{64}$", "must have 64 hexadecimal digits in lower case")]
@@ -56,7 +80,7 @@ UtcTimestamp = Annotated[
     AfterValidator(_validate_timestamp),
 ]
 """An existing date and time in UTC. The alphabetical order of such texts is their order in time."""
-Language = Annotated[str, AfterValidator(validate_language), Field(json_schema_extra={"enum": [*sorted(LANGUAGES)]})]
+Language = Annotated[str, AfterValidator(_validate_language), Field(json_schema_extra={"enum": [*sorted(LANGUAGES)]})]
 """Spoken language, as a language code of Amazon Transcribe, for example `de-DE`."""
 
 

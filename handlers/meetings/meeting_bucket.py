@@ -1,13 +1,20 @@
-"""S3 gateway for small objects of the meetings bucket, such as results of the media job, transcripts and summaries.
+"""S3 gateway for small objects of the meetings bucket: `complete.json`, results of the media job, transcripts, summaries.
 
-The media job transfers videos and audio with its own gateway (`media_job/bucket.py`).
+The media job transfers chunks, videos and audio itself (`media_job/transfers.py`).
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
+
+from handlers.common.errors import to_field_problems
+from handlers.common.unreadable_objects import UnreadableObject, classify_read_error
+from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -35,6 +42,31 @@ class MeetingBucket:
         except self._client.exceptions.NoSuchKey:
             return None
         return data
+
+    def read_complete_file(self, meeting: MeetingId) -> tuple[CompleteFile | WrongChunk, datetime | None]:
+        """Return a meeting's `complete.json`, or its problem if it cannot be used, and the time of its upload.
+
+        The time is None if S3 does not return the object: because it does not exist, is archived, or was encrypted by
+        the client with its own key. Any other error of S3 passes, because a retry may succeed.
+        """
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=meeting.upload_key(COMPLETE_FILE_NAME))
+        except self._client.exceptions.NoSuchKey:
+            return _unusable(ChunkProblem.MISSING), None
+        except ClientError as error:
+            if isinstance(cause := classify_read_error(error), UnreadableObject):
+                return _unusable(ChunkProblem.UNREADABLE), None
+            raise cause from None
+        uploaded_at = answer["LastModified"]
+        with closing(answer["Body"]) as body:
+            if answer["ContentLength"] > MAX_COMPLETE_FILE_BYTES:
+                return _unusable(ChunkProblem.SIZE), uploaded_at
+            text = body.read()
+        try:
+            return CompleteFile.model_validate_json(text), uploaded_at
+        except ValidationError as error:
+            fields = tuple(to_field_problems(error))
+            return WrongChunk(name=COMPLETE_FILE_NAME, problem=ChunkProblem.UNREADABLE, fields=fields), uploaded_at
 
     def write(self, key: str, data: str) -> None:
         """Write a JSON object; replace an existing object."""
@@ -66,3 +98,7 @@ class MeetingBucket:
         """Yield the objects below a prefix in pages of up to a thousand."""
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             yield page.get("Contents", [])
+
+
+def _unusable(problem: ChunkProblem) -> WrongChunk:
+    return WrongChunk(name=COMPLETE_FILE_NAME, problem=problem)

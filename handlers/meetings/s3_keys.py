@@ -107,13 +107,9 @@ class Recording:
         return f"{self._folder(SUMMARIES)[:-1]}.json"
 
     @property
-    def media_work_prefix(self) -> str:
-        """Prefix of the media job's internal objects."""
-        return f"{self._folder(WORK)}media/"
-
-    @property
     def media_result_key(self) -> str:
-        return f"{self.media_work_prefix}result.json"
+        """Key of the media job's result."""
+        return f"{self._folder(WORK)}media/result.json"
 
     def _folder(self, prefix: str) -> str:
         return f"{prefix}{self.meeting.user}/{self.meeting.meeting_id}/{self.content}/"

@@ -17,7 +17,7 @@ from components.transcription.cost import monthly_usage as transcription_usage
 from components.usage_formulas import Usage
 from components.voice_qa.cost import monthly_usage as voice_qa_usage
 from guardrails.pricing.cost_estimate import estimate_cost
-from handlers.meetings.media_job.bucket import PART_BYTES
+from handlers.meetings.media_job.transfers import PART_BYTES
 from local.preview.cost import to_priced_resource
 from tests.components.deployment_harness import Deployment
 from tests.components.ingestion.recorded_deployment import INGESTION

@@ -10,9 +10,9 @@ caller can react to these. The log has the exact reason, but neither the user no
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -42,6 +42,7 @@ from handlers.meetings.record import MeetingRecord, apply_deletion, record_attri
 from handlers.meetings.s3_keys import MeetingId
 
 if TYPE_CHECKING:
+    from types_boto3_sqs.client import SQSClient
     from types_boto3_sts.client import STSClient
 
 STS_CONFIG = CONFIG.merge(
@@ -58,86 +59,40 @@ ERROR_CODES = {
 
 
 @dataclass(frozen=True)
-class MeetingsLocation:
-    """Bucket, table and region of the meetings."""
-
-    bucket_name: str
-    table_name: str
-    region: str
-
-
-@dataclass(frozen=True)
-class SessionCredentials:
-    """Temporary AWS credentials for one user."""
-
-    access_key_id: str = field(repr=False)
-    secret_access_key: str = field(repr=False)
-    session_token: str = field(repr=False)
-    expiration: datetime
-
-
-@dataclass(frozen=True)
-class ClientRole:
-    """The role whose credentials the users' apps receive.
-
-    Its policies allow access only to objects and items whose keys contain the user in the session's tag. Its trust
-    policy requires the tag.
-    """
-
-    sts: "STSClient"
-    arn: str
-    seconds: int
-    """Validity of the credentials."""
-
-    def assume(self, user: str, name: str) -> SessionCredentials:
-        """Assume the role for a user, with a role session name. Raises ServiceFailed, which quotes no text of STS."""
-        answer = call_service(
-            self.sts.assume_role,
-            RoleArn=self.arn,
-            RoleSessionName=name,
-            DurationSeconds=self.seconds,
-            Tags=[{"Key": s3_keys.USER_TAG, "Value": user}],
-        )
-        credentials = answer["Credentials"]
-        return SessionCredentials(
-            credentials["AccessKeyId"],
-            credentials["SecretAccessKey"],
-            credentials["SessionToken"],
-            credentials["Expiration"],
-        )
-
-
-@dataclass(frozen=True)
 class MeetingsApi:
     """Implementation of the operations of the meetings API."""
 
+    environment: AuthEnvironment
     verifier: TokenVerifier
-    role: ClientRole
-    location: MeetingsLocation
-    renew_before: timedelta
-    """Time before the expiration of credentials at which clients should request new ones."""
+    sts: "STSClient"
+    sqs: "SQSClient"
     records: Records[MeetingRecord]
-    queue_deletion: Callable[[DeletedMeeting], None]
-    """Queues the removal of the data of a deleted meeting."""
     clock: Callable[[], datetime]
     log: EventLog
 
     def exchange(self, call: RestRequest[None, None, ExchangeRequest]) -> RestAnswer[ExchangeResponse]:
         """Verify the token, and return credentials for its user. Raises HandlerError or ServiceFailed."""
         user = self._verify_user(call.body.token)
-        credentials = self._create_credentials(user, call.body.session_name)
+        credentials = self._assume_client_role(user, call.body.session_name)
+        renew_before = timedelta(seconds=self.environment.renew_before_seconds)
         return RestAnswer(
             ExchangeResponse(
-                access_key_id=credentials.access_key_id,
-                secret_access_key=credentials.secret_access_key,
-                session_token=credentials.session_token,
-                expiration=timestamp(credentials.expiration),
-                renew_after=timestamp(credentials.expiration - self.renew_before),
+                access_key_id=credentials["AccessKeyId"],
+                secret_access_key=credentials["SecretAccessKey"],
+                session_token=credentials["SessionToken"],
+                expiration=timestamp(credentials["Expiration"]),
+                renew_after=timestamp(credentials["Expiration"] - renew_before),
                 user=user,
-                bucket_name=self.location.bucket_name,
-                table_name=self.location.table_name,
-                region=self.location.region,
-                prefixes=user_prefixes(user),
+                bucket_name=self.environment.bucket_name,
+                table_name=self.environment.table_name,
+                region=self.sts.meta.region_name,
+                prefixes=UserPrefixes(
+                    raw=f"{s3_keys.RAW}{user}/",
+                    video=f"{s3_keys.VIDEO}{user}/",
+                    audio=f"{s3_keys.AUDIO}{user}/",
+                    transcripts=f"{s3_keys.TRANSCRIPTS}{user}/",
+                    summaries=f"{s3_keys.SUMMARIES}{user}/",
+                ),
             )
         )
 
@@ -149,7 +104,8 @@ class MeetingsApi:
         meeting = MeetingId(self._verify_user(call.token), call.parameters.meeting_id)
         if self.records.read(record_key(meeting)) is None:
             raise HandlerError(MeetingsErrorCode.MEETING_UNKNOWN, "The meeting does not exist.")
-        self.queue_deletion(DeletedMeeting(user=meeting.user, meeting_id=meeting.meeting_id))
+        deleted = DeletedMeeting(user=meeting.user, meeting_id=meeting.meeting_id)
+        queue_deletion(self.sqs, self.environment.deletions_queue_url, deleted)
         self.records.change(record_key(meeting), lambda record: apply_deletion(record, self.clock()))
         return RestAnswer(content=None, status=204)
 
@@ -166,29 +122,29 @@ class MeetingsApi:
                 ERROR_CODES.get(error.problem, MeetingsErrorCode.TOKEN_REFUSED), "The token is not valid."
             ) from None
 
-    def _create_credentials(self, user: str, name: str) -> SessionCredentials:
-        """Return credentials for a user. Raises HandlerError for a transient error of STS, and ServiceFailed for any
-        other error.
+    def _assume_client_role(self, user: str, session_name: str) -> Mapping[str, Any]:
+        """Return credentials of the role for users' apps. Raises HandlerError for a transient error of STS, and
+        ServiceFailed, which quotes no text of STS, for any other error.
+
+        The role's policies allow access only to objects and items whose keys contain the user in the session's tag. Its
+        trust policy requires the tag.
         """
         try:
-            return self.role.assume(user, name)
+            answer = call_service(
+                self.sts.assume_role,
+                RoleArn=self.environment.client_role,
+                RoleSessionName=session_name,
+                DurationSeconds=self.environment.credential_seconds,
+                Tags=[{"Key": s3_keys.USER_TAG, "Value": user}],
+            )
         except ServiceFailed as error:
             if error.is_transient:
                 self.log.warning("role_busy", cause=error.fault)
                 raise _unavailable("AWS credentials are not available at the moment. Try again.") from None
             self.log.error("role_refused", cause=error.fault)
             raise
-
-
-def user_prefixes(user: str) -> UserPrefixes:
-    """Return the key prefixes of a user's objects."""
-    return UserPrefixes(
-        raw=f"{s3_keys.RAW}{user}/",
-        video=f"{s3_keys.VIDEO}{user}/",
-        audio=f"{s3_keys.AUDIO}{user}/",
-        transcripts=f"{s3_keys.TRANSCRIPTS}{user}/",
-        summaries=f"{s3_keys.SUMMARIES}{user}/",
-    )
+        credentials: Mapping[str, Any] = answer["Credentials"]
+        return credentials
 
 
 def _unavailable(message: str) -> HandlerError:
@@ -196,28 +152,21 @@ def _unavailable(message: str) -> HandlerError:
     return HandlerError(MeetingsErrorCode.UNAVAILABLE, message, retry_after_seconds=RETRY_AFTER_SECONDS)
 
 
-def create_dispatcher(api: MeetingsApi, origin: str) -> RestDispatcher:
-    """Return the dispatcher of the API's requests. Pages of `origin` may read the responses (CORS)."""
-    operations = [EXCHANGE_TOKEN.bind(api.exchange), DELETE_MEETING.bind(api.delete)]
-    return RestDispatcher(operations, origin=origin, log=api.log)
-
-
 @cache
 def _dispatcher() -> RestDispatcher:
     environment = AuthEnvironment.read()
-    sts = boto3.client("sts", config=STS_CONFIG)
     dynamodb = boto3.client("dynamodb", config=CONFIG)
     api = MeetingsApi(
-        verifier=TokenVerifier(environment.issuer, environment.audience, signing_keys(environment.jwks_url)),
-        role=ClientRole(sts, environment.client_role, environment.credential_seconds),
-        location=MeetingsLocation(environment.bucket_name, environment.table_name, sts.meta.region_name),
-        renew_before=timedelta(seconds=environment.renew_before_seconds),
-        records=Records(dynamodb, environment.table_name, MeetingRecord, record_attributes),
-        queue_deletion=partial(queue_deletion, boto3.client("sqs", config=CONFIG), environment.deletions_queue_url),
-        clock=ids.now,
-        log=EventLog(environment.log_level),
+        environment,
+        TokenVerifier(environment.issuer, environment.audience, signing_keys(environment.jwks_url)),
+        boto3.client("sts", config=STS_CONFIG),
+        boto3.client("sqs", config=CONFIG),
+        Records(dynamodb, environment.table_name, MeetingRecord, record_attributes),
+        ids.now,
+        EventLog(environment.log_level),
     )
-    return create_dispatcher(api, environment.origin)
+    operations = [EXCHANGE_TOKEN.bind(api.exchange), DELETE_MEETING.bind(api.delete)]
+    return RestDispatcher(operations, origin=environment.origin, log=api.log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:

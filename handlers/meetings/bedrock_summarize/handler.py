@@ -25,6 +25,8 @@ from handlers.common.transcribe_output import InvalidTranscribeOutput, Transcrib
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.bedrock_summarize.models import (
     Summary,
+    SummaryBusy,
+    SummaryFailed,
     SummaryOutcome,
     SummaryRequest,
     Transcript,
@@ -44,7 +46,6 @@ from handlers.meetings.bedrock_summarize.questions import (
 from handlers.meetings.bedrock_summarize.transcript import TOO_LARGE, join_parts, parse_part
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric, MeetingMetrics
-from handlers.meetings.summary_errors import SummaryBusy, SummaryFailed
 
 MAX_TRANSCRIPT_BYTES = 32 * 1024**2
 """Maximum size of a part's transcript and of the whole one. Four hours of speech, the longest part, take about 12 MB."""

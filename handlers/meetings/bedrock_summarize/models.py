@@ -1,4 +1,7 @@
-"""Data models of the summary function: the workflow's event, and the transcript and summary that clients read from S3."""
+"""Data models of the summary function: the workflow's event, and the transcript and summary that clients read from S3.
+
+The Step Functions workflow recognises the two exceptions by their class names. No message contains data of a meeting.
+"""
 
 import itertools
 from enum import StrEnum
@@ -15,6 +18,14 @@ from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
 
 MAX_PARTS = 999
 """The key of a part contains its number with three digits."""
+
+
+class SummaryBusy(Exception):
+    """A model is throttled, unavailable or slow, or S3 failed. The workflow retries the function later."""
+
+
+class SummaryFailed(Exception):
+    """No summary can be written until a setting, a permission or the recording changes, so the workflow gives up."""
 
 
 class SummaryRequest(Message):

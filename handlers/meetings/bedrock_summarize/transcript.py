@@ -19,9 +19,8 @@ from handlers.common.transcribe_output import (
     TranscribedWord,
     parse_transcribe_output,
 )
-from handlers.meetings.bedrock_summarize.models import Transcript, TranscriptSegment
+from handlers.meetings.bedrock_summarize.models import SummaryFailed, Transcript, TranscriptSegment
 from handlers.meetings.media_result import AudioPart
-from handlers.meetings.summary_errors import SummaryFailed
 
 TOO_LARGE = "transcript_too_large"
 """Cause of a failure: the transcript has more characters than `MAX_CHARACTERS`."""

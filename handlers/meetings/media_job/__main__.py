@@ -27,7 +27,6 @@ from pydantic import ValidationError
 from handlers.common.aws import CONFIG
 from handlers.common.errors import to_field_problems
 from handlers.common.logging import EventLog
-from handlers.meetings.media_job.bucket import JobBucket
 from handlers.meetings.media_job.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed
 from handlers.meetings.media_job.job import MediaJob
@@ -50,8 +49,8 @@ def main() -> int:
     log = EventLog(environment.log_level)
     try:
         with tempfile.TemporaryDirectory(dir=environment.scratch_folder, prefix="media-") as folder:
-            bucket = JobBucket(boto3.client("s3", config=CONFIG), environment.bucket_name)
-            job = MediaJob(environment, bucket, Ffmpeg(environment.ffmpeg, Path(folder)), log)
+            ffmpeg = Ffmpeg(environment.ffmpeg, Path(folder))
+            job = MediaJob(environment, boto3.client("s3", config=CONFIG), ffmpeg, log)
             # The job refuses recordings that need more than this space by its estimate. Even if the estimate is wrong,
             # no single file can fill the disk.
             resource.setrlimit(resource.RLIMIT_FSIZE, (job.scratch_bytes, job.scratch_bytes))

@@ -7,7 +7,7 @@ Before the job makes any output, it checks in this order:
 2. The chunks fit on the disk.
 3. All chunks exist, and have the right sizes and hashes.
 4. They are media files (`probe.py`).
-5. The recording is not too long, and its output fits on the disk too.
+5. The recording is not too long, and its output fits on the disk too, even if the video must be encoded.
 
 A failed check raises RecordingUnprocessable. The job then writes the reason as the outcome in `result.json`, and
 succeeds. Any other exception fails the job, and the workflow marks the meeting as failed.
@@ -21,28 +21,25 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import ValidationError
 
 from handlers.common.aws import ParallelCalls
 from handlers.common.logging import EventLog, LogText, hash_for_log
-from handlers.common.unreadable_objects import UnreadableObject
-from handlers.meetings.complete_file import (
-    MAX_COMPLETE_FILE_BYTES,
-    Chunk,
-    ChunkProblem,
-    CompleteFile,
-    WrongChunk,
-)
-from handlers.meetings.media_job.bucket import JobBucket, ObjectTooLong
+from handlers.meetings.complete_file import Chunk, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.media_job.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.outputs import OutputMaker
 from handlers.meetings.media_job.plan import SPEECH_RATE, RecordingPlan
 from handlers.meetings.media_job.probe import SECOND, ChunkFacts, probe_chunk
+from handlers.meetings.media_job.transfers import download_chunk, upload_file
 from handlers.meetings.media_result import MAX_RESULT_BYTES, AudioPart, MediaOutcome, MediaResult
-from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
+from handlers.meetings.meeting_bucket import MeetingBucket
+from handlers.meetings.s3_keys import Recording
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
 
 MAX_DOWNLOADS: Final = 8
 """Number of chunks that are downloaded concurrently."""
@@ -69,13 +66,17 @@ class MediaJob:
     """Job for one recording."""
 
     environment: MediaEnvironment
-    bucket: JobBucket
+    s3: "S3Client"
     ffmpeg: Ffmpeg
     log: EventLog
 
     @cached_property
     def recording(self) -> Recording:
         return self.environment.recording
+
+    @cached_property
+    def bucket(self) -> MeetingBucket:
+        return MeetingBucket(self.s3, self.environment.bucket_name)
 
     @cached_property
     def scratch_bytes(self) -> int:
@@ -110,26 +111,20 @@ class MediaJob:
             return None
         if result is None or result.outcome not in FINAL_OUTCOMES:
             return None
-        existing_keys = self.bucket.list_keys(self.recording.audio_prefix)
-        existing_keys |= self.bucket.list_keys(self.recording.video_key)
-        keys = {part.key for part in result.audio} | ({result.video_key} if result.video_key else set())
-        return result if keys <= existing_keys else None
+        audio_exists = {part.key for part in result.audio} <= {
+            *self.bucket.list_modified_times(self.recording.audio_prefix)
+        }
+        video_exists = result.video_key is None or self.bucket.exists(result.video_key)
+        return result if audio_exists and video_exists else None
 
     def _read_complete_file(self) -> CompleteFile:
         """Return `complete.json`. Raises RecordingUnprocessable if it describes another recording or is unusable."""
-        problem = ChunkProblem.MISSING
-        try:
-            body = self.bucket.read(self.recording.meeting.upload_key(COMPLETE_FILE_NAME), MAX_COMPLETE_FILE_BYTES)
-            if body is not None:
-                complete = CompleteFile.model_validate_json(body)
-                if complete.content != self.recording.content:
-                    raise RecordingUnprocessable(MediaOutcome.SUPERSEDED)
-                return complete
-        except ObjectTooLong:
-            problem = ChunkProblem.SIZE
-        except (ValidationError, UnreadableObject):
-            problem = ChunkProblem.UNREADABLE
-        raise RecordingUnprocessable(MediaOutcome.INCOMPLETE, [WrongChunk(name=COMPLETE_FILE_NAME, problem=problem)])
+        content, _ = self.bucket.read_complete_file(self.recording.meeting)
+        if isinstance(content, WrongChunk):
+            raise RecordingUnprocessable(MediaOutcome.INCOMPLETE, [content])
+        if content.content != self.recording.content:
+            raise RecordingUnprocessable(MediaOutcome.SUPERSEDED)
+        return content
 
     def _process(self, complete: CompleteFile) -> MediaResult:
         if complete.size > self.scratch_bytes:
@@ -143,12 +138,12 @@ class MediaJob:
         )
         self.log.info("media_probed", key_hash=self._key_hash, files=len(chunks))
         plan = RecordingPlan(tuple(chunks))
-        if plan.duration > self.environment.max_hours * 3600 * SECOND:
+        is_too_long = plan.duration > self.environment.max_hours * 3600 * SECOND
+        if is_too_long or plan.required_bytes(complete.size) > self.scratch_bytes:
             raise RecordingUnprocessable(MediaOutcome.TOO_LARGE)
-        self._check_disk(complete, plan, copies_video=plan.is_copiable)
         maker = OutputMaker(self.ffmpeg, plan, names, self.environment.encode_threads)
         audio = self._make_audio(complete, plan, maker) if plan.channels else ()
-        is_copied = self._make_video(complete, plan, maker) if plan.has_video else False
+        is_copied = plan.has_video and self._make_video(complete, plan, maker)
         return MediaResult(
             outcome=MediaOutcome.READY if audio else MediaOutcome.NO_AUDIO,
             video_key=self.recording.video_key if plan.has_video else None,
@@ -164,7 +159,8 @@ class MediaJob:
         def download(number: int) -> ChunkProblem | None:
             chunk = chunks[number]
             key = self.recording.meeting.upload_key(chunk.name)
-            return self.bucket.download_chunk(key, chunk, self.ffmpeg.folder / names[number])
+            path = self.ffmpeg.folder / names[number]
+            return download_chunk(self.s3, self.environment.bucket_name, key, chunk, path)
 
         problems = ParallelCalls(MAX_DOWNLOADS).call_all(download, range(len(chunks)))
         wrong = [
@@ -197,7 +193,6 @@ class MediaJob:
                 maker.join_video(OUTPUT_NAME, copies_video=True)
             except InputRefused:
                 self.log.warning("media_not_copied", key_hash=self._key_hash)
-                self._check_disk(complete, plan, copies_video=False)
                 is_copied = False
         if not is_copied:
             self._for_each_chunk(complete, maker.encode_video)
@@ -207,10 +202,6 @@ class MediaJob:
                 raise FfmpegFailed("cannot join videos that it encoded") from None
         self._upload(self.recording.video_key, MP4)
         return is_copied
-
-    def _check_disk(self, complete: CompleteFile, plan: RecordingPlan, *, copies_video: bool) -> None:
-        if plan.required_bytes(complete.size, copies_video=copies_video) > self.scratch_bytes:
-            raise RecordingUnprocessable(MediaOutcome.TOO_LARGE)
 
     def _for_each_chunk(self, complete: CompleteFile, work: Callable[[int], T]) -> list[T]:
         """Call a function with the number of each chunk; return the results.
@@ -229,7 +220,7 @@ class MediaJob:
 
     def _upload(self, key: str, content_type: str) -> None:
         path = self.ffmpeg.folder / OUTPUT_NAME
-        self.bucket.upload(key, path, content_type)
+        upload_file(self.s3, self.environment.bucket_name, key, path, content_type)
         path.unlink()
 
     @property

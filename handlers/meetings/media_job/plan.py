@@ -32,8 +32,6 @@ AUDIO_BIT_RATE: Final = 64_000
 """Bit rate of each channel of the soundtrack, in bits per second."""
 _RESERVED_BYTES: Final = 16 * 1024 * 1024
 """Reserved for small files, and for the headers of the others."""
-_INDEX_BYTES_PER_SECOND: Final = 4096
-"""Maximum size of the index of a video: 32 bytes for each frame and each packet of its soundtrack."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ class RecordingPlan:
         scale = min(1.0, MAX_LONG_SIDE / max(width, height), MAX_SHORT_SIDE / min(width, height))
         return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
-    def required_bytes(self, uploaded: int, *, copies_video: bool) -> int:
+    def required_bytes(self, uploaded: int) -> int:
         """Return the bytes of disk space that the job needs at most. `uploaded` is the size of all chunks in bytes.
 
         In the audio phase, the job decodes the audio of all chunks to FLAC files, makes the parts and the soundtrack from
@@ -122,8 +120,7 @@ class RecordingPlan:
         # the whole video (2 * AUDIO_BIT_RATE for each channel).
         audio_output = seconds * SPEECH_RATE * BYTES_PER_SAMPLE * self.channels
         decoded_audio = seconds * SOUNDTRACK_RATE * BYTES_PER_SAMPLE * self.channels  # a FLAC file is never larger
-        audio_phase = uploaded + decoded_audio
-        encoded_video = seconds * (MAX_VIDEO_BIT_RATE // 8 + _INDEX_BYTES_PER_SECOND)
-        # During the joining, the videos exist twice. During the encoding, chunks and encoded videos exist.
-        video_phase = 2 * uploaded if copies_video else max(uploaded + encoded_video, 2 * encoded_video)
-        return _RESERVED_BYTES + audio_output + max(audio_phase, video_phase if self.has_video else 0)
+        encoded_video = seconds * MAX_VIDEO_BIT_RATE // 8 if self.has_video else 0
+        # During the joining, the videos exist twice: the chunks if they are copied, or else the encoded ones.
+        phases = (uploaded + decoded_audio, uploaded + encoded_video, 2 * encoded_video, 2 * uploaded)
+        return _RESERVED_BYTES + audio_output + max(phases)

@@ -11,14 +11,13 @@ step finds the tombstone and ends it. Until then, the message returns every 15 m
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
 
 from handlers.common.aws import CONFIG, delete_versions
-from handlers.common.events import BatchFailures, process_batch
+from handlers.common.events import IGNORED, BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.meetings.deletions import LONG_DELAY_SECONDS, DeletedMeeting, queue_deletion
@@ -30,16 +29,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_s3.client import S3Client
     from types_boto3_sqs.client import SQSClient
-
-
-class CleanupOutcome(StrEnum):
-    """Result of a message, for the log."""
-
-    CLEANED_UP = "cleaned_up"
-    STILL_RUNNING = "still_running"
-    """The data was removed, but an execution is running, so the message will be delivered again later."""
-    IGNORED = "ignored"
-    """The meeting is not deleted."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +43,24 @@ class MeetingCleanup:
     """Step Functions client. The project does not install type stubs for it."""
     log: EventLog
 
-    def handle_message(self, body: str) -> CleanupOutcome:
-        """Remove the data of the meeting that a message names. Raise an exception if SQS must deliver it again."""
+    def handle_message(self, body: str) -> str | None:
+        """Remove the data of the meeting that a message names. Return `IGNORED` if it is not deleted.
+
+        Raise an exception if SQS must deliver the message again.
+        """
         deleted = DeletedMeeting.model_validate_json(body)
         meeting = MeetingId(deleted.user, deleted.meeting_id)
         record = Records(self.dynamodb, self.environment.table_name, MeetingRecord).read(record_key(meeting))
         if record is not None and record.status is not MeetingStatus.DELETED:
-            return CleanupOutcome.IGNORED
+            return IGNORED
         is_running = self._is_execution_running(meeting)  # asked first, so that its last objects are deleted below
         folder = f"{meeting.user}/{meeting.meeting_id}/"
         bucket = self.environment.bucket_name
         objects = sum(delete_versions(self.s3, bucket, f"{prefix}{folder}") for prefix in ALL_PREFIXES)
         if is_running:
             queue_deletion(self.sqs, self.environment.deletions_queue_url, deleted, delays=(LONG_DELAY_SECONDS,))
-        outcome = CleanupOutcome.STILL_RUNNING if is_running else CleanupOutcome.CLEANED_UP
-        self.log.info("meeting_removed", outcome=outcome, objects=objects, key_hash=meeting_hash(meeting))
-        return outcome
+        self.log.info("meeting_removed", running=is_running, objects=objects, key_hash=meeting_hash(meeting))
+        return None
 
     def _is_execution_running(self, meeting: MeetingId) -> bool:
         """Return True if an execution for this meeting id runs. It may be that of another user with the same id."""

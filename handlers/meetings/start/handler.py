@@ -8,52 +8,51 @@ dead-letter queue. An operator returns it from there with `aws sqs start-message
 
 An execution may end without a report to the record, for example because an operator aborted it. If the client then
 uploads `complete.json` again, the execution's status shows that it has ended, and the next attempt is started.
+
+S3 events may arrive late, so the current objects are read. They are at least as new as the event.
 """
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG
-from handlers.common.events import BatchFailures, parse_object_created_event, process_batch
+from handlers.common.events import IGNORED, BatchFailures, parse_object_created_event, process_batch
 from handlers.common.executions import ExecutionStatus, StartOutcome, WorkflowExecutions
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.records import Records
+from handlers.meetings.complete_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.environment import StartEnvironment
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.record import (
     MeetingExecution,
     MeetingRecord,
     MeetingStatus,
     Stage,
+    Upload,
     apply_upload,
     meeting_hash,
     record_attributes,
     record_key,
 )
-from handlers.meetings.s3_keys import parse_complete_file_key
-from handlers.meetings.start.uploads import UploadReader
+from handlers.meetings.s3_keys import MeetingId, parse_complete_file_key
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
 
 
-class UploadOutcome(StrEnum):
-    """Result of processing the event of a `complete.json`."""
-
-    STARTED = "started"
-    """The recording is complete, and its execution was started, now or earlier."""
-    INCOMPLETE = "incomplete"
-    """At least one chunk is wrong."""
-    UNCHANGED = "unchanged"
-    """No execution was started, for example because the meeting is ready."""
-    GONE = "gone"
-    """`complete.json` does not exist any more."""
-    IGNORED = "ignored"
-    """The key is not that of a `complete.json`."""
+PAGE_SIZE: Final = 1_000
+"""Number of objects in one page of a listing."""
+MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
+"""Maximum number of pages that a listing of chunks reads: enough for four recordings of the maximum size. A client may
+upload another recording for the meeting under other chunk names, and the old chunks then stay in the bucket.
+"""
 
 
 class NotStarted(Exception):
@@ -65,22 +64,23 @@ class Starter:
     """Reaction to the events about `complete.json`."""
 
     records: Records[MeetingRecord]
-    uploads: UploadReader
+    s3: "S3Client"
+    bucket: str
     executions: WorkflowExecutions
     clock: Callable[[], datetime]
     log: EventLog
 
-    def process_event(self, body: str) -> UploadOutcome:
-        """Process an SQS message. Raise an exception if SQS must deliver it again."""
-        created = parse_object_created_event(body, self.uploads.bucket)
+    def process_event(self, body: str) -> str | None:
+        """Process an SQS message; return `IGNORED` for another object. Raise an exception if SQS must deliver it again."""
+        created = parse_object_created_event(body, self.bucket)
         meeting = parse_complete_file_key(created.key)
         if meeting is None:
             self.log.warning("recording_key_refused", key_hash=hash_for_log(created.key))
-            return UploadOutcome.IGNORED
+            return IGNORED
         key, now = record_key(meeting), self.clock()
-        upload = self.uploads.read(meeting, created.sequencer, now)
+        upload = self._read_upload(meeting, created.sequencer, now)
         if upload is None:
-            return UploadOutcome.GONE
+            return None  # the client has deleted `complete.json`
         if upload.complete_file is None:
             self.log.warning("complete_refused", code=upload.wrong[0].problem, key_hash=meeting_hash(meeting))
         ended = self._find_ended_execution(self.records.read(key))
@@ -89,7 +89,40 @@ class Starter:
         self.log.info(
             "recording_uploaded", outcome=record.status, missing=record.wrong_count, key_hash=meeting_hash(meeting)
         )
-        return self._start(record)
+        self._start(record)
+        return None
+
+    def _read_upload(self, meeting: MeetingId, sequencer: str, event_time: datetime) -> Upload | None:
+        """Return a meeting's upload, or None if its `complete.json` does not exist.
+
+        A file that S3 does not return counts as malformed, because an exception would fail the event again and again,
+        and raise an alarm.
+        """
+        content, uploaded_at = MeetingBucket(self.s3, self.bucket).read_complete_file(meeting)
+        if isinstance(content, CompleteFile):
+            return Upload(sequencer, uploaded_at or event_time, content, self._find_wrong_chunks(meeting, content))
+        if content.problem is ChunkProblem.MISSING:
+            return None
+        return Upload(sequencer, uploaded_at or event_time, complete_file=None, wrong=(content,))
+
+    def _find_wrong_chunks(self, meeting: MeetingId, complete: CompleteFile) -> tuple[WrongChunk, ...]:
+        """Return the chunks that are missing or have another size than `complete.json` states.
+
+        The chunks are listed, because a HEAD request for each would take longer. A client can upload any number of other
+        objects below the same prefix, so the listing is limited. A chunk beyond the limit counts as missing.
+        """
+        pages = self.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket,
+            Prefix=meeting.upload_prefix,
+            PaginationConfig={"PageSize": PAGE_SIZE, "MaxItems": MAX_PAGES * PAGE_SIZE},
+        )
+        prefix_length = len(meeting.upload_prefix)
+        sizes = {item["Key"][prefix_length:]: item["Size"] for page in pages for item in page.get("Contents", ())}
+        return tuple(
+            WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE if chunk.name in sizes else ChunkProblem.MISSING)
+            for chunk in complete.chunks
+            if sizes.get(chunk.name) != chunk.bytes
+        )
 
     def _find_ended_execution(self, record: MeetingRecord | None) -> MeetingExecution | None:
         """Return the execution of a meeting in progress if it will not report any more."""
@@ -102,29 +135,22 @@ class Starter:
             return None if record.stage is Stage.MEDIA else record.execution
         return None if status is ExecutionStatus.RUNNING else record.execution
 
-    def _start(self, record: MeetingRecord) -> UploadOutcome:
-        """Start the execution of a meeting's current attempt, unless it was started before or chunks are wrong."""
-        if record.stage is not Stage.MEDIA or record.execution is None:
-            is_incomplete = record.status is MeetingStatus.INCOMPLETE
-            return UploadOutcome.INCOMPLETE if is_incomplete else UploadOutcome.UNCHANGED
-        outcome = self.executions.start(record.execution.name, record.execution.input)
-        if outcome not in {StartOutcome.STARTED, StartOutcome.ALREADY_EXISTS}:
-            raise NotStarted(outcome)
-        return UploadOutcome.STARTED
+    def _start(self, record: MeetingRecord) -> None:
+        """Start the execution of a meeting in its first stage, unless it was started before."""
+        if record.stage is Stage.MEDIA and record.execution is not None:
+            outcome = self.executions.start(record.execution.name, record.execution.input)
+            if outcome not in {StartOutcome.STARTED, StartOutcome.ALREADY_EXISTS}:
+                raise NotStarted(outcome)
 
 
 @cache
 def _starter() -> Starter:
     environment = StartEnvironment.read()
-    dynamodb, s3, step_functions = (
-        boto3.client("dynamodb", config=CONFIG),
-        boto3.client("s3", config=CONFIG),
-        boto3.client("stepfunctions", config=CONFIG),
-    )
     return Starter(
-        Records(dynamodb, environment.table_name, MeetingRecord, record_attributes),
-        UploadReader(s3, environment.bucket_name),
-        WorkflowExecutions(step_functions, environment.state_machine_arn),
+        Records(boto3.client("dynamodb", config=CONFIG), environment.table_name, MeetingRecord, record_attributes),
+        boto3.client("s3", config=CONFIG),
+        environment.bucket_name,
+        WorkflowExecutions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
         ids.now,
         EventLog(environment.log_level),
     )

@@ -27,7 +27,7 @@ from functools import cache
 from typing import Annotated, Any, Final, Literal
 
 import boto3
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG
@@ -36,7 +36,7 @@ from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, LogText, error_name_for_log
 from handlers.common.records import Records
 from handlers.meetings.environment import StepsEnvironment
-from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
+from handlers.meetings.media_result import MAX_RESULT_BYTES, AudioPart, MediaOutcome, MediaResult, Milliseconds
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetric, MeetingMetrics
 from handlers.meetings.record import (
@@ -53,7 +53,6 @@ from handlers.meetings.record import (
     record_key,
 )
 from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
-from handlers.meetings.steps.media_results import MediaResults, ResultMalformed, ResultMissing
 
 UNNAMED_ERROR: Final = "unnamed"
 """Form of an error name. Any other text may quote customer data, so it is not logged."""
@@ -64,6 +63,10 @@ class StepFailed(Exception):
     """A step failed, and the workflow may retry it. The message is only the class name of the original exception, whose
     own message may quote keys.
     """
+
+
+class ResultUnusable(Exception):
+    """The media job ended without a result, or with an invalid one. A retry of the step would not change that."""
 
 
 class StepEvent(Message):
@@ -136,13 +139,13 @@ class Steps:
     """Runs the workflow's steps."""
 
     records: Records[MeetingRecord]
-    results: MediaResults
+    bucket: MeetingBucket
     metrics: MeetingMetrics
     clock: Callable[[], datetime]
     log: EventLog
 
     def run(self, step: StepEvent) -> StepResult:
-        """Run the step that the event names. Raises ResultMissing or ResultMalformed."""
+        """Run the step that the event names. Raises ResultUnusable."""
         execution = step.execution
         match step.step:
             case "media":
@@ -157,7 +160,7 @@ class Steps:
 
     def _record_media_result(self, execution: MeetingExecution, job_starts: int) -> StepResult:
         """Write the media job's result to the record, and return the parts of the audio."""
-        result = self.results.read(execution.recording)
+        result = self._read_result(execution.recording)
         if result.outcome is MediaOutcome.SUPERSEDED:
             record = self.records.read(record_key(execution.recording.meeting))
             return _step_result(record, execution, StepOutcome.REPEAT)
@@ -172,7 +175,7 @@ class Steps:
             return MediaStepResult(outcome=StepOutcome.SUPERSEDED)
         if result.outcome is not MediaOutcome.READY:
             return MediaStepResult(outcome=result.outcome)
-        transcribed_parts = self.results.are_parts_transcribed(execution.recording, record.language, result.audio)
+        transcribed_parts = self._are_parts_transcribed(execution.recording, record.language, result)
         return MediaStepResult(
             outcome=result.outcome,
             audio=tuple(
@@ -190,7 +193,7 @@ class Steps:
             "transcript_key": recording.transcript_key,
             "summary_key": recording.summary_key if has_summary else None,
         }
-        fields = {**_video_fields(self.results.read(recording)), **output_keys}
+        fields = {**_video_fields(self._read_result(recording)), **output_keys}
         reason = None if has_summary else MeetingReason.NOTHING_SAID
         record, has_changed = self._apply(Report(execution, MeetingStatus.READY, reason=reason, fields=fields))
         if has_changed:
@@ -200,13 +203,46 @@ class Steps:
     def _fail(self, execution: MeetingExecution, reason: MeetingReason | None, error: str) -> StepResult:
         """Mark the meeting as failed, unless it is ready. A transcript that exists stays available."""
         recording = execution.recording
-        transcript = {"transcript_key": recording.transcript_key} if self.results.has_transcript(recording) else {}
+        transcript = (
+            {"transcript_key": recording.transcript_key} if self.bucket.exists(recording.transcript_key) else {}
+        )
         record, has_changed = self._apply(Report(execution, MeetingStatus.FAILED, reason=reason, fields=transcript))
         if has_changed and record is not None:
             cause = error_name_for_log(error)
             self.log.error("meeting_failed", code=record.reason, cause=cause, key_hash=_hash(execution))
         is_ready = record is not None and record.status is MeetingStatus.READY
         return _step_result(record, execution, StepOutcome.READY if is_ready else StepOutcome.FAILED)
+
+    def _read_result(self, recording: Recording) -> MediaResult:
+        """Return the media job's latest result for a recording. It is validated, because the job handles untrusted
+        files. Raises ResultUnusable.
+        """
+        text = self.bucket.read(recording.media_result_key, MAX_RESULT_BYTES)
+        try:
+            result = MediaResult.model_validate_json(text or "")
+        except ValidationError:
+            raise ResultUnusable from None
+        if not _names_own_objects(recording, result):
+            raise ResultUnusable
+        return result
+
+    def _are_parts_transcribed(self, recording: Recording, language: str, result: MediaResult) -> list[bool]:
+        """Return a list with True for each part of the audio that need not be transcribed, because it has a transcript.
+
+        A transcript that is older than the audio does not count, because the audio may have been cut differently when
+        the transcript was made. If the transcript of the whole recording exists, no part needs a transcript.
+        """
+        if self.bucket.exists(recording.transcript_key):
+            return [True] * len(result.audio)
+        audio_times = self.bucket.list_modified_times(recording.audio_prefix)
+        transcript_times = self.bucket.list_modified_times(recording.part_transcript_prefix(language))
+        keys = [(part.key, recording.part_transcript_key(number, language)) for number, part in enumerate(result.audio)]
+        return [
+            audio_key in audio_times
+            and transcript_key in transcript_times
+            and audio_times[audio_key] <= transcript_times[transcript_key]
+            for audio_key, transcript_key in keys
+        ]
 
     def _apply(self, report: Report) -> tuple[MeetingRecord | None, bool]:
         """Apply a report. Return the record afterwards, and whether the report changed it. A repeated one does not."""
@@ -250,6 +286,18 @@ def _to_report(execution: MeetingExecution, result: MediaResult) -> Report:
             return Report(execution, MeetingStatus.FAILED, reason=MeetingReason.TOO_LARGE)
 
 
+def _names_own_objects(recording: Recording, result: MediaResult) -> bool:
+    """Return True if all keys in the result belong to its recording, and it has audio parts if, and only if, its outcome
+    is `ready`.
+    """
+    parts = [recording.audio_key(number) for number in range(len(result.audio))]
+    return (
+        [part.key for part in result.audio] == parts
+        and result.video_key in {None, recording.video_key}
+        and bool(result.audio) == (result.outcome is MediaOutcome.READY)
+    )
+
+
 def _video_fields(result: MediaResult) -> dict[str, object]:
     return {"video_key": result.video_key, "duration_ms": result.duration_ms}
 
@@ -267,7 +315,7 @@ def _steps() -> Steps:
     environment = StepsEnvironment.read()
     return Steps(
         Records(boto3.client("dynamodb", config=CONFIG), environment.table_name, MeetingRecord, record_attributes),
-        MediaResults(MeetingBucket(boto3.client("s3", config=CONFIG), environment.bucket_name)),
+        MeetingBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
         ids.now,
         EventLog(environment.log_level),
@@ -275,11 +323,11 @@ def _steps() -> Steps:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Run the step that the event names. Raises StepFailed, ResultMissing or ResultMalformed."""
+    """Run the step that the event names. Raises StepFailed or ResultUnusable."""
     steps = _steps()
     try:
         return steps.run(StepEvent.model_validate(event)).model_dump(mode="json", by_alias=True)
-    except (ResultMissing, ResultMalformed):
+    except ResultUnusable:
         raise
     except Exception as error:  # noqa: BLE001 - the message may quote customer data
         steps.log.failure("step_failed", error)

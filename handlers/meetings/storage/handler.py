@@ -1,8 +1,8 @@
 """Lambda function `storage`: once a day, it counts each user's bytes in the meetings bucket, and sends metrics of the growth.
 
 It lists the current objects below `COUNTED_PREFIXES`, a thousand per call. A million objects take some minutes; a larger
-bucket needs S3 Inventory. If the listing does not finish in time, the count fails, because an incomplete count would look
-like deleted data.
+bucket needs S3 Inventory. If the function times out, nothing is sent or stored, because an incomplete count would look like
+deleted data.
 
 Each finished count is stored as an object, so that a day is counted once, and the next count can be compared with it.
 The metrics are sent before the count is stored. If storing the count fails, the next run on this day sends them again.
@@ -12,7 +12,7 @@ So metrics may be sent twice, but are never lost.
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Final, Literal
@@ -21,7 +21,7 @@ import boto3
 from pydantic import BaseModel, ValidationError
 
 from handlers.common import ids
-from handlers.common.aws import CONFIG, ParallelCalls
+from handlers.common.aws import CONFIG
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.meetings.environment import StorageEnvironment
@@ -44,10 +44,6 @@ for these objects and for all users without a metric of their own. No user has t
 _USER: Final = re.compile(rf"({ids.USER_ID_PATTERN})/", re.ASCII)
 
 
-class CountOutOfTime(Exception):
-    """The objects could not be listed in the available time."""
-
-
 class StorageTotals(Message):
     """One daily count. It is stored as an object below `work/storage/`."""
 
@@ -58,66 +54,32 @@ class StorageTotals(Message):
 
 
 @dataclass(frozen=True)
-class StorageCountResult:
-    """Result of the Lambda function. All numbers are zero if the day was counted before."""
-
-    objects: int
-    """Number of listed objects."""
-    users: int
-    """Number of users with objects. All objects without a user in their key count as one more user."""
-    metrics: int
-    """Number of metric values that were sent. Zero also if there is no earlier count."""
-
-
-@dataclass
-class PrefixListing:
-    """Objects below one prefix."""
-
-    object_count: int = 0
-    bytes_by_user: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True)
 class StorageCounter:
     """Counts the bytes of each user."""
 
     environment: StorageEnvironment
     bucket: MeetingBucket
     metrics: MeetingMetrics
-    parallel: ParallelCalls
     clock: Callable[[], datetime]
     log: EventLog
 
-    def run(self) -> StorageCountResult:
-        """Run the count, unless this day was counted before. Raises CountOutOfTime."""
-        started_at = self.clock()
-        if self._read_count(started_at.date()) is not None:
-            return StorageCountResult(objects=0, users=0, metrics=0)
-        deadline = started_at + timedelta(seconds=self.environment.count_seconds)
-        listings = self.parallel.call_all(lambda prefix: self._list_prefix(prefix, deadline), COUNTED_PREFIXES)
-        by_user: Counter[str] = Counter()
-        for listing in listings:
-            by_user.update(listing.bytes_by_user)
-        totals = StorageTotals(day=started_at.date(), bytes_of=by_user)
-        earlier = self._find_earlier_count(totals.day)
-        metrics = [] if earlier is None else growth_metrics(daily_growth(earlier, totals), self.environment.max_users)
-        self.metrics.put(metrics)
-        self.bucket.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
-        result = StorageCountResult(
-            objects=sum(listing.object_count for listing in listings), users=len(by_user), metrics=len(metrics)
-        )
-        self.log.info("storage_counted", objects=result.objects, users=result.users)
-        return result
-
-    def _list_prefix(self, prefix: str, deadline: datetime) -> PrefixListing:
-        listing = PrefixListing()
-        for page in self.bucket.list_pages(prefix):
-            if self.clock() > deadline:
-                raise CountOutOfTime
-            for item in page:
-                listing.object_count += 1
-                listing.bytes_by_user[_owner_of(item["Key"], prefix)] += item["Size"]
-        return listing
+    def run(self) -> None:
+        """Run the count, unless this day was counted before."""
+        day = self.clock().date()
+        if self._read_count(day) is not None:
+            return
+        objects, by_user = 0, Counter[str]()
+        for prefix in COUNTED_PREFIXES:
+            for page in self.bucket.list_pages(prefix):
+                objects += len(page)
+                for item in page:
+                    by_user[_owner_of(item["Key"], prefix)] += item["Size"]
+        totals = StorageTotals(day=day, bytes_of=by_user)
+        earlier = self._find_earlier_count(day)
+        if earlier is not None:
+            self.metrics.put(growth_metrics(daily_growth(earlier, totals), self.environment.max_users))
+        self.bucket.write(_count_key(day), totals.model_dump_json(by_alias=True))
+        self.log.info("storage_counted", objects=objects, users=len(by_user))
 
     def _find_earlier_count(self, day: date) -> StorageTotals | None:
         """Return the latest stored count of the previous days, or None if there is none."""
@@ -178,12 +140,11 @@ def _storage_counter() -> StorageCounter:
         environment,
         MeetingBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        ParallelCalls(len(COUNTED_PREFIXES)),
         ids.now,
         EventLog(environment.log_level),
     )
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
+def handler(event: Mapping[str, Any], _context: object) -> None:
     StorageScheduleEvent.model_validate(event)
-    return asdict(_storage_counter().run())
+    _storage_counter().run()

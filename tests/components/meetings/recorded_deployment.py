@@ -32,7 +32,6 @@ CHANGES: dict[str, Any] = {
     "speech": {"atOnce": 8, "maxMinutes": 17},
     "network": {"cidr": "10.99.0.0/16", "zones": ["c"]},
     "storageUsers": 13,
-    "storage": {"timeoutSeconds": 100},
 }
 """Non-default settings. Their values are all different, so a value in the resources identifies its setting."""
 

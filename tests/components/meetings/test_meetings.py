@@ -97,7 +97,7 @@ VARIABLES: dict[str, dict[str, str]] = {
         "CLIENT_ROLE": f"arn:aws:iam::123456789012:role/{PREFIX}-client",
         "ORIGIN": "*",
     },
-    "storage": {"STACK": "polyphony-test", "BUCKET_NAME": BUCKET, "COUNT_SECONDS": "270"},
+    "storage": {"STACK": "polyphony-test", "BUCKET_NAME": BUCKET},
     "bedrock-summarize": {"SUMMARY_MODEL_ID": SONNET, "ACTION_MODEL_ID": SONNET},
 }
 """Some variables. The flows on the local platform use all others."""
@@ -119,7 +119,7 @@ def test_settings_reach_the_functions_that_read_them() -> None:
         "99",
     ]
     assert exchange["ORIGIN"] == PAGE
-    assert (storage["MAX_USERS"], storage["COUNT_SECONDS"]) == ("13", "70")
+    assert storage["MAX_USERS"] == "13"
 
 
 def test_each_function_has_its_memory_and_timeout() -> None:

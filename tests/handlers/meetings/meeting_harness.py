@@ -1,5 +1,5 @@
-"""Harness for tests of the meetings functions through their handlers: table, bucket and queue emulated by moto, and fakes
-of Step Functions and CloudWatch.
+"""Harness for tests of the meetings functions through their handlers: moto emulates AWS, and a fake identity provider issues
+the tokens. The functions read their environment variables as they do in Lambda.
 
 A client uploads a recording as chunks and `complete.json`, the list of the chunks. The recording's content is a hash
 over the chunks. An execution of the workflow processes it. The executions for one meeting are numbered as attempts.
@@ -9,32 +9,31 @@ Uploaded objects get the harness's own time as their modification time.
 
 import hashlib
 import json
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property
+from functools import cache
 from itertools import count
 from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.config import Config
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.s3.models import s3_backends
+from moto.stepfunctions.models import stepfunctions_backends
 
+from handlers.common import ids
 from handlers.common.aws import CONFIG
-from handlers.common.executions import WorkflowExecutions
 from handlers.common.ids import ulid
-from handlers.common.logging import EventLog
 from handlers.common.records import Records
+from handlers.meetings.auth_exchange import handler as auth_handler
+from handlers.meetings.bedrock_summarize import handler as summarize_handler
 from handlers.meetings.complete_file import Chunk, CompleteFile
-from handlers.meetings.environment import MeetingCleanupEnvironment
 from handlers.meetings.media_result import MediaOutcome
-from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.meeting_cleanup import handler as cleanup_handler
-from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.record import (
     INDEX,
     INDEX_SORT,
@@ -47,87 +46,42 @@ from handlers.meetings.record import (
 )
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.start import handler as start_handler
-from handlers.meetings.start.uploads import UploadReader
 from handlers.meetings.steps import handler as steps_handler
-from handlers.meetings.steps.media_results import MediaResults
+from handlers.meetings.storage import handler as storage_handler
 from tests.credentials import credentials
 from tests.handlers.client_events import at_event
 from tests.moto_tables import Index, create_table
+from tests.token_issuer import AUDIENCE, Provider, keys_of, replace_clock
 
-TABLE, BUCKET = "meetings", "recordings"
+TABLE, BUCKET, STACK = "meetings", "recordings", "dev"
 STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:meetings"
+ROLE = "arn:aws:iam::123456789012:role/polyphony-dev-meetings-client"
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ANN, BOB = "A" * 32, "B" * 32
 MEETING = MeetingId(ANN, ulid(START, 1))
 CANARY = "canary"
 """Text in errors and client data that must not appear in logs."""
+SERVICES = ("dynamodb", "s3", "sqs", "stepfunctions", "sts")
+CREATORS: tuple[Any, ...] = (
+    auth_handler._dispatcher,
+    start_handler._starter,
+    steps_handler._steps,
+    cleanup_handler._cleanup,
+    storage_handler._storage_counter,
+    summarize_handler._summarizer,
+)
+"""Cached functions that create the handlers' objects from the environment variables."""
 
 
 @cache
 def _clients() -> dict[str, Any]:
-    """Return cached clients, because creating them would take most of a test's time."""
-    return {name: boto3.client(name, config=CONFIG) for name in ("dynamodb", "s3", "sqs")}
+    """Return cached clients, because creating them would take most of a test's time. They repeat no call."""
+    config = CONFIG.merge(Config(retries={"total_max_attempts": 1}))
+    return {name: boto3.client(name, config=config) for name in SERVICES}  # type: ignore[call-overload]
 
 
-@dataclass
-class FakeStepFunctions:
-    """Step Functions whose executions end at the test's command. A name can be used only once."""
-
-    statuses: dict[str, str] = field(default_factory=dict)
-    """Status of each execution by name, in the order of the starts."""
-    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    next_starts: deque[str] = field(default_factory=deque)
-    """Results of the next starts: `rejected`, `request lost` or `response lost`. Later starts succeed."""
-
-    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Mapping[str, Any]:  # noqa: A002, N803
-        assert stateMachineArn == STATE_MACHINE
-        assert len(name) <= 80
-        result = self.next_starts.popleft() if self.next_starts else ""
-        if result == "rejected":
-            raise _client_error("ExecutionLimitExceeded")
-        if result == "request lost":
-            raise ReadTimeoutError(endpoint_url=CANARY)
-        execution_input = json.loads(input)
-        if name in self.statuses and (self.statuses[name] != "RUNNING" or self.inputs[name] != execution_input):
-            raise _client_error("ExecutionAlreadyExists")
-        self.statuses[name], self.inputs[name] = "RUNNING", execution_input
-        if result == "response lost":
-            raise ReadTimeoutError(endpoint_url=CANARY)
-        return {}
-
-    def describe_execution(self, *, executionArn: str) -> Mapping[str, Any]:  # noqa: N803
-        name = executionArn.removeprefix(STATE_MACHINE.replace(":stateMachine:", ":execution:") + ":")
-        if name not in self.statuses:
-            raise _client_error("ExecutionDoesNotExist")
-        return {"status": self.statuses[name]}
-
-    @property
-    def attempts(self) -> list[int]:
-        """Attempt of each execution, in the order of their starts."""
-        return [execution_input["attempt"] for execution_input in self.inputs.values()]
-
-    @property
-    def contents(self) -> list[str]:
-        """Content that each execution processes, in the order of their starts."""
-        return [execution_input["content"] for execution_input in self.inputs.values()]
-
-    def get_paginator(self, operation: str) -> "FakeStepFunctions":
-        assert operation == "list_executions"
-        return self
-
-    def paginate(self, *, stateMachineArn: str, statusFilter: str) -> list[dict[str, Any]]:  # noqa: N803
-        """Return two pages with the names of the executions of this status."""
-        assert stateMachineArn == STATE_MACHINE
-        names = [{"name": name} for name, status in self.statuses.items() if status == statusFilter]
-        return [{"executions": names[:1]}, {"executions": names[1:]}]
-
-    def end_last(self, status: str) -> None:
-        """End the last execution with a status."""
-        self.statuses[list(self.statuses)[-1]] = status
-
-
-def _client_error(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": CANARY}}, "Execution")
+def client_error(code: str, operation: str = "AnyOperation") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": CANARY}}, operation)
 
 
 @dataclass
@@ -155,12 +109,14 @@ class FakeCloudWatch:
 class MeetingHarness:
     """The meetings functions and everything that they use."""
 
-    dynamodb: Any
-    s3: Any
-    sqs: Any
+    clients: dict[str, Any]
+    """Clients by the service's name. The functions get these, so a test may add the client of another service."""
     queue_url: str
+    """URL of the queue of deletions."""
+    provider: Provider = field(default_factory=Provider)
     now: datetime = START
-    step_functions: FakeStepFunctions = field(default_factory=FakeStepFunctions)
+    key_clock: float = 1_000_000.0
+    """Time in seconds of the clock by which the provider's signing keys are cached."""
     cloudwatch: FakeCloudWatch = field(default_factory=FakeCloudWatch)
     sequence: Iterator[int] = field(default_factory=lambda: count(14))
     """Numbers by which S3 orders uploads. Their alphabetical order as hexadecimal texts (e, f, 10) is another one."""
@@ -168,35 +124,23 @@ class MeetingHarness:
     """Number of the latest upload of each key."""
 
     @property
+    def s3(self) -> Any:
+        return self.clients["s3"]
+
+    @property
     def records(self) -> Records[MeetingRecord]:
-        return Records(self.dynamodb, TABLE, MeetingRecord, record_attributes)
+        return Records(self.clients["dynamodb"], TABLE, MeetingRecord, record_attributes)
 
     @property
-    def starter(self) -> start_handler.Starter:
-        executions = WorkflowExecutions(self.step_functions, STATE_MACHINE)
-        uploads = UploadReader(self.s3, BUCKET)
-        return start_handler.Starter(self.records, uploads, executions, lambda: self.now, self.log)
+    def executions(self) -> list[Any]:
+        """Executions of the workflow, in the order of their starts. A test may change their `status`, or delete them."""
+        executions: list[Any] = stepfunctions_backends["123456789012"]["us-east-1"].state_machines[0].executions
+        return executions
 
     @property
-    def steps(self) -> steps_handler.Steps:
-        client: Any = self.cloudwatch
-        results = MediaResults(MeetingBucket(self.s3, BUCKET))
-        return steps_handler.Steps(self.records, results, MeetingMetrics(client, "dev"), lambda: self.now, self.log)
-
-    @property
-    def cleanup(self) -> cleanup_handler.MeetingCleanup:
-        environment = MeetingCleanupEnvironment(
-            table_name=TABLE, bucket_name=BUCKET, state_machine_arn=STATE_MACHINE, deletions_queue_url=self.queue_url
-        )
-        clients = (self.dynamodb, self.s3, self.sqs, self.step_functions)
-        return cleanup_handler.MeetingCleanup(environment, *clients, self.log)
-
-    @cached_property
-    def log(self) -> EventLog:
-        """Created by the test that first uses it, because a logger keeps the `sys.stdout` of its creation, which pytest
-        replaces for each test.
-        """
-        return EventLog("DEBUG")
+    def attempts(self) -> list[int]:
+        """Attempt of each execution, in the order of their starts."""
+        return [json.loads(execution.execution_input)["attempt"] for execution in self.executions]
 
     def advance(self, **time: float) -> None:
         self.now += timedelta(**time)
@@ -208,56 +152,38 @@ class MeetingHarness:
         *_, stored_object = s3_backends["123456789012"]["aws"].buckets[BUCKET].keys.getlist(key)
         stored_object.last_modified = self.now.replace(tzinfo=None)  # as moto stores times
 
+    def read_object(self, key: str) -> bytes | None:
+        """Return an object's content, or None if it does not exist."""
+        try:
+            content: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        except self.s3.exceptions.NoSuchKey:
+            return None
+        return content
+
     def upload_chunks(self, *chunks: bytes, meeting: MeetingId = MEETING) -> None:
         """Upload chunks, named by their positions, without events."""
         for number, chunk in enumerate(chunks):
             self.put_object(meeting.upload_key(f"{number}.webm"), chunk)
 
-    def upload_complete_json_without_event(
-        self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any
-    ) -> CompleteFile:
-        """Upload `complete.json` for these chunks, but deliver no event."""
+    def deliver_event(self, meeting: MeetingId = MEETING, name: str = "complete.json") -> list[str]:
+        """Deliver the event of an upload; return its key if SQS delivers it again."""
+        key = meeting.upload_key(name)
+        body = object_created_event(key, sequencer=self.sequencers.get(key, "1"))
+        return deliver_messages({key: body})
+
+    def upload_complete_json(
+        self, *chunks: bytes, meeting: MeetingId = MEETING, has_event: bool = True, **changed: Any
+    ) -> Recording:
+        """Upload `complete.json` for these chunks, and deliver its event."""
         complete = complete_json(*chunks, **changed)
         self.put_object(meeting.upload_key("complete.json"), complete.model_dump_json(by_alias=True).encode())
-        return complete
-
-    def upload_recording_without_event(self, *chunks: bytes, meeting: MeetingId = MEETING) -> CompleteFile:
-        """Upload chunks and their `complete.json`, but deliver no event."""
-        self.upload_chunks(*chunks, meeting=meeting)
-        return self.upload_complete_json_without_event(*chunks, meeting=meeting)
-
-    def deliver_events(self, *keys: str) -> list[str]:
-        """Deliver the events of uploads in one batch; return the keys of those that SQS delivers again."""
-        messages = [
-            {"messageId": key, "body": object_created_event(key, sequencer=self.sequencers.get(key, "1"))}
-            for key in keys
-        ]
-        return self.deliver_messages(messages)
-
-    def deliver_messages(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Deliver SQS messages in one batch; return the ids of those that SQS delivers again."""
-        failures = start_handler.handler({"Records": messages}, None)["batchItemFailures"]
-        return [failure["itemIdentifier"] for failure in failures]
-
-    def deliver_event(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
-        """Deliver the event of one upload; return its key if SQS delivers it again."""
-        return self.deliver_events(meeting.upload_key(name))
-
-    def upload_complete_json(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
-        """Upload `complete.json` for these chunks, and deliver its event."""
-        complete = self.upload_complete_json_without_event(*chunks, meeting=meeting, **changed)
-        assert self.deliver_event("complete.json", meeting) == []
+        assert not has_event or self.deliver_event(meeting) == []
         return Recording(meeting, complete.content)
 
     def upload_recording(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
         """Upload chunks and their `complete.json`, and deliver the event of `complete.json`."""
         self.upload_chunks(*chunks, meeting=meeting)
         return self.upload_complete_json(*chunks, meeting=meeting, **changed)
-
-    def finish_without_audio(self, recording: Recording) -> None:
-        """Make the meeting ready, with the media job's result that the recording has no audio."""
-        self.write_media_result(recording, MediaOutcome.NO_AUDIO)
-        self.run_step("media", recording)
 
     def write_media_result(
         self, recording: Recording, outcome: MediaOutcome = MediaOutcome.READY, **result: Any
@@ -276,9 +202,9 @@ class MeetingHarness:
         event = {"step": step, **meeting, "content": recording.content, "attempt": attempt, **parameters}
         return steps_handler.handler(event, None)
 
-    def delete_meeting(self, meeting: MeetingId = MEETING) -> None:
-        """Write the tombstone of a meeting, as the API does, without messages to the cleanup."""
-        self.records.change(record_key(meeting), lambda record: apply_deletion(record, self.now))
+    def delete_meeting(self) -> None:
+        """Write the tombstone of `MEETING`, as the API does, without messages to the cleanup."""
+        self.records.change(record_key(MEETING), lambda record: apply_deletion(record, self.now))
 
     def record(self, meeting: MeetingId = MEETING) -> MeetingRecord:
         record = self.records.read(record_key(meeting))
@@ -296,31 +222,18 @@ class MeetingHarness:
 
     def all_items(self) -> list[dict[str, Any]]:
         """All items of the table."""
-        items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
+        items: list[dict[str, Any]] = self.clients["dynamodb"].scan(TableName=TABLE)["Items"]
         return items
 
     @contextmanager
-    def fail_complete_json_reads(self, code: str, times: int = 1000) -> Iterator[None]:
-        """Let the next reads of `complete.json` fail with an error code."""
-        remaining_failures = iter(range(times))
+    def fail_calls(self, service: str, operation: str, error: Exception, event: str = "before-call") -> Iterator[None]:
+        """Let all calls of an operation raise an error: before the service gets them, or at the event `after-call`."""
 
-        def fail(params: dict[str, Any], **_: Any) -> None:
-            if params["url_path"].endswith("/complete.json") and next(remaining_failures, None) is not None:
-                raise ClientError({"Error": {"Code": code, "Message": CANARY}}, "GetObject")
+        def fail(**_: Any) -> None:
+            raise error
 
-        with at_event(self.s3, "before-call.s3.GetObject", fail):
+        with at_event(self.clients[service], f"{event}.*.{operation}", fail):
             yield
-
-    @contextmanager
-    def record_calls(self) -> Iterator[list[str]]:
-        """Record the names of the AWS calls within the block."""
-        calls: list[str] = []
-
-        def record_call(model: Any, **_: Any) -> None:
-            calls.append(model.name)
-
-        with at_event(self.dynamodb, "before-call.*", record_call), at_event(self.s3, "before-call.*", record_call):
-            yield calls
 
 
 def complete_json(*chunks: bytes, **changed: Any) -> CompleteFile:
@@ -343,20 +256,45 @@ def object_created_event(key: str, bucket: str = BUCKET, sequencer: str = "1") -
     return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
 
 
+def deliver_messages(bodies: Mapping[str, str]) -> list[str]:
+    """Deliver SQS messages to the function `start` in one batch; return the ids of those that SQS delivers again."""
+    messages = [{"messageId": message_id, "body": body} for message_id, body in bodies.items()]
+    failures = start_handler.handler({"Records": messages}, None)["batchItemFailures"]
+    return [failure["itemIdentifier"] for failure in failures]
+
+
 @contextmanager
 def create_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
     """Create the harness with an empty table and bucket."""
     credentials(monkeypatch)
+    clients = dict(_clients())
     with mock_aws():
-        clients = _clients()
         clients["s3"].create_bucket(Bucket=BUCKET)
         create_table(clients["dynamodb"], TABLE, PARTITION, SORT, indexes={INDEX: Index((PARTITION, INDEX_SORT))})
-        queue_url = clients["sqs"].create_queue(QueueName="deletions")["QueueUrl"]
-        harness = MeetingHarness(clients["dynamodb"], clients["s3"], clients["sqs"], queue_url)
-        for module, name, function in (
-            (start_handler, "_starter", lambda: harness.starter),
-            (steps_handler, "_steps", lambda: harness.steps),
-            (cleanup_handler, "_cleanup", lambda: harness.cleanup),
-        ):
-            monkeypatch.setattr(module, name, function)
+        clients["stepfunctions"].create_state_machine(name="meetings", definition="{}", roleArn=ROLE)
+        harness = MeetingHarness(clients, clients["sqs"].create_queue(QueueName="deletions")["QueueUrl"])
+        clients["cloudwatch"] = harness.cloudwatch
+        variables = {
+            "ISSUER": harness.provider.issuer,
+            "AUDIENCE": AUDIENCE,
+            "JWKS_URL": harness.provider.keys_url,
+            "CLIENT_ROLE": ROLE,
+            "ORIGIN": "https://one.example",
+            "BUCKET_NAME": BUCKET,
+            "TABLE_NAME": TABLE,
+            "STATE_MACHINE_ARN": STATE_MACHINE,
+            "DELETIONS_QUEUE_URL": harness.queue_url,
+            "STACK": STACK,
+            "LOG_LEVEL": "DEBUG",
+        }
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(boto3, "client", lambda service, **_: clients[service])
+        monkeypatch.setattr(ids, "now", lambda: harness.now)
+        monkeypatch.setattr(auth_handler, "signing_keys", lambda _: keys_of(harness.provider))
+        replace_clock(monkeypatch, lambda: harness.key_clock)
+        for create in CREATORS:
+            create.cache_clear()
         yield harness
+        for create in CREATORS:
+            create.cache_clear()

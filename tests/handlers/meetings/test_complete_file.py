@@ -7,8 +7,7 @@ import botocore.session
 import pytest
 from pydantic import ValidationError
 
-from handlers.meetings.complete_file import MAX_CHUNKS, CompleteFile
-from handlers.meetings.transcribe_languages import LANGUAGES
+from handlers.meetings.complete_file import LANGUAGES, MAX_CHUNKS, CompleteFile
 
 CHUNK = {"name": "a.webm", "bytes": 1, "sha256": "0" * 64}
 

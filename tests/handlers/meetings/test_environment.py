@@ -1,21 +1,13 @@
 """Tests of the environment variables of all meetings functions and of the media job."""
 
-from typing import Any
-
 import pytest
 from pydantic import ValidationError
 
 from handlers.common.bedrock import SONNET
 from handlers.common.environment import HandlerEnvironment
-from handlers.meetings.auth_exchange import handler as auth_exchange
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.environment import AuthEnvironment, StorageEnvironment
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaEnvironment
-from handlers.meetings.meeting_cleanup import handler as meeting_cleanup
-from handlers.meetings.start import handler as start
-from handlers.meetings.steps import handler as steps
-from handlers.meetings.storage import handler as storage
-from tests.credentials import credentials
 
 USER, MEETING, CONTENT = "A2" * 16, "01ARZ3NDEKTSV4RRFFQ69G5FAV", "0123456789abcdef" * 2
 REQUIRED = {
@@ -33,27 +25,6 @@ REQUIRED = {
 """Values of all variables without a default. Each model ignores the variables of the other functions."""
 
 
-@pytest.mark.parametrize(
-    "create",
-    [auth_exchange._dispatcher, meeting_cleanup._cleanup, start._starter, steps._steps, storage._storage_counter],
-    ids=lambda create: create.__name__,
-)
-def test_each_function_is_created_from_its_environment(create: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    credentials(monkeypatch)
-    for name, value in REQUIRED.items():
-        monkeypatch.setenv(name, value)
-    create.cache_clear()
-    created = create()
-    assert created is not None
-    assert created is create(), "the clients are created once"
-    create.cache_clear()
-
-
-def test_the_storage_function_rejects_other_events() -> None:
-    with pytest.raises(ValidationError):
-        storage.handler({"kind": "other"}, None)
-
-
 def test_sonnet_is_the_default_for_both_tasks() -> None:
     environment = SummaryEnvironment.model_validate(REQUIRED)
     assert (environment.summary_model_id, environment.action_model_id) == (SONNET, SONNET)
@@ -65,7 +36,6 @@ def test_sonnet_is_the_default_for_both_tasks() -> None:
         (AuthEnvironment, "CREDENTIAL_SECONDS", ["899", "3601"]),  # STS limits role chaining to an hour
         (AuthEnvironment, "RENEW_BEFORE_SECONDS", ["59", "1801"]),
         (StorageEnvironment, "MAX_USERS", ["501", "-1"]),
-        (StorageEnvironment, "COUNT_SECONDS", ["871"]),
         (SummaryEnvironment, "ACTION_MODEL_ID", [""]),
         (SummaryEnvironment, "SUMMARY_MODEL_ID", ["arn:aws:bedrock:us-east-1::foundation-model/x"]),
         (SummaryEnvironment, "PART_CHARACTERS", ["999"]),

@@ -1,27 +1,17 @@
-"""Harness for tests of the summary function through its Lambda handler: S3 by moto, and a scripted model."""
+"""Scripted model and stored transcripts, for tests of the summary function through its Lambda handler."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-import boto3
-import pytest
-from botocore.exceptions import ClientError
-from moto import mock_aws
-
-from handlers.common.aws import CONFIG
-from handlers.meetings.bedrock_summarize import handler
 from handlers.meetings.bedrock_summarize.models import Summary, Transcript
-from handlers.meetings.s3_keys import MeetingId, Recording
-from tests.credentials import credentials
+from handlers.meetings.s3_keys import Recording
 from tests.handlers.converse_shape import is_valid_converse_request
-from tests.handlers.meetings.sample_transcripts import Turn, audio_milliseconds, create_turns, transcribe_output
+from tests.handlers.meetings.meeting_harness import MEETING, MeetingHarness
 
-BUCKET = "recordings"
-RECORDING = Recording(MeetingId("A" * 32, "01HZXW3V9K8Q2M4N6P8R0T2V4X"), "0123456789abcdef" * 2)
+RECORDING = Recording(MEETING, "0123456789abcdef" * 2)
 USAGE = {
     "inputTokens": 100,
     "outputTokens": 10,
@@ -30,11 +20,74 @@ USAGE = {
     "cacheWriteInputTokens": 1,
 }
 """Tokens of each answer."""
+WORD_MS = 400
+"""Duration of each spoken word."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Words of one speaker, each of the same duration."""
+
+    speaker: str
+    start_ms: int
+    text: str
+    """Words separated by single spaces. Punctuation follows a word directly."""
+
+    @property
+    def words(self) -> list[str]:
+        return self.text.split()
+
+    @property
+    def end_ms(self) -> int:
+        return self.start_ms + len(self.words) * WORD_MS
+
+
+def create_turns(*speakers_and_texts: tuple[str, str], gap_ms: int = 300) -> tuple[Turn, ...]:
+    """Return turns that follow each other."""
+    turns: list[Turn] = []
+    for speaker, text in speakers_and_texts:
+        start_ms = turns[-1].end_ms + gap_ms if turns else 0
+        turns.append(Turn(speaker, start_ms, text))
+    return tuple(turns)
+
+
 SPOKEN_MEETING = create_turns(
     ("spk_0", "Good morning. The canary budget is approved."),
     ("spk_1", "Great. Anna will send the report by Friday."),
     ("spk_0", "And I will book the room."),
 )
+
+
+def transcribe_output(turns: Iterable[Turn]) -> bytes:
+    """Return the output of a transcription job for these turns."""
+    items = [
+        item for turn in turns for number, word in enumerate(turn.words) for item in _word_items(turn, number, word)
+    ]
+    results = {"transcripts": [{"transcript": ""}], "items": items}
+    return json.dumps({"jobName": "one", "status": "COMPLETED", "results": results}).encode()
+
+
+def _word_items(turn: Turn, number: int, word: str) -> list[dict[str, Any]]:
+    """Return the items for a word of a turn and the punctuation marks after it."""
+    match = re.fullmatch(r"(.*?)([.,?!]*)", word)
+    assert match is not None
+    start = turn.start_ms + number * WORD_MS
+    pronunciation = {
+        "type": "pronunciation",
+        "start_time": f"{start / 1000:.3f}",
+        "end_time": f"{(start + WORD_MS) / 1000:.3f}",
+        "alternatives": [{"confidence": "0.99", "content": match[1]}],
+        "speaker_label": turn.speaker,
+    }
+    marks = [{"type": "punctuation", "alternatives": [{"confidence": "0.0", "content": mark}]} for mark in match[2]]
+    return [pronunciation, *marks]
+
+
+def audio_milliseconds(turns: Sequence[Turn]) -> int:
+    """Return the duration of the audio, which ends half a second after the last turn."""
+    return max((turn.end_ms for turn in turns), default=0) + 500
+
+
 Line = dict[str, Any]
 ScriptEntry = Callable[[list[Line]], str] | Exception | str
 """Answer of the model: a function of the prompt's JSON lines, an error of botocore, or a stop reason."""
@@ -58,10 +111,6 @@ BOOK_ROOM = action_item("I will book the room", text="Book the room", owner="spk
 def answer_with(*items: object, summary: str = "They met.") -> Callable[[list[Line]], str]:
     """Return a function that answers every task."""
     return lambda lines: json.dumps({"items": items} if lines[-1]["task"] == "actionItems" else {"summary": summary})
-
-
-def client_error(code: str, operation: str = "Converse") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "canary"}}, operation)
 
 
 @dataclass
@@ -88,79 +137,28 @@ class ScriptedModel:
         return [(request["modelId"].split("-")[1], prompt_lines(request)[-1]["task"]) for request in self.requests]
 
 
-@dataclass
-class MetricRecorder:
-    """Client of CloudWatch that records the values."""
-
-    sent: list[tuple[str, float]] = field(default_factory=list)
-
-    def put_metric_data(self, *, MetricData: list[dict[str, Any]], **_: str) -> None:  # noqa: N803 - boto3's name
-        self.sent += [(metric["MetricName"], metric["Value"]) for metric in MetricData]
-
-
-@cache
-def _s3_client() -> Any:
-    """Return a cached client, because creating it would take most of a test's time."""
-    return boto3.client("s3", config=CONFIG)
-
-
-@dataclass
-class SummaryHarness:
-    """The summary function with an empty bucket."""
-
-    s3: Any
-    model: ScriptedModel = field(default_factory=ScriptedModel)
-    metrics: MetricRecorder = field(default_factory=MetricRecorder)
-
-    def store_part_transcripts(self, *parts: Sequence[Turn]) -> dict[str, Any]:
-        """Store the outputs of Amazon Transcribe for the parts of a recording; return the workflow's event."""
-        audio, offset_ms = [], 0
-        for number, part in enumerate(parts):
-            self.put(RECORDING.part_transcript_key(number, "en-US"), transcribe_output(part))
-            duration_ms = audio_milliseconds(part)
-            audio.append({"key": RECORDING.audio_key(number), "offsetMs": offset_ms, "durationMs": duration_ms})
-            offset_ms += duration_ms
-        return {
-            "user": RECORDING.meeting.user,
-            "meetingId": RECORDING.meeting.meeting_id,
-            "content": RECORDING.content,
-            "language": "en-US",
-            "durationMs": offset_ms,
-            "audio": audio,
-            "unknown": 1,
-        }
-
-    def put(self, key: str, data: bytes) -> None:
-        self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)
-
-    def read(self, key: str) -> bytes | None:
-        """Return an object's content, or None if it does not exist."""
-        try:
-            content: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        except self.s3.exceptions.NoSuchKey:
-            return None
-        return content
-
-    @property
-    def transcript(self) -> Transcript:
-        return Transcript.model_validate_json(self.read(RECORDING.transcript_key) or b"")
-
-    @property
-    def summary(self) -> Summary:
-        return Summary.model_validate_json(self.read(RECORDING.summary_key) or b"")
+def store_part_transcripts(harness: MeetingHarness, *parts: Sequence[Turn]) -> dict[str, Any]:
+    """Store the outputs of Amazon Transcribe for the parts of a recording; return the workflow's event."""
+    audio, offset_ms = [], 0
+    for number, part in enumerate(parts):
+        harness.put_object(RECORDING.part_transcript_key(number, "en-US"), transcribe_output(part))
+        duration_ms = audio_milliseconds(part)
+        audio.append({"key": RECORDING.audio_key(number), "offsetMs": offset_ms, "durationMs": duration_ms})
+        offset_ms += duration_ms
+    return {
+        "user": RECORDING.meeting.user,
+        "meetingId": RECORDING.meeting.meeting_id,
+        "content": RECORDING.content,
+        "language": "en-US",
+        "durationMs": offset_ms,
+        "audio": audio,
+        "unknown": 1,
+    }
 
 
-@contextmanager
-def create_summary_harness(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Iterator[SummaryHarness]:
-    """Yield a harness whose function has these environment variables in addition to the required ones."""
-    credentials(monkeypatch)
-    for name, value in {"BUCKET_NAME": BUCKET, "STACK": "test", **variables}.items():
-        monkeypatch.setenv(name, value)
-    with mock_aws():
-        harness = SummaryHarness(_s3_client())
-        harness.s3.create_bucket(Bucket=BUCKET)
-        clients = {"s3": harness.s3, "bedrock-runtime": harness.model, "cloudwatch": harness.metrics}
-        monkeypatch.setattr(boto3, "client", lambda service, **_: clients[service])
-        handler._summarizer.cache_clear()
-        yield harness
-        handler._summarizer.cache_clear()
+def read_transcript(harness: MeetingHarness) -> Transcript:
+    return Transcript.model_validate_json(harness.read_object(RECORDING.transcript_key) or b"")
+
+
+def read_summary(harness: MeetingHarness) -> Summary:
+    return Summary.model_validate_json(harness.read_object(RECORDING.summary_key) or b"")

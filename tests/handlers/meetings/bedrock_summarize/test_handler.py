@@ -1,9 +1,6 @@
 """Tests of the summary function through its Lambda handler. The model is scripted."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from functools import partial
 from typing import Any
 
 import pytest
@@ -11,65 +8,62 @@ from botocore.exceptions import ReadTimeoutError
 
 from handlers.common.bedrock import HAIKU, SONNET, TokenUsage
 from handlers.meetings.bedrock_summarize.handler import handler
-from handlers.meetings.bedrock_summarize.models import ActionItem, TranscriptQuote
+from handlers.meetings.bedrock_summarize.models import ActionItem, SummaryBusy, SummaryFailed, TranscriptQuote
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS
-from handlers.meetings.summary_errors import SummaryBusy, SummaryFailed
 from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     BOOK_ROOM,
     RECORDING,
     SEND_REPORT,
     SPOKEN_MEETING,
     Line,
+    ScriptedModel,
     ScriptEntry,
-    SummaryHarness,
+    Turn,
     action_item,
     answer_with,
-    client_error,
-    create_summary_harness,
+    create_turns,
     prompt_lines,
+    read_summary,
+    read_transcript,
+    store_part_transcripts,
+    transcribe_output,
 )
-from tests.handlers.meetings.sample_transcripts import Turn, create_turns, transcribe_output
+from tests.handlers.meetings.meeting_harness import BUCKET, CANARY, MeetingHarness, client_error
 
-CANARY = "canary"
 SUMMARIZED, NOTHING_SAID = {"outcome": "summarized"}, {"outcome": "nothing_said"}
-HarnessFactory = Callable[..., AbstractContextManager[SummaryHarness]]
+
+
+@pytest.fixture(autouse=True)
+def model(harness: MeetingHarness) -> ScriptedModel:
+    """The client of Bedrock that the function gets."""
+    model = harness.clients["bedrock-runtime"] = ScriptedModel()
+    return model
 
 
 @pytest.fixture
-def create_harness(monkeypatch: pytest.MonkeyPatch) -> HarnessFactory:
-    return partial(create_summary_harness, monkeypatch)
-
-
-@pytest.fixture
-def harness(create_harness: HarnessFactory) -> Iterator[SummaryHarness]:
-    with create_harness() as created:
-        yield created
-
-
-@pytest.fixture
-def event(harness: SummaryHarness) -> dict[str, Any]:
+def event(harness: MeetingHarness) -> dict[str, Any]:
     """The workflow's event for a recording of `SPOKEN_MEETING`, whose transcript is stored."""
-    return harness.store_part_transcripts(SPOKEN_MEETING)
+    return store_part_transcripts(harness, SPOKEN_MEETING)
 
 
-def failure_cause(harness: SummaryHarness, event: dict[str, Any], error: type[Exception]) -> str:
+def failure_cause(harness: MeetingHarness, event: dict[str, Any], error: type[Exception]) -> str:
     """Call the function, which must raise this error without writing a summary; return the error's message."""
     with pytest.raises(error) as caught:
         handler(event, None)
     assert type(caught.value) is error, "the workflow decides by the name of the class"
     assert caught.value.__context__ is None, "the original error may contain speech"
     assert CANARY not in str(caught.value)
-    assert harness.read(RECORDING.summary_key) is None
-    assert not harness.metrics.sent
+    assert harness.read_object(RECORDING.summary_key) is None
+    assert not harness.cloudwatch.values
     return str(caught.value)
 
 
-def test_a_meeting_has_a_transcript_a_summary_and_action_items(harness: SummaryHarness, event: dict[str, Any]) -> None:
+def test_a_meeting_has_a_transcript_a_summary_and_action_items(harness: MeetingHarness, event: dict[str, Any]) -> None:
     assert handler(event, None) == SUMMARIZED
-    assert [segment.text for segment in harness.transcript.said] == [turn.text for turn in SPOKEN_MEETING]
-    stored = harness.s3.head_object(Bucket="recordings", Key=RECORDING.summary_key)
+    assert [segment.text for segment in read_transcript(harness).said] == [turn.text for turn in SPOKEN_MEETING]
+    stored = harness.s3.head_object(Bucket=BUCKET, Key=RECORDING.summary_key)
     assert stored["ContentType"] == "application/json"
-    summary = harness.summary
+    summary = read_summary(harness)
     assert (summary.summary, summary.summary_model, summary.action_model) == ("They met.", SONNET, SONNET)
     quote = TranscriptQuote(text="Anna will send the report", start_ms=SPOKEN_MEETING[1].start_ms)
     report, room = summary.action_items
@@ -77,97 +71,107 @@ def test_a_meeting_has_a_transcript_a_summary_and_action_items(harness: SummaryH
     assert (room.owner, room.due) == ("spk_0", None)
 
 
-def test_an_action_item_is_dropped_if_its_quote_was_not_said(harness: SummaryHarness, event: dict[str, Any]) -> None:
-    harness.model.script = [answer_with(action_item("Bob will send the report"), BOOK_ROOM)]
+def test_an_action_item_is_dropped_if_its_quote_was_not_said(
+    harness: MeetingHarness, model: ScriptedModel, event: dict[str, Any]
+) -> None:
+    model.script = [answer_with(action_item("Bob will send the report"), BOOK_ROOM)]
     handler(event, None)
-    assert [item.text for item in harness.summary.action_items] == ["Book the room"]
-    assert harness.summary.dropped == 1
+    assert [item.text for item in read_summary(harness).action_items] == ["Book the room"]
+    assert read_summary(harness).dropped == 1
 
 
 def test_the_token_metrics_are_sent_once_and_include_cached_tokens(
-    harness: SummaryHarness, event: dict[str, Any]
+    harness: MeetingHarness, model: ScriptedModel, event: dict[str, Any]
 ) -> None:
     for _ in range(2):
         assert handler(event, None) == SUMMARIZED
-    assert len(harness.model.requests) == 2, "the repeated invocation finds the summary"
-    assert harness.metrics.sent == [(INPUT_TOKENS, 2 * 1_101), (OUTPUT_TOKENS, 20)]
-    assert harness.summary.tokens == TokenUsage(
+    assert len(model.requests) == 2, "the repeated invocation finds the summary"
+    assert harness.cloudwatch.values == [(INPUT_TOKENS, 2 * 1_101), (OUTPUT_TOKENS, 20)]
+    assert read_summary(harness).tokens == TokenUsage(
         input_tokens=200, output_tokens=20, cache_read_tokens=2_000, cache_write_tokens=2
     )
 
 
 def test_of_two_concurrent_invocations_the_quicker_one_writes_the_summary(
-    harness: SummaryHarness, event: dict[str, Any]
+    harness: MeetingHarness, model: ScriptedModel, event: dict[str, Any]
 ) -> None:
     def answer_after_quicker_invocation(lines: list[Line]) -> str:
-        harness.model.script = [answer_with(summary="Quicker.")]
+        model.script = [answer_with(summary="Quicker.")]
         handler(event, None)
         return answer_with(summary="Slower.")(lines)
 
-    harness.model.script = [answer_after_quicker_invocation, answer_with()]
+    model.script = [answer_after_quicker_invocation, answer_with()]
     assert handler(event, None) == SUMMARIZED
-    assert harness.summary.summary == "Quicker."
-    assert len(harness.metrics.sent) == 2
+    assert read_summary(harness).summary == "Quicker."
+    assert len(harness.cloudwatch.values) == 2
 
 
-def test_an_empty_transcript_causes_no_model_request(harness: SummaryHarness) -> None:
-    event = harness.store_part_transcripts((), ())
+def test_an_empty_transcript_causes_no_model_request(harness: MeetingHarness, model: ScriptedModel) -> None:
+    event = store_part_transcripts(harness, (), ())
     for _ in range(2):
         assert handler(event, None) == NOTHING_SAID
-    assert harness.transcript.said == ()
-    assert not harness.model.requests
+    assert read_transcript(harness).said == ()
+    assert not model.requests
 
 
 @pytest.mark.parametrize("action_model", [SONNET, HAIKU])
 def test_the_transcript_is_cached_only_if_one_model_does_both_tasks(
-    create_harness: HarnessFactory, action_model: str
+    harness: MeetingHarness, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch, action_model: str
 ) -> None:
-    with create_harness(ACTION_MODEL_ID=action_model, MAX_OUTPUT_TOKENS="500") as harness:
-        handler(harness.store_part_transcripts(SPOKEN_MEETING), None)
-        one_model = action_model == SONNET
-        assert harness.model.tasks == [("sonnet", "summary"), ("sonnet" if one_model else "haiku", "actionItems")]
-        assert harness.summary.action_model == action_model
-        for request in harness.model.requests:
-            cached = [block for block in request["messages"][0]["content"] if "cachePoint" in block]
-            assert bool(cached) is one_model
-        assert harness.model.requests[0]["inferenceConfig"] == {"maxTokens": 500 + 4_000}, "4,000 are for thinking"
+    monkeypatch.setenv("ACTION_MODEL_ID", action_model)
+    monkeypatch.setenv("MAX_OUTPUT_TOKENS", "500")
+    handler(store_part_transcripts(harness, SPOKEN_MEETING), None)
+    one_model = action_model == SONNET
+    assert model.tasks == [("sonnet", "summary"), ("sonnet" if one_model else "haiku", "actionItems")]
+    assert read_summary(harness).action_model == action_model
+    for request in model.requests:
+        cached = [block for block in request["messages"][0]["content"] if "cachePoint" in block]
+        assert bool(cached) is one_model
+    assert model.requests[0]["inferenceConfig"] == {"maxTokens": 500 + 4_000}, "4,000 are for thinking"
 
 
-def test_after_an_unusable_answer_the_question_is_repeated_once(harness: SummaryHarness, event: dict[str, Any]) -> None:
-    harness.model.script = [lambda _: CANARY]
+def test_after_an_unusable_answer_the_question_is_repeated_once(
+    harness: MeetingHarness, model: ScriptedModel, event: dict[str, Any]
+) -> None:
+    model.script = [lambda _: CANARY]
     assert failure_cause(harness, event, SummaryFailed) == "unusable_answer"
-    assert len(harness.model.requests) == 2
-    harness.model.script = [lambda _: CANARY, answer_with(SEND_REPORT, {"text": 7})]
+    assert len(model.requests) == 2
+    model.script = [lambda _: CANARY, answer_with(SEND_REPORT, {"text": 7})]
     assert handler(event, None) == SUMMARIZED
-    assert len(harness.summary.action_items) == 1, "a malformed item does not cost the others"
-    assert harness.summary.tokens.output_tokens == 30, "the unusable answer was billed too"
+    assert len(read_summary(harness).action_items) == 1, "a malformed item does not cost the others"
+    assert read_summary(harness).tokens.output_tokens == 30, "the unusable answer was billed too"
 
 
 @pytest.mark.parametrize(
     ("scripted", "error", "cause"),
     [
-        (client_error("ThrottlingException"), SummaryBusy, "throttled"),
+        (client_error("ThrottlingException", "Converse"), SummaryBusy, "throttled"),
         (ReadTimeoutError(endpoint_url=CANARY), SummaryBusy, "timed_out"),
-        (client_error("AccessDeniedException"), SummaryFailed, "refused"),
+        (client_error("AccessDeniedException", "Converse"), SummaryFailed, "refused"),
         ("model_context_window_exceeded", SummaryFailed, "too_large"),
         (KeyError(CANARY), SummaryFailed, "KeyError"),
     ],
 )
 def test_a_busy_model_is_told_from_one_that_refuses(
-    harness: SummaryHarness, event: dict[str, Any], scripted: ScriptEntry, error: type[Exception], cause: str
+    harness: MeetingHarness,
+    model: ScriptedModel,
+    event: dict[str, Any],
+    scripted: ScriptEntry,
+    error: type[Exception],
+    cause: str,
 ) -> None:
-    harness.model.script = [scripted]
+    model.script = [scripted]
     assert failure_cause(harness, event, error) == cause
-    harness.model.script = [answer_with()]
-    harness.s3.delete_object(Bucket="recordings", Key=RECORDING.part_transcript_key(0, "en-US"))
+    model.script = [answer_with()]
+    harness.s3.delete_object(Bucket=BUCKET, Key=RECORDING.part_transcript_key(0, "en-US"))
     assert handler(event, None) == SUMMARIZED, "the stored transcript suffices"
 
 
 def test_a_failure_of_s3_is_retried_by_the_workflow(
-    harness: SummaryHarness, event: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    harness: MeetingHarness, event: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise client_error("AccessDenied", "AnyOperation")
+        raise client_error("AccessDenied")
 
     for operation in ("get_object", "put_object", "get_paginator"):
         with monkeypatch.context() as patch:
@@ -177,25 +181,25 @@ def test_a_failure_of_s3_is_retried_by_the_workflow(
     assert handler(event, None) == SUMMARIZED
 
 
-def test_a_recording_without_the_transcript_of_a_part_fails(harness: SummaryHarness) -> None:
-    event = harness.store_part_transcripts(SPOKEN_MEETING, SPOKEN_MEETING)
-    harness.s3.delete_object(Bucket="recordings", Key=RECORDING.part_transcript_key(1, "en-US"))
+def test_a_recording_without_the_transcript_of_a_part_fails(harness: MeetingHarness) -> None:
+    event = store_part_transcripts(harness, SPOKEN_MEETING, SPOKEN_MEETING)
+    harness.s3.delete_object(Bucket=BUCKET, Key=RECORDING.part_transcript_key(1, "en-US"))
     assert failure_cause(harness, event, SummaryFailed) == "part_missing"
-    assert harness.read(RECORDING.transcript_key) is None, "an incomplete transcript must not be stored"
+    assert harness.read_object(RECORDING.transcript_key) is None, "an incomplete transcript must not be stored"
 
 
-def test_an_invalid_transcript_of_a_part_fails(harness: SummaryHarness, event: dict[str, Any]) -> None:
+def test_an_invalid_transcript_of_a_part_fails(harness: MeetingHarness, event: dict[str, Any]) -> None:
     late_words = transcribe_output([Turn("spk_0", 600_000, "Much later.")])
     for output, cause in (
         (CANARY.encode(), "malformed"),
         (b"\xff", "UnicodeDecodeError"),
         (late_words, "bad_times"),
     ):
-        harness.put(RECORDING.part_transcript_key(0, "en-US"), output)
+        harness.put_object(RECORDING.part_transcript_key(0, "en-US"), output)
         assert failure_cause(harness, event, SummaryFailed) == cause
 
 
-def test_an_invalid_event_fails(harness: SummaryHarness, event: dict[str, Any]) -> None:
+def test_an_invalid_event_fails(harness: MeetingHarness, event: dict[str, Any]) -> None:
     """The function must read only the audio of the event's own recording."""
     other_audio = {"key": f"audio/{CANARY}/000.flac", "offsetMs": 0, "durationMs": 1}
     audio = [{"key": RECORDING.audio_key(number), "offsetMs": 0, "durationMs": 1} for number in range(2)]
@@ -203,12 +207,19 @@ def test_an_invalid_event_fails(harness: SummaryHarness, event: dict[str, Any]) 
         assert failure_cause(harness, {**event, **changed}, SummaryFailed) == "ValidationError"
 
 
-def test_several_audio_parts_make_one_transcript(harness: SummaryHarness) -> None:
-    handler(harness.store_part_transcripts(SPOKEN_MEETING, create_turns(("spk_0", "Anna will call Bob."))), None)
-    assert [segment.speaker for segment in harness.transcript.said] == ["1-spk_0", "1-spk_1", "1-spk_0", "2-spk_0"]
+def test_several_audio_parts_make_one_transcript(harness: MeetingHarness) -> None:
+    handler(store_part_transcripts(harness, SPOKEN_MEETING, create_turns(("spk_0", "Anna will call Bob."))), None)
+    assert [segment.speaker for segment in read_transcript(harness).said] == [
+        "1-spk_0",
+        "1-spk_1",
+        "1-spk_0",
+        "2-spk_0",
+    ]
 
 
-def test_a_long_transcript_is_summarised_in_windows(create_harness: HarnessFactory) -> None:
+def test_a_long_transcript_is_summarised_in_windows(
+    harness: MeetingHarness, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def answer_promises(lines: list[Line]) -> str:
         """Return every promise in the lines as an action item, and name the first and last line in the summary."""
         numbers = [line["said"] for line in lines if "said" in line]
@@ -220,11 +231,10 @@ def test_a_long_transcript_is_summarised_in_windows(create_harness: HarnessFacto
         (f"spk_{number % 2}", f"Point {number} has many words to say. Anna will do task{number} soon.")
         for number in range(60)
     ]
-    with create_harness(PART_CHARACTERS="1000") as harness:
-        harness.model.script = [answer_promises]
-        handler(harness.store_part_transcripts(create_turns(*turns)), None)
-        prompts = [prompt_lines(request) for request in harness.model.requests]
-        summary = harness.summary
+    monkeypatch.setenv("PART_CHARACTERS", "1000")
+    model.script = [answer_promises]
+    handler(store_part_transcripts(harness, create_turns(*turns)), None)
+    prompts, summary = [prompt_lines(request) for request in model.requests], read_summary(harness)
     count = prompts[0][-1]["count"]
     assert count > 3
     tasks = [(lines[-1]["task"], lines[-1]["index"]) for lines in prompts]
@@ -239,22 +249,33 @@ def test_a_long_transcript_is_summarised_in_windows(create_harness: HarnessFacto
     assert summary.tokens.output_tokens == 10 * (2 * count + 1)
 
 
-def test_the_summaries_of_two_windows_are_combined(create_harness: HarnessFactory) -> None:
-    with create_harness(PART_CHARACTERS="1000") as harness:
-        handler(harness.store_part_transcripts(create_turns(("spk_0", "word " * 150), ("spk_1", "word " * 150))), None)
-        tasks = [task for _, task in harness.model.tasks]
+def test_the_summaries_of_two_windows_are_combined(
+    harness: MeetingHarness, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PART_CHARACTERS", "1000")
+    turns = create_turns(("spk_0", "word " * 150), ("spk_1", "word " * 150))
+    handler(store_part_transcripts(harness, turns), None)
+    tasks = [task for _, task in model.tasks]
     assert sorted(tasks) == ["actionItems", "actionItems", "combine", "summary", "summary"]
 
 
-def test_logs_contain_no_speech(capsys: pytest.CaptureFixture[str], harness: SummaryHarness) -> None:
-    event = harness.store_part_transcripts(create_turns(("spk_canary", "The canary sings. Anna will feed the canary.")))
+def test_logs_contain_no_speech(
+    capsys: pytest.CaptureFixture[str], harness: MeetingHarness, model: ScriptedModel
+) -> None:
+    event = store_part_transcripts(
+        harness, create_turns(("spk_canary", "The canary sings. Anna will feed the canary."))
+    )
     item = action_item("Anna will feed the canary", text="Feed the canary", owner=CANARY, due=CANARY)
-    scripts: list[ScriptEntry] = [client_error("AccessDeniedException"), lambda _: CANARY, "content_filtered"]
+    scripts: list[ScriptEntry] = [
+        client_error("AccessDeniedException", "Converse"),
+        lambda _: CANARY,
+        "content_filtered",
+    ]
     for entry in scripts:
-        harness.model.script = [entry]
+        model.script = [entry]
         with pytest.raises(SummaryFailed):
             handler(event, None)
-    harness.model.script = [answer_with(item, action_item(CANARY), {"text": CANARY}, summary=CANARY)]
+    model.script = [answer_with(item, action_item(CANARY), {"text": CANARY}, summary=CANARY)]
     assert handler(event, None) == SUMMARIZED
     output = capsys.readouterr()
     logged = [json.loads(line)["message"] for line in output.out.splitlines()]

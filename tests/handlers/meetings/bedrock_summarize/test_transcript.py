@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.transcribe_output import InvalidTranscribeOutput
-from handlers.meetings.bedrock_summarize.models import Transcript, TranscriptSegment
+from handlers.meetings.bedrock_summarize.models import SummaryFailed, Transcript, TranscriptSegment
 from handlers.meetings.bedrock_summarize.transcript import (
     MAX_CHARACTERS,
     MAX_OVERRUN_MS,
@@ -26,8 +26,12 @@ from handlers.meetings.bedrock_summarize.transcript import (
     parse_part,
 )
 from handlers.meetings.media_result import AudioPart
-from handlers.meetings.summary_errors import SummaryFailed
-from tests.handlers.meetings.sample_transcripts import Turn, audio_milliseconds, create_turns, transcribe_output
+from tests.handlers.meetings.bedrock_summarize.summary_harness import (
+    Turn,
+    audio_milliseconds,
+    create_turns,
+    transcribe_output,
+)
 
 WORDS = st.lists(
     st.builds(str.__add__, st.text("abcdeäß東", min_size=1, max_size=12), st.sampled_from(["", "", ".", ",", "?"])),

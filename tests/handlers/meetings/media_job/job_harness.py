@@ -12,16 +12,13 @@ from typing import Any
 
 from handlers.common.logging import EventLog
 from handlers.meetings.complete_file import Chunk, CompleteFile
-from handlers.meetings.media_job.bucket import JobBucket
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job import MediaJob
 from handlers.meetings.media_result import MediaResult
-from handlers.meetings.s3_keys import MeetingId, Recording
+from handlers.meetings.s3_keys import Recording
 from tests.handlers.meetings.media_job import sample_videos
-
-BUCKET = "recordings"
-MEETING = MeetingId("A" * 32, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+from tests.handlers.meetings.meeting_harness import BUCKET, MEETING
 
 
 @dataclass
@@ -89,14 +86,14 @@ class JobHarness:
     def put_upload(self, name: str, body: bytes) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=MEETING.upload_prefix + name, Body=body)
 
-    def delete_upload(self, name: str) -> None:
-        self.s3.delete_object(Bucket=BUCKET, Key=MEETING.upload_prefix + name)
+    def delete(self, key: str) -> None:
+        self.s3.delete_object(Bucket=BUCKET, Key=key)
 
     def create_job(self, **settings: object) -> MediaJob:
         """Return a job. `settings` are variables that replace the usual ones, and may have any value."""
         environment = MediaEnvironment.model_validate(self.variables).model_copy(update=settings)
         ffmpeg = Ffmpeg(environment.ffmpeg, self.scratch)
-        return MediaJob(environment, JobBucket(self.s3, BUCKET), ffmpeg, EventLog("DEBUG"))
+        return MediaJob(environment, self.s3, ffmpeg, EventLog("DEBUG"))
 
     def run(self, **settings: object) -> MediaResult:
         """Run a job; check that it stored its result, and return the result."""

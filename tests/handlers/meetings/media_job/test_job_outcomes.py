@@ -16,13 +16,14 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, Chunk
 from handlers.meetings.media_job import ffmpeg
-from handlers.meetings.media_job.bucket import DOWNLOAD_ATTEMPTS, PART_BYTES, JobBucket
 from handlers.meetings.media_job.ffmpeg import FfmpegFailed
+from handlers.meetings.media_job.transfers import DOWNLOAD_ATTEMPTS, PART_BYTES, download_chunk, upload_file
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.client_events import at_event
 from tests.handlers.meetings.media_job import sample_videos
-from tests.handlers.meetings.media_job.job_harness import BUCKET, JobHarness
+from tests.handlers.meetings.media_job.job_harness import JobHarness
 from tests.handlers.meetings.media_job.sample_videos import AAC, H264, VP8, audio_only, video_only, video_with_audio
+from tests.handlers.meetings.meeting_harness import BUCKET
 
 pytestmark = pytest.mark.media
 
@@ -37,7 +38,7 @@ def test_all_missing_and_wrong_chunks_are_listed_until_they_are_uploaded(harness
     chunk = video_with_audio(1)
     harness.upload(chunk, chunk, chunk, chunk)
     harness.put_upload("canary-0.bin", chunk[:-1])
-    harness.delete_upload("canary-1.bin")
+    harness.delete(harness.recording.meeting.upload_key("canary-1.bin"))
     harness.put_upload("canary-3.bin", bytes(len(chunk)))
     problems = {"canary-0.bin": "size", "canary-1.bin": "missing", "canary-3.bin": "hash"}
     assert harness.find_wrong(harness.run()) == (MediaOutcome.INCOMPLETE, problems)
@@ -65,7 +66,7 @@ def test_a_recording_with_a_missing_or_malformed_complete_json_is_incomplete(
 ) -> None:
     harness.upload(video_with_audio(1))
     if body is None:
-        harness.delete_upload("complete.json")
+        harness.delete(harness.recording.meeting.upload_key("complete.json"))
     else:
         harness.put_upload("complete.json", body)
     assert harness.find_wrong(harness.run()) == (MediaOutcome.INCOMPLETE, {"complete.json": problem})
@@ -137,16 +138,16 @@ def test_a_second_job_returns_the_stored_result_although_the_chunks_were_deleted
     harness.upload(audio_only(1))
     result, run_count = harness.run(), len(harness.ffmpeg_runs)
     for key in harness.keys("raw/"):
-        harness.s3.delete_object(Bucket=BUCKET, Key=key)
+        harness.delete(key)
     assert (harness.run(), len(harness.ffmpeg_runs)) == (result, run_count)
 
 
 def test_deleted_output_is_created_again(harness: JobHarness) -> None:
     """A result that another version of the code wrote counts as deleted, too."""
     harness.upload(video_with_audio(1))
-    result = harness.run()
-    for key in (result.audio[0].key, result.video_key):
-        harness.s3.delete_object(Bucket=BUCKET, Key=key)
+    harness.run()
+    for key in (harness.recording.audio_key(0), harness.recording.video_key):
+        harness.delete(key)
         assert harness.run().outcome is MediaOutcome.READY
         assert key in harness.keys("")
     body = b'{"schemaVersion": 99, "outcome": "ready"}'
@@ -198,19 +199,19 @@ def test_an_interrupted_download_is_repeated(harness: JobHarness) -> None:
         if broken_bodies:
             parsed["Body"] = broken_bodies.pop()
 
-    bucket, key = JobBucket(harness.s3, BUCKET), harness.recording.meeting.upload_key(chunk.name)
+    key, path = harness.recording.meeting.upload_key(chunk.name), harness.scratch / "file"
     with at_event(harness.s3, "after-call.s3.GetObject", break_connection):
         broken_bodies += [BrokenBody()] * (DOWNLOAD_ATTEMPTS - 1)
-        assert bucket.download_chunk(key, chunk, harness.scratch / "file") is None
+        assert download_chunk(harness.s3, BUCKET, key, chunk, path) is None
         broken_bodies += [BrokenBody()] * DOWNLOAD_ATTEMPTS
         with pytest.raises(ReadTimeoutError):
-            bucket.download_chunk(key, chunk, harness.scratch / "file")
+            download_chunk(harness.s3, BUCKET, key, chunk, path)
 
 
 def test_output_is_uploaded_in_parts_and_a_failed_upload_leaves_none(harness: JobHarness) -> None:
-    bucket, path, size = JobBucket(harness.s3, BUCKET), harness.scratch / "file", PART_BYTES + 1
+    path, size = harness.scratch / "file", PART_BYTES + 1
     path.write_bytes(bytes(size))
-    bucket.upload("video/k", path, "video/mp4")
+    upload_file(harness.s3, BUCKET, "video/k", path, "video/mp4")
     stored = harness.s3.head_object(Bucket=BUCKET, Key="video/k")
     assert (stored["ContentLength"], stored["ContentType"]) == (size, "video/mp4")
 
@@ -218,7 +219,7 @@ def test_output_is_uploaded_in_parts_and_a_failed_upload_leaves_none(harness: Jo
         raise ReadTimeoutError(endpoint_url="https://s3")
 
     with at_event(harness.s3, "before-call.s3.CompleteMultipartUpload", fail), pytest.raises(ReadTimeoutError):
-        bucket.upload("video/other", path, "video/mp4")
+        upload_file(harness.s3, BUCKET, "video/other", path, "video/mp4")
     assert harness.keys("video/") == ["video/k"]
     assert "Uploads" not in harness.s3.list_multipart_uploads(Bucket=BUCKET)
 

@@ -22,7 +22,8 @@ from local import ROOT
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from tests.handlers.meetings.media_job import sample_videos
-from tests.handlers.meetings.media_job.job_harness import BUCKET, MEETING, JobHarness
+from tests.handlers.meetings.media_job.job_harness import JobHarness
+from tests.handlers.meetings.meeting_harness import BUCKET, MEETING
 
 pytestmark = pytest.mark.media
 

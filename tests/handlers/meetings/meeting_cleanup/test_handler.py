@@ -6,13 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from handlers.meetings.deletions import DeletedMeeting
 from handlers.meetings.meeting_cleanup import handler as cleanup
 from handlers.meetings.s3_keys import MeetingId, Recording
-from tests.handlers.client_events import at_event
-from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, MeetingHarness
+from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, MeetingHarness, client_error
 
 OTHERS = [MeetingId(BOB, MEETING.meeting_id), MeetingId(ANN, f"{MEETING.meeting_id[:-1]}Z")]
 """Another user's meeting with the same id, and another meeting of the same user."""
@@ -35,6 +33,11 @@ def store_data(harness: MeetingHarness, meeting: MeetingId) -> Recording:
     return recording
 
 
+def end_executions(harness: MeetingHarness) -> None:
+    for execution in harness.executions:
+        execution.status = "SUCCEEDED"
+
+
 def remaining(harness: MeetingHarness, meeting: MeetingId) -> int:
     """Return the number of stored versions and delete markers of a meeting."""
     listed = harness.s3.list_object_versions(Bucket=BUCKET)
@@ -51,7 +54,9 @@ def deliver(body: str | None = None) -> list[Any]:
 
 def queued(harness: MeetingHarness) -> list[Any]:
     """Return the messages that the function has sent, which are delayed."""
-    attributes = harness.sqs.get_queue_attributes(QueueUrl=harness.queue_url, AttributeNames=["All"])["Attributes"]
+    attributes = harness.clients["sqs"].get_queue_attributes(QueueUrl=harness.queue_url, AttributeNames=["All"])[
+        "Attributes"
+    ]
     return [attributes["ApproximateNumberOfMessagesDelayed"], attributes["ApproximateNumberOfMessages"]]
 
 
@@ -59,7 +64,7 @@ def test_all_versions_of_the_meetings_objects_are_removed_and_no_others(harness:
     for meeting in (MEETING, *OTHERS):
         store_data(harness, meeting)
     stored = remaining(harness, MEETING)
-    harness.step_functions.statuses = dict.fromkeys(harness.step_functions.statuses, "SUCCEEDED")
+    end_executions(harness)
     harness.delete_meeting()
     before = harness.all_items()
     for _ in range(2):
@@ -74,14 +79,14 @@ def test_the_message_returns_until_the_last_execution_has_ended(harness: Meeting
     recording = store_data(harness, MEETING)
     harness.upload_recording(b"b")
     harness.delete_meeting()
-    first, second = harness.step_functions.statuses
-    harness.step_functions.statuses[second] = "SUCCEEDED"
+    first, second = harness.executions
+    second.status = "SUCCEEDED"
     for number in (1, 2):
         assert deliver() == []
         assert queued(harness) == [str(number), "0"], "the message is delayed"
         assert remaining(harness, MEETING) == 0, "the data is removed at once"
         harness.put_object(recording.video_key, b"written by the job that still runs")
-    harness.step_functions.statuses[first] = "FAILED"
+    first.status = "FAILED"
     assert deliver() == []
     assert (queued(harness), remaining(harness, MEETING)) == (["2", "0"], 0)
 
@@ -93,35 +98,18 @@ def test_a_meeting_that_was_not_deleted_is_kept(harness: MeetingHarness) -> None
     assert (harness.all_items(), remaining(harness, MEETING)) == before
 
 
-@pytest.mark.parametrize("operation", ["ListExecutions", "DeleteObjects"])
+@pytest.mark.parametrize(
+    ("service", "operation"), [("stepfunctions", "ListExecutions"), ("s3", "DeleteObjects"), ("dynamodb", "GetItem")]
+)
 def test_a_message_whose_call_fails_is_repeated(
-    harness: MeetingHarness, operation: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    harness: MeetingHarness, service: str, operation: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store_data(harness, MEETING)
-    harness.step_functions.statuses = dict.fromkeys(harness.step_functions.statuses, "SUCCEEDED")
+    end_executions(harness)
     harness.delete_meeting()
-
-    def fail(*_: Any, **__: Any) -> Any:
-        raise ClientError({"Error": {"Code": "SlowDown", "Message": CANARY}}, operation)
-
-    with monkeypatch.context() as patch:
-        if operation == "ListExecutions":
-            patch.setattr(harness.step_functions, "paginate", fail)
-        with at_event(harness.s3, f"before-call.*.{operation}", fail):
-            assert len(deliver()) == 1
-    assert CANARY not in capsys.readouterr().out
-    assert deliver() == []
-    assert remaining(harness, MEETING) == 0
-
-
-def test_objects_that_s3_does_not_delete_are_deleted_by_a_repetition(
-    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store_data(harness, MEETING)
-    harness.delete_meeting()
-    with monkeypatch.context() as patch:
-        patch.setattr(harness.s3, "delete_objects", lambda **_: {"Errors": [{"Key": CANARY, "Code": "InternalError"}]})
+    with harness.fail_calls(service, operation, client_error("SlowDown")):
         assert len(deliver()) == 1
+    assert CANARY not in capsys.readouterr().out
     assert deliver() == []
     assert remaining(harness, MEETING) == 0
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from handlers.common.executions import WorkflowExecutions
 from handlers.common.ids import ulid
@@ -17,7 +18,9 @@ from tests.handlers.meetings.meeting_harness import (
     MEETING,
     START,
     MeetingHarness,
+    client_error,
     complete_json,
+    deliver_messages,
     object_created_event,
 )
 
@@ -28,10 +31,10 @@ def test_a_complete_recording_starts_an_execution(harness: MeetingHarness) -> No
     assert harness.state() == ("processing", "media")
     assert (record.content, record.size, record.language, record.tags) == (recording.content, 3, "de-DE", ("x",))
     assert (record.started_at, record.created_at) == ("2026-01-31T10:00:00.000Z", "2026-01-31T12:00:00.000Z")
-    [(name, execution_input)] = harness.step_functions.inputs.items()
-    assert name.startswith(f"{MEETING.meeting_id}-")
-    assert name.endswith("-1")
-    assert execution_input == {
+    [execution] = harness.executions
+    assert execution.name.startswith(f"{MEETING.meeting_id}-")
+    assert execution.name.endswith("-1")
+    assert json.loads(execution.execution_input) == {
         "schemaVersion": 1,
         "user": ANN,
         "meetingId": MEETING.meeting_id,
@@ -44,10 +47,10 @@ def test_a_repeated_event_changes_nothing_and_starts_no_execution(harness: Meeti
     harness.upload_recording(b"a")
     before = harness.all_items()
     for status in ("RUNNING", "RUNNING", "SUCCEEDED"):
-        harness.step_functions.end_last(status)
-        assert harness.deliver_event("complete.json") == []
+        harness.executions[0].status = status
+        assert harness.deliver_event() == []
     assert harness.all_items() == before
-    assert len(harness.step_functions.statuses) == 1
+    assert len(harness.executions) == 1
 
 
 def test_processing_starts_when_complete_json_comes_after_the_missing_chunks(harness: MeetingHarness) -> None:
@@ -57,13 +60,13 @@ def test_processing_starts_when_complete_json_comes_after_the_missing_chunks(har
     assert harness.wrong_files() == {"1.webm": "size", "2.webm": "missing"}
     assert harness.record().wrong_count == 2
     harness.upload_chunks(b"a", b"bc", b"d")
-    harness.deliver_event("complete.json")
-    assert (harness.state(), harness.step_functions.attempts) == (("incomplete",), []), "the event is repeated"
+    harness.deliver_event()
+    assert (harness.state(), harness.attempts) == (("incomplete",), []), "the event is repeated"
     harness.advance(minutes=5)
     harness.upload_complete_json(b"a", b"bc", b"d")
     assert (harness.state(), harness.wrong_files()) == (("processing", "media"), {})
     assert harness.record().uploaded_at == "2026-01-31T12:05:00.000Z"
-    assert harness.step_functions.attempts == [1]
+    assert harness.attempts == [1]
 
 
 def test_a_new_complete_json_restarts_a_meeting_whose_execution_was_aborted(harness: MeetingHarness) -> None:
@@ -72,12 +75,12 @@ def test_a_new_complete_json_restarts_a_meeting_whose_execution_was_aborted(harn
     harness.run_step("media", recording)
     harness.upload_recording(b"a")
     assert harness.state() == ("processing", "transcription"), "the execution runs"
-    harness.step_functions.end_last("ABORTED")
-    harness.deliver_event("complete.json")
+    harness.executions[-1].status = "ABORTED"
+    harness.deliver_event()
     assert harness.state() == ("processing", "transcription"), "the event is repeated"
     harness.upload_recording(b"a")
     assert harness.state() == ("processing", "media")
-    assert harness.step_functions.attempts == [1, 2]
+    assert harness.attempts == [1, 2]
 
 
 def test_a_new_complete_json_restarts_a_meeting_that_has_failed(harness: MeetingHarness) -> None:
@@ -85,10 +88,10 @@ def test_a_new_complete_json_restarts_a_meeting_that_has_failed(harness: Meeting
     harness.write_media_result(recording)
     harness.run_step("media", recording)
     harness.run_step("fail", recording, reason="TRANSCRIPTION_FAILED")
-    harness.step_functions.end_last("FAILED")
+    harness.executions[-1].status = "FAILED"
     assert harness.state() == ("failed", "TRANSCRIPTION_FAILED")
     harness.upload_recording(b"a")
-    assert (harness.state(), harness.step_functions.attempts) == (("processing", "media"), [1, 2])
+    assert (harness.state(), harness.attempts) == (("processing", "media"), [1, 2])
 
 
 @pytest.mark.parametrize(("steps", "attempt"), [((), 1), (("media",), 2)])
@@ -100,7 +103,7 @@ def test_an_execution_that_does_not_exist_has_ended_unless_it_was_not_started_ye
     harness.write_media_result(recording)
     for step in steps:
         harness.run_step(step, recording)
-    harness.step_functions.statuses.clear()
+    harness.executions.clear()
     harness.upload_recording(b"a")
     assert (harness.state(), harness.record().attempt) == (("processing", "media"), attempt)
 
@@ -114,23 +117,28 @@ def test_a_meeting_that_becomes_ready_while_its_execution_is_checked_stays_ready
 
     def finish_before_status(self: WorkflowExecutions, arn: str) -> Any:
         harness.run_step("finish", recording)
-        harness.step_functions.end_last("SUCCEEDED")
+        harness.executions[-1].status = "SUCCEEDED"
         return original_status(self, arn)
 
     monkeypatch.setattr(WorkflowExecutions, "status", finish_before_status)
     harness.upload_recording(b"a", title="Better")
     assert (harness.state(), harness.record().title) == (("ready",), "Better")
-    assert harness.step_functions.attempts == [1]
+    assert harness.attempts == [1]
 
 
 def test_an_unconfirmed_start_is_repeated(harness: MeetingHarness) -> None:
-    for number, start_result in enumerate(("rejected", "request lost", "response lost"), 1):
+    starts = (
+        (client_error("ExecutionLimitExceeded"), "before-call"),
+        (ReadTimeoutError(endpoint_url=CANARY), "before-call"),
+        (ReadTimeoutError(endpoint_url=CANARY), "after-call"),
+    )
+    for number, (error, event) in enumerate(starts, 1):
         meeting = MeetingId(ANN, ulid(START, number))
-        harness.upload_recording_without_event(b"a", meeting=meeting)
-        harness.step_functions.next_starts.append(start_result)
-        assert harness.deliver_event("complete.json", meeting) == [meeting.upload_key("complete.json")]
-        assert harness.deliver_event("complete.json", meeting) == []
-        assert len(harness.step_functions.statuses) == number
+        harness.upload_recording(b"a", meeting=meeting, has_event=False)
+        with harness.fail_calls("stepfunctions", "StartExecution", error, event):
+            assert harness.deliver_event(meeting) == [meeting.upload_key("complete.json")]
+        assert harness.deliver_event(meeting) == []
+        assert len(harness.executions) == number
         assert harness.state(meeting) == ("processing", "media")
 
 
@@ -139,7 +147,7 @@ def test_an_event_whose_processing_was_killed_at_any_call_is_repeated(
     harness: MeetingHarness, failing_call: int
 ) -> None:
     """The calls are GetObject, ListObjectsV2, two times GetItem, and PutItem. The start follows."""
-    harness.upload_recording_without_event(b"a")
+    harness.upload_recording(b"a", has_event=False)
     calls: list[str] = []
 
     def kill(model: Any, **_: Any) -> None:
@@ -147,18 +155,18 @@ def test_an_event_whose_processing_was_killed_at_any_call_is_repeated(
         if len(calls) == failing_call + 1:
             raise RuntimeError(CANARY)
 
-    with at_event(harness.s3, "before-call.*", kill), at_event(harness.dynamodb, "before-call.*", kill):
-        assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
-    assert harness.step_functions.attempts == []
-    assert harness.deliver_event("complete.json") == []
-    assert (harness.state(), harness.step_functions.attempts) == (("processing", "media"), [1])
+    with at_event(harness.s3, "before-call.*", kill), at_event(harness.clients["dynamodb"], "before-call.*", kill):
+        assert harness.deliver_event() == [MEETING.upload_key("complete.json")]
+    assert harness.attempts == []
+    assert harness.deliver_event() == []
+    assert (harness.state(), harness.attempts) == (("processing", "media"), [1])
 
 
 def test_chunks_beyond_the_listing_limit_count_as_missing(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.meetings.start.uploads.PAGE_SIZE", 2)
-    monkeypatch.setattr("handlers.meetings.start.uploads.MAX_PAGES", 1)
+    monkeypatch.setattr("handlers.meetings.start.handler.PAGE_SIZE", 2)
+    monkeypatch.setattr("handlers.meetings.start.handler.MAX_PAGES", 1)
     harness.upload_recording(b"a", b"b", b"c")
     assert harness.wrong_files() == {"2.webm": "missing"}
 
@@ -169,7 +177,7 @@ def test_an_upload_to_a_deleted_meeting_changes_nothing(harness: MeetingHarness)
     before = harness.all_items()
     harness.upload_recording(b"b")
     assert harness.all_items() == before
-    assert harness.step_functions.attempts == [1]
+    assert harness.attempts == [1]
 
 
 # Malformed and unreadable files
@@ -183,9 +191,9 @@ def test_a_malformed_complete_json_fails_its_meeting_and_is_not_retried(
     for number, (body, problem) in enumerate(bodies.items(), 1):
         meeting = MeetingId(ANN, ulid(START, number))
         harness.put_object(meeting.upload_key("complete.json"), body)
-        assert harness.deliver_event("complete.json", meeting) == []
+        assert harness.deliver_event(meeting) == []
         before = harness.all_items()
-        assert harness.deliver_event("complete.json", meeting) == []
+        assert harness.deliver_event(meeting) == []
         assert harness.all_items() == before
         assert harness.state(meeting) == ("failed", "MALFORMED")
         assert harness.wrong_files(meeting) == {"complete.json": problem}
@@ -208,7 +216,7 @@ def test_a_meeting_lists_its_wrong_fields_without_their_values(harness: MeetingH
     }
     body = {**complete_json(b"a").model_dump(mode="json", by_alias=True), **changed}
     harness.put_object(MEETING.upload_key("complete.json"), json.dumps(body).encode())
-    harness.deliver_event("complete.json")
+    harness.deliver_event()
     [wrong_file] = harness.record().wrong
     assert {problem.field: problem.rule for problem in wrong_file.fields or ()} == {
         "title": "must have at most 200 characters",
@@ -221,23 +229,23 @@ def test_a_meeting_lists_its_wrong_fields_without_their_values(harness: MeetingH
 
 
 def test_an_unreadable_complete_json_fails_its_meeting_and_is_not_retried(harness: MeetingHarness) -> None:
-    harness.upload_recording_without_event(b"a")
-    with harness.fail_complete_json_reads("InvalidObjectState"):
-        assert harness.deliver_event("complete.json") == []
+    harness.upload_recording(b"a", has_event=False)
+    with harness.fail_calls("s3", "GetObject", client_error("InvalidObjectState")):
+        assert harness.deliver_event() == []
     assert (harness.state(), harness.wrong_files()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
     harness.upload_recording(b"a")
     assert harness.state() == ("processing", "media")
 
 
 def test_an_access_denied_error_is_retried_and_does_not_fail_the_meeting(harness: MeetingHarness) -> None:
-    harness.upload_complete_json_without_event(b"a")
-    with harness.fail_complete_json_reads("AccessDenied"):
-        assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
+    harness.upload_complete_json(b"a", has_event=False)
+    with harness.fail_calls("s3", "GetObject", client_error("AccessDenied")):
+        assert harness.deliver_event() == [MEETING.upload_key("complete.json")]
     assert harness.all_items() == []
 
 
 def test_an_event_for_a_deleted_complete_json_changes_nothing(harness: MeetingHarness) -> None:
-    assert harness.deliver_event("complete.json") == []
+    assert harness.deliver_event() == []
     assert harness.all_items() == []
 
 
@@ -257,9 +265,8 @@ INVALID_KEYS = [
 
 
 def test_invalid_keys_are_ignored_and_counted(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    with harness.record_calls() as calls:
-        assert harness.deliver_events(*INVALID_KEYS) == []
-    assert calls == []
+    assert deliver_messages({key: object_created_event(key) for key in INVALID_KEYS}) == []
+    assert harness.all_items() == []
     output = capsys.readouterr().out
     assert output.count("recording_key_refused") == len(INVALID_KEYS)
     assert f'"ignored":{len(INVALID_KEYS)}' in output.replace(": ", ":")
@@ -269,8 +276,7 @@ def test_invalid_keys_are_ignored_and_counted(harness: MeetingHarness, capsys: p
 def test_unknown_events_are_retried_until_they_reach_the_dead_letter_queue(harness: MeetingHarness) -> None:
     key = MEETING.upload_key("complete.json")
     bodies = ["", "[]", object_created_event(key, bucket="another"), object_created_event(key, sequencer="x")]
-    messages = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
-    assert harness.deliver_messages(messages) == ["0", "1", "2", "3"]
+    assert deliver_messages({str(number): body for number, body in enumerate(bodies)}) == ["0", "1", "2", "3"]
 
 
 def test_logs_contain_no_client_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:

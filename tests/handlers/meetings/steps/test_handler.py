@@ -13,9 +13,8 @@ import pytest
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION
 from handlers.meetings.s3_keys import Recording
-from handlers.meetings.steps.handler import StepFailed
-from handlers.meetings.steps.media_results import MediaResults, ResultMalformed, ResultMissing
-from tests.handlers.meetings.meeting_harness import ANN, BUCKET, CANARY, MEETING, MeetingHarness
+from handlers.meetings.steps.handler import ResultUnusable, StepFailed
+from tests.handlers.meetings.meeting_harness import ANN, CANARY, MEETING, MeetingHarness
 
 
 @pytest.fixture
@@ -119,11 +118,11 @@ def test_a_recording_that_the_job_rejected_waits_for_complete_json(
     # The step of attempt 1 is repeated. Attempts 2 and 3 have no execution, so their steps change nothing.
     for attempt in (1, 1, 2, 3):
         assert harness.run_step("media", recording, attempt)["outcome"] == "incomplete"
-        harness.deliver_event("complete.json")
+        harness.deliver_event()
         assert (harness.state(), harness.wrong_files()) == (("incomplete",), {"1.webm": "unreadable"})
-    assert (harness.record().attempt, harness.step_functions.attempts) == (2, [1])
+    assert (harness.record().attempt, harness.attempts) == (2, [1])
     harness.upload_recording(b"a", b"b")
-    assert (harness.state(), harness.step_functions.attempts) == (("processing", "media"), [1, 2])
+    assert (harness.state(), harness.attempts) == (("processing", "media"), [1, 2])
 
 
 @pytest.mark.parametrize("case", ["current", "other chunks", "deleted"])
@@ -203,15 +202,11 @@ def test_a_failed_meeting_whose_execution_succeeds_after_all_is_ready(
     assert harness.record().video_key == recording.video_key
 
 
-def test_a_job_without_a_result_raises_result_missing(harness: MeetingHarness, recording: Recording) -> None:
-    with pytest.raises(ResultMissing):
+def test_a_missing_or_invalid_result_is_unusable(harness: MeetingHarness, recording: Recording) -> None:
+    with pytest.raises(ResultUnusable):
         harness.run_step("media", recording)
-    assert harness.state() == ("processing", "media")
-
-
-def test_an_invalid_result_raises_result_malformed(harness: MeetingHarness, recording: Recording) -> None:
     harness.write_media_result(recording)
-    body = json.loads(harness.s3.get_object(Bucket=BUCKET, Key=recording.media_result_key)["Body"].read())
+    body = json.loads(harness.read_object(recording.media_result_key) or b"")
     changes: list[dict[str, Any]] = [
         {"schemaVersion": 2},
         {"outcome": CANARY},
@@ -224,7 +219,7 @@ def test_an_invalid_result_raises_result_malformed(harness: MeetingHarness, reco
     ]
     for changed in changes:
         harness.put_object(recording.media_result_key, json.dumps({**body, **changed}).encode())
-        with pytest.raises(ResultMalformed) as caught:
+        with pytest.raises(ResultUnusable) as caught:
             harness.run_step("media", recording)
         assert CANARY not in str(caught.value)
 
@@ -278,13 +273,10 @@ def test_an_invalid_event_is_rejected_without_quoting_it(harness: MeetingHarness
 
 
 def test_the_workflow_receives_the_class_of_an_error_but_not_its_message(
-    harness: MeetingHarness, recording: Recording, monkeypatch: pytest.MonkeyPatch
+    harness: MeetingHarness, recording: Recording
 ) -> None:
-    def fail(*_: Any) -> Any:
-        raise RuntimeError(f"not authorized for {recording.media_result_key}")
-
-    monkeypatch.setattr(MediaResults, "read", fail)
-    with pytest.raises(StepFailed) as caught:
+    error = RuntimeError(f"not authorized for {recording.media_result_key}")
+    with harness.fail_calls("s3", "GetObject", error), pytest.raises(StepFailed) as caught:
         harness.run_step("media", recording)
     assert str(caught.value) == "RuntimeError"
     assert caught.value.__context__ is None

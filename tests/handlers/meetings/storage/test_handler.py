@@ -1,73 +1,38 @@
 """Tests of the daily storage count: the growth of each user's storage, and the limit of metrics."""
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from handlers.common.aws import ParallelCalls
 from handlers.common.ids import ulid
-from handlers.meetings.environment import StorageEnvironment
-from handlers.meetings.meeting_bucket import MeetingBucket
-from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
+from handlers.meetings.metrics import STORAGE_GROWTH
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.storage.handler import (
-    OTHERS,
-    CountOutOfTime,
-    StorageCounter,
-    StorageCountResult,
-    StorageTotals,
-    daily_growth,
-    growth_metrics,
-)
-from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, START, MeetingHarness
+from handlers.meetings.storage import handler
+from handlers.meetings.storage.handler import OTHERS, StorageTotals, daily_growth, growth_metrics
+from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, STACK, START, MeetingHarness
 
-STACK = "dev"
 EVE = "E" * 32
 DAY = date(2026, 1, 31)
 
 
-@dataclass
-class CountHarness:
-    """The daily storage count for the bucket of a meeting harness. A test can change its limits."""
-
-    meetings: MeetingHarness
-    max_users: int = 20
-    seconds_per_page: float = 0
-
-    def run(self) -> StorageCountResult:
-        client: Any = self.meetings.cloudwatch
-        return StorageCounter(
-            StorageEnvironment(bucket_name=BUCKET, stack=STACK, max_users=self.max_users, count_seconds=600),
-            MeetingBucket(self.meetings.s3, BUCKET),
-            MeetingMetrics(client, STACK),
-            ParallelCalls(1),
-            self._tell_time,
-            self.meetings.log,
-        ).run()
-
-    def _tell_time(self) -> datetime:
-        self.meetings.advance(seconds=self.seconds_per_page)
-        return self.meetings.now
-
-    def growth_by_user(self) -> dict[str, float]:
-        """Return the growth values that were sent last, by user.
-
-        The key of the total is the stack, and `OTHERS` is the key of all users without a metric of their own.
-        """
-        return {
-            metric["Dimensions"][-1]["Value"]: metric["Value"]
-            for metric in self.meetings.cloudwatch.calls[-1]["MetricData"]
-            if metric["MetricName"] == STORAGE_GROWTH
-        }
+def run() -> None:
+    handler.handler({"kind": "storage"}, None)
 
 
-@pytest.fixture
-def count(harness: MeetingHarness) -> CountHarness:
-    return CountHarness(harness)
+def growth_by_user(harness: MeetingHarness) -> dict[str, float]:
+    """Return the growth values that were sent last, by user.
+
+    The key of the total is the stack, and `OTHERS` is the key of all users without a metric of their own.
+    """
+    return {
+        metric["Dimensions"][-1]["Value"]: metric["Value"]
+        for metric in harness.cloudwatch.calls[-1]["MetricData"]
+        if metric["MetricName"] == STORAGE_GROWTH
+    }
 
 
 def put_recording(harness: MeetingHarness, user: str, object_size: int, number: int = 1) -> None:
@@ -86,28 +51,19 @@ def put_recording(harness: MeetingHarness, user: str, object_size: int, number: 
     harness.put_object(recording.media_result_key, b"x" * 1000)
 
 
-def test_the_first_count_sends_no_metric_and_the_next_one_sends_the_growth(count: CountHarness) -> None:
-    harness = count.meetings
+def test_the_first_count_sends_no_metric_and_the_next_one_sends_the_growth(harness: MeetingHarness) -> None:
     put_recording(harness, ANN, 2)
     put_recording(harness, BOB, 1)
-    assert count.run() == StorageCountResult(objects=10, users=2, metrics=0)
+    run()
     assert harness.cloudwatch.calls == []
     harness.advance(days=1)
     put_recording(harness, ANN, 3, number=2)
-    assert count.run() == StorageCountResult(objects=15, users=2, metrics=4)
-    assert count.growth_by_user() == {ANN: 15, BOB: 0, OTHERS: 0, STACK: 15}
-
-
-def test_a_second_count_on_the_same_day_does_nothing(count: CountHarness) -> None:
-    harness = count.meetings
-    put_recording(harness, ANN, 2)
-    count.run()
-    harness.advance(days=1)
-    count.run()
+    run()
+    assert growth_by_user(harness) == {ANN: 15, BOB: 0, OTHERS: 0, STACK: 15}
     harness.advance(hours=1)
     put_recording(harness, ANN, 9)
-    assert count.run() == StorageCountResult(0, 0, 0)
-    assert len(harness.cloudwatch.calls) == 1
+    run()
+    assert len(harness.cloudwatch.calls) == 1, "a day is counted once"
 
 
 @pytest.mark.parametrize(
@@ -125,80 +81,86 @@ def test_growth_is_the_difference_per_day(
     assert daily_growth(earlier, StorageTotals(day=DAY, bytes_of=bytes_now)) == growth
 
 
-def test_a_count_older_than_a_week_is_not_compared(count: CountHarness) -> None:
-    count.run()
-    count.meetings.advance(days=8)
-    put_recording(count.meetings, ANN, 3)
-    assert count.run().metrics == 0
+def test_a_count_is_compared_with_the_last_one_of_a_week(harness: MeetingHarness) -> None:
+    run()
+    harness.advance(days=8)
+    put_recording(harness, ANN, 3)
+    run()
+    assert harness.cloudwatch.calls == []
+    harness.advance(days=7)
+    run()
+    assert growth_by_user(harness) == {ANN: 0, OTHERS: 0, STACK: 0}
 
 
-def test_a_count_whose_metrics_failed_is_repeated(count: CountHarness) -> None:
-    harness = count.meetings
-    count.run()
+def test_a_count_whose_metrics_failed_is_repeated(harness: MeetingHarness) -> None:
+    run()
     harness.advance(days=1)
     put_recording(harness, ANN, 1)
     harness.cloudwatch.error = RuntimeError(CANARY)
     with pytest.raises(RuntimeError):
-        count.run()
+        run()
     harness.cloudwatch.error = None
-    assert count.run().metrics == 3
-    assert count.growth_by_user() == {ANN: 5, OTHERS: 0, STACK: 5}
+    run()
+    assert growth_by_user(harness) == {ANN: 5, OTHERS: 0, STACK: 5}
 
 
-def test_only_the_users_who_grew_most_have_a_metric_of_their_own(count: CountHarness) -> None:
-    harness = count.meetings
-    count.max_users = 1
-    count.run()
+def test_only_the_users_who_grew_most_have_a_metric_of_their_own(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_USERS", "1")
+    run()
     harness.advance(days=1)
     for user, size in ((ANN, 1), (BOB, 3), (EVE, 2)):
         put_recording(harness, user, size)
-    count.run()
-    assert count.growth_by_user() == {BOB: 15, OTHERS: 15, STACK: 30}
+    run()
+    assert growth_by_user(harness) == {BOB: 15, OTHERS: 15, STACK: 30}
 
 
 def test_objects_whose_key_names_no_user_are_counted_as_growth_of_others(
-    count: CountHarness, monkeypatch: pytest.MonkeyPatch
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "2")  # so the listing has several pages
-    harness = count.meetings
-    count.run()
+    run()
     harness.advance(days=1)
     for key in ("raw/x", f"raw/{ANN}", f"raw/{ANN.lower()}/a", f"video/{ANN}x/a", "audio/../x/a"):
         harness.put_object(key, b"12345")
-    count.run()
-    assert count.growth_by_user() == {OTHERS: 25, STACK: 25}
+    run()
+    assert growth_by_user(harness) == {OTHERS: 25, STACK: 25}
 
 
-def test_a_count_that_runs_out_of_time_sends_and_stores_nothing(count: CountHarness) -> None:
-    count.seconds_per_page = 601
-    put_recording(count.meetings, ANN, 1)
-    with pytest.raises(CountOutOfTime):
-        count.run()
-    assert count.meetings.cloudwatch.calls == []
-    assert "Contents" not in count.meetings.s3.list_objects_v2(Bucket=BUCKET, Prefix="work/storage/")
+def test_a_count_that_fails_sends_and_stores_nothing(harness: MeetingHarness) -> None:
+    with harness.fail_calls("s3", "ListObjectsV2", RuntimeError(CANARY)), pytest.raises(RuntimeError):
+        run()
+    assert harness.cloudwatch.calls == []
+    assert "Contents" not in harness.s3.list_objects_v2(Bucket=BUCKET, Prefix="work/storage/")
 
 
-def test_a_count_of_another_schema_version_is_ignored(count: CountHarness) -> None:
-    harness = count.meetings
+def test_a_count_of_another_schema_version_is_ignored(harness: MeetingHarness) -> None:
     harness.put_object("work/storage/2026-01-30.json", b'{"schemaVersion": 2}')
     harness.put_object(
         "work/storage/2026-01-29.json",
         StorageTotals(day=DAY - timedelta(days=2), bytes_of={ANN: 1}).model_dump_json(by_alias=True).encode(),
     )
     put_recording(harness, ANN, 1)
-    count.run()
-    assert count.growth_by_user()[ANN] == 2, "from 1 byte to 5 bytes in two days"
+    run()
+    assert growth_by_user(harness)[ANN] == 2, "from 1 byte to 5 bytes in two days"
 
 
-def test_logs_contain_no_keys_and_no_users(count: CountHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    put_recording(count.meetings, BOB, 1)
-    count.meetings.put_object(f"raw/{CANARY}", b"1")
-    count.meetings.upload_recording_without_event(b"a")
-    assert count.run() == StorageCountResult(objects=8, users=3, metrics=0), "BOB, `OTHERS` and ANN"
+def test_logs_contain_no_keys_and_no_users(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    put_recording(harness, BOB, 1)
+    harness.put_object(f"raw/{CANARY}", b"1")
+    harness.upload_recording(b"a", has_event=False)
+    run()
     output = capsys.readouterr().out
-    assert "storage_counted" in output
+    assert '"objects":8,"users":3' in output.replace(": ", ":"), "BOB, `OTHERS` and ANN"
     for secret in (CANARY, ANN, BOB, MEETING.meeting_id):
         assert secret not in output
+
+
+def test_other_events_are_rejected(harness: MeetingHarness) -> None:
+    with pytest.raises(ValidationError):
+        handler.handler({"kind": "other"}, None)
+    assert harness.cloudwatch.calls == []
 
 
 BYTES_BY_USER = st.dictionaries(st.sampled_from([ANN, BOB, EVE, OTHERS]), st.integers(0, 10**15))
