@@ -97,7 +97,14 @@ def measure(clients: EmulatorClients, case: MediaCase) -> dict[str, float | str]
         recording = upload(s3, case, file)
         scratch = Path(folder, "scratch")
         scratch.mkdir()
-        deployment = MediaDeployment(bucket_name=BUCKET, scratch_folder=str(scratch), ffmpeg=FFMPEG, encode_threads=1)
+        deployment = MediaDeployment(
+            bucket_name=BUCKET,
+            scratch_mb=16_000,
+            max_hours=12,
+            scratch_folder=str(scratch),
+            ffmpeg=FFMPEG,
+            encode_threads=1,
+        )
         values = (recording.meeting.user, recording.meeting.meeting_id, recording.content)
         environment = {
             **deployment.variables(),

@@ -8,7 +8,6 @@ pytestmark = ONE_WORKER
 DIFFERENT_IN_PRODUCTION = {
     # Variables with a different value in production, and the reason.
     ("EpisodesApiEnvironment", "ORIGIN"): "the stack file names the allowed origins",
-    ("AuthEnvironment", "ORIGIN"): "the stack file names the allowed origins",
 }
 
 

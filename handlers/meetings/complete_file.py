@@ -16,14 +16,12 @@ from pydantic_core import PydanticCustomError
 from handlers.common.ids import timestamp
 from handlers.common.json_models import Message, TextForm, WrongField
 from handlers.common.text import VISIBLE_TEXT
-from handlers.meetings.s3_keys import CHUNK_NAME_PATTERN, COMPLETE_FILE_NAME
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME
 
 MAX_COMPLETE_FILE_BYTES = 1024 * 1024
 """Maximum size of `complete.json` itself."""
 MAX_CHUNKS = 5_000
 """Maximum number of chunks of a recording."""
-CONTENT_HASH_DIGITS = 32
-"""Number of hexadecimal digits of `CompleteFile.content`, the hash that identifies a recording."""
 LANGUAGES: Final = frozenset(
     (
         *("ab-GE", "af-ZA", "am-ET", "ar-AE", "ar-SA", "ast-ES", "az-AZ", "ba-RU", "be-BY", "bg-BG", "bn-IN"),
@@ -65,7 +63,7 @@ Sha256 = Annotated[str, TextForm(r"^[0-9a-f]{64}$", "must have 64 hexadecimal di
 ChunkName = Annotated[
     str,
     TextForm(
-        rf"^{CHUNK_NAME_PATTERN}$",
+        r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
         "must have 1 to 128 characters of A-Z, a-z, 0-9, ., _ and -, and begin with a letter or digit",
     ),
 ]
@@ -123,7 +121,7 @@ class CompleteFile(Message):
     def content(self) -> str:
         """Hash over the chunks' hashes, in their order, which identifies the recording."""
         hashes = json.dumps([chunk.sha256 for chunk in self.chunks]).encode()
-        return hashlib.sha256(hashes).hexdigest()[:CONTENT_HASH_DIGITS]
+        return hashlib.sha256(hashes).hexdigest()[:32]
 
     @property
     def size(self) -> int:

@@ -3,19 +3,18 @@
 The media job and the summary function have their own `environment.py`, because no other function loads their modules.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Final
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from handlers.common.environment import HandlerEnvironment
 
-CREDENTIAL_SECONDS = 3600
-"""Default validity of the credentials."""
-CredentialSeconds = Annotated[int, Field(ge=900, le=3600)]
-"""STS issues credentials for 15 minutes at least. The function's role assumes the role of the clients. STS calls this
-role chaining, and limits the credentials to an hour.
+CREDENTIAL_SECONDS: Final = 3600
+"""Validity of the credentials that clients receive. The function's role assumes the role of the clients. STS calls this role
+chaining, and limits the credentials to an hour.
 """
-RenewBeforeSeconds = Annotated[int, Field(ge=60, le=1800)]
+RENEW_BEFORE_SECONDS: Final = 900
+"""Time before the expiration of credentials at which clients should request new ones."""
 MaxUsers = Annotated[int, Field(ge=0, le=500)]
 """Maximum number of users with a metric of their own. Each such metric costs money. All values are sent in one call, in
 which CloudWatch accepts a thousand.
@@ -45,7 +44,7 @@ class StorageEnvironment(HandlerEnvironment):
     bucket_name: str
     stack: str
     """Name of the stack, which is a dimension of the metrics."""
-    max_users: MaxUsers = 20
+    max_users: MaxUsers
     """Maximum number of users with a metric of their own: those whose storage grew most. All others share a metric."""
 
 
@@ -75,15 +74,5 @@ class AuthEnvironment(HandlerEnvironment):
     table_name: str
     deletions_queue_url: str
     """Queue of the function `meeting-cleanup`, for deleted meetings."""
-    origin: str = "*"
+    origin: str
     """Web origin whose pages may read the responses (CORS)."""
-    credential_seconds: CredentialSeconds = CREDENTIAL_SECONDS
-    """Validity of the credentials that clients receive."""
-    renew_before_seconds: RenewBeforeSeconds = 900
-    """Time before the expiration at which clients should renew their credentials."""
-
-    @model_validator(mode="after")
-    def _check_renewal(self) -> Self:
-        if self.renew_before_seconds * 2 > self.credential_seconds:
-            raise ValueError("renew_before_seconds must be at most half of credential_seconds")
-        return self

@@ -42,25 +42,26 @@ class MeetingMetric:
     """
 
 
+@dataclass(frozen=True)
 class MeetingMetrics:
     """Sends metric values to CloudWatch."""
 
-    def __init__(self, client: "CloudWatchClient", stack: str) -> None:
-        self._client = client
-        self._stack = stack
+    client: "CloudWatchClient"
+    stack: str
 
     def put(self, metrics: Sequence[MeetingMetric]) -> None:
         """Send the values in one call. PutMetricData refuses more than a thousand."""
         if not metrics:
             return
-        self._client.put_metric_data(
+        stack: DimensionTypeDef = {"Name": STACK, "Value": self.stack}
+        self.client.put_metric_data(
             Namespace=NAMESPACE,
             MetricData=[
                 {
                     "MetricName": metric.name,
                     "Value": metric.value,
                     "Unit": metric.unit,
-                    "Dimensions": self._dimensions(metric.user),
+                    "Dimensions": [stack] if metric.user is None else [stack, {"Name": USER, "Value": metric.user}],
                 }
                 for metric in metrics
             ],
@@ -72,7 +73,3 @@ class MeetingMetrics:
             self.put(metrics)
         except Exception as error:  # noqa: BLE001 - see the docstring
             event_log.failure("metrics_lost", error)
-
-    def _dimensions(self, user: str | None) -> "list[DimensionTypeDef]":
-        stack: DimensionTypeDef = {"Name": STACK, "Value": self._stack}
-        return [stack] if user is None else [stack, {"Name": USER, "Value": user}]

@@ -32,10 +32,8 @@ COMPLETE_FILE_NAME: Final = "complete.json"
 """Name of the object that completes an upload. No chunk may have this name."""
 USER_TAG: Final = "user"
 """Session tag whose value is the user. IAM policies compare it with the keys, as `${aws:PrincipalTag/user}`."""
-CHUNK_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
-CONTENT_HASH_PATTERN: Final = r"[0-9a-f]{32}"
+ContentHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 """Form of the hash that identifies a recording (`CompleteFile.content`)."""
-ContentHash = Annotated[str, StringConstraints(pattern=rf"^{CONTENT_HASH_PATTERN}$")]
 _COMPLETE_FILE_KEY = re.compile(
     rf"{RAW}({ids.USER_ID_PATTERN})/({ids.ULID_PATTERN})/{re.escape(COMPLETE_FILE_NAME)}", re.ASCII
 )
@@ -48,19 +46,13 @@ class MeetingId:
     user: str
     meeting_id: str
 
-    def __post_init__(self) -> None:
-        if not (re.fullmatch(ids.USER_ID_PATTERN, self.user) and re.fullmatch(ids.ULID_PATTERN, self.meeting_id)):
-            raise ValueError("a meeting id consists of a valid user and a ULID")
-
     @property
     def upload_prefix(self) -> str:
         """Prefix of all objects that the client uploads for the meeting."""
         return f"{RAW}{self.user}/{self.meeting_id}/"
 
     def upload_key(self, name: str) -> str:
-        """Return the key of a chunk or `complete.json`. Raises ValueError for an invalid name."""
-        if re.fullmatch(CHUNK_NAME_PATTERN, name) is None:
-            raise ValueError("invalid name of an uploaded file")
+        """Return the key of a chunk or `complete.json`."""
         return self.upload_prefix + name
 
 
@@ -71,10 +63,6 @@ class Recording:
     meeting: MeetingId
     content: str
     """Hash over the hashes of the chunks, in their order. It identifies the recording within the meeting."""
-
-    def __post_init__(self) -> None:
-        if re.fullmatch(CONTENT_HASH_PATTERN, self.content) is None:
-            raise ValueError("content must be a hash of 32 hexadecimal digits")
 
     @property
     def video_key(self) -> str:

@@ -9,7 +9,7 @@ import re
 
 from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.livestream.episodes.video_playback import PLAYBACK_SECONDS
-from handlers.meetings.environment import AuthEnvironment
+from handlers.meetings.environment import RENEW_BEFORE_SECONDS
 from handlers.transcription.audio_processor.stream import URL_SECONDS
 from local import ROOT
 
@@ -30,9 +30,9 @@ def test_no_url_or_form_is_valid_for_longer_than_the_shortest_session_of_a_role(
 
 
 def test_the_console_signs_the_url_of_a_recording_for_no_longer_than_its_credentials_last() -> None:
-    """The console renews its credentials `renew_before_seconds` before they expire, so they last at least so long."""
+    """The console renews its credentials `RENEW_BEFORE_SECONDS` before they expire, so they last at least so long."""
     constant = re.search(
         r"^const MEDIA_URL_SECONDS = (\d+);", (ROOT / "console/lib/meetings-api.js").read_text(), re.MULTILINE
     )
     assert constant is not None
-    assert int(constant[1]) <= AuthEnvironment.model_fields["renew_before_seconds"].default
+    assert int(constant[1]) <= RENEW_BEFORE_SECONDS

@@ -50,13 +50,13 @@ SessionName = Annotated[
     WithJsonSchema({"type": "string", "minLength": MIN_LENGTH, "maxLength": MAX_INPUT_LENGTH}),
 ]
 """Field type whose validation sanitises the name. So no other module sees the name that the caller sent."""
-Secret = Annotated[str, Field(min_length=1, repr=False)]
+Secret = Annotated[str, Field(repr=False)]
 
 
 class ExchangeRequest(Message):
     """Request for AWS credentials. The token is in the body, so that no log of URLs contains it."""
 
-    token: Annotated[str, Field(repr=False)]
+    token: Secret
     """Token from the identity provider. The claim `aud` must contain the audience that the stack's settings name. Any
     invalid token, even an empty text, causes status 401 and not 400.
     """
@@ -82,7 +82,7 @@ class UserPrefixes(Message):
 class ExchangeResponse(Message):
     """AWS credentials, and the bucket and table that they give access to."""
 
-    access_key_id: Annotated[str, Field(min_length=1, repr=False)]
+    access_key_id: Secret
     secret_access_key: Secret
     session_token: Secret
     expiration: UtcTimestamp

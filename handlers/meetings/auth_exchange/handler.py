@@ -37,7 +37,7 @@ from handlers.meetings.auth_exchange.api import (
     UserPrefixes,
 )
 from handlers.meetings.deletions import DeletedMeeting, queue_deletion
-from handlers.meetings.environment import AuthEnvironment
+from handlers.meetings.environment import CREDENTIAL_SECONDS, RENEW_BEFORE_SECONDS, AuthEnvironment
 from handlers.meetings.record import MeetingRecord, apply_deletion, record_attributes, record_key
 from handlers.meetings.s3_keys import MeetingId
 
@@ -74,14 +74,13 @@ class MeetingsApi:
         """Verify the token, and return credentials for its user. Raises HandlerError or ServiceFailed."""
         user = self._verify_user(call.body.token)
         credentials = self._assume_client_role(user, call.body.session_name)
-        renew_before = timedelta(seconds=self.environment.renew_before_seconds)
         return RestAnswer(
             ExchangeResponse(
                 access_key_id=credentials["AccessKeyId"],
                 secret_access_key=credentials["SecretAccessKey"],
                 session_token=credentials["SessionToken"],
                 expiration=timestamp(credentials["Expiration"]),
-                renew_after=timestamp(credentials["Expiration"] - renew_before),
+                renew_after=timestamp(credentials["Expiration"] - timedelta(seconds=RENEW_BEFORE_SECONDS)),
                 user=user,
                 bucket_name=self.environment.bucket_name,
                 table_name=self.environment.table_name,
@@ -134,7 +133,7 @@ class MeetingsApi:
                 self.sts.assume_role,
                 RoleArn=self.environment.client_role,
                 RoleSessionName=session_name,
-                DurationSeconds=self.environment.credential_seconds,
+                DurationSeconds=CREDENTIAL_SECONDS,
                 Tags=[{"Key": s3_keys.USER_TAG, "Value": user}],
             )
         except ServiceFailed as error:

@@ -17,7 +17,7 @@ not occur in the transcript is dropped. The other items get the transcript's own
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -77,7 +77,7 @@ class Question:
     """A task about some material."""
 
     task: SummaryTask
-    material: ContentBlock = field(repr=False)
+    material: ContentBlock
     language: str
     index: int = 0
     """Number of the window, from 0."""
@@ -104,10 +104,10 @@ class _ActionItemsAnswer(ModelAnswer):
 class ModelActionItem(ModelAnswer):
     """An action item as the model wrote it. `ActionItem` explains the fields."""
 
-    text: Annotated[str, Field(max_length=1_000, repr=False), VISIBLE_TEXT]
-    owner: Annotated[str | None, Field(max_length=200, repr=False)] = None
-    due: Annotated[str | None, Field(max_length=200, repr=False)] = None
-    quote: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
+    text: Annotated[str, Field(max_length=1_000), VISIBLE_TEXT]
+    owner: Annotated[str | None, Field(max_length=200)] = None
+    due: Annotated[str | None, Field(max_length=200)] = None
+    quote: Annotated[str, Field(min_length=1, max_length=1_000)]
     said: Annotated[int | None, Field(ge=0)] = None
     """Number of the segment in which the quote begins, according to the model."""
 
@@ -130,7 +130,7 @@ def parse_action_items(text: str) -> tuple[ModelActionItem, ...]:
 class LocatedItem:
     """An action item with the position of its quote in the transcript."""
 
-    item: ActionItem = field(repr=False)
+    item: ActionItem
     first_word: tuple[int, int]
     """Position of the quote's first word: its segment in the transcript, and its word in the segment."""
     last_word: tuple[int, int]

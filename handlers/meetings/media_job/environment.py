@@ -35,11 +35,11 @@ class MediaDeployment(HandlerEnvironment):
     """Variables that are the same for every job."""
 
     bucket_name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-    scratch_mb: ScratchMegabytes = 16_000
+    scratch_mb: ScratchMegabytes
     """Maximum disk space of a job in megabytes. A job needs about twice the size of its recording."""
     audio_part_seconds: AudioPartSeconds = AUDIO_PART_SECONDS
     """Maximum duration of a part of the audio, which one job of Amazon Transcribe transcribes."""
-    max_hours: MaxHours = 12
+    max_hours: MaxHours
     """Maximum duration of a recording."""
     encode_threads: EncodeThreads = ENCODE_THREADS
     """Number of threads with which ffmpeg encodes video."""

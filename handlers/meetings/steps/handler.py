@@ -266,7 +266,7 @@ class Steps:
             metrics.append(MeetingMetric(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, "None"))
         if record is not None and record.status is MeetingStatus.READY and record.uploaded_at is not None:
             duration = self.clock() - datetime.fromisoformat(record.uploaded_at)
-            metrics.append(MeetingMetric(PROCESSING_DURATION, max(0.0, duration.total_seconds()), "Seconds"))
+            metrics.append(MeetingMetric(PROCESSING_DURATION, duration.total_seconds(), "Seconds"))
         self.metrics.put_or_log(metrics, self.log)
 
 

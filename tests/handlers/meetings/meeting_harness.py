@@ -51,7 +51,7 @@ from handlers.meetings.storage import handler as storage_handler
 from tests.credentials import credentials
 from tests.handlers.client_events import at_event
 from tests.moto_tables import Index, create_table
-from tests.token_issuer import AUDIENCE, Provider, keys_of, replace_clock
+from tests.token_issuer import AUDIENCE, Provider, keys_of
 
 TABLE, BUCKET, STACK = "meetings", "recordings", "dev"
 STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:meetings"
@@ -115,8 +115,6 @@ class MeetingHarness:
     """URL of the queue of deletions."""
     provider: Provider = field(default_factory=Provider)
     now: datetime = START
-    key_clock: float = 1_000_000.0
-    """Time in seconds of the clock by which the provider's signing keys are cached."""
     cloudwatch: FakeCloudWatch = field(default_factory=FakeCloudWatch)
     sequence: Iterator[int] = field(default_factory=lambda: count(14))
     """Numbers by which S3 orders uploads. Their alphabetical order as hexadecimal texts (e, f, 10) is another one."""
@@ -285,6 +283,7 @@ def create_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
             "STATE_MACHINE_ARN": STATE_MACHINE,
             "DELETIONS_QUEUE_URL": harness.queue_url,
             "STACK": STACK,
+            "MAX_USERS": "20",
             "LOG_LEVEL": "DEBUG",
         }
         for name, value in variables.items():
@@ -292,7 +291,6 @@ def create_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
         monkeypatch.setattr(boto3, "client", lambda service, **_: clients[service])
         monkeypatch.setattr(ids, "now", lambda: harness.now)
         monkeypatch.setattr(auth_handler, "signing_keys", lambda _: keys_of(harness.provider))
-        replace_clock(monkeypatch, lambda: harness.key_clock)
         for create in CREATORS:
             create.cache_clear()
         yield harness

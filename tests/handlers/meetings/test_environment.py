@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from handlers.common.bedrock import SONNET
 from handlers.common.environment import HandlerEnvironment
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
-from handlers.meetings.environment import AuthEnvironment, StorageEnvironment
+from handlers.meetings.environment import StorageEnvironment
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaEnvironment
 
 USER, MEETING, CONTENT = "A2" * 16, "01ARZ3NDEKTSV4RRFFQ69G5FAV", "0123456789abcdef" * 2
@@ -18,6 +18,9 @@ REQUIRED = {
     "TABLE_NAME": "meetings",
     "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:meetings",
     "STACK": "test",
+    "MAX_USERS": "500",
+    "SCRATCH_MB": "64",
+    "MAX_HOURS": "24",
     "DELETIONS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/deletions",
     "JWKS_URL": "https://issuer.test/keys",
     **dict(zip(RECORDING_VARIABLES, (USER, MEETING, CONTENT), strict=True)),
@@ -33,8 +36,6 @@ def test_sonnet_is_the_default_for_both_tasks() -> None:
 @pytest.mark.parametrize(
     ("model", "name", "values"),
     [
-        (AuthEnvironment, "CREDENTIAL_SECONDS", ["899", "3601"]),  # STS limits role chaining to an hour
-        (AuthEnvironment, "RENEW_BEFORE_SECONDS", ["59", "1801"]),
         (StorageEnvironment, "MAX_USERS", ["501", "-1"]),
         (SummaryEnvironment, "ACTION_MODEL_ID", [""]),
         (SummaryEnvironment, "SUMMARY_MODEL_ID", ["arn:aws:bedrock:us-east-1::foundation-model/x"]),
@@ -57,10 +58,3 @@ def test_an_invalid_value_is_rejected_without_quoting_it(
             model.model_validate({**REQUIRED, name: value})
         assert [error["loc"] for error in caught.value.errors()] == [(name,)]
         assert len(value) < 6 or value not in str(caught.value), "a short value may occur in the message by chance"
-
-
-def test_credentials_must_be_renewed_in_the_second_half_of_their_time() -> None:
-    values = {"CREDENTIAL_SECONDS": "900", "RENEW_BEFORE_SECONDS": "450"}
-    AuthEnvironment.model_validate({**REQUIRED, **values})
-    with pytest.raises(ValidationError):
-        AuthEnvironment.model_validate({**REQUIRED, **values, "RENEW_BEFORE_SECONDS": "451"})

@@ -63,6 +63,8 @@ class JobHarness:
             "SCRATCH_FOLDER": os.fspath(self.scratch),
             "FFMPEG": os.fspath(self.program),
             "ENCODE_THREADS": "1",
+            "SCRATCH_MB": "16000",
+            "MAX_HOURS": "12",
             **dict(zip(RECORDING_VARIABLES, (MEETING.user, MEETING.meeting_id, self.recording.content), strict=True)),
         }
 

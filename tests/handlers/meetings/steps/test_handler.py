@@ -246,17 +246,6 @@ def test_the_number_of_interruptions_is_logged_once(
     assert [line["interruptions"] for line in lines] == [2]
 
 
-def test_an_upload_time_in_the_future_causes_no_negative_duration(harness: MeetingHarness) -> None:
-    """The clock of the function may be slower than the clock of S3."""
-    harness.upload_chunks(b"a")
-    harness.advance(seconds=3)
-    recording = harness.upload_complete_json(b"a")
-    harness.advance(seconds=-3)
-    run_media_step(harness, recording)
-    harness.run_step("finish", recording)
-    assert harness.cloudwatch.values[-1] == (PROCESSING_DURATION, 0)
-
-
 def test_an_invalid_event_is_rejected_without_quoting_it(harness: MeetingHarness, recording: Recording) -> None:
     before = harness.all_items()
     changes: list[dict[str, Any]] = [
