@@ -71,7 +71,16 @@ class MeasuredUploadRequest:
 def _episodes_request(content: Mapping[str, object]) -> MeasuredUploadRequest:
     return MeasuredUploadRequest(
         "handlers.livestream.episodes.handler",
-        {"TABLE_NAME": "t", "BUCKET_NAME": "b", "DELETIONS_QUEUE_URL": "q", "ENCRYPTION_KEY": "k"},
+        {
+            "TABLE_NAME": "t",
+            "BUCKET_NAME": "b",
+            "DELETIONS_QUEUE_URL": "q",
+            "ENCRYPTION_KEY": "k",
+            "ORIGIN": "*",
+            "MAX_VIDEO_GIGABYTES": "20",
+            "MAX_TRANSCRIPT_MEGABYTES": "10",
+            "MULTIPART_MEGABYTES": "100",
+        },
         {
             "resource": "/episodes/{episodeId}/uploads",
             "httpMethod": "POST",

@@ -33,6 +33,7 @@ from handlers.livestream.video_chunks.events import JOB_STATE_CHANGE, MEDIACONVE
 DELIVERIES = 20
 """Number of failed deliveries, some minutes apart, after which a video event moves to the dead-letter queue. It is high,
 because MediaConvert may throttle job requests for a long time."""
+RUNBOOK = "episodes"
 JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 """States of MediaConvert jobs whose events the function `video-chunks` receives."""
 
@@ -75,7 +76,7 @@ def video_event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, 
 
 def create_video_chunks(
     scope: Scope, settings: LivestreamSettings, bucket: Bucket, table: Table, failed_events: DeadLetterQueue
-) -> Function:
+) -> None:
     """Create the rules, the queue, the function and MediaConvert's role that cut videos into chunks."""
     patterns = video_event_patterns(bucket.name, event_source(scope))
     queue = Queue(
@@ -118,7 +119,9 @@ def create_video_chunks(
     )
     for rule, pattern in patterns.items():
         EventRule(scope, rule, display_name="VideoEvents", pattern=pattern, failed_events=failed_events, target=queue)
-    return function
+    function.alarm_on_log_lines(
+        "videos-failed", '{ $.message = "video_failed" }', "MediaConvert jobs failed.", runbook=RUNBOOK
+    )
 
 
 def create_transcript_windows(
@@ -159,9 +162,9 @@ def create_transcript_windows(
 
 def create_fact_check_agent(
     scope: Scope, settings: LivestreamSettings, bucket: Bucket, table: Table, windows: Queue, memory: AgentMemory
-) -> Function:
+) -> None:
     agent = settings.agent
-    return Function(
+    function = Function(
         scope,
         "fact-check-agent",
         settings=settings.fact_check_agent,
@@ -176,6 +179,8 @@ def create_fact_check_agent(
         values={"model_id": agent.model_id, "answer_seconds": agent.answer_seconds},
         source=QueueSource(windows, batch_size=1, max_concurrency=agent.at_once),
     )
+    problem = "The agent could not analyze windows of a transcript."
+    function.alarm_on_log_lines("windows-failed", '{ $.message = "window_failed" }', problem, runbook=RUNBOOK)
 
 
 def create_episode_cleanup(

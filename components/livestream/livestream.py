@@ -20,7 +20,6 @@ from components.blocks.secret import Secret
 from components.blocks.table import SecondaryIndex, Table
 from components.core import Scope
 from components.livestream import episode_processing
-from components.livestream.alarms import create_alarms
 from components.livestream.cost import EVENT_DAYS, OLD_VERSION_DAYS
 from components.settings import LivestreamSettings
 from components.settings.livestream import AuthorizerKind
@@ -63,10 +62,8 @@ class Livestream(pulumi.ComponentResource):
         failed_events = create_failed_events_queue(scope)
         windows = episode_processing.create_transcript_windows(*stores, failed_events)
         episode_processing.create_episode_cleanup(*stores, deletions, memory)
-        create_alarms(
-            video_chunks=episode_processing.create_video_chunks(*stores, failed_events),
-            agent=episode_processing.create_fact_check_agent(*stores, windows, memory),
-        )
+        episode_processing.create_video_chunks(*stores, failed_events)
+        episode_processing.create_fact_check_agent(*stores, windows, memory)
         source = episode_processing.event_source(scope)
         EventArchive(scope, "events", display_name="EpisodeEvents", source=source, days=EVENT_DAYS)
         self.frontend: dict[str, pulumi.Input[object]] = {

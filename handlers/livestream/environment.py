@@ -4,9 +4,9 @@ A cursor is the encrypted position in a list that a client sends to get the next
 transcript that is small enough for one model request. A cue is a timed line of a transcript.
 """
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.ids import ModelId
@@ -19,8 +19,12 @@ MIN_SECRET_CHARACTERS = 16
 """Minimum length of a secret for encrypting cursors."""
 ChunkSeconds = Annotated[int, Field(ge=1, le=3600)]
 WINDOW_SECONDS = 600
+"""Maximum time between the starts of the first and the last cue in the core of a window. The core of the last window may
+be longer."""
 OVERLAP_CHARACTERS = 600
+"""Minimum length of a window's overlap. A fact claim of at most this length is always complete in one window."""
 MAX_OUTPUT_TOKENS = 3_900
+"""Maximum number of tokens of a model's answer, not counting its thinking."""
 ANSWER_SECONDS = 65
 """Default of `answer_seconds`: the time in which a model writes `MAX_OUTPUT_TOKENS` at 60 tokens a second."""
 AnswerSeconds = Annotated[int, Field(ge=10, le=440)]
@@ -68,11 +72,11 @@ class EpisodesApiEnvironment(HandlerEnvironment):
     encryption_key_version: str | None = None
     """Deployed version of the parameter. No code reads it; its change starts new containers, which read the parameter
     again."""
-    origin: str = "*"
+    origin: str
     """Web origin that CORS permits."""
-    max_video_gigabytes: VideoGigabytes = 20
-    max_transcript_megabytes: TranscriptMegabytes = 10
-    multipart_megabytes: MultipartMegabytes = 100
+    max_video_gigabytes: VideoGigabytes
+    max_transcript_megabytes: TranscriptMegabytes
+    multipart_megabytes: MultipartMegabytes
     """Videos above this size are uploaded in parts. Transcripts are never uploaded in parts."""
 
 
@@ -96,7 +100,7 @@ class VideoChunksEnvironment(HandlerEnvironment):
     event_source: str
     """Source of the event that announces a complete video upload."""
     mediaconvert_role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
-    chunk_seconds: ChunkSeconds = 120
+    chunk_seconds: ChunkSeconds
 
 
 class TranscriptWindowsEnvironment(HandlerEnvironment):
@@ -104,24 +108,12 @@ class TranscriptWindowsEnvironment(HandlerEnvironment):
 
     table_name: str
     bucket_name: str
-    agent_queue_url: Annotated[str, Field(min_length=1)]
+    agent_queue_url: str
     """Queue of the function `fact-check-agent`, which analyzes the windows."""
-    window_characters: Annotated[int, Field(ge=500, le=50_000)] = 6_000
+    window_characters: int
     """Maximum number of characters in a window's core. Each window but the last has a core and an overlap, which
     repeats the start of the next window. A core that is a single cue may be longer. So may the core of the last window,
     because it includes what would otherwise be its overlap."""
-    window_seconds: Annotated[int, Field(ge=30, le=7_200)] = WINDOW_SECONDS
-    """Maximum time between the starts of the first and the last cue in a core. The core of the last window may be
-    longer."""
-    overlap_characters: Annotated[int, Field(ge=100, le=5_000)] = OVERLAP_CHARACTERS
-    """Minimum length of the overlap in characters. A fact claim of at most this length is always complete in one
-    window."""
-
-    @model_validator(mode="after")
-    def _has_small_overlap(self) -> Self:
-        if self.overlap_characters * 2 > self.window_characters:
-            raise ValueError("overlap_characters must be at most half of window_characters")
-        return self
 
 
 class AgentEnvironment(HandlerEnvironment):
@@ -131,16 +123,5 @@ class AgentEnvironment(HandlerEnvironment):
     bucket_name: str
     memory_id: str
     model_id: ModelId
-    max_output_tokens: Annotated[int, Field(ge=256, le=32_000)] = MAX_OUTPUT_TOKENS
-    """Maximum number of tokens of an answer, not counting the model's thinking."""
-    answer_seconds: AnswerSeconds = ANSWER_SECONDS
+    answer_seconds: AnswerSeconds
     """Maximum time that the function waits for one answer of the model."""
-    clip_min_seconds: Annotated[int, Field(ge=1, le=600)] = 10
-    """Minimum length of a clip (a section that the model suggests as an excerpt)."""
-    clip_max_seconds: Annotated[int, Field(ge=5, le=1_800)] = 90
-
-    @model_validator(mode="after")
-    def _is_consistent(self) -> Self:
-        if self.clip_min_seconds > self.clip_max_seconds:
-            raise ValueError("clip_min_seconds must not be greater than clip_max_seconds")
-        return self

@@ -27,10 +27,21 @@ from handlers.livestream.keys import (
     OWNER_PATTERN,
     SCHEMA_VERSION,
     Key,
+    UploadedObject,
     episode_key,
     owner_index_key,
 )
-from handlers.livestream.tracks import Track, TrackKind, TrackUpdate, apply_time_limit, apply_update, is_applied
+from handlers.livestream.tracks import (
+    Track,
+    TrackKind,
+    TrackReason,
+    TrackState,
+    TrackUpdate,
+    VideoChunks,
+    apply_time_limit,
+    apply_update,
+    is_applied,
+)
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -119,18 +130,28 @@ class EpisodeTable:
         """
         return self._change(owner, episode_id, transition).at(self._now())
 
-    def advance_track(self, owner: str, episode_id: str, kind: TrackKind, update: TrackUpdate) -> bool:
-        """Apply an update to a track (see `tracks.apply_update`).
+    def advance_track(
+        self,
+        kind: TrackKind,
+        upload: UploadedObject,
+        state: TrackState,
+        reason: TrackReason | None = None,
+        chunks: VideoChunks | None = None,
+        *,
+        restart: bool = False,
+    ) -> bool:
+        """Move the track of an upload to a state that an event reports now (see `tracks.apply_update`).
 
-        Return True if the track now has the new state, even if it had that state before. So a repeated update gets the
-        same answer as the first. Return False if the track does not accept the update, or if there is no episode.
+        Return True if the track now has this state, even if it had it before. So a repeated event gets the same answer
+        as the first. Return False if the track does not accept the state, or if there is no episode.
         """
+        update = TrackUpdate(upload.upload_id, state, self._now(), upload.version_id, reason, chunks, restart)
 
         def transition(record: EpisodeRecord) -> EpisodeRecord:
             return record.with_track(kind, apply_update(record.track(kind), update), update.at)
 
         try:
-            record = self._change(owner, episode_id, transition)
+            record = self._change(upload.owner, upload.episode_id, transition)
         except EpisodeNotFound:
             return False
         return is_applied(record.track(kind), update)

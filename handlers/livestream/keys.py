@@ -18,8 +18,6 @@ SCHEMA_VERSION = 1
 EPISODE_SORT_KEY = "EPISODE"
 WINDOW_PREFIX = "WINDOW#"
 """Start of the sort key of an item with the result of a transcript window."""
-MAX_WINDOW_NUMBER = 99_999
-"""Highest number of a window that sorts correctly in a key."""
 OWNER_INDEX = "GSI1"
 """Index that lists an owner's episodes by creation time."""
 

@@ -17,8 +17,7 @@ A failed track can still succeed in these cases:
 - The client requests another upload.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -172,12 +171,6 @@ class Track(Message):
     first event."""
     chunks: VideoChunks | None = None
     """Chunks of a video that was cut; None before that, and for a transcript."""
-    error_code: int | None = None
-    """MediaConvert's error code if its job failed."""
-    windows: int | None = None
-    """Number of windows of the transcript; None before it was cut into windows, and for a video."""
-    failed_windows: int | None = None
-    """Number of windows that could not be analyzed; None before the last window has ended, and for a video."""
 
 
 @dataclass(frozen=True)
@@ -187,11 +180,11 @@ class TrackUpdate:
     upload_id: str
     state: TrackState
     at: str
+    version_id: str
+    """S3 version of the uploaded object."""
     reason: TrackReason | None = None
-    version_id: str | None = None
-    """S3 version that the update concerns; None if it applies to any version."""
-    details: Mapping[str, object] = field(default_factory=dict)
-    """Further fields of the track, by their names in JSON, for example `chunks`."""
+    chunks: VideoChunks | None = None
+    """Chunks of the video, if the update reports that it was cut."""
     restart: bool = False
     """True if an operator restarts processing after a failure with `RESTARTABLE_REASON`."""
 
@@ -209,15 +202,13 @@ def apply_update(track: Track, update: TrackUpdate) -> Track:
     is_restart = update.restart and current.reason is RESTARTABLE_REASON
     if not _is_for_upload(update, track) or not (is_restart or RANKS[update.state] > _rank(current)):
         return track
-    return Track.model_validate(
-        {
-            **update.details,
-            "state": update.state,
-            "since": update.at,
-            "reason": update.reason,
-            "upload": track.upload,
-            "version_id": track.version_id or update.version_id,
-        }
+    return Track(
+        state=update.state,
+        since=update.at,
+        reason=update.reason,
+        upload=track.upload,
+        version_id=track.version_id or update.version_id,
+        chunks=update.chunks,
     )
 
 
@@ -243,7 +234,7 @@ def _is_for_upload(update: TrackUpdate, track: Track) -> bool:
     if track.upload is None or track.upload.upload_id != update.upload_id:
         return False
     # A client can submit a form twice, which creates two versions of the object. Only one of them is processed.
-    return None in (track.version_id, update.version_id) or track.version_id == update.version_id
+    return track.version_id in (None, update.version_id)
 
 
 def _rank(track: Track) -> int:

@@ -24,26 +24,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field
 
-from handlers.common.ids import Ulid, timestamp
 from handlers.common.json_models import Message
 from handlers.common.records import deserialize_item, serialize_item
 from handlers.common.text import Passage, Window
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
 from handlers.livestream.keys import (
-    MAX_WINDOW_NUMBER,
-    OWNER_PATTERN,
     SCHEMA_VERSION,
     TRANSCRIPTS,
     Key,
     UploadedObject,
+    parse_upload,
     window_key,
 )
 from handlers.livestream.models import Claim, Clip
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -56,7 +54,6 @@ MAX_WINDOWS = 1_000
 speech of a whole day stays below this limit."""
 WINDOWS_PER_QUERY = 20
 """Number of windows that a query for a page of findings reads at once. A page usually needs only a few windows."""
-CueNumber = Annotated[int, Field(ge=0)]
 P = TypeVar("P", bound=Passage)
 
 
@@ -64,36 +61,26 @@ class WindowMessage(Message):
     """Queue message that asks the agent to analyze one window."""
 
     schema_version: Literal[1] = 1
-    owner: Annotated[str, StringConstraints(pattern=rf"^{OWNER_PATTERN}$")]
-    episode_id: Ulid
-    transcript_key: Annotated[str, Field(max_length=1024, repr=False)]
-    transcript_version: Annotated[str, Field(min_length=1, max_length=1024)]
+    transcript_key: Annotated[str, Field(repr=False)]
+    transcript_version: str
     """S3 version of the transcript's object."""
-    index: Annotated[int, Field(ge=0, lt=MAX_WINDOWS)]
+    index: int
     """Position of the window in the transcript, from 0."""
-    count: Annotated[int, Field(ge=1, le=MAX_WINDOWS)]
+    count: int
     """Number of windows of the transcript."""
-    first: CueNumber
+    first: int
     """Number of the window's first cue."""
-    core_end: CueNumber
+    core_end: int
     """Number of the first cue after the core."""
-    end: CueNumber
+    end: int
     """Number of the first cue after the overlap."""
 
-    @model_validator(mode="after")
-    def _is_consistent(self) -> Self:
-        if self.index >= self.count:
-            raise ValueError("index must be less than count")
-        if not self.first < self.core_end <= self.end:
-            raise ValueError("first must be less than coreEnd, and coreEnd must not be greater than end")
-        if not self.transcript_key.startswith(f"{TRANSCRIPTS}{self.owner}/{self.episode_id}/"):
-            raise ValueError("transcriptKey must belong to the episode")
-        return self
-
     @property
-    def upload_id(self) -> str:
-        """Id of the transcript's upload, which is part of the object's key."""
-        return self.transcript_key.rpartition("/")[2].partition(".")[0]
+    def transcript(self) -> UploadedObject:
+        """Uploaded transcript. Its key contains the owner, the episode and the upload."""
+        transcript = parse_upload(TRANSCRIPTS, self.transcript_key, self.transcript_version)
+        assert transcript is not None, "only keys of transcripts are queued"
+        return transcript
 
     @property
     def window_id(self) -> str:
@@ -114,8 +101,6 @@ def window_messages(transcript: UploadedObject, windows: Sequence[Window[P]]) ->
     """Return one message for each window of a transcript."""
     return tuple(
         WindowMessage(
-            owner=transcript.owner,
-            episode_id=transcript.episode_id,
             transcript_key=transcript.key,
             transcript_version=transcript.version_id,
             index=window.index,
@@ -190,8 +175,7 @@ class FindingsTable:
     def __init__(self, client: "DynamoDBClient", table_name: str, clock: Callable[[], datetime]) -> None:
         self._client = client
         self._name = table_name
-        self._clock = clock
-        self._episodes = EpisodeTable(client, table_name)
+        self._episodes = EpisodeTable(client, table_name, clock)
 
     def finish_if_done(self, window: WindowMessage) -> bool:
         """Return True if the window need not be analyzed, because it has a result, the episode was deleted, or another
@@ -204,11 +188,12 @@ class FindingsTable:
         ):
             self._finish_transcript(window)
             return True
+        transcript = window.transcript
         try:
-            upload = self._episodes.get(window.owner, window.episode_id).transcript.upload
+            upload = self._episodes.get(transcript.owner, transcript.episode_id).transcript.upload
         except EpisodeNotFound:
             return True
-        return upload is None or upload.upload_id != window.upload_id
+        return upload is None or upload.upload_id != transcript.upload_id
 
     def save(self, window: WindowMessage, result: WindowResult) -> None:
         """Store the result of a window that has none yet, and finish the transcript if this window was the last."""
@@ -246,32 +231,27 @@ class FindingsTable:
         If the episode is deleted, delete the window's item instead. It may have been written after the items of the
         episode were deleted, so nothing else would delete it.
         """
+        transcript = window.transcript
         try:
-            self._episodes.get(window.owner, window.episode_id)
+            self._episodes.get(transcript.owner, transcript.episode_id)
         except EpisodeNotFound:
             self._client.delete_item(TableName=self._name, Key=serialize_item(_key(window)))
             return
         outcomes: list[str] = []
         # The windows are read from the last to the first. The last one is usually analyzed last, so while some are still
         # missing, the loop usually ends at the first item.
-        upload = window.owner, window.episode_id, window.upload_id
+        upload = transcript.owner, transcript.episode_id, transcript.upload_id
         for index, item in self._windows(upload, "sk, outcome", first=0, descending=True):
             if index != window.count - 1 - len(outcomes):
                 return
             outcomes.append(item["outcome"])
         if len(outcomes) < window.count:
             return
-        failed_count = sum(outcome != WindowOutcome.ANALYZED for outcome in outcomes)
-        all_failed = failed_count == window.count
-        update = TrackUpdate(
-            upload_id=window.upload_id,
-            state=TrackState.FAILED if all_failed else TrackState.ANALYZED,
-            at=timestamp(self._clock()),
-            reason=TrackReason.ANALYSIS_FAILED if all_failed else None,
-            version_id=window.transcript_version,
-            details={"windows": window.count, "failedWindows": failed_count},
-        )
-        self._episodes.advance_track(window.owner, window.episode_id, TrackKind.TRANSCRIPT, update)
+        if WindowOutcome.ANALYZED in outcomes:
+            self._episodes.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.ANALYZED)
+        else:
+            reason = TrackReason.ANALYSIS_FAILED
+            self._episodes.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.FAILED, reason)
 
     def _windows(
         self, upload: tuple[str, str, str], attributes: str, first: int, *, descending: bool = False
@@ -280,7 +260,7 @@ class FindingsTable:
 
         `upload` is the owner, the episode and the upload.
         """
-        key, last_key = window_key(*upload, first), window_key(*upload, MAX_WINDOW_NUMBER)
+        key, last_key = window_key(*upload, first), window_key(*upload, MAX_WINDOWS)
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
@@ -296,4 +276,5 @@ class FindingsTable:
 
 
 def _key(window: WindowMessage) -> Key:
-    return window_key(window.owner, window.episode_id, window.upload_id, window.index)
+    transcript = window.transcript
+    return window_key(transcript.owner, transcript.episode_id, transcript.upload_id, window.index)

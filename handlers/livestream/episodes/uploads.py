@@ -93,28 +93,32 @@ class UploadOperations:
         )
 
         def expect_upload(episode: EpisodeRecord) -> EpisodeRecord:
-            return _expect_upload(episode, request.kind, upload, now)
+            track = request_upload(episode.track(request.kind), upload, now)
+            if track.upload != upload:
+                raise _not_expected(
+                    f"The {request.kind} of this episode is already uploaded or being processed. It cannot be replaced."
+                )
+            return episode.with_track(request.kind, track, now)
 
         if upload.parts:
             # A request that is refused must not start a multipart upload, so the stored episode is checked before.
             episode = expect_upload(self.table.get(call.owner, call.parameters.episode_id))
-            upload = self._start_multipart_upload(_key(episode, request.kind, upload), upload)
+            started = self.s3.create_multipart_upload(
+                Bucket=self.environment.bucket_name,
+                Key=_key(episode, request.kind, upload),
+                ContentType=upload.content_type,
+            )
+            upload = upload.model_copy(update={"multipart_id": started["UploadId"]})
         episode = self.table.change(call.owner, call.parameters.episode_id, expect_upload)
         key = _key(episode, request.kind, upload)
-        if upload.multipart_id is None:
-            return RestAnswer(
-                content=self._upload_ready(request.kind, upload, key, form=self._create_form(key, upload)), status=201
-            )
-        multipart = self._sign_parts(key, upload, upload.multipart_id)
-        return RestAnswer(content=self._upload_ready(request.kind, upload, key, multipart=multipart), status=201)
+        return RestAnswer(content=self._upload_ready(request.kind, upload, key), status=201)
 
     def sign(self, call: RestRequest[UploadPath, None, SignParts]) -> RestAnswer[UploadReady]:
         """Return new URLs for the parts of a multipart upload."""
         kind, upload, key, state = self._find_multipart_upload(call.owner, call.parameters, call.body.multipart_id)
         if state is not TrackState.REQUESTED:
             raise _not_expected("This upload is already complete.")
-        multipart = self._sign_parts(key, upload, call.body.multipart_id)
-        return RestAnswer(self._upload_ready(kind, upload, key, multipart=multipart))
+        return RestAnswer(self._upload_ready(kind, upload, key))
 
     def complete(self, call: RestRequest[UploadPath, None, CompleteUpload]) -> RestAnswer[UploadCompleted]:
         """Complete a multipart upload. A repeated request with the same parts gets the same response."""
@@ -160,13 +164,6 @@ class UploadOperations:
             return 0
         return -(-size // part_bytes(size))  # rounded up
 
-    def _start_multipart_upload(self, key: str, upload: ExpectedUpload) -> ExpectedUpload:
-        """Start a multipart upload in S3, and return the upload with its id."""
-        started = self.s3.create_multipart_upload(
-            Bucket=self.environment.bucket_name, Key=key, ContentType=upload.content_type
-        )
-        return upload.model_copy(update={"multipart_id": started["UploadId"]})
-
     def _find_multipart_upload(
         self, owner: str, path: UploadPath, multipart_id: str
     ) -> tuple[TrackKind, ExpectedUpload, str, TrackState]:
@@ -192,23 +189,17 @@ class UploadOperations:
                 return kind, track.upload, _key(episode, kind, track.upload), track.state
         raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, "This episode has no such upload. Request a new upload.")
 
-    def _upload_ready(
-        self,
-        kind: TrackKind,
-        upload: ExpectedUpload,
-        key: str,
-        *,
-        form: UploadForm | None = None,
-        multipart: MultipartUpload | None = None,
-    ) -> UploadReady:
+    def _upload_ready(self, kind: TrackKind, upload: ExpectedUpload, key: str) -> UploadReady:
+        """Return the upload with the form, or with the URLs of its parts."""
+        multipart_id = upload.multipart_id
         return UploadReady(
             upload_id=upload.upload_id,
             kind=kind,
             key=key,
-            max_bytes=upload.size,  # S3 accepts only exactly this size
+            max_bytes=upload.size,
             expires_seconds=PRESIGNED_SECONDS,
-            form=form,
-            multipart=multipart,
+            form=self._create_form(key, upload) if multipart_id is None else None,
+            multipart=None if multipart_id is None else self._sign_parts(key, upload, multipart_id),
         )
 
     def _create_form(self, key: str, upload: ExpectedUpload) -> UploadForm:
@@ -282,16 +273,6 @@ class UploadOperations:
 def _key(episode: EpisodeRecord, kind: TrackKind, upload: ExpectedUpload) -> str:
     suffix = SUFFIXES[kind][upload.content_type]
     return f"{PREFIXES[kind]}{episode.owner}/{episode.episode_id}/{upload.upload_id}.{suffix}"
-
-
-def _expect_upload(episode: EpisodeRecord, kind: TrackKind, upload: ExpectedUpload, now: str) -> EpisodeRecord:
-    """Return the record of an episode whose track expects the upload. Raise HandlerError if its state accepts none."""
-    track = request_upload(episode.track(kind), upload, now)
-    if track.upload != upload:
-        raise _not_expected(
-            f"The {kind} of this episode is already uploaded or being processed. It cannot be replaced."
-        )
-    return episode.with_track(kind, track, now)
 
 
 def part_bytes(size: int) -> int:

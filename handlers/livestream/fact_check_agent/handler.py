@@ -30,7 +30,6 @@ from handlers.common.text import Window
 from handlers.livestream.environment import AgentEnvironment
 from handlers.livestream.fact_check_agent.memory import AgentMemory
 from handlers.livestream.fact_check_agent.model_answer import (
-    ClipLimits,
     VerifiedAnswer,
     read_answer,
     verify_answer,
@@ -57,7 +56,7 @@ class FactCheckAgent:
     def handle_message(self, body: str) -> None:
         """Analyze the window that a message names, unless it has a result, and store the result."""
         message = WindowMessage.model_validate_json(body)
-        session = hash_for_log(message.episode_id)
+        session = hash_for_log(message.transcript.episode_id)
         if self.findings.finish_if_done(message):
             self.log.info("window_already_done", session_hash=session)
             return
@@ -89,9 +88,8 @@ class FactCheckAgent:
     def _analyze(self, message: WindowMessage, window: Window[Cue]) -> WindowResult:
         """Ask the model, store its verified findings in the agent's memory, and return them."""
         memories = self.memory.recall(message)
-        limits = ClipLimits(self.environment.clip_min_seconds * 1000, self.environment.clip_max_seconds * 1000)
-        request = window_request(window, message.count, memories, limits, self.environment.max_output_tokens)
-        session = hash_for_log(message.episode_id)
+        request = window_request(window, message.count, memories)
+        session = hash_for_log(message.transcript.episode_id)
 
         def log_usage(usage: TokenUsage) -> None:
             """Log the tokens of an answer, usable or not. The token metrics are derived from this log line."""
@@ -108,7 +106,7 @@ class FactCheckAgent:
             answer = self.model.ask(request, read_answer, log_usage)
         except NoAnswer as error:
             return WindowResult(outcome=WindowOutcome(error.reason.value))
-        verified = verify_answer(answer, window, message.window_id, memories, limits)
+        verified = verify_answer(answer, window, message.window_id, memories)
         self.memory.store(message, _transcript_text(message, window), _findings_text(verified))
         self.log.info(
             "window_checked",

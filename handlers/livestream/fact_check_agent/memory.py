@@ -61,8 +61,8 @@ class AgentMemory:
             # One page is enough, because the service lists the newest events first.
             events = self._client.list_events(
                 memoryId=self._memory_id,
-                actorId=window.owner,
-                sessionId=window.episode_id,
+                actorId=window.transcript.owner,
+                sessionId=window.transcript.episode_id,
                 includePayloads=True,
                 maxResults=MAX_RECALLED_EVENTS,
             )["events"]
@@ -84,8 +84,8 @@ class AgentMemory:
         turns = ((TRANSCRIPT_ROLE, transcript_text), (FINDINGS_ROLE, findings_text))
         self._client.create_event(
             memoryId=self._memory_id,
-            actorId=window.owner,
-            sessionId=window.episode_id,
+            actorId=window.transcript.owner,
+            sessionId=window.transcript.episode_id,
             eventTimestamp=self._now(),
             payload=[
                 {"conversational": {"role": role, "content": {"text": text[:MAX_EVENT_CHARACTERS]}}}

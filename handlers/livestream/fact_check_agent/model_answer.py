@@ -30,6 +30,7 @@ from pydantic import Field
 
 from handlers.common.bedrock import ConverseRequest, ModelAnswer, build_request, keep_valid, parse_answer, to_json_lines
 from handlers.common.text import QuoteMatch, QuoteSearch, Window, clean_text
+from handlers.livestream.environment import MAX_OUTPUT_TOKENS
 from handlers.livestream.fact_check_agent.memory import MemoryEvent
 from handlers.livestream.models import Claim, Clip, Verdict
 from handlers.livestream.transcript import Cue
@@ -42,7 +43,9 @@ MAX_TEXT_BYTES = 1_800
 """Maximum size of a stored quote, statement or explanation in UTF-8. So the item of a window with all the claims and
 clips that an answer may have stays below DynamoDB's limit of 400 KB."""
 MAX_REASON_BYTES = 1_000
-"""Maximum size of the reason for a clip."""
+"""Maximum size of the title of a clip, and of the reason for it."""
+MIN_CLIP_MS, MAX_CLIP_MS = 10_000, 90_000
+"""Minimum and maximum length of a clip."""
 INSTRUCTIONS = """\
 You check what is claimed in a broadcast, and suggest clips of it. You are given a part of its transcript, called a \
 window, and what you found in the same broadcast earlier. You answer with one JSON object, and nothing else: no \
@@ -130,14 +133,6 @@ that was read out earlier has 410.", "sources": ["0000001731#ab12"]}], "clips": 
 """
 
 
-@dataclass(frozen=True)
-class ClipLimits:
-    """Minimum and maximum length of a clip."""
-
-    min_ms: int
-    max_ms: int
-
-
 class AnsweredClaim(ModelAnswer):
     """Fact claim as the model wrote it, not verified yet."""
 
@@ -183,24 +178,14 @@ def read_answer(text: str) -> WindowAnswer:
     return WindowAnswer(claims, clips, len(answer.claims) + len(answer.clips) - len(claims) - len(clips))
 
 
-def window_request(
-    window: Window[Cue], count: int, memories: Sequence[MemoryEvent], limits: ClipLimits, max_tokens: int
-) -> ConverseRequest:
-    """Return the request for one window of a transcript that has `count` windows.
-
-    `max_tokens` limits the answer, not counting the model's thinking.
-    """
-    window_line = {
-        "window": window.index + 1,
-        "count": count,
-        "clipMinMs": limits.min_ms,
-        "clipMaxMs": limits.max_ms,
-    }
+def window_request(window: Window[Cue], count: int, memories: Sequence[MemoryEvent]) -> ConverseRequest:
+    """Return the request for one window of a transcript that has `count` windows."""
+    window_line = {"window": window.index + 1, "count": count, "clipMinMs": MIN_CLIP_MS, "clipMaxMs": MAX_CLIP_MS}
     content = [to_json_lines([window_line])]
     if memories:
         content.append(to_json_lines({"memory": memory.event_id, "text": memory.text} for memory in memories))
     content.append(to_json_lines(_cue_lines(window)))
-    return build_request(INSTRUCTIONS, content, max_tokens)
+    return build_request(INSTRUCTIONS, content, MAX_OUTPUT_TOKENS)
 
 
 def cue_id(number: int) -> str:
@@ -232,7 +217,7 @@ class VerifiedAnswer:
 
 
 def verify_answer(
-    answer: WindowAnswer, window: Window[Cue], window_id: str, memories: Sequence[MemoryEvent], limits: ClipLimits
+    answer: WindowAnswer, window: Window[Cue], window_id: str, memories: Sequence[MemoryEvent]
 ) -> VerifiedAnswer:
     """Return the findings of an answer that may be stored. `memories` are the memories in the request.
 
@@ -257,7 +242,7 @@ def verify_answer(
     clips: dict[tuple[int, int], Clip] = {}
     bad_clips = 0
     for answered in answer.clips:
-        clip = _to_clip(answered, window, f"{window_id}-clip-{len(clips)}", limits)
+        clip = _to_clip(answered, window, f"{window_id}-clip-{len(clips)}")
         if clip is None or (clip.start_ms, clip.end_ms) in clips:
             bad_clips += 1
         elif not window.owns_start(clip.start_ms):
@@ -302,7 +287,7 @@ def _to_claim(claim: AnsweredClaim, match: QuoteMatch, claim_id: str, sources: t
     )
 
 
-def _to_clip(answered: AnsweredClip, window: Window[Cue], clip_id: str, limits: ClipLimits) -> Clip | None:
+def _to_clip(answered: AnsweredClip, window: Window[Cue], clip_id: str) -> Clip | None:
     """Return the clip as it may be stored, or None if its position, length or title is not acceptable."""
     if not window.start_ms <= answered.start_ms < answered.end_ms <= window.end_ms:
         return None
@@ -311,7 +296,7 @@ def _to_clip(answered: AnsweredClip, window: Window[Cue], clip_id: str, limits: 
     start_ms = min([answered.start_ms, *(cue.start_ms for cue in cues)])
     end_ms = max([answered.end_ms, *(cue.end_ms for cue in cues)])
     title = _shorten(clean_text(answered.title), MAX_REASON_BYTES)
-    if not title or not limits.min_ms <= end_ms - start_ms <= limits.max_ms:
+    if not title or not MIN_CLIP_MS <= end_ms - start_ms <= MAX_CLIP_MS:
         return None
     reason = _shorten(clean_text(answered.reason), MAX_REASON_BYTES) or None
     return Clip(clip_id=clip_id, start_ms=start_ms, end_ms=end_ms, title=title, reason=reason)

@@ -13,7 +13,6 @@ An event that fails too often moves to the dead-letter queue. An operator sends 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +20,13 @@ import boto3
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG
-from handlers.common.events import BatchFailures, parse_object_created_event, process_batch
+from handlers.common.events import IGNORED, BatchFailures, parse_object_created_event, process_batch
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text import WindowSizes, split_into_windows
-from handlers.livestream.environment import TranscriptWindowsEnvironment
+from handlers.livestream.environment import OVERLAP_CHARACTERS, WINDOW_SECONDS, TranscriptWindowsEnvironment
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.keys import TRANSCRIPTS, UploadedObject, parse_upload
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 from handlers.livestream.transcript import BadTranscript, TranscriptProblem, fetch_transcript, read_transcript
 from handlers.livestream.windows import MAX_WINDOWS, WindowMessage, send_messages, window_messages
 
@@ -42,20 +41,6 @@ TRACK_REASONS = {
 """Failure reason of the track for each problem of a transcript. All other problems become `UNREADABLE`."""
 
 
-class TranscriptEventOutcome(StrEnum):
-    """Result of an event, for the log."""
-
-    QUEUED = "queued"
-    INVALID = "bad"
-    """The object is not a valid transcript, so the track has failed."""
-    UNCHANGED = "unchanged"
-    """The track does not accept the event: it has advanced further, or has another upload, or does not exist."""
-    GONE = "gone"
-    """The object no longer exists."""
-    IGNORED = "ignored"
-    """The event does not concern an uploaded transcript."""
-
-
 @dataclass(frozen=True)
 class TranscriptDivider:
     """Reaction to the events about uploaded transcripts."""
@@ -66,59 +51,40 @@ class TranscriptDivider:
     sqs: "SQSClient"
     log: EventLog
 
-    def handle_event(self, body: str) -> TranscriptEventOutcome:
-        """Queue the windows of the transcript that an event announces. The object may have any suffix."""
+    def handle_event(self, body: str) -> str | None:
+        """Queue the windows of the transcript that an event announces. The object may have any suffix.
+
+        Return `IGNORED` if the event does not concern an uploaded transcript.
+        """
         created_object = parse_object_created_event(body, self.environment.bucket_name)
         transcript = parse_upload(TRANSCRIPTS, created_object.key, created_object.version_id)
         if transcript is None:
-            return TranscriptEventOutcome.IGNORED
-        outcome = self._divide(transcript)
-        self.log.info("transcript_event", outcome=outcome, key_hash=hash_for_log(transcript.upload_id))
-        return outcome
-
-    def _divide(self, transcript: UploadedObject) -> TranscriptEventOutcome:
-        if not self._advance_track(transcript, TrackState.UPLOADED):
-            return TranscriptEventOutcome.UNCHANGED
+            return IGNORED
+        key_hash = hash_for_log(transcript.upload_id)
+        if not self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.UPLOADED):
+            return None  # the track has advanced further, or has another upload, or does not exist
         data = fetch_transcript(self.s3, self.environment.bucket_name, transcript.key, transcript.version_id)
         if data is None:
-            return TranscriptEventOutcome.GONE
+            self.log.warning("transcript_gone", key_hash=key_hash)
+            return None
         try:
             messages = self._build_messages(transcript, data)
         except BadTranscript as error:
-            self.log.warning("transcript_refused", cause=error.problem)
+            self.log.warning("transcript_refused", cause=error.problem, key_hash=key_hash)
             reason = TRACK_REASONS.get(error.problem, TrackReason.UNREADABLE)
-            self._advance_track(transcript, TrackState.FAILED, reason)
-            return TranscriptEventOutcome.INVALID
+            self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.FAILED, reason)
+            return None
         send_messages(self.sqs, self.environment.agent_queue_url, messages)
-        self._advance_track(transcript, TrackState.ANALYZING, windows=len(messages))
-        self.log.info("transcript_queued", windows=len(messages), key_hash=hash_for_log(transcript.upload_id))
-        return TranscriptEventOutcome.QUEUED
+        self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.ANALYZING)
+        self.log.info("transcript_queued", windows=len(messages), key_hash=key_hash)
+        return None
 
     def _build_messages(self, transcript: UploadedObject, data: bytes) -> tuple[WindowMessage, ...]:
-        settings = self.environment
-        sizes = WindowSizes(
-            characters=settings.window_characters,
-            milliseconds=settings.window_seconds * 1000,
-            overlap_characters=settings.overlap_characters,
-        )
+        sizes = WindowSizes(self.environment.window_characters, WINDOW_SECONDS * 1000, OVERLAP_CHARACTERS)
         windows = split_into_windows(read_transcript(data), sizes)
         if len(windows) > MAX_WINDOWS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
         return window_messages(transcript, windows)
-
-    def _advance_track(
-        self, transcript: UploadedObject, state: TrackState, reason: TrackReason | None = None, **details: int
-    ) -> bool:
-        now = ids.timestamp(ids.now())
-        update = TrackUpdate(
-            upload_id=transcript.upload_id,
-            state=state,
-            at=now,
-            reason=reason,
-            version_id=transcript.version_id,
-            details=details,
-        )
-        return self.table.advance_track(transcript.owner, transcript.episode_id, TrackKind.TRANSCRIPT, update)
 
 
 @cache
@@ -126,7 +92,7 @@ def _divider() -> TranscriptDivider:
     environment = TranscriptWindowsEnvironment.read()
     return TranscriptDivider(
         environment,
-        EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
+        EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, ids.now),
         boto3.client("s3", config=CONFIG),
         boto3.client("sqs", config=CONFIG),
         EventLog(environment.log_level),

@@ -22,7 +22,6 @@ often moves to the dead-letter queue. An operator sends it back from there (`aws
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +29,12 @@ import boto3
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG
-from handlers.common.events import BatchFailures, process_batch
-from handlers.common.logging import EventLog, LogText, hash_for_log
+from handlers.common.events import IGNORED, BatchFailures, process_batch
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.livestream.environment import VideoChunksEnvironment
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.keys import UploadedObject
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 from handlers.livestream.video_chunks.events import (
     UPLOAD_COMPLETED,
     VideoEvent,
@@ -48,21 +47,6 @@ from handlers.livestream.video_chunks.job import VideoVersion, job_request
 if TYPE_CHECKING:
     from types_boto3_events.client import EventBridgeClient
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
-
-
-class VideoEventOutcome(StrEnum):
-    """Result of an event, for the log."""
-
-    ANNOUNCED = "announced"
-    UNSUPPORTED = "unsupported"
-    """The track failed, because MediaConvert does not read files with this suffix."""
-    SUBMITTED = "submitted"
-    MOVED = "moved"
-    """A job's event advanced the track."""
-    UNCHANGED = "unchanged"
-    """The track does not accept the event: it has advanced further, or has another upload, or does not exist."""
-    IGNORED = "ignored"
-    """The event does not concern a video of this stack."""
 
 
 class EventNotPublished(Exception):
@@ -80,46 +64,50 @@ class VideoCutter:
     bus: "EventBridgeClient"
     log: EventLog
 
-    def handle_event(self, body: str) -> VideoEventOutcome:
+    def handle_event(self, body: str) -> str | None:
+        """Do what an event causes. Return `IGNORED` if it does not concern a video of this stack."""
         event = parse_video_event(body, self.environment.bucket_name)
         if event is None:
-            return VideoEventOutcome.IGNORED
+            return IGNORED
         match event.kind:
             case VideoEventKind.CREATED:
-                outcome = self._announce(event)
+                is_accepted = self._announce(event.video)
             case VideoEventKind.COMPLETED:
-                outcome = self._submit_job(event)
+                is_accepted = self._submit_job(event)
             case VideoEventKind.JOB:
-                outcome = self._apply_job_change(event)
-        self.log.info("video_event", route=event.kind, outcome=outcome, key_hash=_hash(event.video))
-        return outcome
+                is_accepted = self._apply_job_change(event)
+        self.log.info(
+            "video_event", route=event.kind, accepted=is_accepted, key_hash=hash_for_log(event.video.upload_id)
+        )
+        return None
 
-    def _announce(self, event: VideoEvent) -> VideoEventOutcome:
+    # Each of the following methods returns False if the track does not accept the event: it has advanced further, or has
+    # another upload, or does not exist.
+
+    def _announce(self, video: UploadedObject) -> bool:
         """Publish the event `Video Upload Completed`, unless MediaConvert cannot read the file."""
-        if not is_video(event.video):
-            is_advanced = self._advance_track(event.video, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
-            return VideoEventOutcome.UNSUPPORTED if is_advanced else VideoEventOutcome.UNCHANGED
-        if not self._advance_track(event.video, TrackState.UPLOADED):
-            return VideoEventOutcome.UNCHANGED
-        video = VideoVersion(key=event.video.key, version_id=event.video.version_id)
+        if not is_video(video):
+            return self.table.advance_track(TrackKind.VIDEO, video, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
+        if not self.table.advance_track(TrackKind.VIDEO, video, TrackState.UPLOADED):
+            return False
+        version = VideoVersion(key=video.key, version_id=video.version_id)
         entry: PutEventsRequestEntryTypeDef = {
             "Source": self.environment.event_source,
             "DetailType": UPLOAD_COMPLETED,
-            "Detail": video.model_dump_json(by_alias=True),
+            "Detail": version.model_dump_json(by_alias=True),
         }
-        answer = self.bus.put_events(Entries=[entry])
-        if answer["FailedEntryCount"]:
+        if self.bus.put_events(Entries=[entry])["FailedEntryCount"]:
             raise EventNotPublished
-        return VideoEventOutcome.ANNOUNCED
+        return True
 
-    def _submit_job(self, event: VideoEvent) -> VideoEventOutcome:
+    def _submit_job(self, event: VideoEvent) -> bool:
         """Submit the job that cuts a video.
 
         If CreateJob fails, the exception makes SQS deliver the event again. MediaConvert reads the video only after
         CreateJob, so such a failure is never the fault of the video.
         """
-        if not self._advance_track(event.video, TrackState.UPLOADED, is_restart=event.is_replayed):
-            return VideoEventOutcome.UNCHANGED
+        if not self.table.advance_track(TrackKind.VIDEO, event.video, TrackState.UPLOADED, restart=event.is_replayed):
+            return False
         settings = self.environment
         request = job_request(
             settings.bucket_name,
@@ -128,46 +116,15 @@ class VideoCutter:
             role_arn=settings.mediaconvert_role_arn,
         )
         self.mediaconvert.create_job(**request)
-        self._advance_track(event.video, TrackState.CHUNKING)
-        return VideoEventOutcome.SUBMITTED
+        return self.table.advance_track(TrackKind.VIDEO, event.video, TrackState.CHUNKING)
 
-    def _apply_job_change(self, event: VideoEvent) -> VideoEventOutcome:
+    def _apply_job_change(self, event: VideoEvent) -> bool:
         assert event.state is not None
         reason = TrackReason.CHUNKING_FAILED if event.state is TrackState.FAILED else None
-        details: dict[str, object] = {"errorCode": event.error_code}
-        if event.chunks is not None:
-            details["chunks"] = event.chunks.model_dump(by_alias=True)
-        if not self._advance_track(event.video, event.state, reason, details):
-            return VideoEventOutcome.UNCHANGED
-        if event.error_code is not None:
-            self.log.error("video_failed", error_code=event.error_code, key_hash=_hash(event.video))
-        return VideoEventOutcome.MOVED
-
-    def _advance_track(
-        self,
-        video: UploadedObject,
-        state: TrackState,
-        reason: TrackReason | None = None,
-        details: Mapping[str, object] = {},
-        *,
-        is_restart: bool = False,
-    ) -> bool:
-        """Update the video's track; return True if it now has this state for this video."""
-        now = ids.timestamp(ids.now())
-        update = TrackUpdate(
-            upload_id=video.upload_id,
-            state=state,
-            at=now,
-            reason=reason,
-            version_id=video.version_id,
-            details=details,
-            restart=is_restart,
-        )
-        return self.table.advance_track(video.owner, video.episode_id, TrackKind.VIDEO, update)
-
-
-def _hash(video: UploadedObject) -> LogText:
-    return hash_for_log(video.upload_id)
+        is_accepted = self.table.advance_track(TrackKind.VIDEO, event.video, event.state, reason, event.chunks)
+        if is_accepted and event.error_code is not None:
+            self.log.error("video_failed", error_code=event.error_code, key_hash=hash_for_log(event.video.upload_id))
+        return is_accepted
 
 
 @cache
@@ -176,7 +133,7 @@ def _cutter() -> VideoCutter:
     mediaconvert: Any = boto3.client("mediaconvert", config=CONFIG)
     return VideoCutter(
         environment,
-        EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
+        EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, ids.now),
         mediaconvert,
         boto3.client("events", config=CONFIG),
         EventLog(environment.log_level),

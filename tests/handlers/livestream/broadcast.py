@@ -17,12 +17,12 @@ from tests.handlers.livestream.fakes import FakeBedrock, FakeMemory
 from tests.handlers.livestream.harness import ANN, BUCKET, Harness, cached_client, deliver
 
 CUES = (
-    Cue(0, 6_000, f"We ran 600 ferries last spring. {'Nobody in the canary islands did more. ' * 3}"),
-    Cue(40_000, 46_000, f"The annual report has 410 ferries. {'That is quite another number. ' * 3}"),
-    Cue(80_000, 90_000, f"It is the largest fleet that ever was. {'Or so the captain told me. ' * 4}"),
+    Cue(0, 12_000, f"We ran 600 ferries last spring. {'Nobody in the canary islands did more. ' * 20}"),
+    Cue(700_000, 712_000, f"The annual report has 410 ferries. {'That is quite another number. ' * 20}"),
+    Cue(1_400_000, 1_412_000, f"It is the largest fleet that ever was. {'Or so the captain told me. ' * 20}"),
 )
 """Cues of two windows. The first has the first cue in its core and the second as its overlap. The second has no overlap."""
-LONG_CUES = tuple(Cue(at * 40_000, at * 40_000 + 900, f"Ferry number {at} sails. " * 6) for at in range(23))
+LONG_CUES = tuple(Cue(at * 700_000, at * 700_000 + 900, f"Ferry number {at} sails. " * 30) for at in range(23))
 """Cues of 22 windows. Each has one cue in its core and the next one as overlap, except the last, which has no overlap."""
 
 

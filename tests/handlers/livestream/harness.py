@@ -4,7 +4,9 @@ Ann and Bob are callers of the REST API, who own their episodes. Texts with "can
 error messages.
 """
 
+import inspect
 import json
+import runpy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,15 +21,14 @@ from moto import mock_aws
 from pydantic.alias_generators import to_camel
 
 from handlers.common import ids
-from handlers.common.ids import timestamp
 from handlers.common.records import deserialize_item, serialize_item
 from handlers.livestream.episode_cleanup import handler as cleanup
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes import handler as episodes
 from handlers.livestream.episodes.routes import OPERATIONS
 from handlers.livestream.fact_check_agent import handler as agent
-from handlers.livestream.keys import window_key
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.keys import UploadedObject, window_key
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, VideoChunks
 from handlers.livestream.transcript_windows import handler as windows
 from handlers.livestream.video_chunks import handler as videos
 from tests.credentials import credentials
@@ -51,13 +52,11 @@ ENVIRONMENT = {
     "MULTIPART_MEGABYTES": str(MAX_FORM_BYTES // 10**6),
     "EVENT_SOURCE": SOURCE,
     "MEDIACONVERT_ROLE_ARN": ROLE,
-    "WINDOW_SECONDS": "30",
-    "WINDOW_CHARACTERS": "500",
-    "OVERLAP_CHARACTERS": "100",
+    "CHUNK_SECONDS": "120",
+    "WINDOW_CHARACTERS": "1200",
     "MEMORY_ID": "memory-1234567890",
     "MODEL_ID": "us.model",
-    "CLIP_MIN_SECONDS": "5",
-    "CLIP_MAX_SECONDS": "20",
+    "ANSWER_SECONDS": "65",
     "SUMMARY_NAMESPACE": "/summaries/{actorId}/{sessionId}/",
     "FACT_NAMESPACE": "/facts/{actorId}/{sessionId}/",
 }
@@ -68,28 +67,11 @@ _create_client = boto3.client
 _clients: dict[tuple[str, str], Any] = {}
 
 
-class MultipartBucket:
-    """S3 client of moto that, like S3, refuses to complete a multipart upload that does not belong to the key."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    def complete_multipart_upload(self, **request: Any) -> Any:
-        uploads = self._client.list_multipart_uploads(Bucket=request["Bucket"]).get("Uploads", [])
-        if (request["Key"], request["UploadId"]) not in {(upload["Key"], upload["UploadId"]) for upload in uploads}:
-            raise error("NoSuchUpload", "CompleteMultipartUpload")
-        return self._client.complete_multipart_upload(**request)
-
-
 def cached_client(service: str, config: Config | None = None) -> Any:
     """Return a client. All tests share the clients, because creating them takes most of a test's time."""
     key = service, repr(config.__dict__["_user_provided_options"] if config and service == "s3" else None)
     if key not in _clients:
-        client: Any = _create_client(service, config=config)  # type: ignore[call-overload]
-        _clients[key] = MultipartBucket(client) if service == "s3" else client
+        _clients[key] = _create_client(service, config=config)  # type: ignore[call-overload]
     return _clients[key]
 
 
@@ -202,11 +184,13 @@ class Harness:
         state: TrackState,
         reason: TrackReason | None = None,
         kind: TrackKind = TrackKind.VIDEO,
-        **details: object,
+        chunks: VideoChunks | None = None,
     ) -> bool:
-        """Apply an update to a track of Ann's episode, as an event about the upload does."""
-        update = TrackUpdate(upload_id, state, timestamp(self.now), reason, details=details)
-        return self.table.advance_track(ANN, episode_id, kind, update)
+        """Move a track of Ann's episode to a state, as an event about the upload does."""
+        record = self.table.find(ANN, episode_id)
+        version_id = record and record.track(kind).version_id
+        upload = UploadedObject("", version_id or "v1", ANN, episode_id, upload_id, "")
+        return self.table.advance_track(kind, upload, state, reason, chunks)
 
     def store_findings(self, episode_id: str, *start_times_ms: int) -> None:
         """Write a claim and a clip for each time to the table, in place of the agent. Each is in a window of its own."""
@@ -241,6 +225,14 @@ def new_containers() -> Iterator[None]:
         yield
         for create in FUNCTIONS:
             create.cache_clear()
+
+
+def is_ready_at_start(create: Any) -> bool:
+    """Return True if a new container of a function calls a factory before the first event arrives."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1")
+        module = runpy.run_path(inspect.getfile(create.__wrapped__))
+    return bool(module[create.__name__].cache_info().currsize)
 
 
 @contextmanager

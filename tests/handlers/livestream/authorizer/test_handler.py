@@ -9,6 +9,7 @@ from components.blocks.gateway_responses import gateway_responses
 from handlers.common.ids import derive_user_id
 from handlers.common.tokens import ProviderUnavailable
 from handlers.livestream.authorizer import handler
+from tests.handlers.livestream.harness import is_ready_at_start
 from tests.token_issuer import AUDIENCE, Provider, serving
 
 STAGE = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3/api"
@@ -53,3 +54,7 @@ def test_an_unavailable_identity_provider_raises_instead_of_denying(provider: Pr
     with pytest.raises(ProviderUnavailable):
         authorize(f"Bearer {provider.token()}")
     assert gateway_responses("*")["AUTHORIZER_FAILURE"]["statusCode"] == "503", "API Gateway's answer to the exception"
+
+
+def test_a_new_container_creates_its_verifier_before_the_first_request(provider: Provider) -> None:
+    assert is_ready_at_start(handler._create)

@@ -8,7 +8,7 @@ import pytest
 from handlers.common.ids import new_id
 from handlers.livestream.episode_cleanup import handler as cleanup
 from handlers.livestream.episode_table import DeletedEpisode
-from tests.handlers.livestream.harness import ANN, BOB, BUCKET, Harness, deliver, failing_call
+from tests.handlers.livestream.harness import ANN, BOB, BUCKET, Harness, deliver, failing_call, is_ready_at_start
 
 COMPLETE = {"items": 31, "objects": 10, "events": 3, "records": 202}
 """Number of each kind of data of an episode that `create_episode_with_data` creates."""
@@ -106,3 +106,7 @@ def test_an_invalid_message_is_returned_and_the_others_are_processed(harness: Ha
     hostile = [json.loads(message(episode)) | change for change in ({"owner": "x/.."}, {"episodeId": "../x"})]
     assert clean_up("no JSON", *map(json.dumps, hostile), message(episode)) == [0, 1, 2]
     assert remaining(harness, episode) == REMOVED
+
+
+def test_a_new_container_creates_its_clients_before_the_first_message(harness: Harness) -> None:
+    assert is_ready_at_start(cleanup._cleanup)

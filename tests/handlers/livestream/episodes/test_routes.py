@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from handlers.common.json_models import Message
 from handlers.common.rest import AnyRestOperation
+from handlers.livestream.episodes import handler
 from handlers.livestream.episodes.routes import OPERATIONS
 from handlers.livestream.models import PageQuery
-from tests.handlers.livestream.harness import ANN, MAX_FORM_BYTES, OPERATION, ApiResponse, Harness
+from tests.handlers.livestream.harness import ANN, MAX_FORM_BYTES, OPERATION, ApiResponse, Harness, is_ready_at_start
 from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator
 
 ERROR_STATUSES = {400, 404, 409}
@@ -117,3 +118,7 @@ def test_lists_return_documented_responses(harness: Harness) -> None:
         assert answer.status == 200
         assert answer.body["nextCursor"]
         check_response(operation, answer)
+
+
+def test_a_new_container_creates_its_clients_before_the_first_request(harness: Harness) -> None:
+    assert is_ready_at_start(handler._rest)

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from handlers.livestream.fact_check_agent import handler
 from handlers.livestream.transcript import Cue
 from tests.handlers.livestream.broadcast import CUES, Broadcast, claim, webvtt
 from tests.handlers.livestream.fakes import answer
-from tests.handlers.livestream.harness import ANN, BUCKET, error, failing_call
+from tests.handlers.livestream.harness import ANN, BUCKET, error, failing_call, is_ready_at_start
 
 FERRIES = claim("We ran 600 ferries")
-CLIP = {"startMs": 0, "endMs": 6_000, "title": "canary", "reason": "canary"}
+CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
 
 
 def stored_text(broadcast: Broadcast) -> list[str]:
@@ -35,14 +36,14 @@ def test_a_window_is_analyzed_and_its_findings_are_stored_and_remembered(broadca
         0,
     )
     [listed_clip] = broadcast.list_findings("clips")
-    assert (listed_clip["startMs"], listed_clip["endMs"], listed_clip["title"]) == (0, 6_000, "canary")
+    assert (listed_clip["startMs"], listed_clip["endMs"], listed_clip["title"]) == (0, 12_000, "canary")
     [event] = broadcast.memory.events
     assert (event["actorId"], event["sessionId"], event["clientToken"]) == (ANN, broadcast.episode_id, window.window_id)
     window_text, findings = stored_text(broadcast)
     assert window_text.startswith("Part 1 of 2 of the broadcast:\nWe ran 600 ferries last spring.")
     assert "annual report" not in window_text, "the overlap is remembered with the next window"
     claim_line, clip_line = (json.loads(line) for line in findings.split("\n"))
-    assert (claim_line["quote"], clip_line["endMs"]) == (FERRIES["quote"], 6_000)
+    assert (claim_line["quote"], clip_line["endMs"]) == (FERRIES["quote"], 12_000)
     assert "we sold ferries" not in findings, "a claim without a valid quote must not be remembered"
 
 
@@ -145,7 +146,8 @@ def test_the_largest_answer_fits_into_one_item(broadcast: Broadcast) -> None:
     """Emoji have four bytes. The texts of the model, the quotes and the speakers have their maximum length."""
     long = "\U0001f600" * 2_000
     cues = tuple(
-        Cue(at * 6_000, at * 6_000 + 6_000, f"ferry {at:02}{long[:1_900]}", f"{at:02}{long[:98]}") for at in range(50)
+        Cue(at * 12_000, at * 12_000 + 12_000, f"ferry {at:02}{long[:1_900]}", f"{at:02}{long[:98]}")
+        for at in range(50)
     )
     broadcast.divide(broadcast.upload(webvtt(cues)))
     window = broadcast.receive_all()[0].model_copy(update={"first": 0, "core_end": 50, "end": 50})
@@ -154,7 +156,7 @@ def test_the_largest_answer_fits_into_one_item(broadcast: Broadcast) -> None:
         for at in range(50)
     ]
     clips = [
-        {"startMs": at * 6_000, "endMs": at * 6_000 + 6_000, "title": long[:200], "reason": long[:1_000]}
+        {"startMs": at * 12_000, "endMs": at * 12_000 + 12_000, "title": long[:200], "reason": long[:1_000]}
         for at in range(20)
     ]
     broadcast.bedrock.script = [answer(*claims, clips=tuple(clips))]
@@ -172,3 +174,7 @@ def test_the_tokens_of_every_answer_are_logged(broadcast: Broadcast, capsys: pyt
     lines = [line for line in log_lines if line["message"] == "model_answered"]
     names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
     assert [[line[name] for name in names] for line in lines] == [[100, 10, 1_000, 0]] * 2
+
+
+def test_a_new_container_creates_its_clients_before_the_first_message(broadcast: Broadcast) -> None:
+    assert is_ready_at_start(handler._agent)

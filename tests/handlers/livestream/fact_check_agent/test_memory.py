@@ -24,9 +24,7 @@ NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 MEMORY = "polyphony_dev_clipAgentMemory-0123456789"
 EPISODE = "01HZXW3V9K8Q2M4N6P8R0T2V4X"
 FIRST = WindowMessage(
-    owner="everybody",
-    episode_id=EPISODE,
-    transcript_key=f"transcripts/everybody/{EPISODE}/x.srt",
+    transcript_key=f"transcripts/everybody/{EPISODE}/{EPISODE}.srt",
     transcript_version="v1",
     index=0,
     count=2,

@@ -9,7 +9,7 @@ import pytest
 from handlers.livestream import transcript
 from handlers.livestream.transcript_windows import handler
 from tests.handlers.livestream.broadcast import CUES, LONG_CUES, Broadcast, s3_event, srt
-from tests.handlers.livestream.harness import ANN, BUCKET, cached_client
+from tests.handlers.livestream.harness import BUCKET, cached_client, is_ready_at_start
 
 
 def test_each_window_of_a_transcript_is_queued_once(broadcast: Broadcast) -> None:
@@ -21,9 +21,7 @@ def test_each_window_of_a_transcript_is_queued_once(broadcast: Broadcast) -> Non
         *((index, index + 1, index + 2) for index in range(21)),
         (21, 23, 23),
     ]
-    assert {(message.owner, message.episode_id, message.upload_id) for message in messages} == {
-        (ANN, broadcast.episode_id, broadcast.upload_id)
-    }
+    assert {message.transcript_key for message in messages} == {broadcast.key}
     assert broadcast.state == ("analyzing", None)
     assert broadcast.divide(event) == []
     assert (broadcast.receive_all(), broadcast.state) == ([], ("analyzing", None))
@@ -95,3 +93,7 @@ def test_an_invalid_message_does_not_fail_its_batch(broadcast: Broadcast) -> Non
     foreign_event = s3_event(broadcast.key, bucket="another")
     assert broadcast.divide("no JSON", foreign_event, broadcast.upload("\0")) == [0, 1]
     assert broadcast.state == ("failed", "UNREADABLE")
+
+
+def test_a_new_container_creates_its_clients_before_the_first_message(broadcast: Broadcast) -> None:
+    assert is_ready_at_start(handler._divider)

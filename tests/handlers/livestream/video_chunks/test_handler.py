@@ -27,6 +27,7 @@ from tests.handlers.livestream.harness import (
     Harness,
     deliver,
     error,
+    is_ready_at_start,
     new_containers,
 )
 from tests.handlers.livestream.video_chunks.video_events import (
@@ -115,17 +116,6 @@ def test_an_uploaded_video_is_announced_with_the_name_of_its_version(videos: Vid
     assert json.loads(event["Detail"]) == {"key": key(), "versionId": "v1"}
 
 
-def test_a_failed_job_stores_only_its_error_code(videos: Videos) -> None:
-    for event, error_code in (
-        (job_event("ERROR"), 1010),
-        (job_event("ERROR", errorCode=None), 0),
-        (job_event("CANCELED"), None),
-    ):
-        videos.start()
-        videos.handle(event)
-        assert (videos.state, videos.track.error_code, videos.track.chunks) == (FAILED, error_code, None)
-
-
 def test_an_unsupported_file_fails_the_track_at_once(videos: Videos) -> None:
     assert videos.handle(object_created(key(suffix=".m3u8"))) == []
     assert videos.state == ("failed", "UNSUPPORTED_TYPE")
@@ -195,12 +185,21 @@ def test_a_replay_restarts_a_video_whose_job_failed(videos: Videos) -> None:
 
 def test_a_failed_video_is_logged_with_its_error_code_only(videos: Videos, capsys: pytest.CaptureFixture[str]) -> None:
     """An alarm counts these log lines, because the events of failed jobs are processed without an error."""
-    videos.handle(upload_completed(), job_event("ERROR", errorCode=1401), job_event("CANCELED", NEWER))
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    [failure_line] = [line for line in lines if line["message"] == "video_failed"]
-    assert failure_line["error_code"] == 1401
-    videos.handle(job_event("COMPLETE"), job_event("ERROR"))
-    assert "video_failed" not in capsys.readouterr().out, "the video already has chunks"
+
+    def logged_error_codes(*events: str) -> list[int]:
+        videos.handle(*events)
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return [line["error_code"] for line in lines if line["message"] == "video_failed"]
+
+    for event, codes in (
+        (job_event("ERROR"), [1010]),
+        (job_event("ERROR", errorCode=None), [0]),
+        (job_event("CANCELED"), []),
+    ):
+        videos.start()
+        assert logged_error_codes(event) == codes
+        assert (videos.state, videos.track.chunks) == (FAILED, None)
+    assert logged_error_codes(job_event("COMPLETE"), job_event("ERROR")) == [], "the video already has chunks"
 
 
 def playlist_at(path: str) -> dict[str, Any]:
@@ -245,3 +244,7 @@ def test_any_other_event_is_refused(event: str) -> None:
     with pytest.raises((InvalidEvent, ValidationError)) as caught:
         parse_video_event(event, BUCKET)
     assert ANN not in str(caught.value), "an error message may be logged"
+
+
+def test_a_new_container_creates_its_clients_before_the_first_message(videos: Videos) -> None:
+    assert is_ready_at_start(handler._cutter)
