@@ -41,9 +41,7 @@ Version = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
 """Time from the start of the broadcast."""
 Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z$")]
-MAX_FINDING_CHARACTERS = 2_000
-"""Maximum length of each text of a fact claim or a clip."""
-_FindingText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_FINDING_CHARACTERS)]
+_FindingText = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
 """Text of a finding (a fact claim or a clip), written by the model or taken from the transcript. It occurs only in
 responses, and a client cannot correct a response. So it has no pattern against control characters."""
 FindingText = Annotated[_FindingText, Field(repr=False)]

@@ -150,9 +150,8 @@ class ExpectedUpload(Message):
 class VideoChunks(Message):
     """Output of the job that cut a video."""
 
-    prefix: str
     playlist: str
-    """Key of the HLS playlist that names the chunks in their order."""
+    """Key of the HLS playlist that names the chunks in their order. The chunks are in the same folder."""
     duration_ms: int
 
 

@@ -20,17 +20,16 @@ findings of the episode's current upload are listed. The items of earlier upload
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from handlers.common.json_models import Message
 from handlers.common.records import deserialize_item, serialize_item
-from handlers.common.text import Passage, Window
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
 from handlers.livestream.keys import (
     SCHEMA_VERSION,
@@ -45,16 +44,12 @@ from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
-    from types_boto3_sqs.client import SQSClient
 
-BATCH_SIZE = 10
-"""Maximum number of messages in one SendMessageBatch request."""
 MAX_WINDOWS = 1_000
 """Maximum number of windows of a transcript. Each window is one model request, in a queue that all episodes share. The
 speech of a whole day stays below this limit."""
 WINDOWS_PER_QUERY = 20
 """Number of windows that a query for a page of findings reads at once. A page usually needs only a few windows."""
-P = TypeVar("P", bound=Passage)
 
 
 class WindowMessage(Message):
@@ -95,51 +90,6 @@ class WindowMessage(Message):
     def _build_window_id(self, index: int) -> str:
         parts = (self.transcript_key, self.transcript_version, str(index))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-
-def window_messages(transcript: UploadedObject, windows: Sequence[Window[P]]) -> tuple[WindowMessage, ...]:
-    """Return one message for each window of a transcript."""
-    return tuple(
-        WindowMessage(
-            transcript_key=transcript.key,
-            transcript_version=transcript.version_id,
-            index=window.index,
-            count=len(windows),
-            first=window.first,
-            core_end=window.first + window.core_count,
-            end=window.first + len(window.passages),
-        )
-        for window in windows
-    )
-
-
-class WindowsNotQueued(Exception):
-    """SQS rejected some of the messages. The exception contains no part of them."""
-
-
-def send_messages(client: "SQSClient", queue_url: str, messages: Sequence[WindowMessage]) -> None:
-    """Send all messages, in batches.
-
-    Raise WindowsNotQueued if SQS rejects some messages of a batch. Later batches are then not sent, so the caller must
-    send all messages again.
-    """
-    for start in range(0, len(messages), BATCH_SIZE):
-        answer = client.send_message_batch(
-            QueueUrl=queue_url,
-            Entries=[
-                {"Id": str(message.index), "MessageBody": message.model_dump_json(by_alias=True)}
-                for message in messages[start : start + BATCH_SIZE]
-            ],
-        )
-        if answer.get("Failed"):
-            raise WindowsNotQueued
-
-
-class FindingKind(StrEnum):
-    """Kinds of findings. The value is the attribute of the items that contains them."""
-
-    CLAIM = "claims"
-    CLIP = "clips"
 
 
 class WindowOutcome(StrEnum):
@@ -207,7 +157,13 @@ class FindingsTable:
         self._finish_transcript(window)
 
     def list_findings(
-        self, owner: str, episode_id: str, upload_id: str, kind: FindingKind, limit: int, start: str | None
+        self,
+        owner: str,
+        episode_id: str,
+        upload_id: str,
+        kind: Literal["claims", "clips"],
+        limit: int,
+        start: str | None,
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Return a page of the findings of one upload, by time, and the position at which the next page starts.
 

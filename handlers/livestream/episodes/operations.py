@@ -18,7 +18,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -42,7 +42,7 @@ from handlers.livestream.models import (
     TrackView,
 )
 from handlers.livestream.tracks import Track, TrackState, episode_status
-from handlers.livestream.windows import FindingKind, FindingsTable
+from handlers.livestream.windows import FindingsTable
 
 CURSOR_SECONDS = 3600
 """Validity of a cursor."""
@@ -163,15 +163,15 @@ class EpisodeOperations:
         )
 
     def list_claims(self, call: RestRequest[EpisodePath, PageQuery]) -> RestAnswer[ClaimPage]:
-        claims, cursor = self._list_findings(call, FindingKind.CLAIM, "listClaims")
+        claims, cursor = self._list_findings(call, "claims", "listClaims")
         return RestAnswer(ClaimPage(claims=tuple(map(Claim.model_validate, claims)), next_cursor=cursor))
 
     def list_clips(self, call: RestRequest[EpisodePath, PageQuery]) -> RestAnswer[ClipPage]:
-        clips, cursor = self._list_findings(call, FindingKind.CLIP, "listClips")
+        clips, cursor = self._list_findings(call, "clips", "listClips")
         return RestAnswer(ClipPage(clips=tuple(map(Clip.model_validate, clips)), next_cursor=cursor))
 
     def _list_findings(
-        self, call: RestRequest[EpisodePath, PageQuery], kind: FindingKind, operation: str
+        self, call: RestRequest[EpisodePath, PageQuery], kind: Literal["claims", "clips"], operation: str
     ) -> tuple[Sequence[Mapping[str, Any]], str | None]:
         """Return a page of the findings of the episode's current transcript, and the cursor of the next page."""
         owner, episode_id = call.owner, call.parameters.episode_id

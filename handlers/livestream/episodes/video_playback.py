@@ -62,7 +62,7 @@ class PlaybackOperations:
         playlist = parse_playlist(self._read_playlist(track.chunks.playlist))
         following = [chunk for chunk in playlist if chunk.end_ms > call.query.from_ms]
         page, rest = following[: call.query.limit], following[call.query.limit :]
-        prefix = track.chunks.prefix
+        folder = track.chunks.playlist.rpartition("/")[0]
         return RestAnswer(
             Playback(
                 chunks=tuple(
@@ -70,7 +70,7 @@ class PlaybackOperations:
                         number=chunk.number,
                         start_ms=chunk.start_ms,
                         duration_ms=chunk.duration_ms,
-                        url=self._download_url(f"{prefix}{chunk.name}"),
+                        url=self._download_url(f"{folder}/{chunk.name}"),
                     )
                     for chunk in page
                 ),

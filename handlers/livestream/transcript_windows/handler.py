@@ -11,7 +11,7 @@ An event that fails too often moves to the dead-letter queue. An operator sends 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -28,17 +28,23 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.keys import TRANSCRIPTS, UploadedObject, parse_upload
 from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 from handlers.livestream.transcript import BadTranscript, TranscriptProblem, fetch_transcript, read_transcript
-from handlers.livestream.windows import MAX_WINDOWS, WindowMessage, send_messages, window_messages
+from handlers.livestream.windows import MAX_WINDOWS, WindowMessage
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
     from types_boto3_sqs.client import SQSClient
 
+BATCH_SIZE = 10
+"""Maximum number of messages in one SendMessageBatch request."""
 TRACK_REASONS = {
     TranscriptProblem.EMPTY: TrackReason.EMPTY,
     TranscriptProblem.TOO_LARGE: TrackReason.TOO_LARGE,
 }
 """Failure reason of the track for each problem of a transcript. All other problems become `UNREADABLE`."""
+
+
+class WindowsNotQueued(Exception):
+    """SQS rejected some of the messages. The exception contains no part of them."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +80,42 @@ class TranscriptDivider:
             reason = TRACK_REASONS.get(error.problem, TrackReason.UNREADABLE)
             self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.FAILED, reason)
             return None
-        send_messages(self.sqs, self.environment.agent_queue_url, messages)
+        self._send_messages(messages)
         self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.ANALYZING)
         self.log.info("transcript_queued", windows=len(messages), key_hash=key_hash)
         return None
 
-    def _build_messages(self, transcript: UploadedObject, data: bytes) -> tuple[WindowMessage, ...]:
+    def _build_messages(self, transcript: UploadedObject, data: bytes) -> list[WindowMessage]:
+        """Return one message for each window of a transcript. Raise BadTranscript if it is invalid."""
         sizes = WindowSizes(self.environment.window_characters, WINDOW_SECONDS * 1000, OVERLAP_CHARACTERS)
         windows = split_into_windows(read_transcript(data), sizes)
         if len(windows) > MAX_WINDOWS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
-        return window_messages(transcript, windows)
+        return [
+            WindowMessage(
+                transcript_key=transcript.key,
+                transcript_version=transcript.version_id,
+                index=window.index,
+                count=len(windows),
+                first=window.first,
+                core_end=window.first + window.core_count,
+                end=window.first + len(window.passages),
+            )
+            for window in windows
+        ]
+
+    def _send_messages(self, messages: Sequence[WindowMessage]) -> None:
+        """Send all messages. After a failure, the caller must send all of them again."""
+        for start in range(0, len(messages), BATCH_SIZE):
+            answer = self.sqs.send_message_batch(
+                QueueUrl=self.environment.agent_queue_url,
+                Entries=[
+                    {"Id": str(message.index), "MessageBody": message.model_dump_json(by_alias=True)}
+                    for message in messages[start : start + BATCH_SIZE]
+                ],
+            )
+            if answer.get("Failed"):
+                raise WindowsNotQueued
 
 
 @cache

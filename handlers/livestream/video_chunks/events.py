@@ -101,15 +101,10 @@ def parse_video_event(body: str, bucket: str) -> VideoEvent | None:
     raise InvalidEvent("no rule of this queue matches events of this kind")
 
 
-def is_video(upload: UploadedObject) -> bool:
-    """Return True if the key has the suffix of a video format that MediaConvert reads."""
-    return upload.suffix in VIDEO_TYPES
-
-
 def _parse_completed(detail: dict[str, Any], *, is_replayed: bool) -> VideoEvent:
     """Parse livestream's own event. The stack in its source is not checked, because the event rule has checked it."""
     video = VideoVersion.model_validate(detail).to_upload()
-    if video is None or not is_video(video):
+    if video is None or video.suffix not in VIDEO_TYPES:
         raise InvalidEvent("the key is not the key of a video")
     return VideoEvent(VideoEventKind.COMPLETED, video, is_replayed)
 
@@ -131,8 +126,7 @@ def _parse_job_change(detail: dict[str, Any], bucket: str) -> VideoEvent | None:
 
 def _parse_output(change: _JobChangeDetail, video: UploadedObject, job: JobMetadata) -> VideoChunks:
     """Return the output of a complete job. Raise InvalidEvent if its playlist is not in the folder of the job."""
-    prefix = chunk_prefix(video, job)
     folder, _, name = change.playlist.rpartition("/")
-    if f"{folder}/" != f"s3://{job.bucket}/{prefix}" or not name.endswith(".m3u8"):
+    if f"{folder}/" != f"s3://{job.bucket}/{chunk_prefix(video, job)}" or not name.endswith(".m3u8"):
         raise InvalidEvent("the playlist is not in the folder of the job")
-    return VideoChunks(prefix=prefix, playlist=f"{prefix}{name}", duration_ms=change.duration_ms)
+    return VideoChunks(playlist=change.playlist.removeprefix(f"s3://{job.bucket}/"), duration_ms=change.duration_ms)

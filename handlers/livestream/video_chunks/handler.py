@@ -37,9 +37,9 @@ from handlers.livestream.keys import UploadedObject
 from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 from handlers.livestream.video_chunks.events import (
     UPLOAD_COMPLETED,
+    VIDEO_TYPES,
     VideoEvent,
     VideoEventKind,
-    is_video,
     parse_video_event,
 )
 from handlers.livestream.video_chunks.job import VideoVersion, job_request
@@ -86,7 +86,7 @@ class VideoCutter:
 
     def _announce(self, video: UploadedObject) -> bool:
         """Publish the event `Video Upload Completed`, unless MediaConvert cannot read the file."""
-        if not is_video(video):
+        if video.suffix not in VIDEO_TYPES:
             return self.table.advance_track(TrackKind.VIDEO, video, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
         if not self.table.advance_track(TrackKind.VIDEO, video, TrackState.UPLOADED):
             return False

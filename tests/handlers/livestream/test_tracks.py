@@ -99,7 +99,7 @@ def test_only_updates_of_the_first_version_count(updates: list[TrackUpdate]) -> 
 
 def test_an_update_stores_its_chunks_and_keeps_upload_and_version() -> None:
     track = apply_update(REQUESTED_TRACK, make_update(TrackState.UPLOADED))
-    chunks = VideoChunks(prefix="chunks/", playlist="p.m3u8", duration_ms=250_041)
+    chunks = VideoChunks(playlist="p.m3u8", duration_ms=250_041)
     chunked = apply_update(track, replace(make_update(TrackState.CHUNKED), chunks=chunks))
     assert chunked.chunks == chunks
     assert (chunked.upload, chunked.version_id, chunked.since) == (NEW_UPLOAD, "v1", at(1))

@@ -37,7 +37,7 @@ def cut_video(harness: Harness, playlist_text: str | None = PLAYLIST) -> tuple[s
     upload = harness.request_upload(episode)["uploadId"]
     prefix = f"chunks/{ANN}/{episode}/0123456789abcdef/"
     key = f"{prefix}up_chunk.m3u8"
-    chunks = VideoChunks(prefix=prefix, playlist=key, duration_ms=250_041)
+    chunks = VideoChunks(playlist=key, duration_ms=250_041)
     assert harness.advance(episode, upload, TrackState.CHUNKED, chunks=chunks)
     if playlist_text is not None:
         harness.s3.put_object(Bucket=BUCKET, Key=key, Body=playlist_text.encode())

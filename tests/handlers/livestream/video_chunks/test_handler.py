@@ -49,7 +49,7 @@ SUCCESSFUL_EVENTS = (
     *(job_event(status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
 )
 """All events of a video that is cut without a failure."""
-CHUNKS = {"prefix": chunk_prefix(), "playlist": f"{chunk_prefix()}{UPLOAD}_chunk.m3u8", "durationMs": 250_041}
+CHUNKS = {"playlist": f"{chunk_prefix()}{UPLOAD}_chunk.m3u8", "durationMs": 250_041}
 FAILED = ("failed", "CHUNKING_FAILED")
 
 
