@@ -31,14 +31,7 @@ from pydantic import Field
 from handlers.common.json_models import Message
 from handlers.common.records import deserialize_item, serialize_item
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
-from handlers.livestream.keys import (
-    SCHEMA_VERSION,
-    TRANSCRIPTS,
-    Key,
-    UploadedObject,
-    parse_upload,
-    window_key,
-)
+from handlers.livestream.keys import SCHEMA_VERSION, TRANSCRIPTS, Key, UploadedObject, parse_upload, window_key
 from handlers.livestream.models import Claim, Clip
 from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 
@@ -78,18 +71,14 @@ class WindowMessage(Message):
         return transcript
 
     @property
-    def window_id(self) -> str:
-        """Id of the window. The same window of the same transcript version always has the same id."""
-        return self._build_window_id(self.index)
+    def transcript_id(self) -> str:
+        """Id of the transcript's version. The ids of its windows begin with it."""
+        return hashlib.sha256(f"{self.transcript_key}\n{self.transcript_version}".encode()).hexdigest()[:32]
 
     @property
-    def other_window_ids(self) -> frozenset[str]:
-        """Ids of the other windows of the same transcript version."""
-        return frozenset(self._build_window_id(index) for index in range(self.count) if index != self.index)
-
-    def _build_window_id(self, index: int) -> str:
-        parts = (self.transcript_key, self.transcript_version, str(index))
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    def window_id(self) -> str:
+        """Id of the window. The same window of the same transcript version always has the same id."""
+        return f"{self.transcript_id}-{self.index}"
 
 
 class WindowOutcome(StrEnum):

@@ -37,7 +37,9 @@ def handler(event: Mapping[str, Any], _context: object) -> Policy:
     Raise ProviderUnavailable if the token cannot be checked. API Gateway then answers with status 503.
     """
     verifier, log = _create()
-    stage = _stage_arn(str(event["methodArn"]))
+    # API Gateway caches the policy by token, so the caller's next requests for other methods get the same policy.
+    api, stage, *_ = str(event["methodArn"]).split("/")
+    methods = f"{api}/{stage}/*"
     header = str(event.get("authorizationToken") or "")
     token = header[len(SCHEME) :].strip() if header.lower().startswith(SCHEME) else ""  # an empty token is refused
     try:
@@ -47,17 +49,8 @@ def handler(event: Mapping[str, Any], _context: object) -> Policy:
         raise
     except TokenRefused as error:
         log.info("caller_refused", cause=error.problem)
-        return _policy("Deny", stage, DENIED_PRINCIPAL)
-    return {**_policy("Allow", stage, user), "context": {"user": user}}
-
-
-def _stage_arn(method_arn: str) -> str:
-    """Return the ARN of all methods of the stage.
-
-    API Gateway caches the policy by token, so the caller's next requests for other methods get the same policy.
-    """
-    api, stage, *_ = method_arn.split("/")
-    return f"{api}/{stage}/*"
+        return _policy("Deny", methods, DENIED_PRINCIPAL)
+    return {**_policy("Allow", methods, user), "context": {"user": user}}
 
 
 def _policy(effect: str, resource: str, principal: str) -> Policy:

@@ -29,12 +29,7 @@ from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text import Window
 from handlers.livestream.environment import AgentEnvironment
 from handlers.livestream.fact_check_agent.memory import AgentMemory
-from handlers.livestream.fact_check_agent.model_answer import (
-    VerifiedAnswer,
-    read_answer,
-    verify_answer,
-    window_request,
-)
+from handlers.livestream.fact_check_agent.model_answer import VerifiedAnswer, read_answer, verify_answer, window_request
 from handlers.livestream.transcript import BadTranscript, Cue, fetch_transcript, read_transcript
 from handlers.livestream.windows import FindingsTable, WindowMessage, WindowOutcome, WindowResult
 
@@ -92,15 +87,8 @@ class FactCheckAgent:
         session = hash_for_log(message.transcript.episode_id)
 
         def log_usage(usage: TokenUsage) -> None:
-            """Log the tokens of an answer, usable or not. The token metrics are derived from this log line."""
-            self.log.info(
-                "model_answered",
-                session_hash=session,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                cache_read_tokens=usage.cache_read_tokens,
-                cache_write_tokens=usage.cache_write_tokens,
-            )
+            """Log the tokens of an answer, usable or not, because each answer is billed."""
+            self.log.info("model_answered", session_hash=session, **usage.model_dump())
 
         try:
             answer = self.model.ask(request, read_answer, log_usage)

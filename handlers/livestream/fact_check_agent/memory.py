@@ -69,10 +69,10 @@ class AgentMemory:
         except self._client.exceptions.ResourceNotFoundException:
             # The session has no event yet, or the memory does not exist. In the second case, `store` fails too.
             return ()
-        others = [event for event in events if _window_id(event) in window.other_window_ids]
         memories = [
             MemoryEvent(event["eventId"], clean_text(_text(event)[:MAX_MEMORY_CHARACTERS]))
-            for event in sorted(others, key=_event_order)
+            for event in reversed(events)
+            if _window_id(event).startswith(f"{window.transcript_id}-") and _window_id(event) != window.window_id
         ]
         return tuple([memory for memory in memories if memory.text][-MAX_MEMORIES:])
 
@@ -96,15 +96,8 @@ class AgentMemory:
         )
 
 
-def _window_id(event: Mapping[str, Any]) -> str | None:
-    value: str | None = event.get("metadata", {}).get(WINDOW_METADATA, {}).get("stringValue")
-    return value
-
-
-def _event_order(event: Mapping[str, Any]) -> tuple[str, str]:
-    """Return a sort key made of the event id, for example `0000001731#ab12`. The number in it increases with time."""
-    number, _, suffix = event["eventId"].partition("#")
-    return number.zfill(20), suffix
+def _window_id(event: Mapping[str, Any]) -> str:
+    return str(event.get("metadata", {}).get(WINDOW_METADATA, {}).get("stringValue", ""))
 
 
 def _text(event: Mapping[str, Any]) -> str:

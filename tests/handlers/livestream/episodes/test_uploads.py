@@ -142,7 +142,7 @@ def s3_of_function() -> Any:
 
 def test_the_url_of_a_part_is_signed_for_the_parts_size(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     sign = Mock(return_value="https://s3")
-    monkeypatch.setattr(s3_of_function(), "generate_presigned_url", sign, raising=False)
+    monkeypatch.setattr(s3_of_function(), "generate_presigned_url", sign)
     harness.request_upload(harness.create_episode(), size=SIZE)
     sizes = [call.kwargs["Params"]["ContentLength"] for call in sign.call_args_list]
     assert sizes == [MIN_PART_BYTES, SIZE - MIN_PART_BYTES]
@@ -241,7 +241,7 @@ def test_only_an_error_of_s3_that_the_client_caused_is_a_client_error(
         with monkeypatch.context() as patched:
             for method, code in (("complete_multipart_upload", complete_error), ("head_object", head_error)):
                 if code is not None:
-                    patched.setattr(s3_of_function(), method, Mock(side_effect=error(code)), raising=False)
+                    patched.setattr(s3_of_function(), method, Mock(side_effect=error(code)))
             assert video.complete().error == expected
 
 

@@ -167,7 +167,7 @@ def test_the_largest_answer_fits_into_one_item(broadcast: Broadcast) -> None:
 
 
 def test_the_tokens_of_every_answer_are_logged(broadcast: Broadcast, capsys: pytest.CaptureFixture[str]) -> None:
-    """The token metrics are derived from these log lines, and each answer is billed."""
+    """Each answer is billed, usable or not."""
     broadcast.bedrock.script = ["no JSON", answer(FERRIES)]
     assert broadcast.analyze(broadcast.queue_windows()[0]) == []
     log_lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -32,7 +32,7 @@ FIRST = WindowMessage(
     core_end=1,
     end=2,
 )
-[OTHER] = FIRST.other_window_ids
+OTHER = FIRST.model_copy(update={"index": 1}).window_id
 SESSION = {"memoryId": MEMORY, "actorId": "everybody", "sessionId": EPISODE}
 
 
