@@ -166,7 +166,7 @@ class UploadForm(Message):
 class PartUrl(Message):
     """Presigned URL to which a part is sent with PUT."""
 
-    part_number: Annotated[int, Field(ge=1, le=MAX_PARTS)]
+    part_number: int
     url: str
 
 
@@ -182,9 +182,9 @@ class MultipartUpload(Message):
     """
 
     multipart_id: str
-    part_bytes: Annotated[int, Field(ge=5 * 1024**2)]
+    part_bytes: int
     """Size of every part except the last."""
-    parts: Annotated[tuple[PartUrl, ...], Field(min_length=1, max_length=MAX_PARTS)]
+    parts: tuple[PartUrl, ...]
 
 
 class UploadReady(Message):
@@ -247,8 +247,8 @@ class UploadCompleted(Message):
 class PlayableChunk(Message):
     """Chunk of a video. It is an HLS segment (MPEG-TS) with sound that begins with a key frame. Browsers play it with hls.js."""
 
-    number: Annotated[int, Field(ge=1)]
-    """Number of the chunk in the video."""
+    number: int
+    """Number of the chunk in the video, from 1."""
     start_ms: Milliseconds
     duration_ms: Milliseconds
     url: str

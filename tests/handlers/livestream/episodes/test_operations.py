@@ -77,14 +77,17 @@ def test_an_update_changes_only_the_fields_that_it_contains(harness: Harness) ->
 
 
 def test_an_invalid_change_is_refused(harness: Harness) -> None:
-    episode = harness.create_episode()
-    invalid_texts = {"title": " \n ", "description": "a\tb", "speakers": ["a\nb"], "language": "en-US\n"}
-    changes: list[dict[str, Any]] = [{"version": 1, name: value} for name, value in invalid_texts.items()]
-    changes += [{"title": "B"}, {"version": 1}, {"version": 1, "title": None}, {"version": 0, "title": "B"}]
-    for change in changes:
+    longest = {"title": "a" * 200, "description": "a" * 5_000, "speakers": ["a" * 100] * 20}
+    episode = harness.create_episode(**longest)
+    invalid_values: list[dict[str, Any]] = [
+        *({"title": " \n "}, {"description": "a\tb"}, {"speakers": ["a\nb"]}, {"language": "en-US\n"}),
+        *({"title": "a" * 201}, {"description": "a" * 5_001}, {"speakers": ["a"] * 21}, {"speakers": ["a" * 101]}),
+    ]
+    incomplete: list[dict[str, Any]] = [{"title": "B"}, {"version": 1}, {"version": 1, "title": None}]
+    for change in [*({"version": 1, **value} for value in invalid_values), *incomplete, {"version": 0, "title": "B"}]:
         assert harness.call("updateEpisode", change, episode_id=episode).error == (400, "MALFORMED")
-    for name, value in invalid_texts.items():
-        assert harness.call("createEpisode", {"title": "A", name: value}).error == (400, "MALFORMED")
+    for value in invalid_values:
+        assert harness.call("createEpisode", {"title": "A", **value}).error == (400, "MALFORMED")
 
 
 def test_a_change_of_an_old_version_is_refused_unless_it_repeats_the_last_change(harness: Harness) -> None:

@@ -7,12 +7,13 @@ of the transcript.
 import pytest
 
 from handlers.livestream import transcript
+from handlers.livestream.transcript import TranscriptProblem
 from handlers.livestream.transcript_windows import handler
 from tests.handlers.livestream.broadcast import CUES, LONG_CUES, Broadcast, s3_event, srt
 from tests.handlers.livestream.harness import BUCKET, cached_client, is_ready_at_start
 
 
-def test_each_window_of_a_transcript_is_queued_once(broadcast: Broadcast) -> None:
+def test_each_window_of_a_transcript_is_queued_once(broadcast: Broadcast, capsys: pytest.CaptureFixture[str]) -> None:
     event = broadcast.upload(LONG_CUES)
     assert broadcast.divide(event, event) == []
     messages = broadcast.receive_all()
@@ -23,6 +24,7 @@ def test_each_window_of_a_transcript_is_queued_once(broadcast: Broadcast) -> Non
     ]
     assert {message.transcript_key for message in messages} == {broadcast.key}
     assert broadcast.state == ("analyzing", None)
+    assert '"windows":22' in capsys.readouterr().out
     assert broadcast.divide(event) == []
     assert (broadcast.receive_all(), broadcast.state) == ([], ("analyzing", None))
 
@@ -49,23 +51,24 @@ def test_if_a_form_was_submitted_twice_only_the_first_object_version_is_queued(
     assert broadcast.state == ("analyzing", None)
 
 
-def test_an_invalid_transcript_fails_the_track_with_a_reason(
-    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+def test_an_invalid_transcript_fails_the_track_with_a_reason_and_logs_its_problem(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(transcript, "MAX_CUES", 200)
     monkeypatch.setattr(transcript, "MAX_OBJECT_BYTES", 9_000)
     monkeypatch.setattr(handler, "MAX_WINDOWS", 21)
-    cases: dict[str, tuple[bytes | str, str]] = {
-        "no cues": (b"WEBVTT\n\n", "EMPTY"),
-        "too many cues": (srt(LONG_CUES[:1] * 201), "TOO_LARGE"),
-        "too many windows": (srt(LONG_CUES), "TOO_LARGE"),
-        "too many bytes": (b"\0" * 9_001, "TOO_LARGE"),
-        "UTF-16": (b"\xff\xfea\0", "UNREADABLE"),
-    }
-    for case, (data, reason) in cases.items():
+    cases: tuple[tuple[bytes | str, str, TranscriptProblem], ...] = (
+        (b"WEBVTT\n\n", "EMPTY", TranscriptProblem.EMPTY),
+        (srt(LONG_CUES[:1] * 201), "TOO_LARGE", TranscriptProblem.TOO_LARGE),  # too many cues
+        (srt(LONG_CUES), "TOO_LARGE", TranscriptProblem.TOO_LARGE),  # too many windows
+        (b"\0" * 9_001, "TOO_LARGE", TranscriptProblem.TOO_LARGE),  # too many bytes
+        (b"\xff\xfea\0", "UNREADABLE", TranscriptProblem.NOT_TEXT),
+    )
+    for data, reason, problem in cases:
         event = broadcast.upload(data)
         assert broadcast.divide(event, event) == []
-        assert (broadcast.state, broadcast.receive_all()) == (("failed", reason), []), case
+        assert (broadcast.state, broadcast.receive_all()) == (("failed", reason), [])
+        assert f'"cause":"{problem}"' in capsys.readouterr().out
         broadcast.request_upload()
 
 
@@ -81,12 +84,20 @@ def test_an_event_of_a_replaced_upload_or_a_deleted_episode_is_ignored(broadcast
     assert broadcast.receive_all() == []
 
 
-def test_a_missing_transcript_and_another_object_are_not_queued(broadcast: Broadcast) -> None:
-    broadcast.upload()
-    marker = broadcast.api.s3.delete_object(Bucket=BUCKET, Key=broadcast.key)["VersionId"]
-    events = [s3_event(broadcast.key, version="none"), s3_event(broadcast.key, version=marker)]
-    assert broadcast.divide(*events, s3_event("transcripts/other.srt")) == []
-    assert (broadcast.receive_all(), broadcast.state) == ([], ("uploaded", None))
+def test_a_missing_transcript_and_another_object_are_not_queued(
+    broadcast: Broadcast, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for is_deleted in (True, False):
+        broadcast.upload()
+        marker = broadcast.api.s3.delete_object(Bucket=BUCKET, Key=broadcast.key)["VersionId"]
+        event = s3_event(broadcast.key, version=marker if is_deleted else "none")
+        assert broadcast.divide(event, s3_event("transcripts/other.srt")) == []
+        assert (broadcast.receive_all(), broadcast.state) == ([], ("uploaded", None))
+        logged = capsys.readouterr().out
+        assert "transcript_gone" in logged
+        assert '"ignored":1' in logged
+        broadcast.fail_track()
+        broadcast.request_upload()
 
 
 def test_an_invalid_message_does_not_fail_its_batch(broadcast: Broadcast) -> None:

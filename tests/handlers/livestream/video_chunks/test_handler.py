@@ -149,10 +149,12 @@ def test_events_of_another_upload_change_nothing(videos: Videos) -> None:
     assert videos.state == ("uploaded", None)
 
 
-def test_a_deleted_episode_gets_no_job(videos: Videos) -> None:
+def test_a_deleted_episode_gets_no_job(videos: Videos, capsys: pytest.CaptureFixture[str]) -> None:
     videos.api.call("deleteEpisode", episode_id=EPISODE)
-    assert videos.handle(*SUCCESSFUL_EVENTS, object_created(key(suffix=".txt"))) == []
+    events = (*SUCCESSFUL_EVENTS, object_created(key(suffix=".txt")))
+    assert videos.handle(*events) == []
     assert (videos.services.jobs, videos.services.published) == ([], [])
+    assert capsys.readouterr().out.count('"accepted":false') == len(events)
 
 
 def test_a_failed_call_returns_the_message_and_succeeds_later(videos: Videos) -> None:
