@@ -77,7 +77,7 @@ def test_an_update_changes_only_the_fields_that_it_contains(harness: Harness) ->
 
 
 def test_an_invalid_change_is_refused(harness: Harness) -> None:
-    longest = {"title": "a" * 200, "description": "a" * 5_000, "speakers": ["a" * 100] * 20}
+    longest: dict[str, Any] = {"title": "a" * 200, "description": "a" * 5_000, "speakers": ["a" * 100] * 20}
     episode = harness.create_episode(**longest)
     invalid_values: list[dict[str, Any]] = [
         *({"title": " \n "}, {"description": "a\tb"}, {"speakers": ["a\nb"]}, {"language": "en-US\n"}),

@@ -65,10 +65,7 @@ class Videos:
         self.api.dynamodb.delete_item(TableName=TABLE, Key=item_key)
         self.api.create_episode(episodeId=EPISODE)
         self.services.jobs, self.services.published = [], []
-        self.expect_upload()
-
-    def expect_upload(self, upload: str = UPLOAD) -> None:
-        expected, at = ExpectedUpload(upload_id=upload, content_type=ContentType.MP4, size=1), timestamp(self.api.now)
+        expected, at = ExpectedUpload(upload_id=UPLOAD, content_type=ContentType.MP4, size=1), timestamp(self.api.now)
         self.api.table.change(
             ANN,
             EPISODE,
@@ -140,15 +137,6 @@ def test_a_video_is_cut_with_all_events_in_any_order_and_repeated(
     assert after == before, "a replay of the archive must not pay for every job again"
 
 
-def test_events_of_another_upload_change_nothing(videos: Videos) -> None:
-    videos.handle(job_event("ERROR"))
-    videos.expect_upload(NEWER)
-    assert videos.handle(*SUCCESSFUL_EVENTS, job_event("ERROR")) == []
-    assert (videos.state, videos.services.jobs, videos.services.published) == (("requested", None), [], [])
-    videos.handle(object_created(key(NEWER)))
-    assert videos.state == ("uploaded", None)
-
-
 def test_a_deleted_episode_gets_no_job(videos: Videos, capsys: pytest.CaptureFixture[str]) -> None:
     videos.api.call("deleteEpisode", episode_id=EPISODE)
     events = (*SUCCESSFUL_EVENTS, object_created(key(suffix=".txt")))
@@ -158,19 +146,12 @@ def test_a_deleted_episode_gets_no_job(videos: Videos, capsys: pytest.CaptureFix
 
 
 def test_a_failed_call_returns_the_message_and_succeeds_later(videos: Videos) -> None:
-    videos.services.errors = [error("TooManyRequestsException")]
-    assert videos.handle(upload_completed()) == [0]
-    assert videos.state == ("uploaded", None)
-    assert videos.handle(upload_completed()) == []
-    assert (videos.state, len(videos.services.jobs)) == (("chunking", None), 1)
-
-
-def test_an_event_that_the_bus_rejects_is_published_when_the_message_is_redelivered(videos: Videos) -> None:
-    videos.services.failed_entries = 1
-    assert videos.handle(object_created()) == [0]
+    videos.services.errors, videos.services.failed_entries = [error("TooManyRequestsException")], 1
+    events = object_created(), upload_completed()
+    assert (videos.handle(*events), videos.state) == ([0, 1], ("uploaded", None))
     videos.services.failed_entries = 0
-    assert videos.handle(object_created()) == []
-    assert len(videos.services.published) == 1
+    assert (videos.handle(*events), videos.state) == ([], ("chunking", None))
+    assert (len(videos.services.published), len(videos.services.jobs)) == (1, 1)
 
 
 def test_a_replay_restarts_a_video_whose_job_failed(videos: Videos) -> None:
@@ -212,7 +193,7 @@ def test_events_about_other_objects_and_jobs_are_ignored() -> None:
     for event in (
         object_created(key().replace("videos/", "chunks/")),
         object_created("videos/" + "x" * 1000),
-        *(job_event(status) for status in ("INPUT_INFORMATION", "NEW_WARNING", "QUEUE_HOP", "SOMETHING_NEW")),
+        job_event("INPUT_INFORMATION"),
         job_event("COMPLETE", userMetadata=None),
         job_event("ERROR", userMetadata={"bucket": BUCKET, "key": key()}),
         job_event("ERROR", userMetadata={**job_metadata(), "bucket": "another-stacks"}),
@@ -224,18 +205,14 @@ def test_events_about_other_objects_and_jobs_are_ignored() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        "no JSON",
         envelope("aws.s3", "Object Deleted", {}),
         envelope("somebody", "Video Upload Completed", {"key": key(), "versionId": "v1"}),
-        envelope(SOURCE, "video upload completed", {"key": key(), "versionId": "v1"}),
         object_created(bucket={"name": "another"}),
         object_created(object={"key": key(), "size": 1, "version-id": "a\nb"}),
         upload_completed(key=key(suffix=".txt")),
         upload_completed(key="videos/../secrets.mp4"),
-        upload_completed(key=key(owner="x")),
         upload_completed(versionId="a b"),
         job_event("COMPLETE", outputGroupDetails=[]),
-        job_event("COMPLETE", outputGroupDetails="x"),
         job_event("COMPLETE", **playlist_at(f"s3://{BUCKET}/{chunk_prefix()}x.ts")),
         job_event("COMPLETE", **playlist_at(f"s3://{BUCKET}/{chunk_prefix()}../x.m3u8")),
         job_event("COMPLETE", **playlist_at(f"s3://{BUCKET}/{chunk_prefix(NEWER)}x.m3u8")),

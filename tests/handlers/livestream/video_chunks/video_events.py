@@ -16,9 +16,9 @@ EPISODE, UPLOAD, NEWER = ulid(START, 1), ulid(START, 2), ulid(START, 3)
 """Ids of an episode and of two uploads, in the order of their times."""
 
 
-def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = ANN) -> str:
+def key(upload: str = UPLOAD, suffix: str = ".mp4") -> str:
     """Return the S3 key of an upload."""
-    return f"videos/{owner}/{EPISODE}/{upload}{suffix}"
+    return f"videos/{ANN}/{EPISODE}/{upload}{suffix}"
 
 
 def video(upload: str = UPLOAD, suffix: str = ".mp4", version: str = "v1") -> UploadedObject:
