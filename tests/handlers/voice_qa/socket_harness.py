@@ -49,6 +49,9 @@ ENVIRONMENT = SocketEnvironment(
     lectures_per_day=3,
     queries_per_hour=5,
 )
+LIMIT_MS = int(ENVIRONMENT.answer_seconds * 1000)
+"""Time limit of a question."""
+NO_FAILURES: dict[str, list[dict[str, str]]] = {"batchItemFailures": []}
 
 
 @dataclass
@@ -123,6 +126,11 @@ class SocketHarness:
         """Handle an API Gateway event with these fields. `context_fields` are further fields of its request context."""
         context = {"connectionId": connection, "eventType": event_type, "routeKey": "$default", "requestId": "r1"}
         return self.handler.handle({"requestContext": context | context_fields, **event})
+
+    def check_time_limit(self, query_id: str = "question-1", guest_id: str = ANN_GUEST_ID) -> object:
+        """Handle a time limit check, as SQS delivers it. Return the failures of the batch."""
+        body = json.dumps({"guestId": guest_id, "queryId": query_id})
+        return self.handler.handle({"Records": [{"messageId": "check-1", "body": body}]})
 
     def store_lecture(self, lecture_id: str = LECTURE_ID, **attributes: str) -> None:
         """Store a lecture's item."""

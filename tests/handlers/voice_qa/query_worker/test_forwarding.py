@@ -8,6 +8,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -66,6 +67,19 @@ def test_a_failed_post_is_repeated_after_two_seconds_before_later_messages(worke
     look: Callable[[], object] = lambda: seen.append(worker.clients.piece_numbers("c1"))  # noqa: E731
     worker.invoke(TEXT, MORE_TEXT, look, worker.wait(LISTENER_CHECK_MS), TEXT, look)
     assert seen == [[], [0, 1, 2]]
+
+
+def test_the_answer_goes_on_if_the_connection_of_its_client_cannot_be_read(
+    worker: WorkerHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail_next_read() -> None:
+        worker.dynamodb.fail(AWS_ERROR, "get_item")
+
+    waits = worker.wait(LISTENER_CHECK_MS - 1), worker.wait(1)
+    script = (TEXT, waits[0], TEXT, fail_next_read, waits[1], TEXT, TEXT)
+    assert worker.answer_question(*script) is AnswerOutcome.ANSWERED
+    assert worker.clients.piece_numbers("c1") == [0, 1, 2, 3]
+    assert len(worker.log_lines(capsys.readouterr().out, "listener_unknown")) == 1
 
 
 def test_a_message_that_cannot_be_posted_at_the_end_is_reported_by_the_time_limit_check(worker: WorkerHarness) -> None:

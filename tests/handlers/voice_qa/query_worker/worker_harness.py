@@ -29,7 +29,7 @@ from handlers.voice_qa.records import (
     query_key,
 )
 from tests.handlers.common.fakes import Clients, Clock, client_error
-from tests.handlers.voice_qa.socket_harness import ENVIRONMENT, SocketHarness
+from tests.handlers.voice_qa.socket_harness import ENVIRONMENT, LIMIT_MS, SocketHarness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, put_lecture
 
 IDENTITY = "us-east-1:canary-guest"
@@ -41,8 +41,6 @@ QUESTION_TEXT = "What is the canary?"
 REMAINING_MS = 900_000
 """Remaining time that Lambda reports to each invocation."""
 SOCKET_ENVIRONMENT = ENVIRONMENT.model_copy(update={"queries_per_hour": 1_000})
-LIMIT_MS = int(SOCKET_ENVIRONMENT.answer_seconds * 1000)
-"""Time limit of a question."""
 
 TEXT, MORE_TEXT = ({"type": "text", "text": text} for text in ("Canaries ", "sing."))
 AUDIO_BYTES = b"OggS canary"
@@ -154,8 +152,7 @@ class WorkerHarness:
 
     def check_time_limit(self) -> object:
         """Handle a time limit check, as SQS delivers it. Return the failures of the batch."""
-        body = json.dumps({"guestId": GUEST_ID, "queryId": self.query_id})
-        return self.api.handler.handle({"Records": [{"messageId": "check-1", "body": body}]})
+        return self.api.check_time_limit(self.query_id, GUEST_ID)
 
     def sent_messages(self, kind: str, connection: str = "c1") -> list[dict[str, Any]]:
         """Return the messages of one type that a connection received."""

@@ -17,6 +17,8 @@ from tests.handlers.voice_qa.socket_harness import (
     BOB_IDENTITY,
     ENVIRONMENT,
     LECTURE_ID,
+    LIMIT_MS,
+    NO_FAILURES,
     SocketHarness,
 )
 
@@ -84,8 +86,16 @@ def test_an_invalid_value_is_refused(api: SocketHarness, content: dict[str, Any]
     assert (stored_kinds(api), api.worker_events) == NOTHING_CHANGED
 
 
-def test_a_key_that_is_not_the_guests_own_upload_is_refused(api: SocketHarness) -> None:
-    assert api.ask(text=None, audioKey=f"queries/{BOB_GUEST_ID}/{ULID}")["code"] == "AUDIO_REFUSED"
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(f"{prefix}/{ANN_GUEST_ID}/{ULID}" for prefix in ("lectures", "/queries", "x/queries")),
+        *(f"queries/{guest}/{ULID}" for guest in (BOB_GUEST_ID, ANN_IDENTITY)),
+        *(f"queries/{ANN_GUEST_ID}/{name}" for name in ("", ULID.lower(), f"{ULID}\n", f"8{ULID[1:]}", f"a/{ULID}")),
+    ],
+)
+def test_a_key_that_is_not_the_guests_own_upload_is_refused(api: SocketHarness, key: str) -> None:
+    assert api.ask(text=None, audioKey=key)["code"] == "AUDIO_REFUSED"
     assert (stored_kinds(api), api.worker_events) == NOTHING_CHANGED
 
 
@@ -178,3 +188,25 @@ def test_a_worker_that_could_not_be_invoked_is_invoked_when_the_question_is_repe
     assert (api.ask()["code"], api.worker_events) == ("UNAVAILABLE", [])
     api.invocation_error = None
     assert (api.ask()["type"], api.worker_events) == ("queryAccepted", [REFERENCE])
+
+
+@pytest.mark.parametrize("failing_operation", ["get_item", "put_item", "post"])
+def test_the_client_of_an_overdue_question_gets_an_error_even_if_the_first_check_fails(
+    api: SocketHarness, failing_operation: str
+) -> None:
+    api.ask()
+    api.clock.now_ms += LIMIT_MS - 1
+    assert api.check_time_limit() == api.check_time_limit("question-2") == NO_FAILURES
+    assert (api.clients.inbox, api.read_question().status) == ({}, QuestionStatus.ACCEPTED)
+    api.clock.now_ms += 1
+    if failing_operation == "post":
+        api.clients.failures = [client_error("Throttling")]
+    else:
+        api.dynamodb.fail(client_error("Throttling"), failing_operation)
+    assert api.check_time_limit() == {"batchItemFailures": [{"itemIdentifier": "check-1"}]}
+    assert api.check_time_limit() == NO_FAILURES
+    [error] = api.clients.inbox["c1"]
+    assert (error["type"], error["code"], error["retryable"]) == ("error", "AGENT_FAILED", True)
+    assert error["queryId"] == "question-1"
+    assert api.check_time_limit() == NO_FAILURES
+    assert len(api.clients.inbox["c1"]) == 1, "a redelivered check sends no second error"

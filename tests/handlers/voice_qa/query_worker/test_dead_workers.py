@@ -19,18 +19,17 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO,
     AWS_ERROR,
     INTERRUPTED,
-    LIMIT_MS,
     TEXT,
     ScriptedAgent,
     Step,
     WorkerHarness,
 )
+from tests.handlers.voice_qa.socket_harness import LIMIT_MS, NO_FAILURES
 
 EFFECTS = [
     *((MemoryDynamoDb, "get_item"), (MemoryDynamoDb, "put_item"), (BaseClient, "_make_api_call")),
     *((Clients, "post"), (ScriptedAgent, "answer")),
 ]
-NO_FAILURES: dict[str, list[dict[str, str]]] = {"batchItemFailures": []}
 
 
 def kill() -> NoReturn:
@@ -142,16 +141,3 @@ def test_a_worker_that_was_overtaken_does_not_disturb_the_next_attempt(worker: W
     worker.ask()
     assert worker.invoke() is AnswerOutcome.REPLAYED
     assert [message.get("attempt") for message in worker.clients.inbox["c1"]] == [2, 2, 2], "the stored answer is kept"
-
-
-@pytest.mark.parametrize("failing_operation", ["get_item", "put_item", "post"])
-def test_a_check_that_fails_is_redelivered(worker: WorkerHarness, failing_operation: str) -> None:
-    worker.ask()
-    worker.clock.now_ms += LIMIT_MS
-    if failing_operation == "post":
-        worker.clients.failures = [AWS_ERROR]
-    else:
-        worker.dynamodb.fail(AWS_ERROR, failing_operation)
-    assert worker.check_time_limit() == {"batchItemFailures": [{"itemIdentifier": "check-1"}]}
-    assert worker.check_time_limit() == NO_FAILURES
-    assert len(worker.sent_messages("error")) == 1
