@@ -1,5 +1,4 @@
-"""Alarms of voice Q&A: for answers that are late or missing, lectures with an invalid key, and limits that are almost
-reached.
+"""Alarms of voice Q&A: for answers that are late or missing, and limits that are almost reached.
 
 The query worker is the function that gets a question answered by the agent, an external service. Every block in
 `components/blocks` creates its own alarms in addition.

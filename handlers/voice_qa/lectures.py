@@ -52,8 +52,6 @@ class Lecture(Record):
     """Name of an `AudioFormat`, if the recording could be read."""
     duration_ms: int = 0
     """Duration, if the recording could be read."""
-    size: int = 0
-    """Bytes of the uploaded version."""
     key: str = ""
     version_id: str = ""
     sequencer: str = Field(default="0", repr=False)

@@ -23,7 +23,7 @@ from pydantic import Field, StringConstraints
 from handlers.common.ids import USER_ID_PATTERN
 from handlers.common.json_models import Message
 from handlers.common.records import Record, Records
-from handlers.voice_qa.messages import QueryId, VoiceQaErrorCode
+from handlers.voice_qa.messages import QueryId
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -157,8 +157,6 @@ class Question(Record):
     """Random name of the invocation that began the current attempt."""
     running_until_ms: int = 0
     """Time at which the current attempt must have ended. After this time, a request starts a new attempt."""
-    code: str = ""
-    """Error code, if the question failed."""
     retryable: bool = False
     """True if a failed question can be asked again."""
     reported: bool = False
@@ -226,14 +224,14 @@ class Question(Record):
         """Mark the question as answered: its answer is complete and stored."""
         return self.model_copy(update={"status": QuestionStatus.ANSWERED})
 
-    def mark_failed(self, code: str, *, retryable: bool) -> Self:
-        return self.model_copy(update={"status": QuestionStatus.FAILED, "code": code, "retryable": retryable})
+    def mark_failed(self, *, retryable: bool) -> Self:
+        return self.model_copy(update={"status": QuestionStatus.FAILED, "retryable": retryable})
 
     def fail_if_overdue(self, now_ms: int, limit_ms: int) -> Self:
         """Fail the question if it is in progress after its time limit. Its worker does not run it any more."""
         if self.has_ended or self.asked_ms + limit_ms > now_ms:
             return self
-        failed = self.mark_failed(VoiceQaErrorCode.AGENT_FAILED, retryable=True)
+        failed = self.mark_failed(retryable=True)
         return failed.model_copy(update={"worker": ""})
 
     def mark_reported(self, request_count: int) -> Self:

@@ -80,7 +80,7 @@ def _is_compressed(number: int) -> bool:
 
 SPEECH = ("hello", "speaking", "final")
 """Clips of the sample for captions."""
-QUESTION = next(iter(voice_qa_flow.QUESTIONS))
+QUESTION = voice_qa_flow.QUESTIONS[0]
 EPISODE = ("bridge", "longest", "river", "boiling", "rain", "wall")
 """Clips of the episode. They last longer than its transcript, so that the video can be played at each claim."""
 NDJSON_SAMPLE_NUMBERS = (1, 2, ingestion_flow.GZIP_EVERY)

@@ -12,8 +12,8 @@ from local.flows.voice_qa_client import GuestConnection, ReceivedAnswer, VoiceQa
 
 LECTURE = ("photosynthesis", "sunlight", "leaves", "oxygen", "roots")
 """Clips of the lecture."""
-QUESTIONS = {"sugar": "sunlight", "release": "oxygen"}
-"""Clips of questions, with the clip of the lecture that answers them (for the reader; the program uses only the keys)."""
+QUESTIONS = ("sugar", "release")
+"""Clips of questions that the lecture answers: what plants turn into sugar, and what they release."""
 UNANSWERED_QUESTION = "sky"
 """Clip of a question that the lecture does not answer. The agent says so, in an answer that needs no audio or quote."""
 MIN_AUDIO_BYTES = 1_000

@@ -52,13 +52,10 @@ class AnswerForwarder:
         """False if the connection is closed, or after a failed post."""
         self.pieces = list(pieces)
         """All pieces of the answer so far."""
-        self.first_piece_ms: int | None = None
-        """Time at which the first piece arrived, or None before that."""
 
     def send(self, piece: Piece) -> None:
         """Add a piece, and post all pieces that can be posted."""
         now_ms = self._clock_ms()
-        self.first_piece_ms = now_ms if self.first_piece_ms is None else self.first_piece_ms
         self.pieces.append(piece)
         if now_ms - self._read_ms >= LISTENER_CHECK_MS:
             self._read_ms = now_ms

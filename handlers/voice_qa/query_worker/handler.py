@@ -154,7 +154,7 @@ class _Invocation:
         def fail(record: Question) -> Question:
             if record.status is not QuestionStatus.ACCEPTED and not record.is_run_by(self._name):
                 return record
-            return record.mark_failed(WORKER_FAILED.code, retryable=WORKER_FAILED.retryable)
+            return record.mark_failed(retryable=WORKER_FAILED.retryable)
 
         try:
             question = self._change(fail)
@@ -206,7 +206,7 @@ class _Invocation:
     def _fail(
         self, forwarder: AnswerForwarder, question: Question, error: UnanswerableQuestion, *, cause: StrEnum
     ) -> AnswerOutcome:
-        ended = self._end(lambda record: record.mark_failed(error.code, retryable=error.retryable))
+        ended = self._end(lambda record: record.mark_failed(retryable=error.retryable))
         if ended is not None:
             self._report_end(ended, forwarder, self._failed_message(error))
         outcome = AnswerOutcome.FAILED if ended else AnswerOutcome.OVERTAKEN
@@ -218,7 +218,7 @@ class _Invocation:
         if pieces is None:
             self._change(
                 lambda record: (
-                    record.mark_failed(ANSWER_GONE.code, retryable=ANSWER_GONE.retryable)
+                    record.mark_failed(retryable=ANSWER_GONE.retryable)
                     if record.status is QuestionStatus.ANSWERED
                     else record
                 )
@@ -267,13 +267,11 @@ class _Invocation:
         outcome: AnswerOutcome,
         cause: StrEnum | None = None,
     ) -> AnswerOutcome:
-        first_ms = forwarder.first_piece_ms
         self._worker.log.info(
             "query_ended",
             outcome=outcome,
             cause=cause,
             milliseconds=max(0, self._worker.clock_ms() - question.asked_ms),
-            first_piece_milliseconds=None if first_ms is None else max(0, first_ms - question.asked_ms),
             pieces=len(forwarder.pieces),
         )
         return outcome

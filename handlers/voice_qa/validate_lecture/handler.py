@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 GONE_CODES = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed"}
 """Error codes of GetObject if the object or the version does not exist, or has another ETag."""
-FOLDER_SUFFIX = "/"
-"""End of the key of a folder object that the S3 console creates."""
 REJECTIONS = {
     RejectionReason.EMPTY: "The file is empty.",
     RejectionReason.TOO_LARGE: "The file is too large: the maximum is {max_bytes} bytes.",
@@ -77,7 +75,7 @@ class LectureValidator:
             lecture_id = parse_lecture_id(new_object.key)
             if lecture_id is not None:
                 self._validate(lecture_id, new_object)
-            elif not new_object.key.endswith(FOLDER_SUFFIX):
+            else:
                 self.log.warning("lecture_key_ignored", key_hash=hash_for_log(new_object.key))
 
     def _validate(self, lecture_id: str, new_object: NewObject) -> None:
@@ -122,7 +120,6 @@ class LectureValidator:
             message=problem and REJECTIONS[problem].format(max_bytes=self.environment.max_lecture_bytes),
             format=audio.format if audio else "",
             duration_ms=audio.duration_ms if audio else 0,
-            size=new_object.size,
             key=new_object.key,
             version_id=new_object.version_id,
             sequencer=new_object.sequencer,

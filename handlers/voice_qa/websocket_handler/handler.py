@@ -79,9 +79,6 @@ if TYPE_CHECKING:
 CONNECTION_DAYS, COUNTER_DAYS = 1, 2
 """Days that the records of connections and counters are kept. API Gateway ends a connection after two hours."""
 OVERDUE_MESSAGE = "The complete answer did not arrive in time. Ask again."
-_IDENTITY = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-[0-9]{1,2}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""Cognito identity id of a guest: region and UUID. It contains no `#`, so it can be a part of keys."""
-
 R = TypeVar("R", bound=Record)
 
 
@@ -136,8 +133,9 @@ class SocketHandler:
                 return dispatcher.answer(event.get("body") or "", context, answer_message)
 
     def _accept(self, context: Mapping[str, Any]) -> ProxyResponse:
-        identity = _guest_identity(context.get("identity"), self.environment.identity_pool)
-        if identity is None:
+        signed = context["identity"]
+        identity = signed.get("cognitoIdentityId")
+        if not identity or signed.get("cognitoIdentityPoolId") != self.environment.identity_pool:
             raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.")
         guest = GuestConnection(identity=identity, guest_id=ids.derive_keyed_user_id(self.guest_id_key(), identity))
         self.guests.change(connection_key(context["connectionId"]), lambda _: guest)
@@ -294,17 +292,6 @@ def _check_question(guest: GuestConnection, message: Query) -> None:
 def is_own_query(guest_id: str, key: str) -> bool:
     """Return True if the key has the form of the keys that this guest gets for spoken questions."""
     return re.fullmatch(rf"{QUERIES}{re.escape(guest_id)}/{ULID_PATTERN}", key) is not None
-
-
-def _guest_identity(signed: object, pool: str) -> str | None:
-    """Return the Cognito identity id that signed the handshake, or None if it is not a guest of this pool.
-
-    `signed` is the field `identity` of API Gateway's request context.
-    """
-    if not isinstance(signed, Mapping) or signed.get("cognitoIdentityPoolId") != pool:
-        return None
-    identity = signed.get("cognitoIdentityId")
-    return identity if isinstance(identity, str) and _IDENTITY.fullmatch(identity) else None
 
 
 @cache

@@ -33,7 +33,7 @@ def apply_step(question: Question, name: str, number: int, now_ms: int) -> Quest
         case "answer" if own:
             return question.mark_answered()
         case "fail" | "fail finally" if own:
-            return question.mark_failed("AGENT_FAILED", retryable=name == "fail")
+            return question.mark_failed(retryable=name == "fail")
         case "check":
             return question.fail_if_overdue(now_ms, LIMIT_MS)
         case "report" if question.has_ended:

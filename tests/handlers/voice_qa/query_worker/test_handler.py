@@ -130,7 +130,7 @@ def test_a_question_without_a_ready_lecture_or_audio_is_not_sent_to_the_agent(
     worker.change_question(**changes)
     assert worker.invoke() is AnswerOutcome.FAILED
     [error] = worker.sent_messages("error")
-    assert (error["code"], error["retryable"], worker.question.code) == (code, retryable, code)
+    assert (error["code"], error["retryable"]) == (code, retryable)
     assert worker.agent.questions == []
 
 
@@ -175,7 +175,7 @@ def test_the_end_of_an_answer_is_logged_with_times_and_counts(
     output = capsys.readouterr().out
     [line] = worker.log_lines(output, "query_ended")
     assert (line["level"], line["outcome"], line.get("cause")) == ("INFO", "answered", None)
-    assert (line["milliseconds"], line["first_piece_milliseconds"], line["pieces"]) == (455, 150, 3)
+    assert (line["milliseconds"], line["pieces"]) == (455, 3)
     assert "anary" not in output
 
 
@@ -185,7 +185,7 @@ def test_the_logged_milliseconds_are_never_negative(worker: WorkerHarness, capsy
     worker.change_question(asked_ms=1 << 50)
     worker.invoke(TEXT, INTERRUPTED)
     [line] = worker.log_lines(capsys.readouterr().out, "query_ended")
-    assert (line["milliseconds"], line["first_piece_milliseconds"]) == (0, 0)
+    assert line["milliseconds"] == 0
 
 
 class WorkerContext:

@@ -48,18 +48,13 @@ def test_a_guest_of_the_pool_connects_with_the_signed_identity(api: SocketHarnes
 
 
 SIGNED_IDENTITY: dict[str, Any] = {"cognitoIdentityId": ANN_IDENTITY, "cognitoIdentityPoolId": POOL_ID}
-INVALID_IDENTITIES = (
-    *(None, 1, f"{ANN_IDENTITY}\n", f"{ANN_IDENTITY}#x", ANN_IDENTITY.upper(), ANN_IDENTITY.replace(":", "/")),
-    "connection:aaaaaaaa-0000-4000-8000-00000000000a",
-)
 
 
 @pytest.mark.parametrize(
     "request_context",
     [
-        *({}, {"identity": None}, {"identity": ANN_IDENTITY}, {"authorizer": SIGNED_IDENTITY}),
-        *({"identity": {name: value}} for name, value in SIGNED_IDENTITY.items()),
-        *({"identity": SIGNED_IDENTITY | {"cognitoIdentityId": identity}} for identity in INVALID_IDENTITIES),
+        {"identity": {}, "authorizer": SIGNED_IDENTITY},
+        *({"identity": SIGNED_IDENTITY | {name: None}} for name in SIGNED_IDENTITY),
         {"identity": SIGNED_IDENTITY | {"cognitoIdentityPoolId": "us-east-1:other"}},
     ],
 )
