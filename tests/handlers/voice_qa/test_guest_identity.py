@@ -8,9 +8,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from handlers.voice_qa.query_worker.agent_protocol import opaque_session_id
 from handlers.voice_qa.query_worker.handler import AnswerOutcome
-from handlers.voice_qa.records import HOUR_MS, conversation_key
+from handlers.voice_qa.records import HOUR_MS
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO,
     INTERRUPTED,
@@ -114,11 +113,3 @@ def test_of_all_keys_only_those_of_conversations_contain_the_identity_id(flow: F
     assert all(key.startswith(f"{ANN_IDENTITY}#") for key in keys_with_identity)
     assert {key.split("#")[0] for key in keys - keys_with_identity} == {"lecture", "connection", "query", "counter"}
     assert {item["owner"]["S"] for item in flow.api.stored_items() if "owner" in item} == {"", ANN_GUEST_ID}
-
-
-def test_the_agents_session_id_cannot_be_computed_from_a_known_identity_id(flow: FlowHarness) -> None:
-    """It is a hash of the guest id and the client's session id. The guest id depends on a secret key."""
-    spoken_question, written_question, *_ = flow.worker.agent.questions
-    assert spoken_question.session_id == written_question.session_id, "both questions belong to one conversation"
-    key = conversation_key(ANN_IDENTITY, flow.answers[1]["sessionId"], LECTURE_ID)
-    assert spoken_question.session_id != opaque_session_id(key["sessionId"])
