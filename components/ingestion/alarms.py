@@ -7,7 +7,7 @@ of the sweeper, a scheduled function. The sweeper creates manifests, too. It als
 workflow has ended without recording it.
 """
 
-from components.blocks.alarm import Comparison, Metric, create_alarm, three_sweeps_seconds
+from components.blocks.alarm import Metric, create_alarm, three_sweeps_seconds
 from components.blocks.function import Function
 from components.blocks.queue import Queue
 from components.core import Scope
@@ -77,9 +77,8 @@ def create_alarms(
         scope,
         "manifest-record",
         record_failures,
-        threshold=1,
+        threshold=0,
         problem="A workflow was started, but its manifest record could not be written. If this recurs, the cause is a table "
         "that refuses writes.",
         runbook=RUNBOOK,
-        comparison=Comparison.AT_LEAST,
     )

@@ -10,13 +10,9 @@ def first_list_key(manifest_id: str) -> str:
     return f"manifests/{manifest_id}.json"
 
 
-def confirmed_list_key(manifest_id: str, redrive: int) -> str:
-    """Return the key of the list of files that an execution confirmed.
-
-    Each redrive has its own key. Otherwise, a late call of a stopped execution could replace the list of a redrive.
-    """
-    name = f"{manifest_id}-r{redrive}" if redrive else manifest_id
-    return f"manifests/{name}.confirmed.json"
+def confirmed_list_key(manifest_id: str) -> str:
+    """Return the key of the list of files that the last execution confirmed. The run processes these files."""
+    return f"manifests/{manifest_id}.confirmed.json"
 
 
 def result_key(manifest_id: str) -> str:

@@ -152,16 +152,16 @@ class ManifestDocuments:
     def write_list(self, manifest: Manifest) -> None:
         self._write(first_list_key(manifest.manifest_id), manifest)
 
-    def write_confirmed_list(self, manifest: Manifest, redrive: int) -> None:
-        self._write(confirmed_list_key(manifest.manifest_id, redrive), manifest)
+    def write_confirmed_list(self, manifest: Manifest) -> None:
+        self._write(confirmed_list_key(manifest.manifest_id), manifest)
 
     def read_list(self, manifest_id: str) -> Manifest | None:
         """Return the list with which the manifest was created, or None if there is no list."""
         return self._read(first_list_key(manifest_id), Manifest)
 
-    def read_confirmed_list(self, manifest_id: str, redrive: int) -> Manifest | None:
-        """Return the list of files that an execution confirmed, or None if there is no list."""
-        return self._read(confirmed_list_key(manifest_id, redrive), Manifest)
+    def read_confirmed_list(self, manifest_id: str) -> Manifest | None:
+        """Return the list of files that the last execution confirmed, or None if there is no list."""
+        return self._read(confirmed_list_key(manifest_id), Manifest)
 
     def read_result(self, manifest_id: str) -> RunResult | None:
         """Return the result of the last finished run, or None if no run has finished."""
@@ -251,8 +251,8 @@ class Manifests:
         manifest = self.documents.read_list(manifest_id)
         if manifest is None:
             raise ListMissing(manifest_id)
-        key = confirmed_list_key(manifest_id, execution.redrive)
-        no_files: dict[str, int | str] = {"files": 0, "manifestUri": f"s3://{self.documents.bucket}/{key}"}
+        uri = f"s3://{self.documents.bucket}/{confirmed_list_key(manifest_id)}"
+        no_files: dict[str, int | str] = {"files": 0, "manifestUri": uri}
         if not self.begin(execution, len(manifest.files)):
             return no_files
         statuses = self.take_files(manifest_id, manifest.files, from_failed=True)
@@ -262,7 +262,7 @@ class Manifests:
             return no_files
         # The run of a redrive replaces the output of the previous run, so it must also repeat the files with a result.
         confirmed = tuple(file for file in manifest.files if file in statuses)
-        self.documents.write_confirmed_list(manifest.model_copy(update={"files": confirmed}), execution.redrive)
+        self.documents.write_confirmed_list(manifest.model_copy(update={"files": confirmed}))
         if execution.redrive and self._has_results(manifest_id, confirmed):
             # The earlier run succeeded, and only the recording of its result failed. A new run could lose rows, because
             # some object versions may be deleted by now.
@@ -283,7 +283,7 @@ class Manifests:
         record = self.get(manifest_id)
         if record is None or (record.execution_arn, record.status) != (execution.arn, ManifestStatus.RUNNING):
             return {}
-        confirmed = self.documents.read_confirmed_list(manifest_id, execution.redrive)
+        confirmed = self.documents.read_confirmed_list(manifest_id)
         result = self.documents.read_result(manifest_id)
         if confirmed is None or result is None:
             raise ResultMissing(manifest_id)

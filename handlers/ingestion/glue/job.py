@@ -99,7 +99,6 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     outcomes = rows.collect_outcomes(lines)
     run.check_published_files(outcomes)
     _check_rejected_share(outcomes, options.max_rejected_share)
-    read_seconds = time.monotonic() - started
     columns = declared if declared_names else rows.infer_columns(spark, lines)
     keys = {}
     for date in run.dates:
@@ -123,7 +122,6 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         "content_bytes": sum(outcome.content_bytes for outcome in outcomes),
         "parquet_files": sum(map(len, keys.values())),
         "columns": len(columns),
-        "seconds_reading": round(read_seconds, 3),
         "seconds": round(time.monotonic() - started, 3),
     }
 

@@ -177,6 +177,44 @@ def test_files_are_versioned_and_parquet_uses_intelligent_tiering() -> None:
     assert rules["tier-data"]["transitions"] == [{"days": 0, "storageClass": "INTELLIGENT_TIERING"}]
 
 
+def test_the_lake_keeps_rows_for_ever_rejected_lines_for_a_year_and_manifests_for_90_days() -> None:
+    rules = deployed().one("s3.BucketLifecycleConfiguration", "lake").inputs["rules"]
+    days = {rule["filter"].get("prefix"): rule["expiration"]["days"] for rule in rules if "expiration" in rule}
+    assert {folder: days.get(folder) for folder in ("data/", "pointers/", "rejected/", "manifests/")} == {
+        "data/": None,
+        "pointers/": None,
+        "rejected/": 365,
+        "manifests/": 90,
+    }
+
+
+def test_alarms_are_raised_for_late_files_and_for_manifests_that_cannot_be_recorded_or_ended() -> None:
+    """A sweep logs the age of the oldest file, and how many manifests it failed to end."""
+    recorded = changed_deployment()
+    alarms = {alarm.name.removeprefix("ingestion-"): alarm.inputs for alarm in recorded.all("cloudwatch.MetricAlarm")}
+    rules = {
+        name: (alarm.get("statistic"), alarm["comparisonOperator"], alarm["threshold"], alarm["period"])
+        for name in ("oldest-message", "oldest-pending", "unsettled", "manifest-record")
+        for alarm in [alarms[f"{name}-alarm"]]
+    }
+    more = "GreaterThanThreshold"
+    assert rules == {
+        "oldest-message": ("Maximum", more, 30 * 60, 300),
+        "oldest-pending": ("Maximum", more, 2 * 3600, 900),
+        "unsettled": ("Minimum", more, 0, 3 * 60),  # of three sweeps, which are a minute apart
+        "manifest-record": ("Sum", more, 0, 300),
+    }
+    filters = {
+        item.inputs["metricTransformation"]["name"]: item.inputs for item in recorded.all("cloudwatch.LogMetricFilter")
+    }
+    values = {name: (filters[name]["pattern"], filters[name]["metricTransformation"]["value"]) for name in filters}
+    assert values == {
+        "oldest-pending": ('{ $.message = "sweep" }', "$.oldest_pending_seconds"),
+        "unsettled": ('{ $.message = "sweep" }', "$.failed"),
+        "manifest-record": ('{ $.message = "manifest_record_failed" }', "1"),
+    }
+
+
 def test_the_catalogue_has_the_columns_of_the_schema_and_those_that_the_job_adds() -> None:
     tables = {table.inputs["name"]: table.inputs for table in changed_deployment().all("glue.CatalogTable")}
     columns = {

@@ -24,7 +24,7 @@ from handlers.ingestion.files import FileResult, FileTable
 from handlers.ingestion.manifest_builder.handler import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator
 from handlers.ingestion.manifest_s3_keys import result_key
-from handlers.ingestion.manifests import ManifestDocuments, ManifestExecution, Manifests, RunResult
+from handlers.ingestion.manifests import ManifestDocuments, Manifests, RunResult
 from handlers.ingestion.steps.handler import StepRequest, run_step
 from handlers.ingestion.sweeper.handler import IngestionSweeper
 from operations.manifest_redrive import RedriveOutcome, redrive
@@ -199,8 +199,8 @@ class IngestionHarness:
         """Publish the rows of an execution's files, in place of those of the manifest's earlier run. Write the result."""
         if broken == "run":
             raise RunFailed
-        manifest_id, redrive = manifest_id_of(name), ManifestExecution.from_arn(arn(name)).redrive
-        confirmed = self.manifests(gate).documents.read_confirmed_list(manifest_id, redrive)
+        manifest_id = manifest_id_of(name)
+        confirmed = self.manifests(gate).documents.read_confirmed_list(manifest_id)
         assert confirmed is not None, "the run was started without a list"
         results = tuple(
             FileResult(

@@ -137,19 +137,6 @@ def test_a_file_changes_only_as_its_status_allows_and_only_for_its_manifest(tabl
         assert returned == (None if is_free and expected is FileStatus.PENDING else expected), (status, requested)
 
 
-def test_a_file_belongs_to_the_manifest_that_takes_it_first_and_is_not_pending_any_more(
-    table: FileTable, aws: MotoAws
-) -> None:
-    file = arrived_file()
-    table.track(file)
-    assert [change(table, listed(file), "M1", "take") for _ in range(2)] == [FileStatus.MANIFESTED] * 2
-    assert [change(table, listed(file), "M2", requested) for requested in ("take", "fail")] == [None, None]
-    assert table.list_pending(10) == []
-    assert change(table, listed(file), "M1", "rejected") is FileStatus.REJECTED
-    item = aws.records()[file.sort_key]
-    assert (item["manifest_id"]["S"], item["reason"]["S"], item["rows"]["N"]) == ("M1", "WHY", "3")
-
-
 def test_the_page_shows_an_item_of_the_table(table: FileTable, aws: MotoAws) -> None:
     example = json.loads("\n".join(read_code_block("docs/ingestion.md", "the item counts the rows")))
     arrived = {"version_id": example["version_id"], "arrived": datetime.fromisoformat(example["arrived_at"])}

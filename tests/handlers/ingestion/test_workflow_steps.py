@@ -11,7 +11,7 @@ import pytest
 from handlers.common.ids import ulid
 from handlers.ingestion.files import FileResult
 from handlers.ingestion.manifest_s3_keys import confirmed_list_key, result_key
-from handlers.ingestion.manifests import Manifest, ManifestExecution, ResultMissing, RunResult
+from handlers.ingestion.manifests import Manifest, ResultMissing, RunResult
 from handlers.ingestion.steps.handler import ForeignExecution
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud, arn
@@ -27,8 +27,7 @@ def start_manifest(harness: IngestionHarness) -> str:
 def write_result(harness: IngestionHarness, name: str, *statuses: Any) -> None:
     """Write the result of a run that gives the first confirmed files these statuses."""
     manifest_id = manifest_id_of(name)
-    key = confirmed_list_key(manifest_id, ManifestExecution.from_arn(arn(name)).redrive)
-    confirmed_list = Manifest.model_validate_json(harness.cloud.objects[key])
+    confirmed_list = Manifest.model_validate_json(harness.cloud.objects[confirmed_list_key(manifest_id)])
     files = tuple(
         FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status=status, reason="WHY", rows=2)
         for file, status in zip(confirmed_list.files, statuses, strict=False)
@@ -64,7 +63,7 @@ def start_two_manifests_with_the_same_files(harness: IngestionHarness) -> tuple[
 
 def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
-    list_key = confirmed_list_key(manifest_id_of(name), 0)
+    list_key = confirmed_list_key(manifest_id_of(name))
     for _ in range(2):
         assert harness.step("confirm", name) == {"files": 3, "manifestUri": f"s3://lake/{list_key}"}
         assert len(Manifest.model_validate_json(harness.cloud.objects[list_key]).files) == 3
@@ -79,7 +78,7 @@ def test_a_manifest_whose_files_all_belong_to_another_manifest_ends_without_a_ru
     record = harness.manifests().get(manifest_id_of(delayed_execution))
     assert record is not None
     assert record.status == "processed"
-    assert confirmed_list_key(manifest_id_of(delayed_execution), 0) not in harness.cloud.objects
+    assert confirmed_list_key(manifest_id_of(delayed_execution)) not in harness.cloud.objects
 
 
 def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: IngestionHarness) -> None:

@@ -36,6 +36,7 @@ class MemoryS3:
         self._count_write()
 
     def delete_objects(self, **request: Any) -> dict[str, Any]:
+        assert len(request["Delete"]["Objects"]) <= 1000, "S3 deletes at most 1,000 objects in one call"
         for entry in request["Delete"]["Objects"]:
             if self.objects.pop(entry["Key"], None) is not None:
                 self._count_write()

@@ -126,10 +126,11 @@ def test_only_lines_that_are_too_long_are_rejected(length: int, cuts: list[int])
     assert found[2].raw == b"[]"
 
 
-def test_of_a_long_line_only_the_beginning_is_kept() -> None:
-    packed = gzip.compress(b"begins" + b"0" * 5_000_000)
-    [line] = read_lines([packed], max_line_bytes=2_000_000)
-    assert (line.problem, len(line.raw), line.raw[:6]) == (DataProblem.TOO_LONG, KEPT_BYTES, b"begins")
+def test_of_a_line_above_8_mib_only_the_beginning_is_kept() -> None:
+    longest = b"begins" + b"0" * (8 * 1024**2 - 6)
+    complete, cut = read_lines([gzip.compress(longest + b"\n" + longest + b"0")])
+    assert complete == SourceLine(1, longest)
+    assert cut == SourceLine(2, longest[: 64 * 1024], DataProblem.TOO_LONG)
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_line() -> None:
@@ -186,13 +187,13 @@ def read(body: bytes | None, size: int = 1) -> tuple[list[tuple[int, bytes, bool
 @pytest.mark.parametrize(
     ("body", "outcome"),
     [
-        (b'{"a":1}\n{}\n', FileOutcome("processed", rows=2, content_bytes=11)),
-        (b'{"a":1}\n[]\n', FileOutcome("processed", rows=1, rejected_rows=1, content_bytes=11)),
+        (b'{"a":1}\n{}\n', FileOutcome("processed", "", 2, 0, 11)),
+        (b'{"a":1}\n[]\n', FileOutcome("processed", "", 1, 1, 11)),
         (gzip.compress(b'{"a":1}\n{}', 0)[:-9], FileOutcome("processed", "damaged_gzip", 1, 1, 10)),
-        (b"\n \n\t\n", FileOutcome("processed", "empty")),
-        (b"", FileOutcome("processed", "empty")),
-        (b"[]\nx\ny\n", FileOutcome("rejected", "no_good_line:not_json", rejected_rows=3)),
-        (None, FileOutcome("superseded", "version_gone")),
+        (b"\n \n\t\n", FileOutcome("processed", "empty", 0, 0, 0)),
+        (b"", FileOutcome("processed", "empty", 0, 0, 0)),
+        (b"[]\nx\ny\n", FileOutcome("rejected", "no_good_line:not_json", 0, 3, 0)),
+        (None, FileOutcome("superseded", "version_gone", 0, 0, 0)),
     ],
     ids=lambda value: value.reason or "no reason" if isinstance(value, FileOutcome) else "",
 )

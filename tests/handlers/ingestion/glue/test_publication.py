@@ -131,11 +131,14 @@ def test_an_older_run_cannot_publish_after_a_newer_run_started() -> None:
 
 def test_a_run_deletes_only_objects_that_existed_when_it_started() -> None:
     s3 = new_s3()
+    earlier_keys = {f"data/dt={DATES[0]}/run=m-earlier/part-{number}.parquet" for number in range(1001)}
+    s3.objects |= dict.fromkeys(earlier_keys, b"x")
     first, keys = begin_run(s3, "first")
     key_of_later_run = f"{manifest_run(s3, 'later').data_key(DATES[0])}part-0.parquet"
     s3.put_object(Key=key_of_later_run, Body=b"x")
     first.publish(keys)
     assert key_of_later_run in s3.objects
+    assert not earlier_keys & s3.objects.keys()
 
 
 GONE, SEALED = FileOutcome("superseded", "version_gone"), FileOutcome("rejected", "sealed")
