@@ -8,7 +8,6 @@ At every moment, no row is published twice, and every row of a processed file is
 everything must end within a few sweeps and redrives, and then every row is published exactly once.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,8 +37,6 @@ from tests.handlers.ingestion.ingestion_harness import (
     check_invariants,
 )
 
-COUNTS: Counter[str] = Counter()
-"""Numbers of actions, kills, lost calls and interruptions of all examples."""
 MAX_ROUNDS = 12
 """Maximum number of sweeps until everything must have ended."""
 MAX_STEPS = 40
@@ -75,7 +72,6 @@ class ManifestProtocol(RuleBasedStateMachine):
 
     @initialize(manifest_bytes=st.sampled_from([10**9, 10**9, 7, 3]), index_lags=st.booleans())
     def start(self, manifest_bytes: int, *, index_lags: bool) -> None:
-        COUNTS["examples"] += 1
         self.cloud = Cloud(NOW)
         self.cloud.index_lags = index_lags
         self.harness = IngestionHarness(self.cloud)
@@ -148,7 +144,6 @@ class ManifestProtocol(RuleBasedStateMachine):
     @rule(index=st.integers(0, 3), status=st.sampled_from(["ABORTED", "TIMED_OUT"]))
     def abort(self, index: int = 0, status: str = "ABORTED") -> None:
         if self.executions:
-            COUNTS["aborts"] += 1
             self._end(self.executions[index % len(self.executions)], status)
 
     @rule(fault=faults, seconds=st.sampled_from([1, 901, 3601]))
@@ -165,7 +160,6 @@ class ManifestProtocol(RuleBasedStateMachine):
     def redrive(self, index: int = 0) -> None:
         failed = self._list_failed()
         if failed:
-            COUNTS["redrives"] += 1
             self.harness.redrive(failed[index % len(failed)])
 
     @rule(outcome=st.sampled_from(["refused", "lost", "response lost", "delayed"]))
@@ -224,7 +218,6 @@ class ManifestProtocol(RuleBasedStateMachine):
             passes += 1
             if fault is None or passes != fault[1]:
                 return
-            COUNTS[fault[0]] += 1
             match fault[0]:
                 case "kill":
                     raise Killed
@@ -234,7 +227,6 @@ class ManifestProtocol(RuleBasedStateMachine):
                     arguments = {"deliver": (None,), "step": (None,), "sweep": (None,)}.get(action, ())
                     getattr(self, action)(*arguments)
 
-        COUNTS["actions"] += 1
         yield gate
 
     def _run_state(self, execution: Execution, gate: Gate, broken: str) -> None:

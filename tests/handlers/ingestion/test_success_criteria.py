@@ -90,6 +90,6 @@ def test_no_sensitive_data_in_cloudwatch_logs(capsys: pytest.CaptureFixture[str]
     output = capsys.readouterr().out
     assert {
         *("file_batch", "file_already_tracked", "file_rejected", "message_failed"),
-        *("manifest_started", "manifest_not_started", "manifest_failed", "sweep"),
+        *("manifest_started", "manifest_not_started", "manifest_failed", "manifest_processed", "sweep"),
     } <= {line["message"] for line in log_lines(output)}
     assert "canary" not in output

@@ -90,13 +90,6 @@ def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: Ingest
     assert (manifest["status"], manifest["files_rejected"]) == ("processed", 1)
 
 
-def test_the_end_of_a_manifest_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
-    for status, event in (("processed", "manifest_processed"), ("failed", "manifest_failed")):
-        harness = IngestionHarness(Cloud(NOW), "INFO")
-        harness.step("finish", run_manifest(harness, status, status, status))
-        assert event in capsys.readouterr().out
-
-
 def test_a_file_without_a_result_fails_with_its_manifest(harness: IngestionHarness) -> None:
     name = run_manifest(harness, "processed", "processed")
     assert harness.step("finish", name) == {"processed": 2, "failed": 1}
