@@ -13,9 +13,9 @@ deployment: run `pulumi preview --policy-pack policies`, or `make preview` witho
 stops the deployment, an *advisory* one is only reported. The environment `local` has the levels of `dev`.
 
 **The surface.** What the program may do stands in the tables of `policies/guardrails/surface/`, one fact a line: types
-of resources, their properties, values that decide about access, references, and permissions. What is not in a table is
-refused. Names, numbers, descriptions and settings are no facts, so an ordinary change needs no line. A finding names
-the line. To propose it, run `make surface`, and let a reviewer read the difference.
+of resources, their properties, the values of these, and permissions. What is not in a table is refused. Names, numbers,
+descriptions and addresses of the stack file are no facts, so an ordinary change needs no line. A finding names the line.
+To propose it, run `make surface`, and let a reviewer read the difference.
 
 **Exceptions** are entries of `polyphony:exceptions` in a stack file: policy, resource, reason, and a date at most 90
 days away. The resource is a Pulumi name, or `platform` for the stack as a whole. Every run reports them. An expired or

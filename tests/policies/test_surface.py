@@ -58,22 +58,27 @@ ATTACKS: tuple[tuple[str, Callable[[Program], str]], ...] = (
     ("value-allowed", change("aws:cognito/identityPool:IdentityPool", allowClassicFlow="True")),
     ("value-allowed", change("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", cidrIpv4="192.0.2.0/24")),
     ("value-allowed", change("aws:apigatewayv2/route:Route", authorizationType="CUSTOM")),
-    ("reference-allowed", change(FUNCTION, role=f"arn:aws:iam::{OTHER_ACCOUNT}:role/polyphony-prod-ingestion-steps")),
-    ("reference-allowed", change(FUNCTION, layers=[f"arn:aws:lambda:us-east-1:{OTHER_ACCOUNT}:layer:tools:1"])),
-    ("reference-allowed", set_variable("TARGET", "https://collect.example.net/")),
-    ("reference-allowed", set_variable("TARGET", "http://127.0.0.1:80/_aws/execute-api/0a1b2c3d.example.net/live")),
+    ("value-allowed", change("aws:lambda/permission:Permission", qualifier="other")),
     (
-        "reference-allowed",
+        "value-allowed",
+        edit("livestream-api-api", "tags", lambda tags: tags.update(CallersCheckedBy="nobody of this team")),
+    ),
+    ("value-allowed", change(FUNCTION, role=f"arn:aws:iam::{OTHER_ACCOUNT}:role/polyphony-prod-ingestion-steps")),
+    ("value-allowed", change(FUNCTION, layers=[f"arn:aws:lambda:us-east-1:{OTHER_ACCOUNT}:layer:tools:1"])),
+    ("value-allowed", set_variable("TARGET", "https://collect.example.net/")),
+    ("value-allowed", set_variable("TARGET", "http://127.0.0.1:80/_aws/execute-api/0a1b2c3d.example.net/live")),
+    (
+        "value-allowed",
         change("aws:lambda/permission:Permission", sourceArn=f"arn:aws:events:us-east-1:{OTHER_ACCOUNT}:rule/a"),
     ),
-    ("reference-allowed", change("ingestion-landing-logging", targetBucket="another-bucket")),
-    ("reference-allowed", change("foundation-alerts-critical-platform@example.com", endpoint="me@example.net")),
+    ("value-allowed", change("ingestion-landing-logging", targetBucket="another-bucket")),
+    ("value-allowed", change("foundation-alerts-critical-platform@example.com", endpoint="me@example.net")),
     (
-        "reference-allowed",
+        "value-allowed",
         edit("meetings-media-definition", "containerProperties", lambda c: c.update({"image": "docker.io/tool:1"})),
     ),
     (
-        "reference-allowed",
+        "value-allowed",
         edit(
             "ingestion-workflow-machine",
             "definition",
@@ -148,6 +153,8 @@ HARMLESS: tuple[Callable[[Program], str], ...] = (
     set_variable("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", "http://127.0.0.1:4566/_aws/execute-api/0a1b2c3d/live"),
     change(FUNCTION, memorySize=2048, timeout=30, description="see https://example.net"),
     change("aws:cloudwatch/logGroup:LogGroup", retentionInDays=30, tags={"Reason": "asked by the team"}),
+    change("aws:scheduler/schedule:Schedule", scheduleExpression="rate(7 minutes)"),
+    change("aws:glue/job:Job", workerType="G.2X"),
     set_variable("RETRIES", "4"),
     set_variable("MANIFEST_BYTES", "107374182400"),
     set_variable("DEDUP_CACHE_TTL", "60"),
@@ -170,7 +177,6 @@ SURFACE = (
     "type-allowed",
     "property-allowed",
     "value-allowed",
-    "reference-allowed",
     "grant-allowed",
     "grant-exact",
     "names-of-stack",
@@ -201,7 +207,7 @@ def test_an_ordinary_change_needs_no_line(ordinary: Callable[[Program], str]) ->
 def test_a_message_contains_no_secret() -> None:
     program = Program()
     name = set_variable("TARGET", "https://user:a-password@collect.example.net/")(program)
-    message = program.find("reference-allowed")[name]
+    message = program.find("value-allowed")[name]
     assert "https{secret}collect.example.net/" in message
 
 

@@ -90,7 +90,7 @@ def _check_iam_one_role_per_function(function: CheckedResource, stack: CheckedSt
     exceptions_allowed=False,
 )
 def _check_function_permission_source(permission: CheckedResource) -> Iterator[str]:
-    # The policy `reference-allowed` refuses any other account than this one.
+    # The policy `value-allowed` refuses any other account than this one.
     if permission.get("sourceAccount"):
         return
     # An ARN that is not known yet is that of an API of this stack. The policy `names-of-stack` refuses any other.

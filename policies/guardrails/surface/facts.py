@@ -1,10 +1,10 @@
-"""Facts about a resource: lines of text about its type, properties, references and permissions.
+"""Facts about a resource: lines of text about its type, properties, values and permissions.
 
-The policies in `policies.py` deny a fact that no table (`tables.py`) contains. A fact has placeholders for names,
-accounts and ids. `{own}` is a name of the same subsystem as the resource (its holder). `{stack}` is the beginning of the
-stack's other names, and `{setting}` a text of the stack file. So another queue needs no new fact, but a new kind of
-permission does. JSON in a text is read like the properties around it. For a value that is unknown until the deployment,
-the fact names only its property.
+The policies in `policies.py` deny a fact that no table (`tables.py`) contains. Every text of a property is a fact, except
+numbers, and texts below the keys of `keys.txt`. A fact has placeholders for names, accounts and ids. `{own}` is a name of
+the same subsystem as the resource (its holder). `{stack}` is the beginning of the stack's other names, and `{setting}` a
+text of the stack file. So another queue needs no new fact, but a new kind of permission does. JSON in a text is read like
+the properties around it. For a value that is unknown until the deployment, the fact names only its property.
 """
 
 import functools
@@ -35,9 +35,7 @@ class Table(StrEnum):
     PROPERTIES = "properties"
     """Paths of properties that are set."""
     VALUES = "values"
-    """Values that decide about access, data or code."""
-    REFERENCES = "references"
-    """ARNs, addresses and names of other resources."""
+    """Texts and truth values of properties, and references in other texts."""
     GRANTS = "grants"
     """Permissions."""
 
@@ -50,114 +48,35 @@ class Fact(NamedTuple):
     path: str
 
 
-OPAQUE_KEYS = frozenset(
-    {
-        "assign",
-        "catch",
-        "columns",
-        "content",
-        "dashboardbody",
-        "dimensions",
-        "environment",
-        "eventpattern",
-        "input",
-        "itemselector",
-        "monitorspecification",
-        "output",
-        "parameters",
-        "partitionkeys",
-        "payload",
-        "recoverypointtags",
-        "retry",
-        "requesttemplates",
-        "responsetemplates",
-        "schemas",
-        "tags",
-        "tagsall",
-        "usage",
-        "values",
-        "variables",
-    }
-)
-"""Keys below which neither the keys nor plain values decide about access. References below them are facts."""
-INVENTED_KEY_PARENTS = frozenset(
-    {
-        "headers",
-        "paths",
-        "responseparameters",
-        "responses",
-        "securityschemes",
-        "states",
-        "x-amazon-apigateway-gateway-responses",
-    }
-)
+@functools.cache
+def _read_lines(name: str) -> tuple[str, ...]:
+    return tuple(Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines())
+
+
+def _read_keys(word: str) -> frozenset[str]:
+    """Return the keys in `keys.txt` with a word behind them, in small letters."""
+    return frozenset(line.removesuffix(f" {word}") for line in _read_lines("keys.txt") if line.endswith(f" {word}"))
+
+
+FREE_KEYS = _read_keys("free")
+"""Keys below which neither the keys nor plain values decide about access: invented names, expressions, times, amounts, and
+ids that AWS assigns. Only references below them are facts."""
+TEXT_KEYS = _read_keys("text")
+"""Keys of texts and charts for people, and of names that the resource itself gets. Nothing in them is a fact."""
+INVENTED_KEY_PARENTS = _read_keys("names")
 """Keys below which the program invents the keys, for example the names of states. A fact has `*` in their place."""
-SILENT_KEYS = frozenset(
-    {"alarmdescription", "attributename", "cause", "comment", "description", "name", "tags", "title"}
-)
-"""Keys of texts for people, and of names that the resource itself gets."""
-DECIDING_KEYS = frozenset(
-    {
-        "action",
-        "allowedheaders",
-        "allowedmethods",
-        "architectures",
-        "authorizationtype",
-        "authtype",
-        "cidripv4",
-        "cidripv6",
-        "compatiblearchitectures",
-        "compatibleruntimes",
-        "cpuarchitecture",
-        "destinationcidrblock",
-        "encryptiontype",
-        "functionresponsetypes",
-        "glueversion",
-        "integrationtype",
-        "ipprotocol",
-        "key",
-        "logdriver",
-        "mode",
-        "objectownership",
-        "platformversion",
-        "principal",
-        "principalorgid",
-        "protocol",
-        "protocoltype",
-        "pythonversion",
-        "querylanguage",
-        "redrivepermission",
-        "resource",
-        "runtime",
-        "servicename",
-        "ssealgorithm",
-        "status",
-        "type",
-        "vpcendpointtype",
-        "x-amazon-apigateway-authtype",
-    }
-)
-"""Keys whose values decide about access, data or code, whatever their form."""
-DECIDING_TAGS = frozenset({"callerscheckedby"})
-"""Tags with which a policy accepts an API without an authorizer."""
+CALLERS_CHECKED_KEY = "callerscheckedby"
+"""Key of the tag with which a policy accepts an API without an authorizer. Its value is a fact nevertheless."""
 SDK_VARIABLE = re.compile(
     r"(AWS|BOTO|BASH|DYLD|GCONV|JAVA|JDK|LAMBDA|LD|LOCALDOMAIN|NODE|OPENSSL|OTEL|PERL|PIP|PYTHON|REQUESTS|RES|RUBY|SSL|_JAVA)_.*"
     r"|PYTHON.*|.*_PROXY|.*ENDPOINT_URL.*|.*CA_BUNDLE.*|.*CERT.*|ENV|PATH|HOME|IFS|_HANDLER|TMPDIR",
     re.IGNORECASE,
 )
 """Names of variables that change which code runs, or where a client sends requests and credentials."""
-CONSTANT = re.compile(r"[A-Z][A-Z0-9]*([_-][A-Z0-9]+)*|\$(?!\.)[\w.-]+")
-"""A text that is one of the values of an enumeration, or a variable of API Gateway."""
-REFERENCE = re.compile(r"arn:|://|amazonaws\.|@|(?<![0-9a-f])\d{12}(?![0-9a-f])", re.IGNORECASE)
-"""Mark of a text that names something outside of the resource: an ARN, address, image or account."""
-NUMBER_OR_HASH = re.compile(r"[0-9a-f-]*")
-"""A number, hash or id in a variable, which is no account although it may have as many digits."""
-NAMING_KEY = re.compile(
-    r"rule|.*(bucket|database|function|job|loggroup|queue|repository|role|table|topic|vault|workgroup)(name)?"
-    r"|.*(address|arn|credentials|destination|endpoint|host|image|uri|url)|.*awslogs-group|catalogid|connections"
-    r"|eventbusname|groupname|handler|securityconfiguration"
-)
-"""Keys of names that are no ARNs and still name a resource."""
+NUMBER_OR_HASH = re.compile(r"\d*|[0-9a-f]{40}([0-9a-f]{24})?")
+"""A number or a hash in a text."""
+REFERENCE = re.compile(r"arn:|://|amazonaws\.|@", re.IGNORECASE)
+"""Mark of a text that names something outside of the resource: an ARN, address or image."""
 REGION = re.compile(r"(?<![a-z0-9])[a-z]{2}(-gov|-iso[a-z]?)?-(central|(north|south)?(east|west)?)-\d(?![a-z0-9])")
 GENERATED_PARTS = (
     # Pattern, and the text that replaces a match.
@@ -175,12 +94,12 @@ GENERATED_PARTS = (
     (re.compile(r"(?<![a-z])scripts/[0-9a-f]{16}/"), "scripts/{hash}/"),
     (re.compile(r"(:layer:\{stack\}-foundation-handlers)-[0-9a-f]{12}:\d+$"), r"\1-{hash}:{version}"),
     (re.compile(r"/index/[\w.-]+"), "/index/{index}"),
+    (re.compile(r"^integrations/[\w-]+"), "integrations/{id}"),
     (re.compile(r"(?<![a-z])(vpc|subnet|sg)-[0-9a-f]{8,17}"), r"\1-{id}"),
     (re.compile(r"handlers(\.[a-z_]+)+\.handler"), "{handler}"),
     (re.compile(rf"\{{stack\}}-({'|'.join(SUBSYSTEMS)})-\*"), "{stack}-{subsystem}-*"),
 )
 """Ids and generated parts that replace each other without a change of what is allowed."""
-PROVIDER_DEFAULTS_FILE = Path(__file__).with_name("provider_defaults.txt")
 TRUST_POLICY_PATH = ("assumeRolePolicy",)
 POLICY_DOCUMENT_KEYS = frozenset({"assumeRolePolicy", "body", "policy"})
 """Properties that can contain a policy document. If one is unknown, its permissions are the fact `unknown`."""
@@ -295,10 +214,10 @@ def list_facts(kind: str, name: str, props: Mapping[str, Any], seen: Seen) -> It
     assumed_by = seen.roles.get(role, "") if kind == ROLE_POLICY and isinstance(role, str) else ""
     subject = f"{holder} {assumed_by}" if assumed_by else kind
     for path, value in walk(props):
-        where = ".".join(path)
+        where, _ = _cut_below_free_key(path)
         if value is UNKNOWN:
             seen.unknown_properties.setdefault(seen.current_urn, set()).add(path[0])
-            yield Fact(Table.PROPERTIES, f"{kind} {where}", where)
+            yield from _list_property_facts(kind, path)
             if path[-1] in POLICY_DOCUMENT_KEYS:
                 yield Fact(
                     Table.GRANTS, f"{subject if path != TRUST_POLICY_PATH else f'{holder} trust'} | unknown", where
@@ -306,58 +225,50 @@ def list_facts(kind: str, name: str, props: Mapping[str, Any], seen: Seen) -> It
         elif isinstance(value, pulumi.Asset | pulumi.Archive):
             yield from _list_code_facts(kind, where, value)
         elif isinstance(value, Mapping):
-            yield Fact(Table.PROPERTIES, f"{kind} {where}", where)
+            yield from _list_property_facts(kind, path)
             for line in _list_grants(value, f"{holder} trust" if path == TRUST_POLICY_PATH else subject, holder, seen):
                 yield Fact(Table.GRANTS, line, where)
         else:
-            yield from _list_leaf_facts(kind, path, where, value, holder, seen)
+            yield from _list_leaf_facts(kind, path, value, holder, seen)
 
 
-def _list_leaf_facts(
-    kind: str, path: tuple[str, ...], where: str, value: Any, holder: str, seen: Seen
-) -> Iterator[Fact]:
-    lowered = tuple(part.lower() for part in path)
-    key = next((part for part in reversed(lowered) if part not in {"[]", "*"}), "")
-    opaque = next((index for index, part in enumerate(lowered) if part in OPAQUE_KEYS), None)
-    is_variable = opaque is not None and lowered[opaque] in {"environment", "variables"}
-    if is_variable and SDK_VARIABLE.fullmatch(path[-1]):
-        yield Fact(Table.PROPERTIES, f"{kind} {where}", where)
-    if key in DECIDING_TAGS:
-        yield Fact(Table.VALUES, f"{kind} {where} {value}", where)
+def _list_property_facts(kind: str, path: tuple[str, ...]) -> Iterator[Fact]:
+    """Yield the path of a property up to its first free key, and the name of a variable that SDKs read."""
+    where, _ = _cut_below_free_key(path)
+    yield Fact(Table.PROPERTIES, f"{kind} {where}", where)
+    if {"environment", "variables"} & {part.lower() for part in path} and SDK_VARIABLE.fullmatch(path[-1]):
+        yield Fact(Table.PROPERTIES, f"{kind} {where}.{path[-1]}", where)
+
+
+def _list_leaf_facts(kind: str, path: tuple[str, ...], value: Any, holder: str, seen: Seen) -> Iterator[Fact]:
+    key = path[-1].lower()
     text = json.dumps(value) if isinstance(value, bool) else f"{value:.15g}" if isinstance(value, float) else str(value)
-    if _is_provider_default(f"{kind} {where}", text, seen):
+    if _is_provider_default(f"{kind} {'.'.join(path)}", text, seen):
         return
-    if opaque is None:
-        yield Fact(Table.PROPERTIES, f"{kind} {where}", where)
-        if isinstance(value, bool) or text.lower() in {"true", "false"}:
-            yield Fact(Table.VALUES, f"{kind} {where} {text.lower()}", where)
-        elif key in DECIDING_KEYS or (key not in SILENT_KEYS and CONSTANT.fullmatch(text) and isinstance(value, str)):
-            yield Fact(Table.VALUES, f"{kind} {where} {seen.normalise(text, holder)}", where)
-    if isinstance(value, str) and (is_variable or not SILENT_KEYS & set(lowered)):
-        is_expression = any(character in value for character in " '\n")
-        texts = BETWEEN_TEXTS.split(value) if is_expression else [value]
-        for text in texts:
-            if is_variable and NUMBER_OR_HASH.fullmatch(text):
-                continue
-            if REFERENCE.search(text) or (NAMING_KEY.fullmatch(key) and not is_expression):
-                # Any function of the subsystem could answer, but only one of them checks callers.
-                owner = "" if key == "authorizeruri" else holder
-                yield Fact(
-                    Table.REFERENCES, f"{kind} {_cut_below_opaque_key(path)} {seen.normalise(text, owner)}", where
-                )
+    where, free_key = _cut_below_free_key(path)
+    yield from _list_property_facts(kind, path)
+    if key == CALLERS_CHECKED_KEY:
+        yield Fact(Table.VALUES, f"{kind} {where}.{path[-1]} {value}", where)
+    if free_key in TEXT_KEYS or not isinstance(value, str | bool) or NUMBER_OR_HASH.fullmatch(text):
+        return
+    is_free = bool(free_key) or text.startswith("{%")
+    # Any function of the subsystem could answer, but only one of them checks callers.
+    owner = "" if key == "authorizeruri" else holder
+    for part in BETWEEN_TEXTS.split(text) if is_free else [text]:
+        if not is_free or REFERENCE.search(part):
+            yield Fact(Table.VALUES, f"{kind} {where} {seen.normalise(part, owner)}", where)
 
 
-@functools.cache
-def read_provider_defaults() -> frozenset[str]:
+def read_provider_defaults() -> tuple[str, ...]:
     """Return the values that the AWS provider inserts for absent properties before the engine sends a resource."""
-    return frozenset(PROVIDER_DEFAULTS_FILE.read_text(encoding="utf-8").splitlines())
+    return _read_lines("provider_defaults.txt")
 
 
 def _is_provider_default(property_of_type: str, text: str, seen: Seen) -> bool:
     """Return True if the provider inserts a value for an absent property. It also inserts the stack's region."""
     if property_of_type.endswith(" region"):
         return text == seen.region
-    return not text or not read_provider_defaults().isdisjoint({f"{property_of_type} {text}", f"{property_of_type} *"})
+    return not text or bool({f"{property_of_type} {text}", f"{property_of_type} *"} & {*read_provider_defaults()})
 
 
 def _list_code_facts(kind: str, where: str, code: Any) -> Iterator[Fact]:
@@ -366,22 +277,25 @@ def _list_code_facts(kind: str, where: str, code: Any) -> Iterator[Fact]:
     """
     yield Fact(Table.PROPERTIES, f"{kind} {where}", where)
     if isinstance(code, pulumi.RemoteArchive | pulumi.RemoteAsset):
-        yield Fact(Table.REFERENCES, f"{kind} {where} {code.uri}", where)
+        yield Fact(Table.VALUES, f"{kind} {where} {code.uri}", where)
     elif kind != LAYER:
         yield Fact(Table.VALUES, f"{kind} {where} {type(code).__name__}", where)
 
 
-def _cut_below_opaque_key(path: tuple[str, ...]) -> str:
-    """Return a path up to its first opaque key. The rest is invented, for example names of variables."""
-    opaque = next((index for index, part in enumerate(path) if part.lower() in OPAQUE_KEYS), len(path))
-    return ".".join(path[: opaque + 1])
+def _cut_below_free_key(path: tuple[str, ...]) -> tuple[str, str]:
+    """Return a path up to its first free key, and this key; empty if it has none. The rest of the path is invented, for
+    example names of variables.
+    """
+    for index, part in enumerate(path):
+        if part.lower() in FREE_KEYS | TEXT_KEYS:
+            return ".".join(path[: index + 1]), part.lower()
+    return ".".join(path), ""
 
 
 def walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield each text, number, truth value, IAM policy document and `UNKNOWN` in a value, with its path.
 
-    A pair of `name` and `value` in a list counts as a key and its value. The states in a Map state's `ItemProcessor` count
-    as states of the whole workflow.
+    A pair of `name` and `value` in a list counts as a key and its value.
     """
     if isinstance(value, str) and value.lstrip().startswith(("{", "[")) and not value.startswith("{%"):
         value = _parse(value)
@@ -394,8 +308,7 @@ def walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ..
             yield from walk(_get_known(value, lowered["value"]), (*path, str(_get_known(value, lowered["name"]))))
             return
         for key in value:
-            is_nested = str(key) == "ItemProcessor" and path[-1:] == ("*",)
-            yield from walk(_get_known(value, key), path[:-2] if is_nested else (*path, _to_path_part(path, str(key))))
+            yield from walk(_get_known(value, key), (*path, _to_path_part(path, str(key))))
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for index in range(len(value)):
             yield from walk(_get_known(value, index), (*path, "[]"))

@@ -120,15 +120,11 @@ _deny_new(
     Table.VALUES,
     "value-allowed",
     Severity.CRITICAL,
-    description="Every value that decides about access, data or code is one that the program uses.",
+    description=(
+        "Every text and truth value of a property is one that the program uses, and so is every ARN and address in another "
+        "text. Names are those of this stack."
+    ),
     what="value",
-)
-_deny_new(
-    Table.REFERENCES,
-    "reference-allowed",
-    Severity.CRITICAL,
-    description="Every ARN, address, image and name that a property contains belongs to this stack, or is one that the program uses.",
-    what="reference",
 )
 _deny_new(
     Table.GRANTS,

@@ -1,7 +1,7 @@
 """Reader of the tables of this folder, which list everything that the program may do.
 
 A line is one fact, for example a permission: `ingestion lambda | s3:GetObject | arn:aws:s3:::{own}/*`. There is a table
-each of resource types, properties, values, references and permissions. `make surface` writes them, and a reviewer decides
+each of resource types, properties, values and permissions. `make surface` writes them, and a reviewer decides
 about each difference. The policy pack only compares.
 """
 
