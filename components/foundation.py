@@ -160,8 +160,8 @@ class Foundation(pulumi.ComponentResource):
         """
         content = lock_hash()
         layer = lambda_.LayerVersion(
-            f"foundation-layer-{content[:12]}",
-            layer_name=context.name(Kind.LAYER, Subsystem.FOUNDATION, f"handlers-{content[:12]}"),
+            f"foundation-layer-{content}",
+            layer_name=context.name(Kind.LAYER, Subsystem.FOUNDATION, f"handlers-{content}"),
             description="Libraries of Polyphony's handlers",
             compatible_runtimes=[RUNTIME],
             compatible_architectures=["arm64"],
@@ -175,8 +175,8 @@ class Foundation(pulumi.ComponentResource):
 
 
 def lock_hash() -> str:
-    """Return the hash of the lock file, which determines the layer's content."""
-    return hashlib.sha256(LAYER_LOCK.read_bytes()).hexdigest()
+    """Return the beginning of the lock file's hash. The lock file determines the layer's content."""
+    return hashlib.sha256(LAYER_LOCK.read_bytes()).hexdigest()[:12]
 
 
 def layer_archive() -> Path:
@@ -185,7 +185,7 @@ def layer_archive() -> Path:
     It contains the hash of the lock file, so an archive of another lock file is never deployed. `make layers` builds the
     archive. A preview does not need it; a deployment without it fails with an error that names this command.
     """
-    return LAYERS / f"handlers-{lock_hash()[:12]}.zip"
+    return LAYERS / f"handlers-{lock_hash()}.zip"
 
 
 def _layer_code(context: Context) -> pulumi.Archive:

@@ -54,7 +54,7 @@ def scope(**changes: Any) -> Scope:
         critical_topic=f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-test-foundation-alerts-critical",
         warning_topic=f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-test-foundation-alerts-warning",
         access_log_bucket=f"polyphony-test-foundation-audit-logs-{ACCOUNT}",
-        layers=[f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:handlers:1"],
+        layers=[f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:polyphony-test-foundation-handlers-0a1b2c3d4e5f:1"],
         prerequisites=(),
     )
     return replace(default, **changes)

@@ -195,7 +195,7 @@ def test_invalid_settings_stop_the_program_before_any_registration() -> None:
 
 
 def test_a_deployment_without_a_layer_archive_names_the_command_that_builds_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.foundation.lock_hash", lambda: "0" * 64)
+    monkeypatch.setattr("components.foundation.lock_hash", lambda: "0" * 12)
     with pytest.raises(program_run.ProgramError, match="run `make layers`"):
         program_run.run_program(stack_files.read_stack("dev"), PreviewProvider(), preview=False)
 

@@ -22,7 +22,6 @@ from tests.fake_engine import Recorded, foundation_settings, scope
 REGION_AND_ACCOUNT = "us-east-1:123456789012"
 QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
 API_ID = "a1b2c3"
-STAGE_URL = f"https://{API_ID}.execute-api.us-east-1.amazonaws.com/api"
 IDENTITY_POOL_ID = "us-east-1:0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
 
 
@@ -36,8 +35,7 @@ class DeployedProvider(PreviewProvider):
             "Function": {"version": "7"},
             "Parameter": {"version": 3},
             "Queue": {"url": f"{QUEUES}/{resource.inputs.get('name')}"},
-            "Stage": {"invokeUrl": STAGE_URL, "arn": "arn:stage"},
-            "WebAcl": {"arn": f"arn:{resource.name}"},
+            "Stage": {"invokeUrl": f"https://{API_ID}.execute-api.us-east-1.amazonaws.com/api"},
         }
         return resource_id or f"{resource.name}-id", outputs.get(resource.kind, {})
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from google.protobuf.json_format import MessageToDict
 from pulumi_policy.deserialize import deserialize_properties
@@ -18,6 +18,7 @@ from guardrails.stack_configuration import StackContext, read_stack_context
 from guardrails.surface.facts import Seen
 from local import ACCOUNT
 from local.preview import stack_files
+from local.preview.resource_graph import Graph
 from local.property_values import UNKNOWN_STRING as UNKNOWN
 from tests import whole_program
 
@@ -44,6 +45,13 @@ class Program:
     def __init__(self, stack: str = "prod") -> None:
         self.resources = dict(_record(stack))
         self.context = _read_context(stack)
+
+    @classmethod
+    def of(cls, graph: Graph, context: StackContext) -> Self:
+        """Return a program that registered these resources."""
+        program = cls.__new__(cls)
+        program.resources, program.context = _read_resources(graph), context
+        return program
 
     def change(self, which: str, **props: Any) -> str:
         """Change properties of the resource with a name, or of the first one of a type. None removes a property."""
@@ -163,6 +171,10 @@ def find_mandatory(stack: str, policies: Iterable[Policy]) -> dict[str, dict[str
 
 @cache
 def _record(stack: str) -> dict[str, Recorded]:
+    return _read_resources(whole_program.graph(stack))
+
+
+def _read_resources(graph: Graph) -> dict[str, Recorded]:
     return {
         resource.name: Recorded(
             resource.type,
@@ -171,7 +183,7 @@ def _record(stack: str) -> dict[str, Recorded]:
             resource.parent,
             {key: list(value.urns) for key, value in resource.request.propertyDependencies.items()},
         )
-        for resource in whole_program.graph(stack)
+        for resource in graph
     }
 
 

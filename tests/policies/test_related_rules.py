@@ -50,26 +50,10 @@ BREAKS: dict[str, Callable[[Program], str]] = {
     "bucket-public-access-blocked:two": lambda p: after(
         p.add(t.BUCKET_PUBLIC_ACCESS, "second", {"bucket": f"polyphony-prod-ingestion-landing-{ACCOUNT}"}), name=BUCKET
     ),
-    "bucket-public-access-blocked:lists": lambda p: after(
-        p.add(
-            t.BUCKET_OWNERSHIP,
-            "lists",
-            {"bucket": f"polyphony-prod-ingestion-landing-{ACCOUNT}", "rule": {"objectOwnership": "ObjectWriter"}},
-        ),
-        name=BUCKET,
-    ),
     "bucket-access-logged": lambda p: after(p.drop("ingestion-landing-logging"), name=BUCKET),
     "stored-data-encrypted": lambda p: after(p.change("ingestion-landing-encryption", rules=[{}]), name=BUCKET),
     "stored-data-encrypted:glue": lambda p: p.edit(
         "ingestion-spark-security", "encryptionConfiguration", lambda modes: without(modes, "s3Encryption")
-    ),
-    "stored-data-encrypted:bookmarks": lambda p: after(
-        p.edit(
-            "ingestion-spark-job",
-            "defaultArguments",
-            lambda arguments: arguments.update({"--job-bookmark-option": "job-bookmark-enable"}),
-        ),
-        name="ingestion-spark-security",
     ),
     "tls-only": lambda p: after(
         p.edit("ingestion-landing-policy", "policy", lambda policy: policy["Statement"][0]["Resource"].pop()),

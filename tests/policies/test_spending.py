@@ -29,7 +29,6 @@ BREAKS: dict[str, Callable[[Program], str]] = {
     "budget-exists": lambda p: change_stack(p.drop(t.BUDGET)),
     "budget-exists:nobody": lambda p: change_stack(p.change(t.BUDGET, notifications=[{"threshold": 80}])),
     "anomaly-detection-exists": lambda p: change_stack(p.drop(t.ANOMALY_SUBSCRIPTION)),
-    "anomaly-detection-exists:daily": lambda p: p.change(t.ANOMALY_SUBSCRIPTION, frequency="DAILY"),
     "monitoring-ceiling": lambda p: change_stack(*[p.add(t.ALARM, f"alarm-{i}", {}) for i in range(MAX_ALARMS)]),
     "monitoring-ceiling:dashboards": lambda p: change_stack(p.add(t.DASHBOARD, "second", {})),
     "monitoring-ceiling:metrics": lambda p: change_stack(

@@ -58,7 +58,12 @@ ATTACKS: tuple[tuple[str, Callable[[Program], str]], ...] = (
     ("value-allowed", change("aws:cognito/identityPool:IdentityPool", allowClassicFlow="True")),
     ("value-allowed", change("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", cidrIpv4="192.0.2.0/24")),
     ("value-allowed", change("aws:apigatewayv2/route:Route", authorizationType="CUSTOM")),
-    ("value-allowed", change("aws:lambda/permission:Permission", qualifier="other")),
+    ("value-allowed", change("aws:lambda/permission:Permission", qualifier="$LATEST")),
+    (
+        "value-allowed",
+        change("aws:lambda/eventSourceMapping:EventSourceMapping", functionName="polyphony-prod-ingestion-steps"),
+    ),
+    ("value-allowed", change("aws:costexplorer/anomalySubscription:AnomalySubscription", frequency="DAILY")),
     (
         "value-allowed",
         edit("livestream-api-api", "tags", lambda tags: tags.update(CallersCheckedBy="nobody of this team")),
@@ -75,7 +80,9 @@ ATTACKS: tuple[tuple[str, Callable[[Program], str]], ...] = (
     ("value-allowed", change("foundation-alerts-critical-platform@example.com", endpoint="me@example.net")),
     (
         "value-allowed",
-        edit("meetings-media-definition", "containerProperties", lambda c: c.update({"image": "docker.io/tool:1"})),
+        edit(
+            "meetings-media-definition", "containerProperties", lambda c: c.update({"image": c["image"].split("@")[0]})
+        ),
     ),
     (
         "value-allowed",

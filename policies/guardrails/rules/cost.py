@@ -27,7 +27,6 @@ from guardrails.rules.requirement import (
     at_most,
     at_most_items,
     equals,
-    matches,
     one_of,
 )
 from guardrails.surface.tables import is_taggable
@@ -83,13 +82,6 @@ Rule(POLICIES, "glue-worker-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
     {"workerType": one_of("G.1X", "G.2X"), "numberOfWorkers": at_most(10)},
     description="Glue jobs use the worker type {}, and {} workers.",
     remedy="Set workerType and numberOfWorkers, or add an exception with a measurement as its reason.",
-)
-Rule(POLICIES, "glue-no-quarter-worker", HIGH, MANDATORY_EVERYWHERE).requires(
-    t.GLUE_JOB,
-    {"workerType": matches(r"^(?!G\.025X$)", "another type than G.025X")},
-    description="No Glue job uses G.025X workers, because Glue refuses them for ETL jobs.",
-    remedy="Set workerType to G.1X. To save cost, use fewer workers or the execution class FLEX.",
-    because="every run would fail",
 )
 Rule(POLICIES, "glue-timeout-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
     t.GLUE_JOB,

@@ -1,4 +1,4 @@
-"""Policies about the protection of data: recovery, deletion, origins, images and logged events.
+"""Policies about the protection of data: recovery, deletion, origins and logged events.
 
 `Rule(…).requires(…)` registers a policy about properties of one type of resource. A policy is mandatory in staging and
 prod, except that `MANDATORY_IN_PROD` is advisory in staging and disabled in dev.
@@ -84,20 +84,6 @@ def _check_backups_kept(plan: CheckedResource) -> Iterator[str]:
         days = (rule.get("lifecycle") or {}).get("deleteAfter")
         if days is not None and days < MIN_BACKUP_DAYS:
             yield f"deleteAfter is {describe(days)} days."
-
-
-@POLICIES.resource_policy(
-    "image-by-digest",
-    severity=HIGH,
-    levels=DISABLED_IN_DEV,
-    description="In staging and prod, jobs name their image by its digest.",
-    remedy="Read the digest with aws.ecr.get_image (components/meetings/media_job.py).",
-    types={t.BATCH_JOB},
-)
-def _check_image_by_digest(job: CheckedResource) -> Iterator[str]:
-    image = str(json.loads(job.props["containerProperties"])["image"])
-    if not re.search("@sha256:[0-9a-f]{64}$", image):
-        yield f"image is {image}, whose tag can move to another image."
 
 
 @POLICIES.resource_policy(

@@ -148,16 +148,13 @@ def _check_queue_retries_first(queue: CheckedResource) -> Iterator[str]:
     "function-called-by-alias",
     severity=HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Event source mappings, permissions and asynchronous configurations name an alias of the function.",
-    remedy="Set qualifier to the alias, or use the ARN of the alias.",
-    types={t.FUNCTION_ASYNC_CONFIG, t.FUNCTION_PERMISSION, t.EVENT_SOURCE_MAPPING},
+    description="Permissions and asynchronous configurations name an alias of the function.",
+    remedy="Set qualifier to the alias.",
+    types={t.FUNCTION_ASYNC_CONFIG, t.FUNCTION_PERMISSION},
 )
 def _check_function_called_by_alias(resource: CheckedResource) -> Iterator[str]:
-    if resource.type == t.EVENT_SOURCE_MAPPING:
-        qualifier = str(resource.get("functionName")).partition(":function:")[2].partition(":")[2]
-    else:
-        qualifier = str(resource.get("qualifier") or "")
-    if qualifier in {"", "$LATEST"}:
+    # The policy `value-allowed` refuses any other qualifier than that of the alias.
+    if not resource.get("qualifier"):
         yield "The resource names the function without an alias, so it concerns the unpublished version."
 
 

@@ -96,20 +96,15 @@ def _check_budget_exists(stack: CheckedStack) -> Iterator[Finding]:
     "anomaly-detection-exists",
     severity=Severity.MEDIUM,
     levels=MANDATORY_IN_PROD,
-    description="The stack subscribes to Cost Anomaly Detection. A subscription of an SNS topic is immediate.",
+    description="The stack subscribes to Cost Anomaly Detection.",
     remedy=(
         "Set foundation.spend.anomalyMonitorOwned to true in one stack of the account. In the other stacks, set "
         "anomalyMonitorArn to the ARN of this one stack's monitor."
     ),
 )
 def _check_anomaly_detection_exists(stack: CheckedStack) -> Iterator[Finding]:
-    subscriptions = stack.list_resources(t.ANOMALY_SUBSCRIPTION)
-    if not subscriptions:
+    if not stack.list_resources(t.ANOMALY_SUBSCRIPTION):
         yield Finding("The stack has no subscription to cost anomalies.")
-    for subscription in subscriptions:
-        to_topic = any(subscriber["type"] == "SNS" for subscriber in subscription.get("subscribers") or ())
-        if to_topic and subscription.get("frequency") != "IMMEDIATE":
-            yield Finding("frequency is not IMMEDIATE, which AWS requires for an SNS subscriber.", subscription.urn)
 
 
 @POLICIES.stack_policy(
@@ -127,7 +122,7 @@ def _check_monitoring_ceiling(stack: CheckedStack) -> Iterator[Finding]:
     # No resource shows the metrics that functions write, so the Platform component publishes their number.
     written = sum(block.get("customMetrics", 0) for block in platform.props["usage"].values())
     for count, limit, counted in (
-        (len(stack.list_resources(t.ALARM, t.COMPOSITE_ALARM)), MAX_ALARMS, "alarms"),
+        (len(stack.list_resources(t.ALARM)), MAX_ALARMS, "alarms"),
         (len(stack.list_resources(t.DASHBOARD)), MAX_DASHBOARDS, "dashboards"),
         (len(stack.list_resources(t.METRIC_FILTER)) + written, MAX_CUSTOM_METRICS, "custom metrics"),
     ):

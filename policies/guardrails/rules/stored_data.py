@@ -34,7 +34,7 @@ DATA_PROTECTION = PolicySet(Group.DATA_PROTECTION)
     types={t.BUCKET},
     severity=Severity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="Every bucket blocks public access with all four settings, and has no access control lists.",
+    description="Every bucket blocks public access with all four settings.",
     remedy="Use the bucket block (components/blocks/bucket.py), which blocks public access.",
     exceptions_allowed=False,
 )
@@ -43,9 +43,6 @@ def _check_bucket_public_access_blocked(bucket: CheckedResource, stack: CheckedS
     for key in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"):
         if not blocks or any(block.get(key) is not True for block in blocks):
             yield f"No public access block of the bucket sets {key}."
-    for controls in list_related(bucket, stack, t.BUCKET_OWNERSHIP, "bucket"):
-        if controls.get("rule.objectOwnership") != "BucketOwnerEnforced":  # S3's default since April 2023
-            yield "objectOwnership is not BucketOwnerEnforced, so access control lists are in effect."
 
 
 @DATA_PROTECTION.related_policy(
@@ -70,10 +67,7 @@ def _check_bucket_access_logged(bucket: CheckedResource, stack: CheckedStack) ->
     severity=Severity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every bucket and every security configuration of Glue sets the encryption of stored data.",
-    remedy=(
-        "Use the bucket block. For Glue, set s3EncryptionMode to SSE-S3 or SSE-KMS, and jobBookmarksEncryptionMode to "
-        "CSE-KMS if a job has bookmarks."
-    ),
+    remedy="Use the bucket block. For Glue, set s3EncryptionMode to SSE-S3 or SSE-KMS.",
 )
 def _check_stored_data_encrypted(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     if resource.type == t.BUCKET:
@@ -83,11 +77,6 @@ def _check_stored_data_encrypted(resource: CheckedResource, stack: CheckedStack)
         return
     if resource.get("encryptionConfiguration.s3Encryption.s3EncryptionMode") in {None, "DISABLED"}:
         yield "s3EncryptionMode is DISABLED or not set, so the output of jobs is not encrypted."
-    bookmarks = resource.get("encryptionConfiguration.jobBookmarksEncryption.jobBookmarksEncryptionMode")
-    for job in list_related(resource, stack, t.GLUE_JOB, "securityConfiguration"):
-        option = job.get("defaultArguments.--job-bookmark-option")
-        if bookmarks in {None, "DISABLED"} and option not in {None, "job-bookmark-disable"}:
-            yield f"jobBookmarksEncryptionMode is DISABLED or not set, but {job.name} writes bookmarks."
 
 
 def _has_algorithm(encryption: CheckedResource) -> bool:

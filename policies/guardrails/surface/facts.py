@@ -82,7 +82,7 @@ GENERATED_PARTS = (
     # Pattern, and the text that replaces a match.
     (re.compile(r":(foundation-model|inference-profile)/[\w.:-]+"), r":\1/{model}"),
     (re.compile(r"(:execute-api:[^:]*:[^:]*:)[a-z0-9]+(?=/)"), r"\1{api}"),
-    (re.compile(r"(https|wss)://[a-z0-9]{10}(\.execute-api\.)"), r"\1://{api}\2"),
+    (re.compile(r"(https|wss)://[a-z0-9]+(\.execute-api\.)"), r"\1://{api}\2"),
     # The local platform's form of such an address. Nothing outside of the function's own machine answers there.
     (
         re.compile(r"http://127\.0\.0\.1:\d+/_aws/execute-api/[0-9a-f]{8}(?=/)"),

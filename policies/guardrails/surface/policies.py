@@ -184,7 +184,7 @@ def _check_names_of_stack(stack: CheckedStack) -> Iterator[Finding]:
                 yield Finding(f"{key} is unknown, and comes from no resource of this stack.", resource.urn)
     for (kind, name), urn in seen.used_names.items():
         if not seen.has_name(kind, name) and name != f"{seen.prefix}{IMAGE_REPOSITORY}":
-            yield Finding(f"{name} is no {kind or 'name of a resource'} of this stack.", urn)
+            yield Finding(f"{name} is not the name of a resource of this stack.", urn)
 
 
 @POLICIES.resource_policy(

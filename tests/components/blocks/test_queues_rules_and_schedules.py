@@ -18,14 +18,6 @@ PATTERN = {"source": ["aws.s3"]}
 RULES = "arn:aws:events:us-east-1:123456789012:rule/polyphony-test-ingestion-"
 
 
-def test_a_failed_message_is_kept_for_the_14_days_that_sqs_allows(engine: Engine) -> None:
-    def program() -> None:
-        Queue(scope(), "intake", display_name="Intake", consumer_timeout=60)
-
-    queue = engine.run(program).one("sqs.Queue", "intake-dlq-queue").inputs
-    assert queue["messageRetentionSeconds"] == 14 * 24 * 60 * 60
-
-
 @pytest.mark.parametrize(
     ("has_target", "queue_name", "rule"), [(True, "work", "uploads"), (False, "failed-events", "*")]
 )

@@ -10,20 +10,10 @@ import pytest
 
 from components.core import Subsystem
 from local import ROOT
-from tests.components.ingestion.recorded_deployment import INGESTION
-from tests.components.livestream.recorded_deployment import LIVESTREAM
-from tests.components.meetings.recorded_deployment import MEETINGS
-from tests.components.transcription.recorded_deployment import TRANSCRIPTION
-from tests.components.voice_qa.recorded_deployment import ENDPOINT, VOICE_QA
+from tests.components.subsystems import DEPLOYMENTS
+from tests.components.voice_qa.recorded_deployment import ENDPOINT
 from tests.fake_engine import Recorded
 
-DEPLOYMENTS = {
-    Subsystem.INGESTION: INGESTION,
-    Subsystem.TRANSCRIPTION: TRANSCRIPTION,
-    Subsystem.VOICE_QA: VOICE_QA,
-    Subsystem.LIVESTREAM: LIVESTREAM,
-    Subsystem.MEETINGS: MEETINGS,
-}
 COMPARISONS = {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">="}
 CAPTIONS = "AudioTranscription/PartialResults"
 WAITING = "ApproximateNumberOfMessagesVisible"
