@@ -1,8 +1,8 @@
 """SQS queue whose messages a Lambda function (the consumer) processes, and the dead-letter queue, which has an alarm.
 
 A message that the consumer failed to process `max_receive_count` times moves to the dead-letter queue. Both queues
-delete a message some days after it was first sent: 4 days in the queue, 14 in the dead-letter queue. So a message that
-moves has at least 10 days left.
+delete a message some days after it was first sent: 4 days in the queue, which is the default of SQS, and 14 in the
+dead-letter queue. So a message that moves has at least 10 days left.
 """
 
 import json
@@ -17,7 +17,6 @@ from components.blocks.iam import Grant, grant, json_document, sends_account_to_
 from components.core import Block, Kind, Scope
 
 FOURTEEN_DAYS = 14 * 86_400  # in seconds
-FOUR_DAYS = 4 * 86_400  # in seconds
 VISIBILITY_FACTOR = 6
 """A received message stays hidden for six times the consumer's timeout, plus the time for which Lambda waits for a full
 batch (Lambda developer guide, "Creating and configuring an Amazon SQS event source mapping")."""
@@ -64,7 +63,6 @@ class Queue(Block):
             self.part_name("queue"),
             name=self.name,
             visibility_timeout_seconds=VISIBILITY_FACTOR * consumer_timeout + batching_window,
-            message_retention_seconds=FOUR_DAYS,
             receive_wait_time_seconds=20,
             sqs_managed_sse_enabled=True,
             redrive_policy=json.dumps({"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": max_receive_count}),

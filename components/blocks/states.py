@@ -46,13 +46,8 @@ def retry(errors: Sequence[str], attempts: int = 5, first_seconds: int = 2, long
 
 def total_pause_seconds(retrier: Retry) -> int:
     """Return the longest total pause of a retrier; with full jitter, the average is half of it."""
-    return int(sum(max_pauses(retrier)))
-
-
-def max_pauses(retrier: Retry) -> list[float]:
-    """Return the longest pause before each attempt of a retrier."""
     pauses = (retrier["IntervalSeconds"] * retrier["BackoffRate"] ** number for number in range(retrier["MaxAttempts"]))
-    return [min(pause, retrier["MaxDelaySeconds"]) for pause in pauses]
+    return int(sum(min(pause, retrier["MaxDelaySeconds"]) for pause in pauses))
 
 
 def catch(to: str, errors: Sequence[str] = ("States.ALL",), assign: Mapping[str, Any] | None = None) -> Catch:

@@ -138,6 +138,7 @@ def test_the_event_of_a_failed_backup_goes_to_a_queue_with_an_alarm(engine: Engi
 
 
 def test_disabling_protection_keeps_the_vault(engine: Engine) -> None:
+    assert foundation(engine).one("backup.Vault").request.protect
     recorded = foundation(engine, data={"deletionProtection": False})
     assert [resource.name for resource in recorded.graph if resource.request.protect] == []
     vault = recorded.one("backup.Vault")

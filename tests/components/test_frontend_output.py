@@ -11,9 +11,8 @@ import pytest
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.blocks.queue import Queue
 from components.frontend_output import build_frontend
-from tests.fake_engine import Engine, scope
+from tests.fake_engine import Engine
 
 INGESTION = {
     "bucket": "landing",
@@ -78,12 +77,3 @@ def test_an_invalid_field_stops_the_preview(changes: dict[str, str], without: st
     values = {name: value for name, value in {**TRANSCRIPTION, **changes}.items() if name != without}
     with pytest.raises(ValidationError, match=message):
         frontend_output(transcription=values)
-
-
-def test_an_unexpected_field_stops_the_preview_even_if_its_value_is_unknown(engine: Engine) -> None:
-    def program() -> None:
-        url = Queue(scope(), "intake", display_name="Intake", consumer_timeout=1).url
-        frontend_output(transcription={**TRANSCRIPTION, "token": url})
-
-    with pytest.raises(ValidationError, match=r"transcription\.token\n  Extra inputs"):
-        engine.run(program)

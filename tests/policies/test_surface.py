@@ -242,6 +242,8 @@ def test_what_the_provider_inserts_is_no_fact() -> None:
         ("my-polyphony-prod-ingestion-x", "my-{own}"),
         (f"arn:aws:s3:::{OTHER_ACCOUNT}", f"arn:aws:s3:::{OTHER_ACCOUNT}"),
         ("https://app.example.com", "{setting}"),
+        ("abc@de.fg", "{setting}"),
+        ("ab@cd.ef", "ab@cd.ef"),
         ("arn:aws:iam::999999999999:role/x", "arn:aws:iam::999999999999:role/x"),
         (
             "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/live/*",
@@ -250,5 +252,7 @@ def test_what_the_provider_inserts_is_no_fact() -> None:
     ],
 )
 def test_names_accounts_and_ids_become_placeholders(text: str, expected: str) -> None:
-    settings = frozenset({"https://app.example.com", "arn:aws:iam::999999999999:role/x", "123", "*"})
+    settings = frozenset(
+        {"https://app.example.com", "arn:aws:iam::999999999999:role/x", "123", "*", "abc@de.fg", "ab@cd.ef"}
+    )
     assert Seen("polyphony-prod-", "123456789012", settings=settings).normalise(text, "ingestion") == expected

@@ -21,11 +21,10 @@ from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.iam_documents import list_principals, to_list
 from guardrails.resource_types import BUCKET, LAYER, ROLE, ROLE_POLICY
-from guardrails.subsystem_of_resource import parse_subsystem
+from guardrails.subsystem_of_resource import SUBSYSTEMS, parse_subsystem
 
 UNKNOWN: Final = object()
 """A value that AWS assigns during the deployment."""
-SUBSYSTEMS = ("foundation", "ingestion", "livestream", "meetings", "transcription", "voice-qa")
 
 
 class Table(StrEnum):

@@ -16,7 +16,9 @@ def private_network(**settings: Any) -> Callable[[], PrivateNetwork]:
 
 
 def test_only_the_network_of_jobs_has_a_way_to_the_internet_and_none_has_a_nat_gateway(engine: Engine) -> None:
-    private = engine.run(private_network(zones=["a", "c"]))
+    networks: list[PrivateNetwork] = []
+    private = engine.run(lambda: networks.append(private_network(zones=["a", "c"])()))
+    assert networks[0].zone == "us-east-1a", "the zone of the first subnet"
     settings = BuiltNetwork.model_validate({"cidr": "10.65.0.0/16"})
     public = engine.run(lambda: JobNetwork(scope(), "jobs", settings=settings))
     for recorded, ways_out in ((private, 0), (public, 1)):

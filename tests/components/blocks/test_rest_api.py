@@ -52,6 +52,7 @@ def test_any_change_of_the_document_triggers_a_deployment_and_another_limit_of_r
     assert triggers(limited) == triggers(default)
     settings = limited.one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (1, 2)
+    assert settings["metricsEnabled"] is False, "each metric of a method costs money"
 
 
 def test_the_stage_is_created_last(engine: Engine) -> None:

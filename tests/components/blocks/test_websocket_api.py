@@ -51,11 +51,6 @@ def test_the_stage_is_created_last(engine: Engine) -> None:
     assert {"ingestion-socket-access-logs", "ingestion-socket-execution-logs"} <= earlier_names
 
 
-def test_the_first_call_that_does_not_reach_a_function_raises_an_alarm(engine: Engine) -> None:
-    alarm = engine.run(socket_program()).one("cloudwatch.MetricAlarm", "socket-execution-errors").inputs
-    assert (alarm["threshold"], alarm["comparisonOperator"]) == (0, "GreaterThanThreshold")
-
-
 def test_a_change_of_the_routes_triggers_a_deployment_and_another_limit_of_requests_does_not() -> None:
     def triggers(program: Callable[[], None], provider: DeployedProvider | None = None) -> Any:
         recorded: Recorded = deploy(program, provider)
