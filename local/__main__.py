@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from local import ROOT, CannotRun
 from local.preview import pulumi_aws_import_hook
-from local.terminal_output import survive_closed_pipes
+from local.terminal_output import survive_closed_output
 
 if TYPE_CHECKING:
     from local.preview.stack_files import StackConfig
@@ -283,6 +283,6 @@ def _leave(status: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    survive_closed_pipes()
+    survive_closed_output()
     prepare()
     _leave(main())

@@ -1,5 +1,6 @@
-"""Output of the local commands to a terminal or a pipe, which its reader may close before a command ends."""
+"""Output of the commands to a terminal or a pipe, which may be closed before a command ends."""
 
+import errno
 import io
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -23,28 +24,31 @@ def format_count(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-class _OutputPipe(io.FileIO):
-    """Output file that discards what is written after the reader of the pipe has closed it."""
+class _Output(io.FileIO):
+    """Output file that discards what is written after the pipe's reader has closed it, or the terminal is closed."""
 
     def write(self, data: "ReadableBuffer", /) -> int:
         try:
             return super().write(data)
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in {errno.EPIPE, errno.EIO}:  # EIO: the terminal is closed
+                raise
             return memoryview(data).nbytes
 
 
-def survive_closed_pipes() -> None:
-    """Let the command continue if the reader of its output ends first, for example in `make preview | head`.
+def survive_closed_output() -> None:
+    """Let the command continue if the reader of its output ends first, for example in `make preview | head`, or if its
+    terminal is closed.
 
-    The rest of the output is discarded. Otherwise, a BrokenPipeError would end the command in the middle of its work, and
-    its exit status would not show the result.
+    The rest of the output is discarded. Otherwise, an error would end the command in the middle of its work, for example
+    while a rollout returns the traffic, and its exit status would not show the result.
     """
     sys.stdout, sys.stderr = _open_output(sys.stdout), _open_output(sys.stderr)
 
 
 def _open_output(stream: TextIO) -> TextIO:
-    pipe = _OutputPipe(stream.fileno(), "w", closefd=False)
+    output = _Output(stream.fileno(), "w", closefd=False)
     # Each line is written at once, even to a pipe, because some commands run until Ctrl-C.
     return io.TextIOWrapper(
-        io.BufferedWriter(pipe), encoding=stream.encoding, errors=stream.errors, line_buffering=True
+        io.BufferedWriter(output), encoding=stream.encoding, errors=stream.errors, line_buffering=True
     )

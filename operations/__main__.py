@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 
 from handlers.common.aws import CONFIG
+from local.terminal_output import survive_closed_output
 from operations import alias, announce, erase, flag, manifest_redrive, rollout, verify
 from operations.command import CommandContext, CommandFailed, translate_errors
 
@@ -85,5 +86,6 @@ def stop_cleanly() -> None:
 
 
 if __name__ == "__main__":
+    survive_closed_output()
     stop_cleanly()
     sys.exit(main())

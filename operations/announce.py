@@ -83,5 +83,10 @@ def _list_versions(s3: Any, bucket: str, prefix: str) -> Iterator[Mapping[str, A
 
 
 def _parse_time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text}: give a date, or a date and a time, in the form of ISO 8601"
+        ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)

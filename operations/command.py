@@ -1,10 +1,11 @@
-"""What every command uses: its context, its one kind of error, and the names of a stack's resources.
+"""What every command uses: its context, its one kind of error, numbers as arguments, and the names of a stack's resources.
 
 No message repeats the text of an AWS error, because Lambda's texts can contain all environment variables of a function.
 """
 
+import argparse
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,18 @@ class CommandContext:
         with translate_errors("the credentials"):
             identity = self.clients("sts").get_caller_identity()
         return identity["Arn"].split(":")[1], identity["Account"]
+
+
+def number_type(low: float, high: float) -> Callable[[str], float]:
+    """Return the parser of an argument that is a number in a range."""
+
+    def parse(text: str) -> float:
+        with suppress(ValueError):
+            if low <= float(text) <= high:
+                return float(text)
+        raise argparse.ArgumentTypeError(f"{text}: give a number from {low} to {high}")
+
+    return parse
 
 
 def build_name(kind: Kind, stack: str, *parts: str) -> str:

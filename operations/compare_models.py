@@ -36,7 +36,7 @@ from handlers.meetings.bedrock_summarize.questions import (
     parse_action_items,
     to_transcript_lines,
 )
-from operations.command import CommandFailed, translate_errors
+from operations.command import CommandFailed, number_type, translate_errors
 
 FOLDER = Path(__file__).resolve().parent
 TRANSCRIPTS = FOLDER / "meeting_samples"
@@ -71,7 +71,7 @@ def main(
     parser.add_argument("--transcripts", type=Path, default=TRANSCRIPTS, help="folder with transcripts as JSON files")
     parser.add_argument("--reference", default=SONNET, help="current model")
     parser.add_argument("--candidate", default=HAIKU, help="model that may replace it")
-    parser.add_argument("--threshold", type=float, default=0.8, help="minimum agreement, from 0 to 1")
+    parser.add_argument("--threshold", type=number_type(0, 1), default=0.8, help="minimum agreement, from 0 to 1")
     options = parser.parse_args(arguments)
     roles = {"reference": options.reference, "candidate": options.candidate}
     try:

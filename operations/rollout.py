@@ -5,7 +5,7 @@ does. If it ends early, because of an alarm or for another reason, the previous 
 """
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import yaml
 from pydantic.alias_generators import to_camel
 
 from components.core import Subsystem
-from operations.command import NOT_FOUND, PROJECT, CommandContext, CommandFailed, translate_errors
+from operations.command import NOT_FOUND, PROJECT, CommandContext, CommandFailed, number_type, translate_errors
 from operations.lambda_versions import Alias, LiveFunction, Routing, parse_version
 
 SUMMARY = "give new versions a share of the traffic, watch the alarms, then give them all traffic"
@@ -28,20 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("function", nargs="?", help="<subsystem>/<function>, for example transcription/audio-processor")
     what.add_argument("--all", action="store_true", help="every function with a newer version, except pinned ones")
     parser.add_argument("--to", metavar="VERSION", help="version of the function (default: the newest published one)")
-    share, minutes, seconds = _number_type(1, 99), _number_type(0.01, 1440), _number_type(1, 60)
+    share, minutes, seconds = number_type(1, 99), number_type(0.01, 1440), number_type(1, 60)
     parser.add_argument("--share", nargs="+", type=share, default=[10], help="percentage of each step (default: 10)")
     parser.add_argument("--minutes", type=minutes, default=15, help="time of each step (default: %(default)s)")
     parser.add_argument("--every", type=seconds, default=30, help="seconds between checks (default: %(default)s)")
     parser.add_argument("--alarms", metavar="NAME", default="", help="watch only alarms `<subsystem>-<NAME>…`")
-
-
-def _number_type(low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        if low <= float(text) <= high:
-            return float(text)
-        raise argparse.ArgumentTypeError(f"{text}: give a number from {low} to {high}")
-
-    return parse
 
 
 @dataclass
@@ -90,6 +81,8 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
     If an alarm ended the rollout, return 1 if the previous versions have all traffic again, or else 2.
     """
+    if options.all and options.to:
+        raise CommandFailed("--to is the version of one function. Name the function instead of --all.")
     if options.all:
         moves = find_moves(context, options.stack)
     else:

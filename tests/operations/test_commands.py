@@ -31,12 +31,25 @@ def test_no_command_repeats_an_error_message_of_aws(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["alias", PATH], ["alias", "--stack", "dev"], ["undo"], ["rollout", "--stack", "dev"]]
+    ("arguments", "expected"),
+    [
+        ("alias --stack dev", "the following arguments are required: function"),
+        ("rollout --stack dev", "one of the arguments function --all is required"),
+        *(
+            (f"rollout --stack dev {PATH} --{option} {value}", f"argument --{option}: {value}: give a number from")
+            for option, values in {"share": "0 100 ten", "minutes": "0 nan 1441", "every": "0 61"}.items()
+            for value in values.split()
+        ),
+        ("announce --stack dev --since yesterday", "argument --since: yesterday: give a date, or a date and a time"),
+    ],
 )
-def test_an_unknown_or_incomplete_command_exits_with_status_two(arguments: list[str]) -> None:
+def test_arguments_that_are_missing_or_out_of_range_are_refused(
+    capsys: pytest.CaptureFixture[str], arguments: str, expected: str
+) -> None:
     with pytest.raises(SystemExit) as exited:
-        main(arguments)
+        main(arguments.split())
     assert exited.value.code == 2
+    assert expected in capsys.readouterr().err
 
 
 def test_the_error_for_a_missing_region_is_one_line(

@@ -100,6 +100,8 @@ def test_a_model_that_misses_items_passes_only_with_a_lower_threshold() -> None:
     assert output[-1] == f"Keep meetings.models.actionItems at {SONNET}."
     assert "not passed" in output[-2]
     assert compare_with_fault("forgetful", "--threshold", "0.5")[0] == 0
+    with pytest.raises(SystemExit):
+        compare_with_fault("forgetful", "--threshold", "80")
 
 
 @pytest.mark.parametrize(

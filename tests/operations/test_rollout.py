@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from components.settings.base import FunctionSettings, find_section
 from components.settings.stack import StackSettings
 from operations import rollout
-from operations.__main__ import main, stop_cleanly
+from operations.__main__ import stop_cleanly
 from tests.operations.conftest import ALARM, FUNCTION, OTHER_ALARM, PATH, Cloud, client_error
 
 ROUTER = "polyphony-dev-transcription-router"
@@ -131,17 +131,6 @@ def test_an_alias_that_another_user_moves_is_left_unchanged(cloud: Cloud, moved_
     assert cloud.traffic() == (moved_to, {})
 
 
-@pytest.mark.parametrize(
-    "option", ["share 0", "share 100", "minutes 0", "minutes nan", "minutes 1441", "every 0", "every 61"]
-)
-def test_parameters_out_of_range_are_refused(capsys: pytest.CaptureFixture[str], option: str) -> None:
-    name, value = option.split()
-    with pytest.raises(SystemExit) as exited:
-        main(["rollout", "--stack", "dev", PATH, f"--{name}", value])
-    assert exited.value.code == 2
-    assert f"argument --{name}: {value}: give a number from" in capsys.readouterr().err
-
-
 # All functions
 
 
@@ -177,6 +166,12 @@ def test_all_deployed_functions_with_a_newer_version_are_rolled_out_together(clo
 def test_a_pinned_version_stays(cloud: Cloud, stack_file: Path) -> None:
     stack_file.write_text('config:\n  polyphony:transcription:\n    audioProcessor:\n      liveVersion: "1"\n')
     assert cloud.run("rollout", "--all", path=None) == 0
+    assert cloud.traffic() == ("1", {})
+
+
+def test_a_version_of_all_functions_is_refused(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cloud.run("rollout", "--all", "--to", "2", path=None) == 2
+    assert "--to is the version of one function" in capsys.readouterr().err
     assert cloud.traffic() == ("1", {})
 
 
