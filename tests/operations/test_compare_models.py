@@ -19,7 +19,7 @@ from local.emulation.bedrock.scripted_answers import parse_meeting
 from operations.compare_models import compute_agreement, compute_cost, main
 
 COUNT = 10
-
+"""Number of transcripts."""
 EXPECTED_SETTING = f'      actionItems: "{HAIKU}"'
 
 
@@ -69,14 +69,21 @@ def compare(*arguments: str, **options: Any) -> tuple[int, list[str]]:
 
 
 def test_the_setting_to_commit_is_printed_if_two_models_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:1")
-    status, output = compare(client=FaultyModels().client)
+    models = FaultyModels()
+    status, output = compare(client=models.client)
     assert status == 0
-    assert output[-4:] == ["config:", "  polyphony:meetings:", "    models:", EXPECTED_SETTING]
+    assert models.model_ids == [SONNET] * COUNT + [HAIKU] * COUNT
+    assert output[0] == "asked at https://bedrock-runtime.us-east-1.amazonaws.com"
+    reference, candidate = find_model_lines(output)
+    assert reference.endswith(f"tokens in {7 * COUNT}, tokens out {COUNT}, USD {(7 * 2.2 + 11) * COUNT / 1e6:.5f}")
+    assert candidate.endswith(f"tokens in {7 * COUNT}, tokens out {COUNT}, USD {(7 * 0.11 + 0.55) * COUNT / 1e6:.5f}")
     transcript_lines = [line for line in output if line.startswith(("0", "10-"))]  # their names begin with 01- to 10-
     assert len(transcript_lines) == COUNT
     assert all(line.endswith(": agreement 1.000") for line in transcript_lines)
-    assert any(line.startswith("agreement 1.000, ") for line in output)
+    assert output[-6:-4] == ["agreement 1.000, threshold 0.800: passed", "Commit this to the stack file:"]
+    assert output[-4:] == ["config:", "  polyphony:meetings:", "    models:", EXPECTED_SETTING]
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:1")
+    status, output = compare(client=models.client)
     assert "no evidence" in output[0], "answers of a scripted model say nothing about the models of Bedrock"
     assert "If Bedrock gives the same result" in output[-5], "so the setting is advised with this condition"
 
@@ -134,18 +141,6 @@ def test_transcripts_without_action_items_and_other_files_are_refused(
     error = capsys.readouterr().err
     assert expected in error
     assert "canary" not in error
-
-
-def test_if_bedrock_itself_answered_the_setting_is_advised_without_a_condition() -> None:
-    models = FaultyModels()
-    status, output = compare(client=models.client)
-    assert status == 0
-    assert "asked at https://bedrock-runtime.us-east-1.amazonaws.com" in output
-    assert "Commit this to the stack file:" in output
-    assert models.model_ids == [SONNET] * COUNT + [HAIKU] * COUNT
-    reference, candidate = find_model_lines(output)
-    assert reference.endswith(f"tokens in {7 * COUNT}, tokens out {COUNT}, USD {(7 * 2.2 + 11) * COUNT / 1e6:.5f}")
-    assert candidate.endswith(f"tokens in {7 * COUNT}, tokens out {COUNT}, USD {(7 * 0.11 + 0.55) * COUNT / 1e6:.5f}")
 
 
 # Agreement and cost

@@ -13,7 +13,7 @@ from operations.__main__ import main
 from operations.manifest_redrive import RedriveOutcome
 from tests.handlers.ingestion.conftest import NOW, MotoAws, moto_aws
 from tests.handlers.ingestion.fake_cloud import Cloud
-from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce
+from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce, manifest_id_of
 
 
 @pytest.fixture
@@ -29,13 +29,9 @@ def create_failed_manifest(harness: IngestionHarness) -> str:
     return name
 
 
-def manifest_id(execution_name: str) -> str:
-    return execution_name[:26]
-
-
 def redrive_manifest(harness: IngestionHarness, name: str) -> RedriveOutcome:
     """Redrive the manifest of a failed execution."""
-    return harness.redrive(manifest_id(name))
+    return harness.redrive(manifest_id_of(name))
 
 
 def test_a_repeated_redrive_starts_one_execution_which_processes_the_manifest(harness: IngestionHarness) -> None:
@@ -87,8 +83,7 @@ def test_a_manifest_whose_execution_ended_without_a_report_is_redriven(harness: 
     assert harness.statuses() == ["processed"] * 3
 
 
-def test_a_manifest_without_record_or_list_cannot_be_redriven(harness: IngestionHarness) -> None:
-    assert redrive_manifest(harness, harness.new_id()) is RedriveOutcome.UNKNOWN_MANIFEST
+def test_a_manifest_without_its_list_cannot_be_redriven(harness: IngestionHarness) -> None:
     name = create_failed_manifest(harness)
     harness.cloud.objects.clear()
     assert redrive_manifest(harness, name) is RedriveOutcome.LIST_GONE
@@ -129,8 +124,8 @@ def test_the_command_redrives_a_manifest_and_prints_the_execution(
     execution = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
     aws.stepfunctions.stop_execution(executionArn=execution)
     for _ in range(2):
-        assert main(["redrive", "--stack", "dev", manifest_id(name)]) == 0
-    assert capsys.readouterr().out.splitlines() == [f"{manifest_id(name)} started: {execution}-r1"] * 2
+        assert main(["redrive", "--stack", "dev", manifest_id_of(name)]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"{manifest_id_of(name)} started: {execution}-r1"] * 2
     assert aws.executions() == [name, f"{name}-r1"]
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic.alias_generators import to_camel
 
-from components.settings.base import FunctionSettings, find_section
+from components.settings.base import FunctionSettings
 from components.settings.stack import StackSettings
 from operations import rollout
 from operations.__main__ import stop_cleanly
@@ -95,17 +94,13 @@ def test_a_rollout_waits_until_the_provisioned_concurrency_is_allocated(cloud: C
     assert cloud.traffic() == ("2", {})
 
 
-def test_traffic_returns_if_the_new_versions_concurrency_cannot_be_allocated(cloud: Cloud) -> None:
-    cloud.allocations += ["READY", "IN_PROGRESS", "FAILED"]
-    assert cloud.run("rollout", "--minutes", "1") == 2
-    assert cloud.traffic() == ("1", {})
-
-
-@pytest.mark.parametrize("waits_before", [0, 3, 20])
-def test_any_error_during_the_rollout_returns_the_share(cloud: Cloud, waits_before: int) -> None:
-    cloud.before["wait"] = [*[None] * waits_before, ValueError("a programming error")]
+def test_any_error_during_the_rollout_returns_the_traffic(cloud: Cloud) -> None:
+    cloud.before["wait"] = [None, ValueError("a programming error")]
     with pytest.raises(ValueError, match="a programming error"):
         cloud.run("rollout")
+    assert cloud.traffic() == ("1", {})
+    cloud.allocations += ["READY", "IN_PROGRESS", "FAILED"]
+    assert cloud.run("rollout", "--minutes", "1") == 2, "the new version has all traffic, but not its concurrency"
     assert cloud.traffic() == ("1", {})
 
 
@@ -178,13 +173,8 @@ def test_a_version_of_all_functions_is_refused(cloud: Cloud, capsys: pytest.Capt
 def test_the_section_of_each_function_has_the_name_of_its_folder() -> None:
     """`--all` reads the pinned version there."""
     for handler in (rollout.ROOT / "handlers").glob("*/*/handler.py"):
-        subsystem = find_section(StackSettings.model_fields[handler.parts[-3]])
-        assert subsystem is not None
-        field = subsystem.model_fields[handler.parent.name]
-        section = find_section(field)
-        assert section is not None
-        assert issubclass(section, FunctionSettings)
-        assert field.alias == to_camel(handler.parent.name)
+        section = getattr(StackSettings.model_fields[handler.parts[-3]].default, handler.parent.name)
+        assert isinstance(section, FunctionSettings)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
