@@ -1,14 +1,13 @@
 """Fixtures of the tests of operator's commands: a function on moto, with two versions of which the second is live."""
 
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
@@ -34,12 +33,6 @@ def client_error(code: str, status: int = 400) -> ClientError:
     return ClientError(response, "AnOperation")
 
 
-def revision(answer: dict[str, Any]) -> str:
-    """Return the revision of what moto answered. It changes with the content."""
-    content = {key: value for key, value in answer.items() if key not in {"RevisionId", "ResponseMetadata"}}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
 class Cloud:
     """Lambda and CloudWatch on moto, a clock, and the commands. The function's alias is at version 2 of two.
 
@@ -51,6 +44,9 @@ class Cloud:
         self.now, self.printed, self.allocations = 0.0, list[str](), list[str]()
         self.before: dict[str, list[Any]] = {}
         self.functions: Any = boto3.client("lambda")
+        self.functions.get_provisioned_concurrency_config = self._get_allocation
+        self.functions.meta.events.register("provide-client-params.lambda", self._before_call)
+        self.functions.meta.events.register("after-call.lambda", self._set_revision)
         self.cloudwatch: Any = boto3.client("cloudwatch")
         boto3.client("iam").create_role(RoleName="one", AssumeRolePolicyDocument="{}")
         self.deploy(FUNCTION, "code-1", "code-2")
@@ -59,13 +55,17 @@ class Cloud:
 
     def deploy(self, function: str, *codes: str) -> None:
         """Publish a version for each code, the last of which is live."""
-        role = "arn:aws:iam::123456789012:role/one"
-        parameters: Any = {"Runtime": "python3.13", "Role": role, "Handler": "handler.handler", "Publish": True}
-        variables = {"Variables": ENVIRONMENT}
-        first = {"ZipFile": zip_file(codes[0])}
-        self.functions.create_function(FunctionName=function, Code=first, Environment=variables, **parameters)
+        self.functions.create_function(
+            FunctionName=function,
+            Code={"ZipFile": codes[0].encode()},
+            Environment={"Variables": ENVIRONMENT},
+            Runtime="python3.13",
+            Role="arn:aws:iam::123456789012:role/one",
+            Handler="handler.handler",
+            Publish=True,
+        )
         for code in codes[1:]:
-            self.functions.update_function_code(FunctionName=function, ZipFile=zip_file(code), Publish=True)
+            self.functions.update_function_code(FunctionName=function, ZipFile=code.encode(), Publish=True)
         self.functions.create_alias(FunctionName=function, Name="live", FunctionVersion=str(len(codes)))
 
     def set_alarm(self, name: str, state: str = "OK") -> None:
@@ -91,7 +91,8 @@ class Cloud:
     def run(self, command: str, *arguments: str, path: str | None = PATH) -> int:
         target = [] if path is None else [path]
         line = [command, "--stack", "dev", *target, *arguments]
-        return main(line, clients=self, clock=lambda: self.now, wait=self.wait, print_line=self.printed.append)
+        clients = {"lambda": self.functions, "cloudwatch": self.cloudwatch}.__getitem__
+        return main(line, clients=clients, clock=lambda: self.now, wait=self.wait, print_line=self.printed.append)
 
     def wait(self, seconds: float) -> None:
         self._run_event("wait")
@@ -104,41 +105,29 @@ class Cloud:
         if event is not None:
             event()
 
-    def __call__(self, service: str) -> Any:
-        return self if service == "lambda" else getattr(self, service)
+    def _before_call(self, model: Any, params: dict[str, Any], **_: Any) -> None:
+        """Run the event before a call, and refuse the call if its revision is not the current one."""
+        self._run_event(xform_name(model.name))
+        revision = params.pop("RevisionId", None)
+        if revision is not None:
+            name = params["FunctionName"]
+            if model.name == "UpdateAlias":
+                current = self.functions.get_alias(FunctionName=name, Name="live")
+            else:
+                current = self.functions.get_function_configuration(FunctionName=name, Qualifier="$LATEST")
+            if revision != current["RevisionId"]:
+                raise client_error("PreconditionFailedException", 412)
 
-    def __getattr__(self, operation: str) -> Callable[..., Any]:
-        if operation.startswith("_"):
-            raise AttributeError(operation)
+    def _set_revision(self, parsed: dict[str, Any], **_: Any) -> None:
+        """Set the revision in an answer of moto to a hash of the answer."""
+        content = {key: value for key, value in parsed.items() if key not in {"RevisionId", "ResponseMetadata"}}
+        parsed["RevisionId"] = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
-        def call(*arguments: Any, **parameters: Any) -> Any:
-            self._run_event(operation)
-            given = parameters.pop("RevisionId", None)
-            if given is not None:
-                function = parameters["FunctionName"]
-                if operation == "update_alias":
-                    current = self.functions.get_alias(FunctionName=function, Name="live")
-                else:
-                    current = self.functions.get_function_configuration(FunctionName=function, Qualifier="$LATEST")
-                if given != revision(current):
-                    raise client_error("PreconditionFailedException", 412)
-            answer = getattr(self.functions, operation)(*arguments, **parameters)
-            return {**answer, "RevisionId": revision(answer)} if isinstance(answer, dict) else answer
-
-        return call
-
-    def get_provisioned_concurrency_config(self, FunctionName: str, Qualifier: str) -> Any:  # noqa: N803
+    def _get_allocation(self, FunctionName: str, Qualifier: str) -> Any:  # noqa: N803 - boto3's names
         self.functions.get_alias(FunctionName=FunctionName, Name=Qualifier)
         if not self.allocations:
             raise client_error("ProvisionedConcurrencyConfigNotFoundException", 404)
         return {"Status": self.allocations.pop(0) if len(self.allocations) > 1 else self.allocations[0]}
-
-
-def zip_file(text: str) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("handler.py"), text)
-    return buffer.getvalue()
 
 
 @pytest.fixture

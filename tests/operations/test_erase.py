@@ -1,5 +1,7 @@
 """Tests of the command `erase`, which deletes all meetings and episodes of one user."""
 
+from typing import Any
+
 import boto3
 import pytest
 
@@ -13,13 +15,14 @@ from tests.moto_tables import Index, create_table, stored_items
 
 MEETINGS, EPISODES = "polyphony-dev-meetings-meetings", "polyphony-dev-livestream-null-check"
 BUCKET = "polyphony-dev-meetings-recordings-123456789012"
+NOW = "2026-01-31T10:00:00.000Z"
 
 
 class Stack:
+    """Stack with the resources of meetings. `deploy_livestream` adds those of livestream."""
+
     def __init__(self) -> None:
         self.dynamodb, self.s3, self.sqs = boto3.client("dynamodb"), boto3.client("s3"), boto3.client("sqs")
-
-    def deploy_meetings(self) -> None:
         create_table(self.dynamodb, MEETINGS, "user", "meetingId")
         self.s3.create_bucket(Bucket=BUCKET)
         self.sqs.create_queue(QueueName="polyphony-dev-meetings-deletions")
@@ -31,7 +34,7 @@ class Stack:
     def store_meeting(self, user: str) -> str:
         meeting_id = new_id()
         texts = {"user": user, "meetingId": meeting_id, "status": "ready", "title": "canary", "revision": "1"}
-        texts |= dict.fromkeys(("createdAt", "updatedAt", "startedAt"), "2026-01-31T10:00:00.000Z")
+        texts |= dict.fromkeys(("createdAt", "updatedAt", "startedAt"), NOW)
         self.dynamodb.put_item(TableName=MEETINGS, Item={name: {"S": value} for name, value in texts.items()})
         return meeting_id
 
@@ -42,20 +45,13 @@ class Stack:
         return meeting_id
 
     def store_episode(self, owner: str) -> str:
-        now = "2026-01-31T10:00:00.000Z"
-        episode = EpisodeRecord(
-            owner=owner,
-            episode_id=new_id(),
-            title="canary",
-            language="en-US",
-            video=Track(state=TrackState.NONE, since=now),
-            transcript=Track(state=TrackState.NONE, since=now),
-            created_at=now,
-            updated_at=now,
-        )
+        track = Track(state=TrackState.NONE, since=NOW)
+        texts: Any = {"owner": owner, "title": "canary", "language": "en-US", "created_at": NOW, "updated_at": NOW}
+        episode = EpisodeRecord(episode_id=new_id(), video=track, transcript=track, **texts)
         return EpisodeTable(self.dynamodb, EPISODES).create(episode)[0].episode_id
 
     def statuses(self) -> dict[str, str]:
+        """Return the status of each meeting by its id."""
         return {item["meetingId"]["S"]: item["status"]["S"] for item in stored_items(self.dynamodb, MEETINGS)}
 
     def undeleted_episodes(self, owner: str) -> list[str]:
@@ -81,7 +77,6 @@ def erase(user: str = ANN, *arguments: str) -> int:
 def test_everything_of_the_user_is_deleted_and_nothing_of_others(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stack.deploy_meetings()
     stack.deploy_livestream()
     meetings = [stack.store_meeting(ANN) for _ in range(2)]
     others = [stack.store_meeting(BOB), stack.upload(BOB)]
@@ -99,7 +94,6 @@ def test_everything_of_the_user_is_deleted_and_nothing_of_others(
 
 
 def test_without_yes_the_command_only_counts(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    stack.deploy_meetings()
     meeting = stack.store_meeting(ANN)
     assert erase() == 0
     assert (stack.statuses(), stack.queued("meetings")) == ({meeting: "ready"}, 0)
@@ -112,7 +106,6 @@ def test_without_yes_the_command_only_counts(stack: Stack, capsys: pytest.Captur
 def test_a_deletion_that_fails_is_an_error_and_is_completed_by_a_repetition(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stack.deploy_meetings()
     meeting = stack.store_meeting(ANN)
     url = stack.sqs.get_queue_url(QueueName="polyphony-dev-meetings-deletions")["QueueUrl"]
     stack.sqs.delete_queue(QueueUrl=url)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.operations.conftest import ENVIRONMENT, FUNCTION, PATH, SECRET, Cloud, zip_file
+from tests.operations.conftest import ENVIRONMENT, FUNCTION, PATH, SECRET, Cloud
 
 Refuse = Callable[..., str]
 DISABLE = "PARTIAL_RESULTS_ENABLED=false"
@@ -52,7 +52,7 @@ def test_an_unknown_variable_or_a_value_that_the_handler_rejects_changes_nothing
     [
         (lambda cloud: change_latest(cloud, LOG_LEVEL="DEBUG"), "differs from the live version 2 in: LOG_LEVEL."),
         (
-            lambda cloud: cloud.functions.update_function_code(FunctionName=FUNCTION, ZipFile=zip_file("code-3")),
+            lambda cloud: cloud.functions.update_function_code(FunctionName=FUNCTION, ZipFile=b"code-3"),
             "in: CodeSha256.",
         ),
         (lambda cloud: cloud.move_alias("1", {"2": 0.1}), "in progress (version 1 has 90%, version 2 has 10%)"),
@@ -66,15 +66,14 @@ def test_a_change_of_anything_else_or_during_a_rollout_is_refused(
 
 
 def test_an_environment_that_cannot_be_read_is_never_replaced(
-    cloud: Cloud, refuse: Refuse, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hide(**parameters: Any) -> dict[str, Any]:
-        answer = cloud.functions.get_function_configuration(**parameters)
-        return {**answer, "Environment": {"Error": {"ErrorCode": "AccessDeniedException"}}}
-
-    monkeypatch.setattr(cloud, "get_function_configuration", hide, raising=False)
-    assert "kms:Decrypt" in refuse("flag", DISABLE)
-    assert cloud.variables("$LATEST") == ENVIRONMENT
+    hidden = {"Version": "2", "Environment": {"Error": {"ErrorCode": "AccessDeniedException"}}}
+    with monkeypatch.context() as patch:
+        patch.setattr(cloud.functions, "get_function_configuration", lambda **_: hidden)
+        assert cloud.run("flag", DISABLE) == 2
+    assert "kms:Decrypt" in capsys.readouterr().err
+    assert (cloud.traffic(), cloud.variables("$LATEST")) == (("2", {}), ENVIRONMENT)
 
 
 @pytest.mark.parametrize(
