@@ -15,13 +15,15 @@ from components.core import InvalidName, Kind, physical_name
 
 PROJECT = "polyphony"
 NOT_FOUND = "ResourceNotFoundException"
+NO_BUCKET = "NoSuchBucket"
+_MISSING = "it does not exist. Check --stack, the account and the Region."
 _DENIED = "the credentials do not allow this. Use a role that allows it."
 _EXPIRED = "the credentials are expired or invalid. Log in and run the command again."
 EXPLANATIONS = {
     **dict.fromkeys(["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"], _DENIED),
     **dict.fromkeys(["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"], _EXPIRED),
     **dict.fromkeys(["InvalidSignatureException", "UnrecognizedClientException"], _EXPIRED),
-    NOT_FOUND: "it does not exist. Check --stack, the account and the Region.",
+    **dict.fromkeys([NOT_FOUND, NO_BUCKET, "AWS.SimpleQueueService.NonExistentQueue"], _MISSING),
     "PreconditionFailedException": "another user changed it meanwhile. Nothing was overwritten. Check it, and try again.",
     "ResourceConflictException": "another update is in progress, perhaps a deployment. Run the command again later.",
     "InvalidParameterValueException": "the values are not accepted. Versions share traffic only if they have the same role, "

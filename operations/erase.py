@@ -20,7 +20,7 @@ from handlers.meetings import deletions
 from handlers.meetings.deletions import DeletedMeeting
 from handlers.meetings.record import PARTITION, SORT, MeetingRecord, apply_deletion, record_attributes, record_key
 from handlers.meetings.s3_keys import RAW, MeetingId
-from operations.command import NOT_FOUND, CommandContext, CommandFailed, build_name, translate_errors
+from operations.command import NO_BUCKET, NOT_FOUND, CommandContext, CommandFailed, build_name, translate_errors
 
 SUMMARY = "delete all meetings and episodes of one user"
 PAGE_SIZE = 100
@@ -35,16 +35,22 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     """Count or delete what a user has. A stack need not have both backends."""
     if re.fullmatch(ids.USER_ID_PATTERN, options.user) is None:
         raise CommandFailed("--user: give the id, which has 32 characters of A-Z and 2-7, not a name or an address.")
+    missing = 0
     for kind, erase in (("meetings", _erase_meetings), ("livestream", _erase_episodes)):
         try:
             count = erase(context, options)
         except CommandFailed as error:
-            if error.code not in {NOT_FOUND, "NoSuchBucket"}:
+            if error.code not in {NOT_FOUND, NO_BUCKET}:
                 raise
             context.print_line(f"{kind}: not in this stack")
+            missing += 1
             continue
         things = "meetings" if kind == "meetings" else "episodes"
         context.print_line(f"{kind}: {count} {things} {'deleted' if options.yes else 'found; --yes deletes them'}")
+    if missing == 2:
+        raise CommandFailed(
+            f"The stack {options.stack} has neither meetings nor livestream. Check --stack, the account and the Region."
+        )
     return 0
 
 

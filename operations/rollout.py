@@ -122,17 +122,21 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
 
 def find_moves(context: CommandContext, stack: str) -> list[Move]:
-    """Return the moves of all deployed functions that have a newer version, and that `liveVersion` does not pin."""
+    """Return the moves of all deployed functions that have a newer version, and that `liveVersion` does not pin.
+
+    Raise CommandFailed if no function is deployed or pinned.
+    """
     try:
         config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
     except OSError:
         raise CommandFailed(f"Pulumi.{stack}.yaml, which pins versions, is missing. Check --stack.") from None
-    moves = []
+    moves, has_pinned = [], False
     for subsystem in Subsystem:
         settings = config.get(f"{PROJECT}:{to_camel(subsystem.package)}") or {}
         for handler in sorted((ROOT / "handlers" / subsystem.package).glob("*/handler.py")):
             folder = handler.parent.name
             if (settings.get(to_camel(folder)) or {}).get("liveVersion"):
+                has_pinned = True
                 continue
             try:
                 function = LiveFunction(context, stack, f"{subsystem}/{folder.replace('_', '-')}")
@@ -140,6 +144,8 @@ def find_moves(context: CommandContext, stack: str) -> list[Move]:
             except CommandFailed as error:
                 if error.code != NOT_FOUND:
                     raise
+    if not moves and not has_pinned:
+        raise CommandFailed(f"The stack {stack} has no function. Check --stack, the account and the Region.")
     return [move for move in moves if move]
 
 

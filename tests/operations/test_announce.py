@@ -113,6 +113,8 @@ def test_failed_messages_and_other_prefixes_are_errors(
     stack.put("incoming/a.ndjson")
     assert main(["announce", "--stack", "dev", "--prefix", "manifests/"]) == 2
     assert capsys.readouterr().err == "--prefix manifests/: give a prefix that begins with incoming/.\n"
+    assert main(["announce", "--stack", "prod"]) == 2
+    assert "it does not exist. Check --stack" in capsys.readouterr().err
     monkeypatch.setattr(stack.sqs, "send_message_batch", lambda **_: {"Failed": [{"Id": "0"}]})
     clients = {"sqs": stack.sqs, "s3": stack.aws.s3, "sts": boto3.client("sts")}
     assert main(["announce", "--stack", "dev"], clients=clients.__getitem__) == 2

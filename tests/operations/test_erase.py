@@ -117,6 +117,11 @@ def test_a_deletion_that_fails_is_an_error_and_is_completed_by_a_repetition(
     assert stack.statuses() == {meeting: "deleted"}
 
 
+def test_a_stack_without_both_backends_is_an_error(mocked_aws: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert erase(ANN, "--yes") == 2
+    assert "The stack dev has neither meetings nor livestream. Check --stack" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("user", ["../x", "", ANN.lower(), f"{ANN}\n"])
 def test_a_text_that_is_no_user_id_is_refused(user: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert erase(user, "--yes") == 2

@@ -158,15 +158,20 @@ def test_all_deployed_functions_with_a_newer_version_are_rolled_out_together(clo
     assert run_all() == 2
 
 
+def test_a_version_for_all_functions_and_a_stack_without_functions_are_errors(
+    cloud: Cloud, stack_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cloud.run("rollout", "--all", "--to", "2", path=None) == 2
+    assert "--to is the version of one function" in capsys.readouterr().err
+    assert cloud.traffic() == ("1", {})
+    cloud.functions.delete_function(FunctionName=FUNCTION)  # as in another account or Region
+    assert cloud.run("rollout", "--all", path=None) == 2
+    assert "The stack dev has no function. Check --stack, the account and the Region." in capsys.readouterr().err
+
+
 def test_a_pinned_version_stays(cloud: Cloud, stack_file: Path) -> None:
     stack_file.write_text('config:\n  polyphony:transcription:\n    audioProcessor:\n      liveVersion: "1"\n')
     assert cloud.run("rollout", "--all", path=None) == 0
-    assert cloud.traffic() == ("1", {})
-
-
-def test_a_version_of_all_functions_is_refused(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cloud.run("rollout", "--all", "--to", "2", path=None) == 2
-    assert "--to is the version of one function" in capsys.readouterr().err
     assert cloud.traffic() == ("1", {})
 
 
