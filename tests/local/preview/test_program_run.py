@@ -2,7 +2,7 @@
 
 import threading
 
-import pytest
+import pulumi
 from pulumi_aws import sqs
 
 from local.preview import program_run
@@ -36,7 +36,10 @@ def test_a_preview_registers_resources_in_one_thread_and_in_a_stable_order() -> 
     assert orders[0] == orders[1]
 
 
-def test_the_synchronous_executor_returns_exceptions_in_the_future() -> None:
-    future = program_run._SynchronousExecutor().submit(int, "no number")
-    with pytest.raises(ValueError, match="no number"):
-        future.result()
+def test_warnings_and_errors_of_the_program_are_kept_and_its_other_messages_are_not() -> None:
+    def program() -> None:
+        pulumi.log.info("created")
+        pulumi.log.warn("no budget")
+
+    run = program_run.run_function(program, CONFIG, PreviewProvider(), preview=True)
+    assert run.messages == ("no budget",)

@@ -79,7 +79,7 @@ def test_claims_and_clips_are_found_in_the_transcript(client: Any) -> None:
     [
         ("That they ran 600 ferries last spring is refuted: 410.", "refuted"),
         ("They ran 600 ferries last spring, which is confirmed.", "supported"),
-        ("600 ferries last spring, but in another context.", "misleading"),
+        ("600 ferries now, but not in spring: in another context.", "misleading"),
         ("They ran 600 ferries last spring.", "unverified"),
         ("That ferries ran is refuted.", "unverified"),
     ],
