@@ -22,10 +22,12 @@ from components.settings.voice_qa import WebsocketHandlerSettings
 from handlers.common.aws import (
     CONFIG,
     SHORT_TIMEOUT_CONFIG,
+    NotDeleted,
     ParallelCalls,
     ServiceFailed,
     ServiceFault,
     call_service,
+    delete_versions,
     secret_parameter,
 )
 from handlers.common.unreadable_objects import UnreadableObject, classify_read_error
@@ -130,3 +132,19 @@ def test_calls_of_several_workers_run_in_parallel_and_of_one_worker_in_the_calle
     barrier = threading.Barrier(4, timeout=5)
     assert len(ParallelCalls(4).call_all(lambda _: barrier.wait(), range(4))) == 4
     assert ParallelCalls(1).call_all(lambda _: threading.get_ident(), [0]) == [threading.get_ident()]
+
+
+def test_all_versions_of_the_objects_below_a_prefix_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials(monkeypatch)
+    with mock_aws():
+        s3: Any = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="b")
+        s3.put_bucket_versioning(Bucket="b", VersioningConfiguration={"Status": "Enabled"})
+        for key in ("a/1", "a/1", "a/2", "b/1"):
+            s3.put_object(Bucket="b", Key=key)
+        s3.delete_object(Bucket="b", Key="a/1")
+        assert [delete_versions(s3, "b", "a/") for _ in range(2)] == [4, 0]
+        assert [version["Key"] for version in s3.list_object_versions(Bucket="b")["Versions"]] == ["b/1"]
+        monkeypatch.setattr(s3, "delete_objects", lambda **_: {"Errors": [{"Key": "b/1"}]})
+        with pytest.raises(NotDeleted):
+            delete_versions(s3, "b", "b/")

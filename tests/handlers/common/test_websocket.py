@@ -11,7 +11,9 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from handlers.common.records import TooManyWriters
+from handlers.common.websocket import ErrorMessage, WebSocketConnections
 from tests.handlers.common.fakes import client_error
+from tests.handlers.scripted_clients import stubbed
 from tests.handlers.transcription.router_harness import TranscriptionHarness, create_tables
 from tests.handlers.voice_qa.socket_harness import SocketHarness, create_socket_harness
 
@@ -96,3 +98,15 @@ def test_a_message_of_another_form_gets_an_error_that_repeats_its_id(
         code,
         "$default",
     )
+
+
+def test_a_message_is_posted_as_json_and_a_closed_connection_is_reported() -> None:
+    body = {
+        "ConnectionId": "c1",
+        "Data": b'{"code":"BUSY","message":"Wait.","fields":[],"requestId":"r1","type":"error"}',
+    }
+    with stubbed("apigatewaymanagementapi") as (client, stubber):
+        stubber.add_response("post_to_connection", {}, body)
+        stubber.add_client_error("post_to_connection", "GoneException", http_status_code=410)
+        connections, message = WebSocketConnections(client), ErrorMessage(code="BUSY", message="Wait.", request_id="r1")
+        assert [connections.post("c1", message) for _ in range(2)] == [True, False]
