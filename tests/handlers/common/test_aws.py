@@ -138,13 +138,13 @@ def test_all_versions_of_the_objects_below_a_prefix_are_deleted(monkeypatch: pyt
     credentials(monkeypatch)
     with mock_aws():
         s3: Any = boto3.client("s3", region_name="us-east-1")
-        s3.create_bucket(Bucket="b")
-        s3.put_bucket_versioning(Bucket="b", VersioningConfiguration={"Status": "Enabled"})
+        s3.create_bucket(Bucket="files")
+        s3.put_bucket_versioning(Bucket="files", VersioningConfiguration={"Status": "Enabled"})
         for key in ("a/1", "a/1", "a/2", "b/1"):
-            s3.put_object(Bucket="b", Key=key)
-        s3.delete_object(Bucket="b", Key="a/1")
-        assert [delete_versions(s3, "b", "a/") for _ in range(2)] == [4, 0]
-        assert [version["Key"] for version in s3.list_object_versions(Bucket="b")["Versions"]] == ["b/1"]
+            s3.put_object(Bucket="files", Key=key)
+        s3.delete_object(Bucket="files", Key="a/1")
+        assert [delete_versions(s3, "files", "a/") for _ in range(2)] == [4, 0]
+        assert [version["Key"] for version in s3.list_object_versions(Bucket="files")["Versions"]] == ["b/1"]
         monkeypatch.setattr(s3, "delete_objects", lambda **_: {"Errors": [{"Key": "b/1"}]})
         with pytest.raises(NotDeleted):
-            delete_versions(s3, "b", "b/")
+            delete_versions(s3, "files", "b/")
