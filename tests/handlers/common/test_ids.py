@@ -2,13 +2,22 @@
 
 import base64
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from handlers.common.ids import USER_ID_PATTERN, derive_keyed_user_id, derive_user_id, parse_ulid_time, ulid
+from handlers.common.ids import (
+    USER_ID_PATTERN,
+    derive_keyed_user_id,
+    derive_user_id,
+    new_id,
+    now_ms,
+    parse_ulid_time,
+    timestamp,
+    ulid,
+)
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2500, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 RANDOM = st.integers(0, 2**80 - 1)
@@ -27,6 +36,19 @@ def test_an_id_has_its_creation_time_and_sorts_by_it(
 
 def test_an_id_starts_like_the_example_of_the_specification() -> None:
     assert ulid(datetime.fromtimestamp(1469918176.385, UTC), 0)[:10] == "01ARYZ6S41"
+
+
+def test_a_new_id_has_the_current_time_and_random_bits() -> None:
+    before_ms = now_ms()
+    new_ids = {new_id() for _ in range(100)}
+    times_ms = {parse_ulid_time(text).timestamp() * 1000 for text in new_ids}
+    assert len(new_ids) == 100
+    assert before_ms <= min(times_ms) <= max(times_ms) <= now_ms()
+
+
+def test_a_timestamp_is_in_utc_with_milliseconds() -> None:
+    moment = datetime(2026, 1, 31, 13, 0, 0, 123_999, tzinfo=timezone(timedelta(hours=1)))
+    assert timestamp(moment) == "2026-01-31T12:00:00.123Z"
 
 
 def test_a_text_that_is_not_a_ulid_is_refused() -> None:
