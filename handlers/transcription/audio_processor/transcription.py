@@ -305,8 +305,8 @@ class Attempt:
 
         utterances = self._processor.tables.change_utterances(event.session_id, end_attempt)
         # The client ignores an attempt that has lost its slot, because it has sent the utterance again, or will do so.
-        is_heard = had_slot and utterances.connection == self._connection
-        message = self._last_message(utterances, outcome) if is_heard else None
+        is_expected = had_slot and utterances.connection == self._connection
+        message = self._last_message(utterances, outcome) if is_expected else None
         if isinstance(message, Failed) and not message.retryable:
             # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
             log.error(GIVEN_UP_EVENT, session_hash=session_hash, outcome=outcome.end, cause=outcome.cause)
