@@ -17,7 +17,14 @@ from handlers.transcription.messages import REQUESTS, ProcessorEvent
 from handlers.transcription.session import MAX_SESSIONS_PER_HOUR, session_key
 from tests.handlers.common.fakes import START_MS
 from tests.handlers.transcription.recordings import flac
-from tests.handlers.transcription.router_harness import LIMITS, TranscriptionHarness, create_tables, silence
+from tests.handlers.transcription.router_harness import (
+    LIMITS,
+    LIVE_TABLE_NAME,
+    SESSION_TABLE_NAME,
+    TranscriptionHarness,
+    create_tables,
+    silence,
+)
 
 
 def test_the_answer_to_a_handshake_selects_the_protocol_and_does_not_repeat_the_token(
@@ -77,6 +84,15 @@ def test_a_session_keeps_the_language_and_the_audio_format_of_the_message_that_o
     assert session is not None
     assert (session.language, session.encoding, session.sample_rate) == ("de-DE", "flac", 8_000)
     assert session.settings.model_dump(exclude_unset=True) == {"pause_threshold": 0.5}, "the stack has the others"
+
+
+def test_all_items_expire_within_hours(harness: TranscriptionHarness) -> None:
+    harness.send_utterance(harness.open_session())
+    seconds = {
+        name: [int(item["ttl"]["N"]) - START_MS // 1000 for item in harness.dynamodb.scan(TableName=name)["Items"]]
+        for name in (LIVE_TABLE_NAME, SESSION_TABLE_NAME)
+    }
+    assert seconds == {LIVE_TABLE_NAME: [12 * 3600] * 3, SESSION_TABLE_NAME: [LIMITS.session_seconds]}
 
 
 @pytest.mark.parametrize("action", ["audio", "close", "ping", "open"])
