@@ -64,13 +64,13 @@ def test_a_record_is_created_changed_and_read(records: Records[Party], dynamodb:
     assert stored_item(dynamodb) == {"pk": "a", "guests": ["ann", "bob"], "ttl": 62, "revision": changed.revision}
 
 
-def test_a_change_without_a_conflict_reads_once(
+def test_a_change_without_a_conflict_reads_once_and_consistently(
     records: Records[Party], dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     get_item = Mock(wraps=dynamodb.get_item)
     monkeypatch.setattr(dynamodb, "get_item", get_item)
     records.change(KEY, lambda party: invite(party, "ann"))
-    get_item.assert_called_once()
+    get_item.assert_called_once_with(TableName=TABLE, Key=serialize_item(KEY), ConsistentRead=True)
 
 
 def test_a_transition_that_changes_nothing_writes_nothing(records: Records[Party]) -> None:
