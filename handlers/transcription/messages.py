@@ -79,12 +79,6 @@ class TranscriptionErrorCode(ErrorCode):
         ),
         "Do not send the utterance again.",
     )
-    UNAVAILABLE = (
-        "UNAVAILABLE",
-        "A transient failure: a service is busy or does not answer.",
-        "Send the message again, or connect again if the handshake failed.",
-        503,
-    )
 
 
 class Open(ClientMessage):

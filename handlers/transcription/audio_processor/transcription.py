@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.websocket import WebSocketConnections
+from handlers.common.websocket import WebSocketConnections, WebSocketErrorCode
 from handlers.transcription.audio import CHUNK_MS, Utterance, check_utterance
 from handlers.transcription.audio_processor.captions import Caption, Captions, Fallback
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
@@ -354,7 +354,7 @@ class Attempt:
             return Done(**common, sequence=event.sequence, finals=self._final_count, fallback=self._fallback())
         return Failed(
             **common,
-            code=TranscriptionErrorCode.UNAVAILABLE,
+            code=WebSocketErrorCode.UNAVAILABLE,
             message="This attempt failed. Send the utterance again.",
             retryable=True,
             wait_ms=self._wait_ms(outcome),

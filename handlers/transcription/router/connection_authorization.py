@@ -42,7 +42,7 @@ def authorize_connection(headers: Mapping[str, Any], verifier: TokenVerifier | N
         return verifier.verify(token)
     except ProviderUnavailable:
         raise HandlerError(
-            TranscriptionErrorCode.UNAVAILABLE, "The identity provider does not respond. Try again."
+            WebSocketErrorCode.UNAVAILABLE, "The identity provider does not respond. Try again."
         ) from None
     except TokenRefused:
         raise HandlerError(TranscriptionErrorCode.UNAUTHENTICATED, "The token is not valid. Get a new token.") from None

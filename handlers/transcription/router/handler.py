@@ -21,7 +21,13 @@ from handlers.common import ids
 from handlers.common.aws import SHORT_TIMEOUT_CONFIG
 from handlers.common.errors import HandlerError
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.websocket import ClientMessage, ProxyResponse, ReplyMessage, WebSocketDispatcher
+from handlers.common.websocket import (
+    ClientMessage,
+    ProxyResponse,
+    ReplyMessage,
+    WebSocketDispatcher,
+    WebSocketErrorCode,
+)
 from handlers.transcription.audio import BadAudio, check_utterance
 from handlers.transcription.environment import PROTOCOL, RouterEnvironment
 from handlers.transcription.messages import (
@@ -185,7 +191,7 @@ class Router:
             # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
             self._log.failure("processor_not_called", error)
             raise HandlerError(
-                TranscriptionErrorCode.UNAVAILABLE, "The utterance could not be accepted. Send it again."
+                WebSocketErrorCode.UNAVAILABLE, "The utterance could not be accepted. Send it again."
             ) from None
         return utterances
 
