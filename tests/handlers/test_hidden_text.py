@@ -74,18 +74,6 @@ def read_caption() -> list[str]:
     return [result.text for result in parse_results(transcript_payload("a", HOSTILE, final=True))]
 
 
-def read_question() -> list[str | None]:
-    message = {"action": "query", "queryId": "q" * 8, "lectureId": "0" * 26, "text": HOSTILE}
-    return [Query.model_validate(message).text]
-
-
-def read_conversation() -> list[str]:
-    """Return the texts of an earlier question and its answer, a stored turn that a guest may have written."""
-    stored = {"queryId": "q" * 8, "question": HOSTILE, "answer": HOSTILE, "at": "2026-01-31T10:00:00.000Z"}
-    turn = StoredTurn.model_validate(stored)
-    return [turn.question, turn.answer]
-
-
 def read_answer() -> list[str]:
     """Return the texts of an agent's answer. The answer's own text arrives in parts of one character."""
     lines: list[dict[str, object]] = [{"type": "text", "text": character} for character in HOSTILE]
@@ -99,7 +87,7 @@ def read_answer() -> list[str]:
 READERS: list[Callable[[], list[str]] | Callable[[], list[str | None]]] = [
     *(read_cue, verify_findings),
     *(read_meeting_transcript, read_summary, read_action_item),
-    *(read_caption, read_question, read_conversation, read_answer),
+    *(read_caption, read_answer),
 ]
 
 

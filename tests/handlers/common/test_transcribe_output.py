@@ -4,9 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
-from handlers.common import transcribe_output
 from handlers.common.transcribe_output import (
     MAX_TURNS,
     InvalidTranscribeOutput,
@@ -99,17 +97,6 @@ def test_several_channels_are_read_one_after_the_other_as_speakers() -> None:
 )
 def test_a_file_that_is_not_a_job_output_is_refused(text: str) -> None:
     assert parse_problem(text) is TranscribeOutputProblem.MALFORMED
-
-
-@pytest.mark.parametrize(
-    "text",
-    [job(*[{}] * 5_000), job(turns=[{"items": [{}] * 5_000}]), job(turns=[{"items": [{}]}] * 5_000)],
-    ids=range(3),
-)
-def test_a_file_with_many_errors_is_refused_at_the_first_one(text: str) -> None:
-    with pytest.raises(ValidationError) as caught:
-        transcribe_output._JobOutput.model_validate_json(text)
-    assert caught.value.error_count() < 10
 
 
 def test_a_file_with_too_many_turns_is_refused() -> None:
