@@ -93,11 +93,11 @@ class Line:
     """Time at which the newest version arrived."""
     changed_ms: int
     """Time at which the text last changed."""
-    due_ms: int | None = None
-    """Time at which the newest version is shown as a partial. None if it is shown already, or will not be."""
-    waits_since_ms: int = 0
+    waits_since_ms: int
     """Time since which partials wait. A newer version does not change it, because otherwise a text that keeps changing
     would never be shown."""
+    due_ms: int | None = None
+    """Time at which the newest version is shown as a partial. None if it is shown already, or will not be."""
     waits_for_rate: bool = False
     ended: bool = False
     """True if the newest version is the last one, because it is final or the result is an orphan."""
@@ -132,7 +132,7 @@ class Captions:
         """Accept a version of a result that arrives now. Return its captions and others that have become due."""
         if not result.final:
             self._check_stability(result)
-        new_line = Line(result, first_ms=now_ms, received_ms=now_ms, changed_ms=now_ms)
+        new_line = Line(result, first_ms=now_ms, received_ms=now_ms, changed_ms=now_ms, waits_since_ms=now_ms)
         line = self._lines.setdefault(result.result_id, new_line)
         if not line.ended:
             self._update(line, result, now_ms)
