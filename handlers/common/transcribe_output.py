@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AliasPath, BaseModel, ConfigDict, FailFast, Field
+from pydantic import AliasPath, BaseModel, FailFast, Field
 
 MAX_TURNS = 100_000
 """Maximum number of speaker turns. With one turn per second, they would last more than a day. An empty turn takes three
@@ -59,11 +59,7 @@ class PunctuationMark:
     text: str = field(repr=False)
 
 
-class _OutputModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
-
-class _Item(_OutputModel):
+class _Item(BaseModel):
     """A word or a punctuation mark."""
 
     type: Literal["pronunciation", "punctuation"]
@@ -74,20 +70,20 @@ class _Item(_OutputModel):
     channel_label: str | None = None
 
 
-class _TurnWord(_OutputModel):
+class _TurnWord(BaseModel):
     """Start time and speaker of a word in a speaker turn. This speaker is used if the word's own item has none."""
 
     start_time: str
     speaker_label: str
 
 
-class _Turn(_OutputModel):
+class _Turn(BaseModel):
     """A speaker turn: consecutive words of one speaker."""
 
     items: Annotated[list[_TurnWord], FailFast()] = []
 
 
-class _JobOutput(_OutputModel):
+class _JobOutput(BaseModel):
     # Validation with FailFast stops at the first error. Otherwise, four megabytes of empty items would produce a million
     # errors, which take 1.5 GB of memory.
     items: Annotated[list[_Item], FailFast(), Field(validation_alias=AliasPath("results", "items"))]
