@@ -362,9 +362,7 @@ class Attempt:
 
     def _post_last(self, message: Message) -> None:
         try:
-            self._post(message)
-        except AttemptEnded:
-            self._processor.log.info("client_gone")
+            self._processor.connections.post(self._connection, message)
         except (ClientError, BotoCoreError) as error:
             # The client sends the utterance again after some time, and the answer states how the utterance ended.
             self._processor.log.failure("last_word_lost", error)

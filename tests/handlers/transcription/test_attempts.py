@@ -149,6 +149,7 @@ def test_a_lost_attempt_frees_its_slot_after_its_deadline(
     assert harness.events[-1].failures == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["lost"], line["level"]) for line in lines if line["message"] == "utterances_lost"] == [(2, "ERROR")]
+    assert ("utterance_not_ours" in [line["message"] for line in lines]) is not has_started
 
 
 @pytest.mark.parametrize("has_newer_ended", [False, True])
