@@ -55,8 +55,6 @@ STEP_SECONDS: Final = 120
 OTHER_STEPS_SECONDS: Final = 3 * 3600
 """Part of the workflow's timeout for all other states, for retries, and for the minimum pause of each polling, which
 `max_detection_seconds` leaves out."""
-MAX_JOB_STARTS: Final = 10
-"""Number of starts of media jobs after which the workflow repeats the job no more, and the meeting fails."""
 INPUT: Final = "$states.context.Execution.Input"
 """JSONata expression of the execution's input."""
 RECORDING: Final = {name: f"{{% {INPUT}.{name} %}}" for name in ("user", "meetingId", "content")}
@@ -126,19 +124,10 @@ def build_states(
             {"step": "media", "attempts": "{% $starts %}"},
             to="AnythingToHear",
             on_failure=media_failed,
-            assign={"media": "{% $states.result.Payload %}", "error": "MediaRepeated"},
+            assign={"media": "{% $states.result.Payload %}"},
         ),
-        # `repeat`: the media job has read the `complete.json` of another recording, but according to the meeting's record,
-        # this attempt is still the current one. Either the client has restored `complete.json`, or its event has not
-        # arrived yet. All outcomes that lead to `Done` are final, and the step has written them to the record.
-        "AnythingToHear": choice_state(
-            [
-                ("{% $media.outcome = 'ready' %}", "Transcribe"),
-                (f"{{% $media.outcome = 'repeat' and $starts < {MAX_JOB_STARTS} %}}", _first_job(media)),
-                ("{% $media.outcome = 'repeat' %}", media_failed),
-            ],
-            otherwise="Done",
-        ),
+        # All outcomes that lead to `Done` are final, and the step has written them to the record.
+        "AnythingToHear": choice_state([("{% $media.outcome = 'ready' %}", "Transcribe")], otherwise="Done"),
         # One failed part fails the whole state.
         "Transcribe": {
             "Type": "Map",

@@ -137,7 +137,9 @@ class ChunkProblem(StrEnum):
     SIZE = "size"
     """The chunk does not have the size that `complete.json` states, or `complete.json` is too large."""
     HASH = "hash"
-    """The chunk does not have the SHA-256 hash that `complete.json` states."""
+    """The chunk does not have the SHA-256 hash that `complete.json` states, or `complete.json` lists other chunks than
+    when the processing began.
+    """
     UNREADABLE = "unreadable"
     """S3 cannot return the object, for example because it is archived. Or the object's content is invalid."""
 

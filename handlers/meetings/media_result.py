@@ -26,14 +26,12 @@ class MediaOutcome(StrEnum):
     """The video was made. The recording has no audio track."""
     INCOMPLETE = "incomplete"
     """A chunk is missing, cannot be read from S3, or differs from its size or hash in `complete.json`, the client's
-    list of the chunks. Or `complete.json` itself is missing or cannot be used.
+    list of the chunks. Or `complete.json` itself is missing, cannot be used, or lists other chunks now.
     """
     UNREADABLE = "unreadable"
     """A chunk has the right hash, but is not a media file that can be decoded."""
     TOO_LARGE = "too_large"
     """The recording exceeds the job's disk or the maximum duration."""
-    SUPERSEDED = "superseded"
-    """The client has uploaded another recording for the meeting, which gets its own job."""
 
 
 class AudioPart(Message):

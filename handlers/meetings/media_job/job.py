@@ -3,7 +3,7 @@
 The chunks are the files that the user uploaded. `complete.json` is the user's list of them, with sizes and hashes.
 Before the job makes any output, it checks in this order:
 
-1. `complete.json` still describes this recording. After a new upload, it describes another one.
+1. `complete.json` still describes this recording. After a new upload, it may describe another one.
 2. The chunks fit on the disk.
 3. All chunks exist, and have the right sizes and hashes.
 4. They are media files (`probe.py`).
@@ -12,8 +12,7 @@ Before the job makes any output, it checks in this order:
 A failed check raises RecordingUnprocessable. The job then writes the reason as the outcome in `result.json`, and
 succeeds. Any other exception fails the job, and the workflow marks the meeting as failed.
 
-A job that was interrupted starts again. A job for a recording that was already processed returns the stored result, so
-that the audio keeps its time and its transcripts stay valid.
+A job that was interrupted starts again. A job for a recording that was already processed returns the stored result.
 """
 
 import shutil
@@ -36,7 +35,7 @@ from handlers.meetings.media_job.probe import SECOND, ChunkFacts, probe_chunk
 from handlers.meetings.media_job.transfers import download_chunk, upload_file
 from handlers.meetings.media_result import MAX_RESULT_BYTES, AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.meeting_bucket import MeetingBucket
-from handlers.meetings.s3_keys import Recording
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -111,11 +110,8 @@ class MediaJob:
             return None
         if result is None or result.outcome not in FINAL_OUTCOMES:
             return None
-        audio_exists = {part.key for part in result.audio} <= {
-            *self.bucket.list_modified_times(self.recording.audio_prefix)
-        }
-        video_exists = result.video_key is None or self.bucket.exists(result.video_key)
-        return result if audio_exists and video_exists else None
+        keys = [part.key for part in result.audio] + ([result.video_key] if result.video_key else [])
+        return result if all(self.bucket.exists(key) for key in keys) else None
 
     def _read_complete_file(self) -> CompleteFile:
         """Return `complete.json`. Raises RecordingUnprocessable if it describes another recording or is unusable."""
@@ -123,7 +119,8 @@ class MediaJob:
         if isinstance(content, WrongChunk):
             raise RecordingUnprocessable(MediaOutcome.INCOMPLETE, [content])
         if content.content != self.recording.content:
-            raise RecordingUnprocessable(MediaOutcome.SUPERSEDED)
+            wrong = WrongChunk(name=COMPLETE_FILE_NAME, problem=ChunkProblem.HASH)
+            raise RecordingUnprocessable(MediaOutcome.INCOMPLETE, [wrong])
         return content
 
     def _process(self, complete: CompleteFile) -> MediaResult:

@@ -10,11 +10,6 @@ Each processing attempt of a meeting has its own execution. A step of an outdate
 not apply its report to the record. It returns the outcome `superseded`, which ends the execution. Only the step `media`
 returns `incomplete` even then, which also ends the execution.
 
-The media job has an outcome `superseded` too: `complete.json`, the client's list of the chunks, lists other chunks than
-those of the job. Usually, the event of that `complete.json` begins a new attempt. But the client may have uploaded the
-first `complete.json` again before the event was processed, so the job's attempt is still the current one. Then the step
-returns `repeat`, and the workflow repeats the job.
-
 The workflow repeats a step whose response was lost. The repetition neither changes the record nor sends a metric.
 """
 
@@ -100,8 +95,6 @@ class StepEvent(Message):
 class StepOutcome(StrEnum):
     """Outcome of a step. The step `media` may also have an outcome of the media job (`MediaOutcome`)."""
 
-    REPEAT = "repeat"
-    """The media job has to run again."""
     GOES_ON = "goes_on"
     """The workflow continues with the summary."""
     READY = "ready"
@@ -161,9 +154,6 @@ class Steps:
     def _record_media_result(self, execution: MeetingExecution, job_starts: int) -> StepResult:
         """Write the media job's result to the record, and return the parts of the audio."""
         result = self._read_result(execution.recording)
-        if result.outcome is MediaOutcome.SUPERSEDED:
-            record = self.records.read(record_key(execution.recording.meeting))
-            return _step_result(record, execution, StepOutcome.REPEAT)
         record, has_changed = self._apply(_to_report(execution, result))
         if has_changed:
             self.log.info("media_read", interruptions=job_starts - 1, key_hash=_hash(execution))
@@ -175,12 +165,13 @@ class Steps:
             return MediaStepResult(outcome=StepOutcome.SUPERSEDED)
         if result.outcome is not MediaOutcome.READY:
             return MediaStepResult(outcome=result.outcome)
-        transcribed_parts = self._are_parts_transcribed(execution.recording, record.language, result)
         return MediaStepResult(
             outcome=result.outcome,
             audio=tuple(
-                StepAudioPart(**part.model_dump(), transcribed=transcribed)
-                for part, transcribed in zip(result.audio, transcribed_parts, strict=True)
+                StepAudioPart(
+                    **part.model_dump(), transcribed=self._is_transcribed(execution.recording, number, record.language)
+                )
+                for number, part in enumerate(result.audio)
             ),
             language=record.language,
             duration_ms=result.duration_ms,
@@ -226,23 +217,10 @@ class Steps:
             raise ResultUnusable
         return result
 
-    def _are_parts_transcribed(self, recording: Recording, language: str, result: MediaResult) -> list[bool]:
-        """Return a list with True for each part of the audio that need not be transcribed, because it has a transcript.
-
-        A transcript that is older than the audio does not count, because the audio may have been cut differently when
-        the transcript was made. If the transcript of the whole recording exists, no part needs a transcript.
-        """
-        if self.bucket.exists(recording.transcript_key):
-            return [True] * len(result.audio)
-        audio_times = self.bucket.list_modified_times(recording.audio_prefix)
-        transcript_times = self.bucket.list_modified_times(recording.part_transcript_prefix(language))
-        keys = [(part.key, recording.part_transcript_key(number, language)) for number, part in enumerate(result.audio)]
-        return [
-            audio_key in audio_times
-            and transcript_key in transcript_times
-            and audio_times[audio_key] <= transcript_times[transcript_key]
-            for audio_key, transcript_key in keys
-        ]
+    def _is_transcribed(self, recording: Recording, part: int, language: str) -> bool:
+        """Return True if a part of the audio has a transcript, or the whole recording has one."""
+        keys = (recording.transcript_key, recording.part_transcript_key(part, language))
+        return any(self.bucket.exists(key) for key in keys)
 
     def _apply(self, report: Report) -> tuple[MeetingRecord | None, bool]:
         """Apply a report. Return the record afterwards, and whether the report changed it. A repeated one does not."""
@@ -271,7 +249,7 @@ class Steps:
 
 
 def _to_report(execution: MeetingExecution, result: MediaResult) -> Report:
-    """Return the report of a media job that was not superseded. `wrong` are the chunks that the job could not use."""
+    """Return the report of the media job's result."""
     match result.outcome:
         case MediaOutcome.READY:
             return Report(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, fields=_video_fields(result))
@@ -282,7 +260,7 @@ def _to_report(execution: MeetingExecution, result: MediaResult) -> Report:
             return Report(execution, MeetingStatus.INCOMPLETE, wrong=result.wrong)
         case MediaOutcome.UNREADABLE:
             return Report(execution, MeetingStatus.FAILED, reason=MeetingReason.UNREADABLE, wrong=result.wrong)
-        case _:  # TOO_LARGE, because SUPERSEDED has no report
+        case MediaOutcome.TOO_LARGE:
             return Report(execution, MeetingStatus.FAILED, reason=MeetingReason.TOO_LARGE)
 
 

@@ -61,23 +61,11 @@ def test_the_definition_passes_the_linter() -> None:
 
 def test_only_recordings_with_audio_are_transcribed_and_summarised_unless_finished_or_superseded() -> None:
     for outcome in MediaOutcome:
-        next_state = evaluate_choice(states(deployed())["AnythingToHear"], media={"outcome": outcome.value}, starts=1)
+        next_state = evaluate_choice(states(deployed())["AnythingToHear"], media={"outcome": outcome.value})
         assert next_state == ("Transcribe" if outcome is MediaOutcome.READY else "Done")
     for step in StepOutcome:
         next_state = evaluate_choice(states(deployed())["StillWanted"], step={"outcome": step.value})
         assert next_state == ("Summarize" if step is StepOutcome.GOES_ON else "Done")
-
-
-def test_a_superseded_job_of_the_current_attempt_is_repeated_up_to_a_limit() -> None:
-    for engine, starts, following in (
-        ("batch-spot", 9, "SpotJob"),
-        ("fargate", 9, "OnDemandJob"),
-        ("batch-spot", 10, "GiveMediaUp"),
-    ):
-        all_states = states(deployed(processing={"engine": engine}))
-        outcome = {"outcome": StepOutcome.REPEAT.value}
-        assert evaluate_choice(all_states["AnythingToHear"], media=outcome, starts=starts) == following
-        assert all_states["ReadMedia"]["Assign"]["error"] == "MediaRepeated", "the next state reports it"
 
 
 def test_every_step_receives_its_parameters() -> None:

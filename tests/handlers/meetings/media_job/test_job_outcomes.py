@@ -5,7 +5,6 @@ chunk cannot make ffmpeg open other files or addresses.
 """
 
 import hashlib
-import json
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,12 +47,11 @@ def test_all_missing_and_wrong_chunks_are_listed_until_they_are_uploaded(harness
     assert harness.run().outcome is MediaOutcome.READY
 
 
-def test_a_job_is_superseded_if_complete_json_lists_other_chunks_now(harness: JobHarness) -> None:
+def test_a_recording_is_incomplete_if_complete_json_lists_other_chunks_now(harness: JobHarness) -> None:
     harness.upload(video_with_audio(1))
-    job, key = harness.create_job(), harness.recording.media_result_key
+    job = harness.create_job()
     harness.upload(video_with_audio(2))
-    assert job.run().outcome is MediaOutcome.SUPERSEDED
-    assert json.loads(harness.read_object(key))["outcome"] == "superseded"
+    assert harness.find_wrong(job.run()) == (MediaOutcome.INCOMPLETE, {"complete.json": "hash"})
 
 
 @pytest.mark.parametrize(
