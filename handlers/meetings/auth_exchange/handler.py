@@ -16,10 +16,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.config import Config
 
 from handlers.common import ids
-from handlers.common.aws import CONFIG, ServiceFailed, call_service
+from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, ServiceFailed, call_service
 from handlers.common.errors import HandlerError
 from handlers.common.ids import timestamp
 from handlers.common.logging import EventLog
@@ -45,10 +44,6 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
     from types_boto3_sts.client import STSClient
 
-STS_CONFIG = CONFIG.merge(
-    Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
-)
-"""Short timeouts: both attempts together must end before the caller of the API stops waiting."""
 RETRY_AFTER_SECONDS = 5
 """Time after which the caller should repeat a request that failed with `UNAVAILABLE`."""
 ERROR_CODES = {
@@ -158,7 +153,7 @@ def _dispatcher() -> RestDispatcher:
     api = MeetingsApi(
         environment,
         TokenVerifier(environment.issuer, environment.audience, signing_keys(environment.jwks_url)),
-        boto3.client("sts", config=STS_CONFIG),
+        boto3.client("sts", config=SHORT_TIMEOUT_CONFIG),
         boto3.client("sqs", config=CONFIG),
         Records(dynamodb, environment.table_name, MeetingRecord, record_attributes),
         ids.now,

@@ -101,6 +101,8 @@ def test_a_busy_model_is_retried_and_a_refusal_is_not() -> None:
     assert (busy["MaxAttempts"], busy["MaxDelaySeconds"], busy["JitterStrategy"]) == (8, 600, "FULL")
     retried_errors = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
     assert not retried_errors & {"SummaryFailed", "States.ALL", "States.TaskFailed"}
+    [stopped] = [retrier for retrier in state["Retry"] if "Sandbox.Timedout" in retrier["ErrorEquals"]]
+    assert stopped["MaxAttempts"] == 3, "each attempt is billed"
     assert state["TimeoutSeconds"] > 900, "the function must end before the task's timeout"
 
 

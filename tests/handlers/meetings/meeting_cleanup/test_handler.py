@@ -91,11 +91,12 @@ def test_the_message_returns_until_the_last_execution_has_ended(harness: Meeting
     assert (queued(harness), remaining(harness, MEETING)) == (["2", "0"], 0)
 
 
-def test_a_meeting_that_was_not_deleted_is_kept(harness: MeetingHarness) -> None:
+def test_a_meeting_that_was_not_deleted_is_kept(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
     store_data(harness, MEETING)
     before = harness.all_items(), remaining(harness, MEETING)
     assert deliver() == []
     assert (harness.all_items(), remaining(harness, MEETING)) == before
+    assert '"ignored":1' in capsys.readouterr().out.replace(": ", ":")
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,12 @@ def test_a_malformed_complete_json_fails_its_meeting_and_is_not_retried(
     harness: MeetingHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     without_chunks = b'{"schemaVersion":1,"title":"canary","startedAt":"2026-01-31T10:00:00.000Z","chunks":[]}'
-    bodies = {b"\xff\xfe": "unreadable", without_chunks: "unreadable", b" " * (MAX_COMPLETE_FILE_BYTES + 1): "size"}
+    bodies = {
+        b"\xff\xfe": "unreadable",
+        without_chunks: "unreadable",
+        b" " * MAX_COMPLETE_FILE_BYTES: "unreadable",
+        b" " * (MAX_COMPLETE_FILE_BYTES + 1): "size",
+    }
     for number, (body, problem) in enumerate(bodies.items(), 1):
         meeting = MeetingId(ANN, ulid(START, number))
         harness.put_object(meeting.upload_key("complete.json"), body)
@@ -169,7 +174,9 @@ def test_a_malformed_complete_json_fails_its_meeting_and_is_not_retried(
         assert harness.all_items() == before
         assert harness.state(meeting) == ("failed", "MALFORMED")
         assert harness.wrong_files(meeting) == {"complete.json": problem}
-        assert (harness.record(meeting).content, harness.record(meeting).title) == ("", "")
+        record = harness.record(meeting)
+        assert (record.content, record.title, record.language, record.size, record.wrong_count) == ("", "", "", 0, 1)
+        assert (record.started_at, record.uploaded_at) == (record.created_at, None)
         harness.upload_recording(b"a", meeting=meeting)
         assert harness.state(meeting) == ("processing", "media")
     output = capsys.readouterr().out
