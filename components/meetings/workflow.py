@@ -143,7 +143,7 @@ def build_states(
         },
         "MarkTranscribed": _step(steps, {"step": "transcribed"}, to="StillWanted", on_failure=transcription_failed),
         # The other outcome is `superseded`: the meeting was deleted, or it has a newer attempt.
-        "StillWanted": choice_state([("{% $step.outcome = 'goes_on' %}", "Summarize")], otherwise="Done"),
+        "StillWanted": choice_state([("{% $step.outcome = 'current' %}", "Summarize")], otherwise="Done"),
         "Summarize": task_state(
             LAMBDA_INVOKE,
             {

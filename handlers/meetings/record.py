@@ -103,12 +103,6 @@ RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.DELETED, None): 6,
 }
 """Rank of each status and stage within one attempt."""
-STAGE_FAILURES: Final[Mapping[Stage, MeetingReason]] = {
-    Stage.MEDIA: MeetingReason.MEDIA_FAILED,
-    Stage.TRANSCRIPTION: MeetingReason.TRANSCRIPTION_FAILED,
-    Stage.SUMMARY: MeetingReason.SUMMARY_FAILED,
-}
-"""Reason for a failure in each stage, if no other reason is known."""
 
 
 @dataclass(frozen=True)
@@ -296,9 +290,7 @@ class Report:
     status: MeetingStatus
     stage: Stage | None = None
     reason: MeetingReason | None = None
-    """Reason for a failure, or for the missing transcript or summary of a ready meeting. After a failure without a
-    reason, the record gets the reason of its stage (`STAGE_FAILURES`).
-    """
+    """Reason for a failure, or for the missing transcript or summary of a ready meeting."""
     wrong: tuple[WrongChunk, ...] = ()
     """Chunks because of which the media job rejected the recording."""
     fields: Mapping[str, object] = field(default_factory=dict)
@@ -309,10 +301,7 @@ def apply_report(record: MeetingRecord | None, report: Report, at: datetime) -> 
     """Return the record after a report. The report of an execution other than the current one changes nothing."""
     if record is None or not is_current(record, report.execution):
         return record
-    reason = report.reason
-    if reason is None and report.status is MeetingStatus.FAILED:
-        reason = STAGE_FAILURES[record.stage or Stage.MEDIA]
-    fields = {"status": report.status, "stage": report.stage, "reason": reason, **_wrong_fields(report.wrong)}
+    fields = {"status": report.status, "stage": report.stage, "reason": report.reason, **_wrong_fields(report.wrong)}
     if report.status is MeetingStatus.INCOMPLETE:
         if record.stage is not Stage.MEDIA:
             return record  # the attempt is in a later stage already, or has ended

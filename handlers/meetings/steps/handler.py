@@ -81,8 +81,7 @@ class StepEvent(Message):
     outcome: Literal["summarized", "nothing_said"] = "summarized"
     """Parameter of the step `finish`: the outcome of the summary function."""
     reason: FailureReason | None = None
-    """Parameter of the step `fail`. An operator who ends a meeting by hand can omit it. `apply_report` then takes the
-    reason from the meeting's current stage."""
+    """Parameter of the step `fail`."""
     error: str = UNNAMED_ERROR
     """Parameter of the step `fail`: the name of the error, for the log."""
 
@@ -95,11 +94,8 @@ class StepEvent(Message):
 class StepOutcome(StrEnum):
     """Outcome of a step. The step `media` may also have an outcome of the media job (`MediaOutcome`)."""
 
-    GOES_ON = "goes_on"
-    """The workflow continues with the summary."""
-    READY = "ready"
-    """The meeting is ready. The step `fail` returns it too, if the meeting was ready before."""
-    FAILED = "failed"
+    CURRENT = "current"
+    """The execution belongs to the meeting's current recording and attempt."""
     SUPERSEDED = "superseded"
     """The meeting has another recording or a newer attempt by now, or was deleted."""
 
@@ -145,7 +141,7 @@ class Steps:
                 return self._record_media_result(execution, step.job_starts)
             case "transcribed":
                 record, _ = self._apply(Report(execution, MeetingStatus.PROCESSING, Stage.SUMMARY))
-                return _step_result(record, execution, StepOutcome.GOES_ON)
+                return _step_result(record, execution)
             case "finish":
                 return self._finish(execution, has_summary=step.outcome == "summarized")
             case "fail":
@@ -189,7 +185,7 @@ class Steps:
         record, has_changed = self._apply(Report(execution, MeetingStatus.READY, reason=reason, fields=fields))
         if has_changed:
             self._put_metrics(record)
-        return _step_result(record, execution, StepOutcome.READY)
+        return _step_result(record, execution)
 
     def _fail(self, execution: MeetingExecution, reason: MeetingReason | None, error: str) -> StepResult:
         """Mark the meeting as failed, unless it is ready. A transcript that exists stays available."""
@@ -201,8 +197,7 @@ class Steps:
         if has_changed and record is not None:
             cause = error_name_for_log(error)
             self.log.error("meeting_failed", code=record.reason, cause=cause, key_hash=_hash(execution))
-        is_ready = record is not None and record.status is MeetingStatus.READY
-        return _step_result(record, execution, StepOutcome.READY if is_ready else StepOutcome.FAILED)
+        return _step_result(record, execution)
 
     def _read_result(self, recording: Recording) -> MediaResult:
         """Return the media job's latest result for a recording. It is validated, because the job handles untrusted
@@ -280,8 +275,8 @@ def _video_fields(result: MediaResult) -> dict[str, object]:
     return {"video_key": result.video_key, "duration_ms": result.duration_ms}
 
 
-def _step_result(record: MeetingRecord | None, execution: MeetingExecution, outcome: StepOutcome) -> StepResult:
-    return StepResult(outcome=outcome if is_current(record, execution) else StepOutcome.SUPERSEDED)
+def _step_result(record: MeetingRecord | None, execution: MeetingExecution) -> StepResult:
+    return StepResult(outcome=StepOutcome.CURRENT if is_current(record, execution) else StepOutcome.SUPERSEDED)
 
 
 def _hash(execution: MeetingExecution) -> LogText:

@@ -65,7 +65,7 @@ def test_only_recordings_with_audio_are_transcribed_and_summarised_unless_finish
         assert next_state == ("Transcribe" if outcome is MediaOutcome.READY else "Done")
     for step in StepOutcome:
         next_state = evaluate_choice(states(deployed())["StillWanted"], step={"outcome": step.value})
-        assert next_state == ("Summarize" if step is StepOutcome.GOES_ON else "Done")
+        assert next_state == ("Summarize" if step is StepOutcome.CURRENT else "Done")
 
 
 def test_every_step_receives_its_parameters() -> None:

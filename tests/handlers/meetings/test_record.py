@@ -136,15 +136,6 @@ def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_rea
     assert REPORT_INCOMPLETE(transcribing) is transcribing, "the chunks were accepted"
 
 
-def test_a_failure_without_a_reason_gets_the_reason_of_its_stage() -> None:
-    for stage, reason in (
-        ("media", "MEDIA_FAILED"),
-        ("transcription", "TRANSCRIPTION_FAILED"),
-        ("summary", "SUMMARY_FAILED"),
-    ):
-        assert REPORT_FAILED(STARTED.model_copy(update={"stage": Stage(stage)})).reason == reason
-
-
 MEDIA, SUMMARY = (MeetingStatus.PROCESSING, Stage.MEDIA), (MeetingStatus.PROCESSING, Stage.SUMMARY)
 FAILED, READY, INCOMPLETE = (
     (status, None) for status in (MeetingStatus.FAILED, MeetingStatus.READY, MeetingStatus.INCOMPLETE)

@@ -60,10 +60,10 @@ def test_a_part_that_an_earlier_attempt_transcribed_is_not_transcribed_again(
 
 def test_all_steps_make_a_meeting_ready(harness: MeetingHarness, recording: Recording) -> None:
     run_media_step(harness, recording)
-    assert harness.run_step("transcribed", recording) == {"outcome": "goes_on"}
+    assert harness.run_step("transcribed", recording) == {"outcome": "current"}
     assert harness.state() == ("processing", "summary")
     harness.advance(minutes=10)
-    assert harness.run_step("finish", recording, outcome="summarized") == {"outcome": "ready"}
+    assert harness.run_step("finish", recording, outcome="summarized") == {"outcome": "current"}
     assert harness.state() == ("ready",)
     record = harness.record()
     assert (record.video_key, record.duration_ms) == (recording.video_key, 60_000)
@@ -73,7 +73,7 @@ def test_all_steps_make_a_meeting_ready(harness: MeetingHarness, recording: Reco
 
 def test_a_meeting_without_speech_is_ready_without_a_summary(harness: MeetingHarness, recording: Recording) -> None:
     run_media_step(harness, recording)
-    assert harness.run_step("finish", recording, outcome="nothing_said") == {"outcome": "ready"}
+    assert harness.run_step("finish", recording, outcome="nothing_said") == {"outcome": "current"}
     assert harness.state() == ("ready", "NOTHING_SAID")
     assert (harness.record().transcript_key, harness.record().summary_key) == (recording.transcript_key, None)
 
@@ -132,8 +132,8 @@ def test_a_repeated_step_changes_nothing_and_returns_the_same_result(
         assert harness.run_step(step, recording) == first_response
         assert harness.all_items() == before
     assert harness.run_step("media", recording)["outcome"] == "ready"
-    assert harness.run_step("transcribed", recording) == {"outcome": "goes_on"}
-    assert harness.run_step("fail", recording) == {"outcome": "ready"}
+    assert harness.run_step("transcribed", recording) == {"outcome": "current"}
+    assert harness.run_step("fail", recording) == {"outcome": "current"}
     assert harness.all_items() == before
     assert [name for name, _ in harness.cloudwatch.values] == [FFMPEG_RATIO, PROCESSING_DURATION]
 
@@ -177,7 +177,7 @@ def test_a_failed_meeting_whose_execution_succeeds_after_all_is_ready(
 ) -> None:
     harness.write_media_result(recording)
     harness.run_step("fail", recording, reason="SUMMARY_FAILED")
-    assert harness.run_step("finish", recording) == {"outcome": "ready"}
+    assert harness.run_step("finish", recording) == {"outcome": "current"}
     assert harness.state() == ("ready",)
     assert harness.record().video_key == recording.video_key
 
@@ -254,7 +254,7 @@ def test_the_workflow_receives_the_class_of_an_error_but_not_its_message(
 def test_logs_contain_no_meeting_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
     recording = harness.upload_recording(b"a")
     run_media_step(harness, recording)
-    harness.run_step("fail", recording, error=f"{CANARY} of {recording.video_key}")
+    harness.run_step("fail", recording, reason="TRANSCRIPTION_FAILED", error=f"{CANARY} of {recording.video_key}")
     output = capsys.readouterr().out
     assert '"cause":"unnamed"' in output.replace(": ", ":"), "the text of the error is not the name of a class"
     assert '"code":"TRANSCRIPTION_FAILED"' in output.replace(": ", ":")
