@@ -201,7 +201,7 @@ def _job_states(
 ) -> dict[str, State]:
     """Return the states that submit the media job to one queue, poll it, and terminate it if `is_late` holds."""
     end, described_job = f"End{name}", "$states.result.Jobs[0]"
-    retries = [retry(BATCH_ERRORS, attempts=10, first_seconds=5)]
+    retries = [retry(BATCH_ERRORS, attempts=10)]
     environment = zip(RECORDING_VARIABLES, RECORDING.values(), strict=True)
     describe = task_state(
         "arn:aws:states:::aws-sdk:batch:describeJobs",
@@ -272,7 +272,7 @@ def _part_states(bucket: str, label: str, settings: MeetingsSettings) -> dict[st
         {"TranscriptionJobName": "{% $part %}"},
         CALL_SECONDS,
         to="PartDone",
-        retries=[retry([*TRANSCRIBE_ERRORS, UNNAMED_TRANSCRIBE_ERROR], attempts=10, first_seconds=5)],
+        retries=[retry([*TRANSCRIBE_ERRORS, UNNAMED_TRANSCRIBE_ERROR], attempts=10)],
         assign={"partStatus": "{% $states.result.TranscriptionJob.TranscriptionJobStatus %}"},
     )
     outcomes = [
@@ -299,7 +299,7 @@ def _part_states(bucket: str, label: str, settings: MeetingsSettings) -> dict[st
             to="WaitForPart",
             retries=[
                 retry(TRANSCRIBE_ERRORS, attempts=20, first_seconds=30, longest_seconds=600),
-                retry([UNNAMED_TRANSCRIBE_ERROR], attempts=6, first_seconds=5),
+                retry([UNNAMED_TRANSCRIBE_ERROR], attempts=8),
             ],
             # The job exists already, from an earlier call whose response was lost.
             catches=[catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=started)],
@@ -327,7 +327,7 @@ def _step(
         to=to,
         # The function raises StepFailed for every error except a missing or malformed result of the media job, which a
         # retry would not change.
-        retries=[retry(["StepFailed"], attempts=6, first_seconds=5)],
+        retries=[retry(["StepFailed"], attempts=10)],
         catches=[_catch_failure(on_failure) if on_failure != FAILED else catch(FAILED)],
         assign=assign or {"step": "{% $states.result.Payload %}"},
     )

@@ -12,7 +12,6 @@ from pydantic import TypeAdapter, ValidationError
 from handlers.common.errors import to_field_problems
 from handlers.meetings.auth_exchange.api import (
     MAX_INPUT_LENGTH,
-    MAX_LENGTH,
     MIN_LENGTH,
     SessionName,
     sanitise_session_name,
@@ -30,17 +29,10 @@ def sts_limits() -> Any:
 
 
 @given(ANY_TEXT)
-@example("")
+@example("é" * 10)
 @example("ann\n")
 @example("x" * 65)
 @example("\u017ftreet \u212a")  # letters that case folding turns into ASCII
-def test_forbidden_characters_are_removed_and_long_names_are_cut(name: str) -> None:
-    allowed_characters = [character for character in name if character in ALLOWED]
-    assert sanitise_session_name(name) == "".join(allowed_characters)[:MAX_LENGTH]
-
-
-@given(ANY_TEXT)
-@example("é" * 10)
 @example("a")
 @example("a" * MAX_INPUT_LENGTH)
 @example("a" * (MAX_INPUT_LENGTH + 1))
