@@ -43,7 +43,7 @@ from handlers.meetings.bedrock_summarize.questions import (
     to_summary_lines,
     to_transcript_lines,
 )
-from handlers.meetings.bedrock_summarize.transcript import TOO_LARGE, join_parts, parse_part
+from handlers.meetings.bedrock_summarize.transcript import parse_part
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric, MeetingMetrics
 
@@ -51,7 +51,7 @@ MAX_TRANSCRIPT_BYTES = 32 * 1024**2
 """Maximum size of a part's transcript and of the whole one. Four hours of speech, the longest part, take about 12 MB."""
 PART_MISSING = "part_missing"
 """Cause of a failure: a part of the audio has no transcript."""
-CAUSES = frozenset({*ServiceFault, *NoAnswerReason, *TranscribeOutputProblem, PART_MISSING, TOO_LARGE})
+CAUSES = frozenset({*ServiceFault, *NoAnswerReason, *TranscribeOutputProblem, PART_MISSING})
 """Causes of failures that the log names. Any other failure is an error of the program."""
 T = TypeVar("T")
 
@@ -91,7 +91,8 @@ class Summarizer:
         if (stored := self.bucket.read(key, MAX_TRANSCRIPT_BYTES)) is not None:
             return Transcript.model_validate_json(stored)
         parts = (self._read_part(request, number) for number in range(len(request.audio)))
-        transcript = join_parts(parts, request.language, request.duration_ms)
+        said = tuple(segment for part in parts for segment in part)
+        transcript = Transcript(language=request.language, duration_ms=request.duration_ms, said=said)
         self.bucket.write(key, transcript.model_dump_json(by_alias=True))
         return transcript
 

@@ -1,4 +1,4 @@
-"""Conversion of the outputs of Amazon Transcribe into one transcript of the meeting.
+"""Conversion of the outputs of Amazon Transcribe into the segments of the meeting's transcript.
 
 Amazon Transcribe writes a separate output, a JSON file, for each part of the audio. Times in an output count from the
 start of the part, so the part's start is added to them. The labels of speakers are separate for each part, so one person
@@ -19,15 +19,9 @@ from handlers.common.transcribe_output import (
     TranscribedWord,
     parse_transcribe_output,
 )
-from handlers.meetings.bedrock_summarize.models import SummaryFailed, Transcript, TranscriptSegment
+from handlers.meetings.bedrock_summarize.models import TranscriptSegment
 from handlers.meetings.media_result import AudioPart
 
-TOO_LARGE = "transcript_too_large"
-"""Cause of a failure: the transcript has more characters than `MAX_CHARACTERS`."""
-MAX_CHARACTERS = 3_000_000
-"""Maximum length of the whole transcript: about two days of speech."""
-MAX_SPEAKER_CHARACTERS = 50
-"""Maximum length of a speaker's label. Longer labels are cut."""
 PAUSE_MS = 1_500
 """A longer pause between two words ends a segment."""
 SENTENCE_END_CHARACTERS = 300
@@ -62,7 +56,7 @@ class _SegmentBuilder:
 
     def is_continued_by(self, word: TranscribedWord, speaker: str, text: str) -> bool:
         """Return True if the next word, whose clean text is `text`, belongs to this segment."""
-        if speaker != self.speaker or word.start_ms - self.end_ms > PAUSE_MS or word.start_ms < self.start_ms:
+        if speaker != self.speaker or word.start_ms - self.end_ms > PAUSE_MS:
             return False
         ends_sentence = self.words[-1][-1] in SENTENCE_ENDS
         max_characters = SENTENCE_END_CHARACTERS if ends_sentence else MAX_SEGMENT_CHARACTERS
@@ -88,19 +82,6 @@ def parse_part(
     )
 
 
-def join_parts(parts: Iterable[Sequence[TranscriptSegment]], language: str, duration_ms: int) -> Transcript:
-    """Return the transcript of all parts. Raises SummaryFailed if it is too long."""
-    segments: list[TranscriptSegment] = []
-    characters = 0
-    for part in parts:
-        characters += sum(len(segment.text) for segment in part)
-        if characters > MAX_CHARACTERS:
-            raise SummaryFailed(TOO_LARGE)
-        segments += part
-    segments.sort(key=lambda segment: (segment.start_ms, segment.end_ms))
-    return Transcript(language=language, duration_ms=duration_ms, said=tuple(segments))
-
-
 def _group_words(items: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[_SegmentBuilder]:
     """Group the words of a part into segments."""
     segment: _SegmentBuilder | None = None
@@ -113,7 +94,7 @@ def _group_words(items: Iterable[TranscribedWord | PunctuationMark]) -> Iterator
                 segment.words[-1] += text
                 segment.characters += len(text)
             continue
-        speaker = clean_text(item.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or UNKNOWN_SPEAKER
+        speaker = clean_text(item.speaker or "") or UNKNOWN_SPEAKER
         if segment is None or not segment.is_continued_by(item, speaker, text):
             if segment is not None:
                 yield segment

@@ -21,6 +21,7 @@ from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     Turn,
     action_item,
     answer_with,
+    audio_milliseconds,
     create_turns,
     prompt_lines,
     read_summary,
@@ -209,12 +210,9 @@ def test_an_invalid_event_fails(harness: MeetingHarness, event: dict[str, Any]) 
 
 def test_several_audio_parts_make_one_transcript(harness: MeetingHarness) -> None:
     handler(store_part_transcripts(harness, SPOKEN_MEETING, create_turns(("spk_0", "Anna will call Bob."))), None)
-    assert [segment.speaker for segment in read_transcript(harness).said] == [
-        "1-spk_0",
-        "1-spk_1",
-        "1-spk_0",
-        "2-spk_0",
-    ]
+    said = read_transcript(harness).said
+    assert [segment.speaker for segment in said] == ["1-spk_0", "1-spk_1", "1-spk_0", "2-spk_0"]
+    assert said[-1].start_ms == audio_milliseconds(SPOKEN_MEETING), "the second part begins when the first one ends"
 
 
 def test_a_long_transcript_is_summarised_in_windows(

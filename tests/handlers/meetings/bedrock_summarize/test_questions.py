@@ -122,11 +122,6 @@ def test_an_item_has_the_words_and_the_time_of_the_transcript() -> None:
     assert locate({"owner": " \u0000"})[0].owner is None
 
 
-def test_an_item_whose_quote_was_not_said_is_dropped() -> None:
-    for quote in ("I will book a room", "report room", "room", "...", "spk_0 I will book"):
-        assert len(locate({"quote": quote}, {})) == 1
-
-
 def test_the_segment_number_of_the_model_selects_the_nearest_of_two_occurrences() -> None:
     for said, start_ms in ((None, 1_000), (1, 1_000), (3, 3_000), (99, 3_000)):
         for window in (MEETING, create_window(*TEXTS[1:], first=1)):

@@ -14,15 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.transcribe_output import InvalidTranscribeOutput
-from handlers.meetings.bedrock_summarize.models import SummaryFailed, Transcript, TranscriptSegment
+from handlers.meetings.bedrock_summarize.models import TranscriptSegment
 from handlers.meetings.bedrock_summarize.transcript import (
-    MAX_CHARACTERS,
     MAX_OVERRUN_MS,
     MAX_SEGMENT_CHARACTERS,
     PAUSE_MS,
     SENTENCE_END_CHARACTERS,
     UNKNOWN_SPEAKER,
-    join_parts,
     parse_part,
 )
 from handlers.meetings.media_result import AudioPart
@@ -67,38 +65,19 @@ def audio_part(duration_ms: int = 2_000, offset_ms: int = 0) -> AudioPart:
     return AudioPart(key="a", offset_ms=offset_ms, duration_ms=duration_ms)
 
 
-def join_turns(*parts: tuple[Turn, ...]) -> tuple[Transcript, list[int]]:
-    """Return the transcript of consecutive parts, and the start of each part."""
-    offsets, offset_ms, segments = [], 0, []
-    for number, part in enumerate(parts, 1):
-        offsets.append(offset_ms)
-        audio = audio_part(audio_milliseconds(part), offset_ms)
-        segments.append(parse_part(audio, transcribe_output(part), "en-US", f"{number}-" if len(parts) > 1 else ""))
-        offset_ms += audio_milliseconds(part)
-    return join_parts(segments, "en-US", offset_ms), offsets
+def single_part_segments(turns: tuple[Turn, ...], offset_ms: int = 0) -> tuple[TranscriptSegment, ...]:
+    """Return the segments of a part that contains these turns."""
+    return parse_part(audio_part(audio_milliseconds(turns), offset_ms), transcribe_output(turns), "en-US")
 
 
-def single_part_segments(turns: tuple[Turn, ...]) -> tuple[TranscriptSegment, ...]:
-    """Return the segments of the transcript of a recording with one part."""
-    return join_turns(turns)[0].said
-
-
-@given(st.lists(turn_lists(), min_size=1, max_size=3))
-def test_segments_are_in_order_and_within_their_part(parts: list[tuple[Turn, ...]]) -> None:
-    transcript, offsets = join_turns(*parts)
-    assert all(before.start_ms <= after.start_ms for before, after in pairwise(transcript.said))
-    assert all(segment.start_ms <= segment.end_ms <= transcript.duration_ms for segment in transcript.said)
-    starts = {turn.start_ms + offset for part, offset in zip(parts, offsets, strict=True) for turn in part}
-    segment_starts = {segment.start_ms for segment in transcript.said}
-    assert {min(starts)} <= segment_starts if starts else not segment_starts, "the first turn starts a segment"
-    if len(parts) > 1:
-        for number, (part, offset) in enumerate(zip(parts, offsets, strict=True), 1):
-            part_segments = [segment for segment in transcript.said if segment.speaker.startswith(f"{number}-")]
-            assert " ".join(segment.text for segment in part_segments) == " ".join(turn.text for turn in part)
-            assert all(
-                offset <= segment.start_ms <= segment.end_ms <= offset + audio_milliseconds(part)
-                for segment in part_segments
-            )
+@given(turn_lists(), st.integers(0, 10**7))
+def test_segments_are_in_order_and_within_their_part(turns: tuple[Turn, ...], offset_ms: int) -> None:
+    segments = single_part_segments(turns, offset_ms)
+    assert " ".join(segment.text for segment in segments) == " ".join(turn.text for turn in turns)
+    times = [time for segment in segments for time in (segment.start_ms, segment.end_ms)]
+    assert times == sorted(times)
+    if turns:
+        assert (times[0], times[-1]) == (turns[0].start_ms + offset_ms, turns[-1].end_ms + offset_ms)
 
 
 def texts_by_speaker(speeches: Sequence[Turn | TranscriptSegment]) -> list[tuple[str, str]]:
@@ -171,18 +150,3 @@ def test_a_word_may_end_only_a_little_after_its_part() -> None:
     assert (segment.start_ms, segment.end_ms) == (61_500, 62_000)
     with pytest.raises(InvalidTranscribeOutput, match="bad_times"):
         parse_part(part, _job_output([_word_item("Bye", "1.5", f"{(2_001 + MAX_OVERRUN_MS) / 1000}")]), "en-US")
-
-
-def test_segments_of_several_channels_are_sorted_by_start_and_then_by_end() -> None:
-    """Amazon Transcribe lists the words of one channel after those of another."""
-    times = [(5, 9), (0, 3), (5, 6), (0, 2)]
-    segments = [TranscriptSegment(speaker="ch_0", start_ms=start, end_ms=end, text="a") for start, end in times]
-    said = join_parts([segments[:2], segments[2:]], "en-US", 9).said
-    assert [(segment.start_ms, segment.end_ms) for segment in said] == sorted(times)
-
-
-def test_a_transcript_beyond_the_size_limit_is_rejected() -> None:
-    half = TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=1, text="a" * (MAX_CHARACTERS // 2))
-    assert join_parts([[half], [half]], "en-US", 1).said
-    with pytest.raises(SummaryFailed, match="too_large"):
-        join_parts([[half], [half], [half]], "en-US", 1)
