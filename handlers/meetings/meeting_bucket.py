@@ -72,16 +72,6 @@ class MeetingBucket:
         """Write a JSON object; replace an existing object."""
         self._client.put_object(Bucket=self._bucket, Key=key, Body=data.encode(), ContentType=JSON)
 
-    def write_new(self, key: str, data: str) -> bool:
-        """Write a JSON object unless the key exists; return True if it was written."""
-        try:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=data.encode(), ContentType=JSON, IfNoneMatch="*")
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "PreconditionFailed":
-                raise
-            return False
-        return True
-
     def exists(self, key: str) -> bool:
         """Return True if the object exists.
 

@@ -76,13 +76,12 @@ class Summarizer:
         if not transcript.said:
             return SummaryOutcome.NOTHING_SAID
         summary = self._summarize_transcript(transcript)
-        # If a concurrent invocation wrote its summary first, that invocation sends the metrics.
-        if self.bucket.write_new(recording.summary_key, summary.model_dump_json(by_alias=True)):
-            metrics = [
-                MeetingMetric(INPUT_TOKENS, summary.tokens.all_input_tokens, "Count"),
-                MeetingMetric(OUTPUT_TOKENS, summary.tokens.output_tokens, "Count"),
-            ]
-            self.metrics.put_or_log(metrics, self.log)
+        self.bucket.write(recording.summary_key, summary.model_dump_json(by_alias=True))
+        metrics = [
+            MeetingMetric(INPUT_TOKENS, summary.tokens.all_input_tokens, "Count"),
+            MeetingMetric(OUTPUT_TOKENS, summary.tokens.output_tokens, "Count"),
+        ]
+        self.metrics.put_or_log(metrics, self.log)
         return SummaryOutcome.SUMMARIZED
 
     def _read_or_join_transcript(self, request: SummaryRequest) -> Transcript:

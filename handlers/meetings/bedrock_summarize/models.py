@@ -3,11 +3,10 @@
 The Step Functions workflow recognises the two exceptions by their class names. No message contains data of a meeting.
 """
 
-import itertools
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from handlers.common.bedrock import TokenUsage
 from handlers.common.ids import Ulid, UserId
@@ -15,9 +14,6 @@ from handlers.common.json_models import Message
 from handlers.meetings.complete_file import Language
 from handlers.meetings.media_result import AudioPart, Milliseconds
 from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
-
-MAX_PARTS = 999
-"""The key of a part contains its number with three digits."""
 
 
 class SummaryBusy(Exception):
@@ -29,27 +25,15 @@ class SummaryFailed(Exception):
 
 
 class SummaryRequest(Message):
-    """Event with which the workflow invokes the function. All parts of the recording's audio have been transcribed.
-
-    The key of a part must be the one that the recording's part has, so no event can make the function read other
-    objects.
-    """
+    """Event with which the workflow invokes the function. All parts of the recording's audio have been transcribed."""
 
     user: UserId
     meeting_id: Ulid
     content: ContentHash
     language: Language
     duration_ms: Milliseconds
-    audio: Annotated[tuple[AudioPart, ...], Field(min_length=1, max_length=MAX_PARTS)]
+    audio: Annotated[tuple[AudioPart, ...], Field(min_length=1)]
     """Parts of the audio, in their order."""
-
-    @model_validator(mode="after")
-    def _check_parts(self) -> Self:
-        if [part.key for part in self.audio] != [self.recording.audio_key(number) for number in range(len(self.audio))]:
-            raise ValueError("the audio keys must be the recording's own, in order")
-        if any(later.offset_ms <= before.offset_ms for before, later in itertools.pairwise(self.audio)):
-            raise ValueError("each part must begin after the previous one")
-        return self
 
     @property
     def recording(self) -> Recording:

@@ -7,8 +7,8 @@
 - `fail`: another state of the workflow has failed.
 
 Each processing attempt of a meeting has its own execution. A step of an outdated attempt, or of a deleted meeting, does
-not apply its report to the record. It returns the outcome `superseded`, which ends the execution. Only the step `media`
-returns `incomplete` even then, which also ends the execution.
+not apply its report to the record. It returns the outcome `superseded`, which ends the execution. So does the step
+`media` if chunks are missing, because this report begins the next attempt in the record.
 
 The workflow repeats a step whose response was lost. The repetition neither changes the record nor sends a metric.
 """
@@ -154,9 +154,6 @@ class Steps:
         if has_changed:
             self.log.info("media_read", interruptions=job_starts - 1, key_hash=_hash(execution))
             self._put_metrics(record, result)
-        if result.outcome is MediaOutcome.INCOMPLETE:
-            # The report has begun the next attempt in the record, so `is_current` would be False.
-            return MediaStepResult(outcome=result.outcome)
         if record is None or not is_current(record, execution):
             return MediaStepResult(outcome=StepOutcome.SUPERSEDED)
         if result.outcome is not MediaOutcome.READY:
