@@ -16,7 +16,7 @@ from components.blocks.bedrock import FACTS, SUMMARIES, AgentMemory, model_grant
 from components.blocks.bucket import Bucket
 from components.blocks.events import EventRule, object_created_pattern, rule_sender
 from components.blocks.function import Function, QueueSource
-from components.blocks.iam import Grant, Role, Service, grant
+from components.blocks.iam import Role, Service, grant
 from components.blocks.queue import DeadLetterQueue, Queue
 from components.blocks.table import Table
 from components.core import Scope
@@ -41,15 +41,6 @@ JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 def event_source(scope: Scope) -> str:
     """Return the source of livestream's events. It contains the stack's name, because stacks may share a bus."""
     return f"{scope.context.stack_label}{SOURCE_SUFFIX}"
-
-
-def grant_events(scope: Scope) -> Grant:
-    """Return the permission to publish on the default bus, only with this stack's livestream source."""
-    source = event_source(scope)
-    bus = scope.context.arn("events", "event-bus/default")
-    return grant("events", ["PutEvents"], bus, {"StringEquals": {"events:source": source}}).with_variable(
-        "event_source", source
-    )
 
 
 def video_event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
@@ -78,7 +69,9 @@ def create_video_chunks(
     scope: Scope, settings: LivestreamSettings, bucket: Bucket, table: Table, failed_events: DeadLetterQueue
 ) -> None:
     """Create the rules, the queue, the function and MediaConvert's role that cut videos into chunks."""
-    patterns = video_event_patterns(bucket.name, event_source(scope))
+    source = event_source(scope)
+    patterns = video_event_patterns(bucket.name, source)
+    bus, of_this_stack = scope.context.arn("events", "event-bus/default"), {"StringEquals": {"events:source": source}}
     queue = Queue(
         scope,
         "videos",
@@ -106,7 +99,7 @@ def create_video_chunks(
         environment=VideoChunksEnvironment,
         uses=[
             table.grant("GetItem", "PutItem", variable="table_name"),
-            grant_events(scope),
+            grant("events", ["PutEvents"], bus, of_this_stack).with_variable("event_source", source),
             grant("mediaconvert", ["CreateJob"], scope.context.arn("mediaconvert", "queues/Default")),
             grant("iam", ["PassRole"], role.arn, passed_to).with_variable("mediaconvert_role_arn", role.arn),
         ],

@@ -25,7 +25,6 @@ from handlers.livestream.environment import DELETION_DELAYS_SECONDS
 from handlers.livestream.keys import (
     OWNER_INDEX,
     OWNER_PATTERN,
-    SCHEMA_VERSION,
     Key,
     UploadedObject,
     episode_key,
@@ -58,7 +57,7 @@ class EpisodeNotFound(Exception):
 class EpisodeRecord(Record):
     """Stored form of an episode, without the keys of its item and of the index."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     owner: str
     """User id of the caller; `everybody` if the API does not identify its users."""
     episode_id: str

@@ -13,8 +13,6 @@ from handlers.common import ids
 
 Key = dict[str, str]
 """Key attributes of an item, or of its entry in an index."""
-SCHEMA_VERSION = 1
-"""Version of the items' attributes. Every item has it as `schemaVersion`."""
 EPISODE_SORT_KEY = "EPISODE"
 WINDOW_PREFIX = "WINDOW#"
 """Start of the sort key of an item with the result of a transcript window."""

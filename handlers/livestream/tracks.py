@@ -118,8 +118,6 @@ TIMEOUT_REASONS = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
 RESTARTABLE_REASON = TrackReason.CHUNKING_FAILED
 """Failure after which an operator may have the same upload processed again. MediaConvert uses one error code for an
 unreadable file and for a missing permission, so the upload itself may be good."""
-_SUCCESS_STATES = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
-"""Final states of a track whose upload was processed."""
 
 
 class ContentType(StrEnum):
@@ -199,7 +197,9 @@ def apply_update(track: Track, update: TrackUpdate) -> Track:
     """Return the track after an update, or the same track if the update is old or concerns another upload or version."""
     current = apply_time_limit(track, update.at)
     is_restart = update.restart and current.reason is RESTARTABLE_REASON
-    if not _is_for_upload(update, track) or not (is_restart or RANKS[update.state] > _rank(current)):
+    # After a timeout, every update of the upload has a higher rank.
+    rank = RANKS[TrackState.REQUESTED if current.reason in TIMEOUT_REASONS else current.state]
+    if not _is_for_upload(update, track) or not (is_restart or RANKS[update.state] > rank):
         return track
     return Track(
         state=update.state,
@@ -236,11 +236,6 @@ def _is_for_upload(update: TrackUpdate, track: Track) -> bool:
     return track.version_id in (None, update.version_id)
 
 
-def _rank(track: Track) -> int:
-    """Return the rank with which updates are compared. After a timeout, every update of the upload has a higher one."""
-    return RANKS[TrackState.REQUESTED if track.reason in TIMEOUT_REASONS else track.state]
-
-
 def episode_status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
     """Return the status of an episode whose tracks are in these states."""
     states = {video, transcript}
@@ -250,4 +245,4 @@ def episode_status(video: TrackState, transcript: TrackState) -> EpisodeStatus:
         return EpisodeStatus.PROCESSING
     if TrackState.REQUESTED in states:
         return EpisodeStatus.UPLOADING
-    return EpisodeStatus.READY if states & _SUCCESS_STATES else EpisodeStatus.DRAFT
+    return EpisodeStatus.DRAFT if states == {TrackState.NONE} else EpisodeStatus.READY

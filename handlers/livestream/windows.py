@@ -31,7 +31,7 @@ from pydantic import Field
 from handlers.common.json_models import Message
 from handlers.common.records import deserialize_item, serialize_item
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
-from handlers.livestream.keys import SCHEMA_VERSION, TRANSCRIPTS, Key, UploadedObject, parse_upload, window_key
+from handlers.livestream.keys import TRANSCRIPTS, Key, UploadedObject, parse_upload, window_key
 from handlers.livestream.models import Claim, Clip
 from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 
@@ -101,7 +101,7 @@ class WindowOutcome(StrEnum):
 class WindowResult(Message):
     """Attributes of a window's item, without its key. The agent limits the texts, so that the item stays below 400 KB."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     outcome: WindowOutcome
     claims: tuple[Claim, ...] = ()
     """Claims in the order of their times."""

@@ -24,13 +24,12 @@ from handlers.livestream.models import (
     UploadRequest,
 )
 
-EPISODES_PATH = "/episodes"
 EPISODE_PATH = "/episodes/{episodeId}"
 
 CREATE_EPISODE = RestOperation(
     name="createEpisode",
     method="POST",
-    path=EPISODES_PATH,
+    path="/episodes",
     summary="Create an episode. The status is 200 if an episode with the same id exists; it is not changed.",
     body=NewEpisode,
     answer=Episode,
@@ -39,7 +38,7 @@ CREATE_EPISODE = RestOperation(
 LIST_EPISODES = RestOperation(
     name="listEpisodes",
     method="GET",
-    path=EPISODES_PATH,
+    path="/episodes",
     summary="List the caller's episodes, newest first.",
     query=PageQuery,
     answer=EpisodePage,

@@ -37,10 +37,6 @@ class PlaylistChunk:
     duration_ms: int
     name: str
 
-    @property
-    def end_ms(self) -> int:
-        return self.start_ms + self.duration_ms
-
 
 @dataclass(frozen=True)
 class PlaybackOperations:
@@ -60,7 +56,7 @@ class PlaybackOperations:
                 "This episode has no video that was cut into chunks. Ask again when the state of its video is chunked.",
             )
         playlist = parse_playlist(self._read_playlist(track.chunks.playlist))
-        following = [chunk for chunk in playlist if chunk.end_ms > call.query.from_ms]
+        following = [chunk for chunk in playlist if chunk.start_ms + chunk.duration_ms > call.query.from_ms]
         page, rest = following[: call.query.limit], following[call.query.limit :]
         folder = track.chunks.playlist.rpartition("/")[0]
         return RestAnswer(
@@ -70,7 +66,11 @@ class PlaybackOperations:
                         number=chunk.number,
                         start_ms=chunk.start_ms,
                         duration_ms=chunk.duration_ms,
-                        url=self._download_url(f"{folder}/{chunk.name}"),
+                        url=self.s3.generate_presigned_url(
+                            "get_object",
+                            Params={"Bucket": self.bucket_name, "Key": f"{folder}/{chunk.name}"},
+                            ExpiresIn=PLAYBACK_SECONDS,
+                        ),
                     )
                     for chunk in page
                 ),
@@ -91,11 +91,6 @@ class PlaybackOperations:
             raise HandlerError(LivestreamErrorCode.VIDEO_GONE, message) from None
         with response["Body"] as body:
             return body.read().decode()
-
-    def _download_url(self, key: str) -> str:
-        return self.s3.generate_presigned_url(
-            "get_object", Params={"Bucket": self.bucket_name, "Key": key}, ExpiresIn=PLAYBACK_SECONDS
-        )
 
 
 def parse_playlist(playlist: str) -> Iterator[PlaylistChunk]:

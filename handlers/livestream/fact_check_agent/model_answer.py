@@ -188,14 +188,9 @@ def window_request(window: Window[Cue], count: int, memories: Sequence[MemoryEve
     return build_request(INSTRUCTIONS, content, MAX_OUTPUT_TOKENS)
 
 
-def cue_id(number: int) -> str:
-    """Return the id by which the model names a cue as a source."""
-    return f"cue-{number}"
-
-
 def _cue_lines(window: Window[Cue]) -> Iterator[dict[str, Any]]:
     for number, cue in enumerate(window.passages, window.first):
-        line = {"cue": number, "id": cue_id(number), "startMs": cue.start_ms, "endMs": cue.end_ms}
+        line = {"cue": number, "id": f"cue-{number}", "startMs": cue.start_ms, "endMs": cue.end_ms}
         speaker = {} if cue.speaker is None else {"speaker": cue.speaker}
         yield line | speaker | {"text": cue.text}
 
@@ -264,7 +259,7 @@ def _valid_sources(
 ) -> tuple[str, ...]:
     """Return the claim's sources that the request contained and that do not repeat the claim's words, each once."""
     repetitions = search.find_passages(claim.quote)
-    valid_ids = {cue_id(window.first + index) for index in range(len(window.passages)) if index not in repetitions}
+    valid_ids = {f"cue-{window.first + index}" for index in range(len(window.passages)) if index not in repetitions}
     valid_ids.update(event_id for event_id, memory in memory_searches.items() if not memory.find_passages(claim.quote))
     return tuple(dict.fromkeys(source for source in claim.sources if source in valid_ids))
 
