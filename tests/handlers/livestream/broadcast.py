@@ -13,7 +13,6 @@ from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 from handlers.livestream.transcript import Cue
 from handlers.livestream.transcript_windows import handler as windows
 from handlers.livestream.windows import WindowMessage
-from tests.handlers.livestream.fakes import FakeBedrock, FakeMemory
 from tests.handlers.livestream.harness import ANN, BUCKET, Harness, cached_client, deliver
 
 CUES = (
@@ -74,14 +73,6 @@ class Broadcast:
     def __post_init__(self) -> None:
         self.episode_id = self.api.create_episode()
         self.request_upload()
-
-    @property
-    def bedrock(self) -> FakeBedrock:
-        return self.api.bedrock
-
-    @property
-    def memory(self) -> FakeMemory:
-        return self.api.memory
 
     def request_upload(self) -> None:
         """Request an upload. Fails if the track has another one that has not failed."""
@@ -151,5 +142,5 @@ class Broadcast:
 
     def request_lines(self) -> list[dict[str, Any]]:
         """Return the JSON lines of the last request to the model: the window, the memories and the cues."""
-        blocks = [block["text"] for block in self.bedrock.requests[-1]["messages"][0]["content"]]
+        blocks = [block["text"] for block in self.api.bedrock.requests[-1]["messages"][0]["content"]]
         return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]

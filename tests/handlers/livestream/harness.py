@@ -21,6 +21,7 @@ from moto import mock_aws
 from pydantic.alias_generators import to_camel
 
 from handlers.common import ids
+from handlers.common.aws import build_presigning_config
 from handlers.common.records import deserialize_item, serialize_item
 from handlers.livestream.episode_cleanup import handler as cleanup
 from handlers.livestream.episode_table import EpisodeTable
@@ -75,25 +76,13 @@ def cached_client(service: str, config: Config | None = None) -> Any:
     return _clients[key]
 
 
+def s3_of_the_api() -> Any:
+    """Return the S3 client of the function `episodes`."""
+    return cached_client("s3", episodes._S3_CONFIG.merge(build_presigning_config()))
+
+
 def error(code: str, operation: str = "Converse") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "canary"}}, operation)
-
-
-@contextmanager
-def failing_call(service: str, name: str, failure: Exception) -> Iterator[None]:
-    """Let one operation of a service of moto fail in this context."""
-
-    def fail(**_: object) -> None:
-        raise failure
-
-    clients = [client for (named, _), client in _clients.items() if named == service]
-    for client in clients:
-        client.meta.events.register(f"before-call.*.{name}", fail)
-    try:
-        yield
-    finally:
-        for client in clients:
-            client.meta.events.unregister(f"before-call.*.{name}", fail)
 
 
 class ApiResponse(RestResponse):

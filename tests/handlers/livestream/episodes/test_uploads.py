@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws import PRESIGNED_SECONDS, build_presigning_config
+from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.ids import new_id
-from handlers.livestream.episodes import handler
 from handlers.livestream.episodes.uploads import MIN_PART_BYTES, part_bytes
 from handlers.livestream.tracks import TrackState
 from tests.handlers.livestream.harness import (
@@ -24,8 +23,8 @@ from tests.handlers.livestream.harness import (
     MAX_VIDEO_BYTES,
     ApiResponse,
     Harness,
-    cached_client,
     error,
+    s3_of_the_api,
 )
 
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}
@@ -135,14 +134,9 @@ def test_a_large_file_gets_urls_for_its_parts_which_can_be_signed_again(harness:
     assert len(harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]) == 1, "no second upload may be started"
 
 
-def s3_of_function() -> Any:
-    """Return the S3 client of the function."""
-    return cached_client("s3", handler._S3_CONFIG.merge(build_presigning_config()))
-
-
 def test_the_url_of_a_part_is_signed_for_the_parts_size(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     sign = Mock(return_value="https://s3")
-    monkeypatch.setattr(s3_of_function(), "generate_presigned_url", sign)
+    monkeypatch.setattr(s3_of_the_api(), "generate_presigned_url", sign)
     harness.request_upload(harness.create_episode(), size=SIZE)
     sizes = [call.kwargs["Params"]["ContentLength"] for call in sign.call_args_list]
     assert sizes == [MIN_PART_BYTES, SIZE - MIN_PART_BYTES]
@@ -203,7 +197,7 @@ def test_a_completion_creates_the_object_and_can_be_repeated(harness: Harness) -
 
 def test_the_completion_sends_the_announced_size_to_s3(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     video, complete = MultipartVideo(harness), Mock()
-    monkeypatch.setattr(s3_of_function(), "complete_multipart_upload", complete)
+    monkeypatch.setattr(s3_of_the_api(), "complete_multipart_upload", complete)
     video.complete()
     assert complete.call_args.kwargs["MpuObjectSize"] == SIZE
 
@@ -241,7 +235,7 @@ def test_only_an_error_of_s3_that_the_client_caused_is_a_client_error(
         with monkeypatch.context() as patched:
             for method, code in (("complete_multipart_upload", complete_error), ("head_object", head_error)):
                 if code is not None:
-                    patched.setattr(s3_of_function(), method, Mock(side_effect=error(code)))
+                    patched.setattr(s3_of_the_api(), method, Mock(side_effect=error(code)))
             assert video.complete().error == expected
 
 

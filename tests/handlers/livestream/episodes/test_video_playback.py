@@ -4,6 +4,7 @@ MediaConvert has cut the video into chunks, and wrote an HLS playlist that names
 """
 
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from handlers.livestream.episodes.video_playback import PLAYBACK_SECONDS, parse_playlist
 from handlers.livestream.tracks import TrackReason, TrackState, VideoChunks
-from tests.handlers.livestream.harness import ANN, BUCKET, Harness, error, failing_call
+from tests.handlers.livestream.harness import ANN, BUCKET, Harness, error, s3_of_the_api
 
 PLAYLIST = """#EXTM3U
 #EXT-X-VERSION:3
@@ -83,13 +84,13 @@ def test_chunks_of_a_video_that_is_not_cut_are_refused(harness: Harness) -> None
     assert harness.call("listChunks", episode_id=episode).error == (409, "VIDEO_NOT_READY")
 
 
-def test_expired_chunks_are_reported_as_gone(harness: Harness) -> None:
+def test_expired_chunks_are_reported_as_gone(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 answers `AccessDenied` to a role that may not list the bucket."""
     episode, _ = cut_video(harness, playlist_text=None)
     assert harness.call("listChunks", episode_id=episode).error == (410, "VIDEO_GONE")
-    with failing_call("s3", "GetObject", error("AccessDenied")):  # the answer to a role that may not list the bucket
-        assert harness.call("listChunks", episode_id=episode).error == (410, "VIDEO_GONE")
-    with failing_call("s3", "GetObject", error("SlowDown")):
-        assert harness.call("listChunks", episode_id=episode).error == (500, "INTERNAL")
+    for code, expected in (("AccessDenied", (410, "VIDEO_GONE")), ("SlowDown", (500, "INTERNAL"))):
+        monkeypatch.setattr(s3_of_the_api(), "get_object", Mock(side_effect=error(code)))
+        assert harness.call("listChunks", episode_id=episode).error == expected
 
 
 @pytest.mark.parametrize("name", ["../a.ts", "https://example.com/a.ts", "a/b.ts", "a.ts?x", "a.m3u8"])

@@ -6,6 +6,7 @@ They are stored, and remembered for other windows.
 
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -13,7 +14,7 @@ from handlers.livestream.fact_check_agent import handler
 from handlers.livestream.transcript import Cue
 from tests.handlers.livestream.broadcast import CUES, Broadcast, claim, webvtt
 from tests.handlers.livestream.fakes import answer
-from tests.handlers.livestream.harness import ANN, BUCKET, error, failing_call, is_ready_at_start
+from tests.handlers.livestream.harness import ANN, BUCKET, error, is_ready_at_start
 
 FERRIES = claim("We ran 600 ferries")
 CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
@@ -21,13 +22,13 @@ CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
 
 def stored_text(broadcast: Broadcast) -> list[str]:
     """Return the two texts of the first memory event: the window's text and its findings."""
-    payload = broadcast.memory.events[0]["payload"]
+    payload = broadcast.api.memory.events[0]["payload"]
     return [turn["conversational"]["content"]["text"] for turn in payload]
 
 
 def test_a_window_is_analyzed_and_its_findings_are_stored_and_remembered(broadcast: Broadcast) -> None:
     [window, _] = broadcast.queue_windows()
-    broadcast.bedrock.script = [answer(FERRIES, claim("we sold ferries"), clips=(CLIP,))]
+    broadcast.api.bedrock.script = [answer(FERRIES, claim("we sold ferries"), clips=(CLIP,))]
     assert broadcast.analyze(window) == []
     [listed_claim] = broadcast.list_findings()
     assert (listed_claim["quote"], listed_claim["verdict"], listed_claim["startMs"]) == (
@@ -37,7 +38,7 @@ def test_a_window_is_analyzed_and_its_findings_are_stored_and_remembered(broadca
     )
     [listed_clip] = broadcast.list_findings("clips")
     assert (listed_clip["startMs"], listed_clip["endMs"], listed_clip["title"]) == (0, 12_000, "canary")
-    [event] = broadcast.memory.events
+    [event] = broadcast.api.memory.events
     assert (event["actorId"], event["sessionId"], event["clientToken"]) == (ANN, broadcast.episode_id, window.window_id)
     window_text, findings = stored_text(broadcast)
     assert window_text.startswith("Part 1 of 2 of the broadcast:\nWe ran 600 ferries last spring.")
@@ -49,7 +50,7 @@ def test_a_window_is_analyzed_and_its_findings_are_stored_and_remembered(broadca
 
 def test_the_second_window_is_asked_with_the_memory_of_the_first(broadcast: Broadcast) -> None:
     first, second = broadcast.queue_windows()
-    broadcast.bedrock.script = [
+    broadcast.api.bedrock.script = [
         answer(),
         answer(claim("410 ferries. That", verdict="refuted", sources=["1#ab", "cue-0"]), FERRIES),
     ]
@@ -65,7 +66,7 @@ def test_the_second_window_is_asked_with_the_memory_of_the_first(broadcast: Broa
 def test_a_finished_window_is_not_analyzed_again(broadcast: Broadcast) -> None:
     window, _ = broadcast.queue_windows()
     assert broadcast.analyze(window, window) == []
-    assert len(broadcast.bedrock.requests) == 1
+    assert len(broadcast.api.bedrock.requests) == 1
 
 
 @pytest.mark.parametrize("calls_before_crash", range(6))
@@ -77,7 +78,10 @@ def test_after_a_crash_a_window_has_the_findings_of_one_answer_only(
     The first invocation fails at each of its DynamoDB calls in turn.
     """
     [window] = broadcast.queue_windows(CUES[:1])
-    broadcast.bedrock.script = [answer(FERRIES, claim("last spring"), clips=(CLIP,)), answer(claim("600 ferries last"))]
+    broadcast.api.bedrock.script = [
+        answer(FERRIES, claim("last spring"), clips=(CLIP,)),
+        answer(claim("600 ferries last")),
+    ]
     calls = iter(range(calls_before_crash))
 
     def crash_after_calls(**_: Any) -> None:
@@ -92,7 +96,7 @@ def test_after_a_crash_a_window_has_the_findings_of_one_answer_only(
     assert broadcast.analyze(window) == []
     found = set(broadcast.quotes), len(broadcast.list_findings("clips"))
     assert found in (({"We ran 600 ferries", "last spring"}, 1), ({"600 ferries last"}, 0))
-    assert (broadcast.state, len(broadcast.memory.events)) == (("analyzed", None), 1)
+    assert (broadcast.state, len(broadcast.api.memory.events)) == (("analyzed", None), 1)
 
 
 @pytest.mark.parametrize(
@@ -108,10 +112,10 @@ def test_a_window_without_a_usable_answer_is_stored_as_failed(
     broadcast: Broadcast, entry: str | tuple[str, str], outcome: str, requests: int
 ) -> None:
     [window] = broadcast.queue_windows(CUES[:1])
-    broadcast.bedrock.script = [entry]
+    broadcast.api.bedrock.script = [entry]
     assert broadcast.analyze(window) == []
-    assert (broadcast.outcomes, len(broadcast.bedrock.requests)) == ([outcome], requests)
-    assert (broadcast.state, broadcast.memory.events) == (("failed", "ANALYSIS_FAILED"), [])
+    assert (broadcast.outcomes, len(broadcast.api.bedrock.requests)) == ([outcome], requests)
+    assert (broadcast.state, broadcast.api.memory.events) == (("failed", "ANALYSIS_FAILED"), [])
 
 
 def test_a_window_without_a_readable_transcript_is_stored_as_failed(broadcast: Broadcast) -> None:
@@ -125,18 +129,21 @@ def test_a_window_without_a_readable_transcript_is_stored_as_failed(broadcast: B
     ]
     assert broadcast.analyze(*messages) == []
     assert broadcast.outcomes == ["transcript_gone", "transcript_unreadable", "transcript_unreadable"]
-    assert not broadcast.bedrock.requests
+    assert not broadcast.api.bedrock.requests
 
 
-def test_after_an_error_of_a_service_sqs_delivers_the_message_again(broadcast: Broadcast) -> None:
+def test_after_an_error_of_a_service_sqs_delivers_the_message_again(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = broadcast.queue_windows()
-    broadcast.bedrock.script = [error("ThrottlingException"), answer(FERRIES)]
+    broadcast.api.bedrock.script = [error("ThrottlingException"), answer(FERRIES)]
     assert broadcast.analyze(first, second, "{}") == [0, 2]
-    broadcast.memory.create_error = error("ThrottledException", "CreateEvent")
+    broadcast.api.memory.create_error = error("ThrottledException", "CreateEvent")
     assert broadcast.analyze(first) == [0]
     assert broadcast.quotes == [], "findings must not be stored before the memory has the window"
-    broadcast.memory.create_error = None
-    with failing_call("s3", "GetObject", error("AccessDenied", "GetObject")):
+    broadcast.api.memory.create_error = None
+    with monkeypatch.context() as patched:
+        patched.setattr(handler._agent().s3, "get_object", Mock(side_effect=error("AccessDenied")))
         assert broadcast.analyze(first) == [0]
     assert broadcast.analyze(first) == []
     assert broadcast.quotes == [FERRIES["quote"]]
@@ -159,7 +166,7 @@ def test_the_largest_answer_fits_into_one_item(broadcast: Broadcast) -> None:
         {"startMs": at * 12_000, "endMs": at * 12_000 + 12_000, "title": long[:200], "reason": long[:1_000]}
         for at in range(20)
     ]
-    broadcast.bedrock.script = [answer(*claims, clips=tuple(clips))]
+    broadcast.api.bedrock.script = [answer(*claims, clips=tuple(clips))]
     assert broadcast.analyze(window) == []
     assert (len(broadcast.list_findings(limit=100)), len(broadcast.list_findings("clips"))) == (50, 20)
     [item] = [item for item in broadcast.api.stored_items() if "outcome" in item]
@@ -168,7 +175,7 @@ def test_the_largest_answer_fits_into_one_item(broadcast: Broadcast) -> None:
 
 def test_the_tokens_of_every_answer_are_logged(broadcast: Broadcast, capsys: pytest.CaptureFixture[str]) -> None:
     """Each answer is billed, usable or not."""
-    broadcast.bedrock.script = ["no JSON", answer(FERRIES)]
+    broadcast.api.bedrock.script = ["no JSON", answer(FERRIES)]
     assert broadcast.analyze(broadcast.queue_windows()[0]) == []
     log_lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     lines = [line for line in log_lines if line["message"] == "model_answered"]

@@ -18,7 +18,6 @@ from handlers.common.ids import timestamp
 from handlers.livestream.tracks import ContentType, ExpectedUpload, Track, TrackKind, request_upload
 from handlers.livestream.video_chunks import handler
 from handlers.livestream.video_chunks.events import VIDEO_TYPES, parse_video_event
-from tests.handlers.livestream.fakes import FakeMediaConvert
 from tests.handlers.livestream.harness import (
     ANN,
     BUCKET,
@@ -64,7 +63,7 @@ class Videos:
         item_key = {"pk": {"S": f"EPISODE#{ANN}#{EPISODE}"}, "sk": {"S": "EPISODE"}}
         self.api.dynamodb.delete_item(TableName=TABLE, Key=item_key)
         self.api.create_episode(episodeId=EPISODE)
-        self.services.jobs, self.services.published = [], []
+        self.api.media.jobs, self.api.media.published = [], []
         expected, at = ExpectedUpload(upload_id=UPLOAD, content_type=ContentType.MP4, size=1), timestamp(self.api.now)
         self.api.table.change(
             ANN,
@@ -75,10 +74,6 @@ class Videos:
     def handle(self, *bodies: str) -> list[int]:
         """Process one batch; return the indexes of the failed messages."""
         return deliver(handler.handler, *bodies)
-
-    @property
-    def services(self) -> FakeMediaConvert:
-        return self.api.media
 
     @property
     def track(self) -> Track:
@@ -108,7 +103,7 @@ def stored_chunks(videos: Videos) -> dict[str, Any] | None:
 def test_an_uploaded_video_is_announced_with_the_name_of_its_version(videos: Videos) -> None:
     assert videos.handle(object_created()) == []
     assert (videos.state, videos.track.version_id) == (("uploaded", None), "v1")
-    [event] = videos.services.published
+    [event] = videos.api.media.published
     assert (event["Source"], event["DetailType"]) == (SOURCE, "Video Upload Completed")
     assert json.loads(event["Detail"]) == {"key": key(), "versionId": "v1"}
 
@@ -116,7 +111,7 @@ def test_an_uploaded_video_is_announced_with_the_name_of_its_version(videos: Vid
 def test_an_unsupported_file_fails_the_track_at_once(videos: Videos) -> None:
     assert videos.handle(object_created(key(suffix=".m3u8"))) == []
     assert videos.state == ("failed", "UNSUPPORTED_TYPE")
-    assert (videos.services.published, videos.services.jobs) == ([], [])
+    assert (videos.api.media.published, videos.api.media.jobs) == ([], [])
     # A playlist names other files, which MediaConvert would read with the job's role.
     assert not VIDEO_TYPES & {"m3u8", "mpd", "xml", "txt"}
 
@@ -129,11 +124,11 @@ def test_a_video_is_cut_with_all_events_in_any_order_and_repeated(
     videos.start()
     assert videos.handle(*events) == []
     assert (videos.state, stored_chunks(videos)) == (("chunked", None), CHUNKS)
-    assert {job["Settings"]["Inputs"][0]["FileInput"] for job in videos.services.jobs} <= {f"s3://{BUCKET}/{key()}"}
-    before = (videos.track, len(videos.services.jobs), len(videos.services.published))
+    assert {job["Settings"]["Inputs"][0]["FileInput"] for job in videos.api.media.jobs} <= {f"s3://{BUCKET}/{key()}"}
+    before = (videos.track, len(videos.api.media.jobs), len(videos.api.media.published))
     replayed_events = [replay(event) for event in events]
     assert videos.handle(*repeated_events, *replayed_events) == []
-    after = (videos.track, len(videos.services.jobs), len(videos.services.published))
+    after = (videos.track, len(videos.api.media.jobs), len(videos.api.media.published))
     assert after == before, "a replay of the archive must not pay for every job again"
 
 
@@ -141,29 +136,29 @@ def test_a_deleted_episode_gets_no_job(videos: Videos, capsys: pytest.CaptureFix
     videos.api.call("deleteEpisode", episode_id=EPISODE)
     events = (*SUCCESSFUL_EVENTS, object_created(key(suffix=".txt")))
     assert videos.handle(*events) == []
-    assert (videos.services.jobs, videos.services.published) == ([], [])
+    assert (videos.api.media.jobs, videos.api.media.published) == ([], [])
     assert capsys.readouterr().out.count('"accepted":false') == len(events)
 
 
 def test_a_failed_call_returns_the_message_and_succeeds_later(videos: Videos) -> None:
-    videos.services.errors, videos.services.failed_entries = [error("TooManyRequestsException")], 1
+    videos.api.media.errors, videos.api.media.failed_entries = [error("TooManyRequestsException")], 1
     events = object_created(), upload_completed()
     assert (videos.handle(*events), videos.state) == ([0, 1], ("uploaded", None))
-    videos.services.failed_entries = 0
+    videos.api.media.failed_entries = 0
     assert (videos.handle(*events), videos.state) == ([], ("chunking", None))
-    assert (len(videos.services.published), len(videos.services.jobs)) == (1, 1)
+    assert (len(videos.api.media.published), len(videos.api.media.jobs)) == (1, 1)
 
 
 def test_a_replay_restarts_a_video_whose_job_failed(videos: Videos) -> None:
     """MediaConvert reports a missing permission and an unreadable video with the same error code."""
     videos.handle(upload_completed(), job_event("ERROR"))
     assert videos.handle(upload_completed(), object_created()) == []
-    assert (videos.state, len(videos.services.jobs)) == (FAILED, 1), "a late event restarts nothing"
+    assert (videos.state, len(videos.api.media.jobs)) == (FAILED, 1), "a late event restarts nothing"
     replayed_event = replay(upload_completed())
     assert videos.handle(replayed_event, replayed_event) == []
-    assert (videos.state, len(videos.services.jobs)) == (("chunking", None), 2)
+    assert (videos.state, len(videos.api.media.jobs)) == (("chunking", None), 2)
     videos.handle(job_event("COMPLETE"), replayed_event, job_event("ERROR"))
-    assert (videos.state, len(videos.services.jobs)) == (("chunked", None), 2)
+    assert (videos.state, len(videos.api.media.jobs)) == (("chunked", None), 2)
 
 
 def test_a_failed_video_is_logged_with_its_error_code_only(videos: Videos, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,13 @@ def test_the_job_reads_the_upload_and_writes_to_another_prefix() -> None:
     """S3 events of new objects start jobs, but not below `chunks/`."""
     job = request()
     parsed_job, token = parse_job(job), job["ClientRequestToken"]
+    metadata = {
+        "bucket": BUCKET,
+        "key": f"videos/{ANN}/{EPISODE}/{UPLOAD}.mp4",
+        "versionId": "v1",
+        "chunkSeconds": "120",
+    }
+    assert job["UserMetadata"] == metadata
     assert parsed_job.input_uri == f"s3://{BUCKET}/videos/{ANN}/{EPISODE}/{UPLOAD}.mp4"
     assert (parsed_job.output_bucket, parsed_job.output_prefix) == (BUCKET, f"chunks/{ANN}/{EPISODE}/{token[:16]}/")
     assert (parsed_job.name, parsed_job.segment_name) == (UPLOAD, f"{UPLOAD}_chunk")
