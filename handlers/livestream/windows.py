@@ -192,11 +192,10 @@ class FindingsTable:
             outcomes.append(item["outcome"])
         if len(outcomes) < window.count:
             return
-        if WindowOutcome.ANALYZED in outcomes:
-            self._episodes.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.ANALYZED)
-        else:
-            reason = TrackReason.ANALYSIS_FAILED
-            self._episodes.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.FAILED, reason)
+        state, reason = TrackState.ANALYZED, None
+        if WindowOutcome.ANALYZED not in outcomes:
+            state, reason = TrackState.FAILED, TrackReason.ANALYSIS_FAILED
+        self._episodes.advance_track(TrackKind.TRANSCRIPT, transcript, state, reason)
 
     def _windows(
         self, upload: tuple[str, str, str], attributes: str, first: int, *, descending: bool = False

@@ -152,9 +152,8 @@ class EpisodeOperations:
 
     def list_episodes(self, call: RestRequest[None, PageQuery]) -> RestAnswer[EpisodePage]:
         listing = ("listEpisodes", call.owner)
-        episodes, position = self.table.list_episodes(
-            call.owner, call.query.limit, self._read_cursor(call.query, *listing)
-        )
+        start = self._read_cursor(call.query, *listing)
+        episodes, position = self.table.list_episodes(call.owner, call.query.limit, start)
         return RestAnswer(
             EpisodePage(
                 episodes=tuple(to_episode(episode) for episode in episodes),

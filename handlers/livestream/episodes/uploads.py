@@ -62,8 +62,6 @@ SUFFIXES = {
 NOT_FOUND_CODES = frozenset({"403", "404"})
 """Error codes of HeadObject for a missing object. The response has no body, so the code is the HTTP status: 403 if
 the role may not list the bucket, otherwise 404."""
-NO_SUCH_UPLOAD = "NoSuchUpload"
-"""Error code for a multipart upload that never existed, or was completed or aborted before."""
 REFUSED_PARTS_CODES = frozenset({"InvalidPart", "InvalidPartOrder", "InvalidRequest", "EntityTooSmall"})
 """Error codes of CompleteMultipartUpload for parts that differ from those that were uploaded, for a part that is too
 small, and for a total size that is not the announced one."""
@@ -257,7 +255,7 @@ class UploadOperations:
             code = error.response["Error"]["Code"]
             if code in REFUSED_PARTS_CODES:
                 raise _incomplete() from None
-            if code != NO_SUCH_UPLOAD:
+            if code != "NoSuchUpload":
                 raise
 
     def _object_size(self, key: str) -> int | None:

@@ -20,7 +20,6 @@ from tests.handlers.livestream.harness import TABLE
 CLAIM = Claim(claim_id="c0", start_ms=0, end_ms=1, quote="a b", text="c", verdict=Verdict.UNVERIFIED, confidence=0)
 CLIP = Clip(clip_id="d0", start_ms=0, end_ms=10_000, title="Ferries")
 RESULT = WindowResult(outcome=WindowOutcome.ANALYZED, claims=(CLAIM, CLAIM), clips=(CLIP,))
-EMPTY_RESULT = WindowResult(outcome=WindowOutcome.ANALYZED)
 FAILURE = WindowResult(outcome=WindowOutcome.FILTERED)
 
 
@@ -108,7 +107,7 @@ def test_no_item_remains_of_a_window_that_is_stored_for_a_deleted_episode(broadc
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=6, deadline=None)
 @given(
-    results=st.lists(st.sampled_from([EMPTY_RESULT, RESULT, FAILURE]), min_size=3, max_size=3) | st.just([FAILURE] * 3),
+    results=st.lists(st.sampled_from([RESULT, FAILURE]), min_size=3, max_size=3) | st.just([FAILURE] * 3),
     data=st.data(),
 )
 def test_the_last_finished_window_moves_the_track_in_any_order(

@@ -20,12 +20,6 @@ FERRIES = claim("We ran 600 ferries")
 CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
 
 
-def stored_text(broadcast: Broadcast) -> list[str]:
-    """Return the two texts of the first memory event: the window's text and its findings."""
-    payload = broadcast.api.memory.events[0]["payload"]
-    return [turn["conversational"]["content"]["text"] for turn in payload]
-
-
 def test_a_window_is_analyzed_and_its_findings_are_stored_and_remembered(broadcast: Broadcast) -> None:
     [window, _] = broadcast.queue_windows()
     broadcast.api.bedrock.script = [answer(FERRIES, claim("we sold ferries"), clips=(CLIP,))]
@@ -40,12 +34,14 @@ def test_a_window_is_analyzed_and_its_findings_are_stored_and_remembered(broadca
     assert (listed_clip["startMs"], listed_clip["endMs"], listed_clip["title"]) == (0, 12_000, "canary")
     [event] = broadcast.api.memory.events
     assert (event["actorId"], event["sessionId"], event["clientToken"]) == (ANN, broadcast.episode_id, window.window_id)
-    window_text, findings = stored_text(broadcast)
+    window_text, findings = (turn["conversational"]["content"]["text"] for turn in event["payload"])
     assert window_text.startswith("Part 1 of 2 of the broadcast:\nWe ran 600 ferries last spring.")
     assert "annual report" not in window_text, "the overlap is remembered with the next window"
     claim_line, clip_line = (json.loads(line) for line in findings.split("\n"))
     assert (claim_line["quote"], clip_line["endMs"]) == (FERRIES["quote"], 12_000)
     assert "we sold ferries" not in findings, "a claim without a valid quote must not be remembered"
+    assert broadcast.analyze(window) == []
+    assert len(broadcast.api.bedrock.requests) == 1, "a finished window must not be analyzed again"
 
 
 def test_the_second_window_is_asked_with_the_memory_of_the_first(broadcast: Broadcast) -> None:
@@ -61,12 +57,6 @@ def test_the_second_window_is_asked_with_the_memory_of_the_first(broadcast: Broa
     assert [cue["id"] for cue in cues] == ["cue-1", "cue-2"]
     [listed_claim] = broadcast.list_findings()
     assert (listed_claim["verdict"], listed_claim["sources"]) == ("refuted", ["1#ab"])
-
-
-def test_a_finished_window_is_not_analyzed_again(broadcast: Broadcast) -> None:
-    window, _ = broadcast.queue_windows()
-    assert broadcast.analyze(window, window) == []
-    assert len(broadcast.api.bedrock.requests) == 1
 
 
 @pytest.mark.parametrize("calls_before_crash", range(6))

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from handlers.common.events import InvalidEvent
 from handlers.common.ids import timestamp
-from handlers.livestream.tracks import ContentType, ExpectedUpload, Track, TrackKind, request_upload
+from handlers.livestream.tracks import ContentType, ExpectedUpload, Track, TrackKind, VideoChunks, request_upload
 from handlers.livestream.video_chunks import handler
 from handlers.livestream.video_chunks.events import VIDEO_TYPES, parse_video_event
 from tests.handlers.livestream.harness import (
@@ -36,10 +36,10 @@ from tests.handlers.livestream.video_chunks.video_events import (
     chunk_prefix,
     envelope,
     job_event,
-    job_metadata,
     key,
     object_created,
     replay,
+    requested_job,
     upload_completed,
 )
 
@@ -48,7 +48,8 @@ SUCCESSFUL_EVENTS = (
     *(job_event(status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
 )
 """All events of a video that is cut without a failure."""
-CHUNKS = {"playlist": f"{chunk_prefix()}{UPLOAD}_chunk.m3u8", "durationMs": 250_041}
+CHUNKS = VideoChunks(playlist=f"{chunk_prefix()}{UPLOAD}_chunk.m3u8", duration_ms=250_041)
+METADATA = requested_job()["UserMetadata"]
 FAILED = ("failed", "CHUNKING_FAILED")
 
 
@@ -95,11 +96,6 @@ def videos(harness: Harness) -> Iterator[Videos]:
         yield opened
 
 
-def stored_chunks(videos: Videos) -> dict[str, Any] | None:
-    chunks = videos.track.chunks
-    return None if chunks is None else chunks.model_dump(by_alias=True)
-
-
 def test_an_uploaded_video_is_announced_with_the_name_of_its_version(videos: Videos) -> None:
     assert videos.handle(object_created()) == []
     assert (videos.state, videos.track.version_id) == (("uploaded", None), "v1")
@@ -123,7 +119,7 @@ def test_a_video_is_cut_with_all_events_in_any_order_and_repeated(
 ) -> None:
     videos.start()
     assert videos.handle(*events) == []
-    assert (videos.state, stored_chunks(videos)) == (("chunked", None), CHUNKS)
+    assert (videos.state, videos.track.chunks) == (("chunked", None), CHUNKS)
     assert {job["Settings"]["Inputs"][0]["FileInput"] for job in videos.api.media.jobs} <= {f"s3://{BUCKET}/{key()}"}
     before = (videos.track, len(videos.api.media.jobs), len(videos.api.media.published))
     replayed_events = [replay(event) for event in events]
@@ -191,8 +187,8 @@ def test_events_about_other_objects_and_jobs_are_ignored() -> None:
         job_event("INPUT_INFORMATION"),
         job_event("COMPLETE", userMetadata=None),
         job_event("ERROR", userMetadata={"bucket": BUCKET, "key": key()}),
-        job_event("ERROR", userMetadata={**job_metadata(), "bucket": "another-stacks"}),
-        job_event("COMPLETE", userMetadata={**job_metadata(), "key": "videos/../secrets.mp4"}),
+        job_event("ERROR", userMetadata={**METADATA, "bucket": "another-stacks"}),
+        job_event("COMPLETE", userMetadata={**METADATA, "key": "videos/../secrets.mp4"}),
     ):
         assert parse_video_event(event, BUCKET) is None
 

@@ -49,11 +49,6 @@ def replay(event: str) -> str:
     return json.dumps({**json.loads(event), "replay-name": "again-1"})
 
 
-def job_metadata(upload: str = UPLOAD) -> dict[str, str]:
-    metadata: dict[str, str] = requested_job(upload)["UserMetadata"]
-    return metadata
-
-
 def requested_job(upload: str = UPLOAD) -> dict[str, Any]:
     return job_request(BUCKET, video(upload), chunk_seconds=120, role_arn=ROLE)
 
@@ -72,7 +67,7 @@ def job_event(status: str, upload: str = UPLOAD, **changes: Any) -> str:
         "COMPLETE": {"outputGroupDetails": [{"outputDetails": [output], "type": "HLS_GROUP"}]},
         "ERROR": {"errorCode": 1010, "errorMessage": "canary s3://videos"},
     }
-    detail = {"jobId": "1-a", "status": status, "userMetadata": job_metadata(upload)}
+    detail = {"jobId": "1-a", "status": status, "userMetadata": requested_job(upload)["UserMetadata"]}
     return envelope(
         "aws.mediaconvert",
         "MediaConvert Job State Change",
