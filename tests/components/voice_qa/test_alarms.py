@@ -21,7 +21,7 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     TEXT,
     WorkerHarness,
 )
-from tests.handlers.voice_qa.socket_harness import create_socket_harness
+from tests.handlers.voice_qa.socket_harness import LIMIT_MS, NO_FAILURES, create_socket_harness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import create_lecture_harness
 from tests.loggers import own_logger
 
@@ -84,7 +84,7 @@ def test_only_faults_of_the_agent_and_unheard_answers_of_connected_clients_raise
     assert isinstance(line[inputs["metricTransformation"]["value"].removeprefix("$.")], (int, float))
 
 
-def test_failures_of_the_websocket_handler_are_counted_but_not_invalid_messages(
+def test_failures_of_the_websocket_handler_and_overdue_questions_are_counted_but_not_invalid_messages(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with own_logger(), create_socket_harness(monkeypatch) as harness:
@@ -94,5 +94,9 @@ def test_failures_of_the_websocket_handler_are_counted_but_not_invalid_messages(
         monkeypatch.setattr(SocketHandler, "_sign_form", lambda *_: 1 / 0)
         assert harness.send("upload", kind="query", contentType="audio/ogg")["code"] == "INTERNAL"
         assert harness.send("nothing")["code"] == "UNKNOWN_ACTION"
-    counted = [line["message"] for line in counted_lines("messages-failed", log_lines(capsys))]
+        harness.clock.now_ms += LIMIT_MS
+        assert harness.check_time_limit() == NO_FAILURES
+    lines = log_lines(capsys)
+    counted = [line["message"] for line in counted_lines("messages-failed", lines)]
     assert counted == ["worker_not_called", "message_failed"]
+    assert [line["message"] for line in counted_lines("answers-overdue", lines)] == ["query_overdue"]
