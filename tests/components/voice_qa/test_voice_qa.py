@@ -114,7 +114,7 @@ def test_each_function_has_its_memory_timeout_and_concurrency() -> None:
 
 def test_the_worker_knows_and_may_invoke_only_the_agent_of_its_mode() -> None:
     agent = {"endpoint": ENDPOINT, "runtimeArn": RUNTIME, "qualifier": "spring"}
-    http, bedrock = deployed(), deployed(agentcore={**agent, "mode": "bedrock"})
+    http, bedrock = (deployed(agentcore={**agent, "mode": mode}) for mode in ("http", "bedrock"))
     assert "AGENTCORE_RUNTIME_ARN" not in variables(http, "query-worker")
     environment = variables(bedrock, "query-worker")
     assert (environment["AGENTCORE_RUNTIME_ARN"], environment["AGENTCORE_QUALIFIER"]) == (RUNTIME, "spring")
