@@ -60,9 +60,10 @@ AnswerSeconds = Annotated[float, Field(ge=10, le=840)]
 maximum timeout and also the maximum delay of the SQS message that triggers the check of this limit."""
 MAX_QUERY_BYTES = 10_000_000
 """Maximum size of a spoken question."""
-SessionDays = Annotated[int, Field(ge=1, le=365)]
+SessionDays = Annotated[int, Field(ge=1)]
 """Number of days for which a question is stored. A conversation (the questions of one guest about a lecture, and their
 answers) is stored for this number of days after its first answer."""
+# The items that count lectures and questions keep their names, so the numbers are limited.
 LecturesPerDay = Annotated[int, Field(ge=1, le=1000)]
 """Maximum number of lectures that one guest can upload in a day (UTC)."""
 QueriesPerHour = Annotated[int, Field(ge=1, le=1000)]

@@ -117,7 +117,7 @@ class Query(ClientMessage):
     lecture_id: Ulid
     session_id: Ulid | None = None
     """The conversation that the question continues. Without it, a new conversation begins."""
-    audio_key: Annotated[str, StringConstraints(max_length=300)] | None = None
+    audio_key: str | None = None
     text: Annotated[str, StringConstraints(min_length=1, max_length=2_000), VISIBLE_TEXT] | None = None
     language: LanguageCode = "en-US"
     attempt: Annotated[int, Field(ge=1, le=100_000)] = 1
