@@ -6,6 +6,7 @@ The agent itself is not part of this program. Stack files have the settings for 
 """
 
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr
@@ -28,7 +29,6 @@ from handlers.voice_qa.environment import (
     QueriesPerHour,
     SessionDays,
     UrlSeconds,
-    parse_agent_url,
 )
 
 Days = Annotated[int, Field(ge=1, le=365)]
@@ -114,8 +114,19 @@ class AgentMode(StrEnum):
 
 
 def _check_agent_url(url: HttpUrl) -> HttpUrl:
-    parse_agent_url(str(url))
+    if url.username is not None or url.query is not None or url.fragment is not None:
+        raise ValueError("an agent's endpoint must not have a user name, a query or a fragment")
+    if url.scheme == "http" and _is_public_address(url.host or ""):
+        raise ValueError("an agent's endpoint at a public IP address must use https://")
     return url
+
+
+def _is_public_address(host: str) -> bool:
+    """Return True for a public IP address. A host name is not resolved, so it never counts as a public address."""
+    try:
+        return ip_address(host.strip("[]")).is_global
+    except ValueError:
+        return False
 
 
 AgentUrl = Annotated[HttpUrl, AfterValidator(_check_agent_url)]

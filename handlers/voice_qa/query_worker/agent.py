@@ -10,7 +10,6 @@ would delay the words of an answer.
 """
 
 import logging
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -24,7 +23,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError, SSLError
 
-from handlers.voice_qa.environment import AgentCode, parse_agent_url
+from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.messages import Piece
 from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AgentQuestion, AnswerReader
 
@@ -65,7 +64,6 @@ REFUSED: the agent answers no question of this stack. REJECTED: it does not acce
 
 AGENTCORE = "bedrock-agentcore"
 SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
-_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):bedrock-agentcore:(?P<region>[a-z0-9-]+):[0-9]{12}:runtime/[\w-]+")
 
 # botocore would log signed requests at level DEBUG, and urllib3 warns with the URL of each request that it repeats.
 for name in ("botocore.auth", "urllib3.connectionpool"):
@@ -97,25 +95,17 @@ class Agent:
 
     @classmethod
     def at_endpoint(cls, endpoint: str, answer_seconds: float) -> Self:
-        """Return an agent that is an HTTP service. Raises ValueError for an invalid URL."""
-        parse_agent_url(endpoint)
+        """Return an agent that is an HTTP service."""
         return cls(f"{endpoint.rstrip('/')}/answer", answer_seconds)
 
     @classmethod
     def in_agentcore(
         cls, arn: str, qualifier: str, credentials: Credentials, answer_seconds: float, origin: str | None = None
     ) -> Self:
-        """Return an agent in AgentCore Runtime. Raises ValueError for an invalid ARN of the runtime.
-
-        `origin` replaces the URL of AgentCore in the runtime's region.
-        """
-        match = _ARN.fullmatch(arn)
-        if match is None:
-            raise ValueError("agentcore_runtime_arn is not the ARN of an AgentCore runtime")
-        region = match["region"]
-        domain = "amazonaws.com.cn" if match["partition"] == "aws-cn" else "amazonaws.com"
+        """Return an agent in AgentCore Runtime. `origin` replaces the URL of AgentCore in the runtime's region."""
+        region = arn.split(":")[3]
         path = f"/runtimes/{quote(arn, safe='')}/invocations?{urlencode({'qualifier': qualifier})}"
-        url = (origin or f"https://{AGENTCORE}.{region}.{domain}") + path
+        url = (origin or f"https://{AGENTCORE}.{region}.amazonaws.com") + path
 
         def sign(question: AgentQuestion, body: bytes) -> Headers:
             request = AWSRequest("POST", url, {**HEADERS, SESSION_HEADER: question.session_id}, body)
