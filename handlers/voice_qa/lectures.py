@@ -9,8 +9,6 @@ not expire.
 import re
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
 from handlers.common.events import is_later
 from handlers.common.ids import ULID_PATTERN
 from handlers.common.records import Record, Records
@@ -54,7 +52,7 @@ class Lecture(Record):
     """Duration, if the recording could be read."""
     key: str = ""
     version_id: str = ""
-    sequencer: str = Field(default="0", repr=False)
+    sequencer: str = "0"
     """S3's number of the event that announced the version."""
 
     def is_older_than(self, key: str, sequencer: str) -> bool:

@@ -140,12 +140,12 @@ class Question(Record):
     """Key of a spoken question's audio."""
     text: Annotated[str | None, Field(repr=False)] = None
     """Text of a written question."""
-    language: str = "en-US"
+    language: str
     connection: str
     """Id of the connection that listens to the answer."""
-    resume_attempt: int = 1
+    resume_attempt: int
     """The attempt to which `resume_from` refers."""
-    resume_from: int = 0
+    resume_from: int
     request_count: int = 1
     """Number of requests for this question. If a client repeats its request on the same connection, only this number
     changes, and the pieces are sent again."""
@@ -153,7 +153,7 @@ class Question(Record):
     """Time at which the current attempt was requested."""
     attempt: int = 0
     """Number of answer attempts so far."""
-    worker: Annotated[str, Field(repr=False)] = ""
+    worker: str = ""
     """Random name of the invocation that began the current attempt."""
     running_until_ms: int = 0
     """Time at which the current attempt must have ended. After this time, a request starts a new attempt."""

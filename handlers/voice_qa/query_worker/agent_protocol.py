@@ -87,8 +87,8 @@ class AgentQuestion(Message):
     """Id of the conversation for the agent. `opaque_session_id` creates it."""
     lecture: QuestionLecture
     query: SpokenQuery | WrittenQuery
-    conversation: tuple[ContextTurn, ...] = ()
-    language: str = "en-US"
+    conversation: tuple[ContextTurn, ...]
+    language: str
 
 
 def opaque_session_id(session_id: str) -> str:

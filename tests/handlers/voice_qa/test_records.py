@@ -19,7 +19,15 @@ STEPS = st.lists(
 
 def request(now_ms: int) -> Question:
     return Question(
-        identity="i", lecture="l", session=f"s{now_ms}", text="Why?", connection=f"c{now_ms}", asked_ms=now_ms
+        identity="i",
+        lecture="l",
+        session=f"s{now_ms}",
+        text="Why?",
+        language="en-US",
+        connection=f"c{now_ms}",
+        resume_attempt=1,
+        resume_from=0,
+        asked_ms=now_ms,
     )
 
 

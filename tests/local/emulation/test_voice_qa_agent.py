@@ -74,6 +74,7 @@ def question(
         lecture=QuestionLecture(lecture_id="lecture", url=lecture_url, format=lecture_format, duration_ms=60_000),
         query=query,
         conversation=earlier_turns,
+        language="en-US",
     )
 
 

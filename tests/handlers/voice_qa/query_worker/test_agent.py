@@ -48,6 +48,7 @@ QUESTION = AgentQuestion(
     lecture=QuestionLecture(lecture_id="lecture-1", url=f"http://{CANARY}", format="mp3", duration_ms=DURATION_MS),
     query=WrittenQuery(text=f"What is a {CANARY}?"),
     conversation=(ContextTurn(question="Who speaks?", answer="Nobody."),),
+    language="en-US",
 )
 HELLO: dict[str, Any] = {"type": "text", "text": "Hello."}
 DONE: dict[str, Any] = {"type": "done"}
