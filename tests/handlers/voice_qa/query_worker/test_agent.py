@@ -188,6 +188,8 @@ EVENT = b": comment\r\nid: 1\r\nevent: message\r\nretry: 1\r\ndata: %b\r\n"
 def test_lines_become_pieces_until_the_line_done(answer: bytes) -> None:
     with Server(answer) as server:
         assert ask(server.endpoint) == MESSAGE_PIECES
+    texts = ("what is a stream", "Hello.", "YXVkaW8=", "said")
+    assert not [text for text in texts if text in repr(MESSAGE_PIECES)], "no log gets them by accident"
 
 
 def create_reader() -> AnswerReader:

@@ -96,6 +96,7 @@ def test_an_item_has_the_form_that_guests_read(
 ) -> None:
     conversations.append(KEY, "query-0001", "Q", "A")
     conversations.append(KEY, "query-0001", "Q", "A stored turn is not written again.")
+    assert "answer" not in repr(conversations.read(KEY)), "no log gets texts by accident"
     now = "2025-10-09T08:53:20.000Z"
     values = {"queryId": "query-0001", "question": "Q", "answer": "A", "at": now}
     item = read_item()

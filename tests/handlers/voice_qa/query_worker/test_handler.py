@@ -72,6 +72,8 @@ def test_the_agent_gets_the_lecture_the_question_and_the_conversation(worker: Wo
     assert question.query == WrittenQuery(text=QUESTION_TEXT)
     assert question.session_id == opaque_session_id(f"{GUEST_ID}#{SESSION_ID}")
     assert (question.lecture.format, question.lecture.duration_ms) == ("mp3", 60_000)
+    private = (QUESTION_TEXT, question.lecture.url, repr(question.conversation[0].question))
+    assert not [text for text in private if text in repr(question)], "no log gets them by accident"
     url = urlsplit(question.lecture.url)
     assert unquote(url.path).endswith(LECTURE_KEY)
     version = worker.s3.head_object(Bucket=BUCKET, Key=LECTURE_KEY)["VersionId"]

@@ -45,6 +45,7 @@ def test_a_guest_of_the_pool_connects_with_the_signed_identity(api: SocketHarnes
     guest = api.handler.guests.read(connection_key("c1"))
     assert guest is not None
     assert (guest.identity, guest.guest_id) == (ANN_IDENTITY, ANN_GUEST_ID), "the latest handshake counts"
+    assert ANN_IDENTITY not in repr(guest), "no log gets it by accident"
 
 
 SIGNED_IDENTITY: dict[str, Any] = {"cognitoIdentityId": ANN_IDENTITY, "cognitoIdentityPoolId": POOL_ID}

@@ -50,6 +50,7 @@ def test_a_question_is_stored_and_a_worker_is_invoked(api: SocketHarness) -> Non
         asked_ms=START_MS,
         revision=question.revision,
     )
+    assert not [text for text in ("Why?", ANN_IDENTITY) if text in repr(question)], "no log gets them by accident"
     [item] = api.items_of("query")
     assert item["expiresAt"] == {"N": str(START_MS // 1000 + 7 * 86_400)}
 
