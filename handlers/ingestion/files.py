@@ -68,8 +68,7 @@ class FileStatus(StrEnum):
     """The version was deleted before the run read it. For example, S3 deletes a version some days after a newer version
     has superseded it."""
     FAILED = "failed"
-    """Its workflow execution failed, or ended without a result for the file. A redrive (a new execution) processes
-    the file again."""
+    """Its workflow execution failed or ended without a result. A redrive (a new execution) processes the file again."""
 
 
 class FileRejection(StrEnum):
@@ -138,7 +137,7 @@ class ListedFile(RecordedFile):
 class FileResult(RecordedFile):
     """Result of a run for one file."""
 
-    status: Literal["processed", "rejected", "failed", "superseded"]
+    status: Literal["processed", "rejected", "superseded"]
     reason: str = ""
     """Cause of the status. Empty for a file that is processed without problems."""
     rows: Annotated[int, Field(ge=0)] = 0

@@ -57,10 +57,6 @@ MISSING_CODES = frozenset({"NoSuchKey", "404"})
 a missing object, and the read fails."""
 ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
 """Form of a failure's cause that may be stored and logged. A text of another form may quote customer data."""
-NO_RESULT = "NO_RESULT"
-"""Reason that is stored for a confirmed file if the run's result does not mention it."""
-FILES_FAILED = "FILES_FAILED"
-"""Cause of a manifest's failure if its run has finished, but at least one of its files has failed."""
 UNNAMED_CAUSE = "UNNAMED_CAUSE"
 """Cause that is stored if the given cause does not have the form `ERROR_NAME`."""
 
@@ -70,8 +66,8 @@ class ListMissing(LookupError):
 
 
 class ResultMissing(LookupError):
-    """The list of confirmed files or the run's result is missing, although the execution has ended or is at its last
-    step.
+    """The list of confirmed files is missing, or no run has reported a result for each of them, although the execution
+    has ended or is at its last step.
     """
 
 
@@ -81,9 +77,9 @@ class ManifestStatus(StrEnum):
     RUNNING = "running"
     """The manifest has an execution whose end is not recorded yet."""
     PROCESSED = "processed"
-    """Its execution has ended, and none of its files has failed."""
+    """Its execution has ended, and each of its files has a result."""
     FAILED = "failed"
-    """Its execution has failed, or at least one of its files has. An operator can redrive it: start a new execution."""
+    """Its execution has failed. An operator can redrive the manifest: start a new execution."""
 
 
 class Manifest(Message):
@@ -108,8 +104,6 @@ class RunResult(Message):
     """Result of a run, which replaces that of an earlier run of the manifest."""
 
     schema_version: Literal[1] = 1
-    manifest_id: str
-    run_id: str
     files: tuple[FileResult, ...]
 
 
@@ -244,8 +238,8 @@ class Manifests:
 
         - No file is left to process.
         - This execution has already ended, or a redrive has replaced it.
-        - This is a redrive, and an earlier run has reported a result other than `failed` for every confirmed file. The
-          output of that run is already published, so the redrive only stores these results.
+        - An earlier run has reported a result for each confirmed file. The output of that run is already published, so
+          this redrive only stores these results.
         """
         manifest_id = execution.manifest_id
         manifest = self.documents.read_list(manifest_id)
@@ -263,7 +257,7 @@ class Manifests:
         # The run of a redrive replaces the output of the previous run, so it must also repeat the files with a result.
         confirmed = tuple(file for file in manifest.files if file in statuses)
         self.documents.write_confirmed_list(manifest.model_copy(update={"files": confirmed}))
-        if execution.redrive and self._has_results(manifest_id, confirmed):
+        if self._read_results(manifest_id, confirmed):
             # The earlier run succeeded, and only the recording of its result failed. A new run could lose rows, because
             # some object versions may be deleted by now.
             self.finish(execution)
@@ -275,31 +269,23 @@ class Manifests:
         """Store the run's result in the record of each file, and end the manifest. Return the number of files by
         status.
 
-        If a file has failed, the manifest has failed too, so that it can be redriven. Return no counts if this
-        execution has already ended or a redrive has replaced it. Raise ResultMissing if the list of confirmed files or
-        the result is missing.
+        Return no counts if this execution has already ended or a redrive has replaced it. Raise ResultMissing if there
+        is no list of confirmed files, or no result for each of them.
         """
         manifest_id = execution.manifest_id
         record = self.get(manifest_id)
         if record is None or (record.execution_arn, record.status) != (execution.arn, ManifestStatus.RUNNING):
             return {}
         confirmed = self.documents.read_confirmed_list(manifest_id)
-        result = self.documents.read_result(manifest_id)
-        if confirmed is None or result is None:
+        results = self._read_results(manifest_id, confirmed.files) if confirmed else None
+        if confirmed is None or results is None:
             raise ResultMissing(manifest_id)
-        results = {file_result.file_key: file_result for file_result in result.files}
-
-        def store(file: ListedFile) -> FileStatus | None:
-            missing = FileResult(
-                file_key=file.file_key, date_prefix=file.date_prefix, status="failed", reason=NO_RESULT
+        counts = _count(
+            self._change_files(
+                confirmed.files, lambda file: self.files.record_result(results[file.file_key], manifest_id)
             )
-            return self.files.record_result(results.get(file.file_key, missing), manifest_id)
-
-        counts = _count(self._change_files(confirmed.files, store))
-        if counts.get(FileStatus.FAILED, 0):
-            self._end(execution, ManifestStatus.FAILED, counts, FILES_FAILED)
-        else:
-            self._end(execution, ManifestStatus.PROCESSED, counts)
+        )
+        self._end(execution, ManifestStatus.PROCESSED, counts)
         return counts
 
     def fail(self, execution: ManifestExecution, cause: str) -> dict[str, int]:
@@ -343,11 +329,11 @@ class Manifests:
         first = self._change_files(files[:1], change)
         return first and first | self._change_files(files[1:], change)
 
-    def _has_results(self, manifest_id: str, files: Sequence[ListedFile]) -> bool:
-        """Return True if an earlier run has reported a result other than `failed` for each of the files."""
+    def _read_results(self, manifest_id: str, files: Sequence[ListedFile]) -> dict[str, FileResult] | None:
+        """Return the results of the last finished run by file key, or None if it reported none for one of the files."""
         result = self.documents.read_result(manifest_id)
-        reported = {entry.file_key for entry in result.files if entry.status != "failed"} if result else set()
-        return all(file.file_key in reported for file in files)
+        results = {entry.file_key: entry for entry in result.files} if result else {}
+        return results if all(file.file_key in results for file in files) else None
 
     def _end(
         self, execution: ManifestExecution, status: ManifestStatus, counts: dict[str, int], cause: str = ""

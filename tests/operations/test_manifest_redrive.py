@@ -25,7 +25,7 @@ def create_failed_manifest(harness: IngestionHarness) -> str:
     """Create a manifest of three files whose Spark run fails. Return the execution's name."""
     harness.builder().handle(announce("a", "b", "c"))
     name = harness.waiting_executions.pop()
-    harness.run(name, broken="run")
+    harness.run(name, broken=True)
     return name
 
 
@@ -67,7 +67,7 @@ def test_a_failed_redrive_is_followed_by_the_next_number(harness: IngestionHarne
     redrive_manifest(harness, name)
     redriven = harness.waiting_executions.pop()
     if status == "FAILED":
-        harness.run(redriven, broken="run")
+        harness.run(redriven, broken=True)
     else:
         harness.cloud.executions[redriven] = status
     assert redrive_manifest(harness, name) is RedriveOutcome.STARTED

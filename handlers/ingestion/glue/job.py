@@ -113,7 +113,7 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
             _check_rows(lake, keys[date], sum(outcome.rows for outcome in date_outcomes))
     lines.unpersist()
     run.publish(keys)
-    run.finish(options.run_id, outcomes)
+    run.finish(outcomes)
     return {
         "files": len(outcomes),
         **{f"files_{status}": sum(outcome.status == status for outcome in outcomes) for status in STATUSES},

@@ -112,12 +112,12 @@ class ManifestRun:
             self._write(self._pointer_key(date), content.encode())
         self._delete(self._previous_keys)
 
-    def finish(self, run_id: str, outcomes: Sequence[FileOutcome]) -> None:
+    def finish(self, outcomes: Sequence[FileOutcome]) -> None:
         """Write the result. It is written last, so it shows that the rest of the output is complete."""
         result = {
             "schemaVersion": 1,
             "manifestId": self.manifest_id,
-            "runId": run_id,
+            "run": self.folder,
             "files": [
                 {
                     "fileKey": file.file_key,

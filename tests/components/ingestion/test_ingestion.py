@@ -188,6 +188,12 @@ def test_the_lake_keeps_rows_for_ever_rejected_lines_for_a_year_and_manifests_fo
     }
 
 
+def test_queries_are_stopped_at_the_scan_limit_and_their_results_are_encrypted() -> None:
+    group = deployed(scanLimitGigabytes=2).one("athena.Workgroup").inputs["configuration"]
+    assert (group["enforceWorkgroupConfiguration"], group["bytesScannedCutoffPerQuery"]) == (True, 2 * 1024**3)
+    assert group["resultConfiguration"]["encryptionConfiguration"] == {"encryptionOption": "SSE_S3"}
+
+
 def test_alarms_are_raised_for_late_files_and_for_manifests_that_cannot_be_recorded_or_ended() -> None:
     """A sweep logs the age of the oldest file, and how many manifests it failed to end."""
     recorded = changed_deployment()

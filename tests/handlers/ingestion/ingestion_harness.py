@@ -159,10 +159,10 @@ class IngestionHarness:
         event = {"step": step, "manifestId": manifest_id_of(name), "executionArn": arn(name), **fields}
         return run_step(self.manifests(gate), StepRequest.model_validate(event))
 
-    def run(self, name: str, gate: Gate = open_gate, *, broken: str = "") -> None:
+    def run(self, name: str, gate: Gate = open_gate, *, broken: bool = False) -> None:
         """Run the steps of one execution like the state machine: confirm, run and finish, or fail.
 
-        With `broken="run"`, the Spark run fails. With `broken="file"`, it reports the status `failed` for one file.
+        With `broken`, the Spark run fails.
         """
         try:
             if not self.step("confirm", name, gate)["files"]:
@@ -195,9 +195,9 @@ class IngestionHarness:
         self.run_all()
         self.cloud.update_index()
 
-    def run_spark(self, name: str, gate: Gate = open_gate, *, broken: str = "") -> None:
+    def run_spark(self, name: str, gate: Gate = open_gate, *, broken: bool = False) -> None:
         """Publish the rows of an execution's files, in place of those of the manifest's earlier run. Write the result."""
-        if broken == "run":
+        if broken:
             raise RunFailed
         manifest_id = manifest_id_of(name)
         confirmed = self.manifests(gate).documents.read_confirmed_list(manifest_id)
@@ -206,18 +206,14 @@ class IngestionHarness:
             FileResult(
                 file_key=file.file_key,
                 date_prefix=file.date_prefix,
-                status="rejected"
-                if REJECTED in file.key
-                else "failed"
-                if broken == "file" and not index
-                else "processed",
+                status="rejected" if REJECTED in file.key else "processed",
             )
-            for index, file in enumerate(confirmed.files)
+            for file in confirmed.files
         )
         processed = [result.file_key for result in results if result.status == "processed"]
         self.published[manifest_id] = {f"{key}:{line}" for key in processed for line in range(ROWS_PER_FILE)}
         gate("between publication and result")
-        result = RunResult(manifest_id=manifest_id, run_id=name, files=results)
+        result = RunResult(files=results)
         self.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
         gate("after the result")
 

@@ -33,7 +33,7 @@ from tests.handlers.ingestion.s3_messages import body, record
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 ARRIVED = NOW - timedelta(minutes=1)
 LIMIT = 5 * 1024**3
-CHANGES = ("take", "take failed", "fail", *("processed", "rejected", "superseded", "failed"))
+CHANGES = ("take", "take failed", "fail", *("processed", "rejected", "superseded"))
 """Changes of a file that a manifest requests: `take`, `fail`, or the result of a run."""
 OUTCOMES = {
     FileStatus.PENDING: {"take": "manifested", "take failed": "manifested", "fail": "failed"},

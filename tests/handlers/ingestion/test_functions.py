@@ -61,7 +61,7 @@ def test_a_full_manifest_is_started_confirmed_and_finished(aws: MotoAws) -> None
         {"fileKey": file["fileKey"], "datePrefix": file["datePrefix"], "status": "processed"}
         for file in confirmed_files
     ]
-    result = {"manifestId": manifest_id_of(name), "runId": "r", "files": files}
+    result = {"schemaVersion": 1, "files": files}
     aws.s3.put_object(Bucket=aws.lake, Key=result_key(manifest_id_of(name)), Body=json.dumps(result).encode())
     assert workflow_steps.handler(event | {"step": "finish"}, None) == {"processed": 3}
     assert set(aws.statuses().values()) == {"processed"}

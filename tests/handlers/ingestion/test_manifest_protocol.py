@@ -109,8 +109,8 @@ class ManifestProtocol(RuleBasedStateMachine):
         self.queue += [failure["itemIdentifier"] for failure in failures]
 
     @precondition(lambda self: self.executions)
-    @rule(fault=faults, index=st.integers(0, 3), broken=st.sampled_from(["", "", "file", "run"]))
-    def step(self, fault: Fault, index: int = 0, broken: str = "") -> None:
+    @rule(fault=faults, index=st.integers(0, 3), broken=st.sampled_from([False, False, False, True]))
+    def step(self, fault: Fault, index: int = 0, *, broken: bool = False) -> None:
         """Run the next state of an execution. The workflow retries each state once. A run may be broken."""
         idle = [execution for execution in self.executions if not execution.is_busy]
         if not idle:
@@ -119,7 +119,7 @@ class ManifestProtocol(RuleBasedStateMachine):
         execution.is_busy = True
         try:
             with self._gate(fault) as gate:
-                self._run_state(execution, gate, broken)
+                self._run_state(execution, gate, broken=broken)
             execution.retries = 0
         except (Killed, RunFailed, BotoCoreError, ClientError):
             execution.retries += 1
@@ -229,7 +229,7 @@ class ManifestProtocol(RuleBasedStateMachine):
 
         yield gate
 
-    def _run_state(self, execution: Execution, gate: Gate, broken: str) -> None:
+    def _run_state(self, execution: Execution, gate: Gate, *, broken: bool) -> None:
         name, harness = execution.name, self.harness
         match execution.state:
             case "confirm":

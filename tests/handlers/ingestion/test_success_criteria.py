@@ -81,7 +81,7 @@ def test_no_sensitive_data_in_cloudwatch_logs(capsys: pytest.CaptureFixture[str]
         builder.handle([*announce("canary-late"), *announce("canary-empty", size=0)])
     harness.cloud.advance_time(901)
     harness.sweeper(FaultGate(60, TIMEOUT)).sweep()
-    for broken in ("run", "file", ""):
+    for broken in (True, True, False):
         if harness.waiting_executions:
             harness.run(harness.waiting_executions.pop(0), broken=broken)
     for key in list(harness.cloud.manifests()):

@@ -32,7 +32,7 @@ def write_result(harness: IngestionHarness, name: str, *statuses: Any) -> None:
         FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status=status, reason="WHY", rows=2)
         for file, status in zip(confirmed_list.files, statuses, strict=False)
     )
-    result = RunResult(manifest_id=manifest_id, run_id="run", files=files)
+    result = RunResult(files=files)
     harness.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
 
 
@@ -86,17 +86,9 @@ def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: Ingest
     assert harness.step("finish", name) == {"processed": 1, "rejected": 1, "superseded": 1}
     assert harness.statuses() == ["processed", "rejected", "superseded"]
     assert reasons(harness) == ["WHY"] * 3
+    assert {(item["rows"], item["rejected_rows"]) for item in harness.cloud.files().values()} == {(2, 0)}
     (manifest,) = harness.cloud.manifests().values()
     assert (manifest["status"], manifest["files_rejected"]) == ("processed", 1)
-
-
-def test_a_file_without_a_result_fails_with_its_manifest(harness: IngestionHarness) -> None:
-    name = run_manifest(harness, "processed", "processed")
-    assert harness.step("finish", name) == {"processed": 2, "failed": 1}
-    assert harness.manifest()["status"] == "failed", "so that it can be redriven"
-    assert reasons(harness) == ["NO_RESULT", "WHY", "WHY"]
-    counts = {item["reason"]: (item["rows"], item["rejected_rows"]) for item in harness.cloud.files().values()}
-    assert counts == {"NO_RESULT": (0, 0), "WHY": (2, 0)}
 
 
 def test_a_repeated_step_after_the_end_changes_nothing(harness: IngestionHarness) -> None:
@@ -133,23 +125,20 @@ def test_a_redrive_of_a_finished_run_marks_its_files_without_a_new_run(harness: 
     assert harness.manifest()["status"] == "processed"
 
 
-@pytest.mark.parametrize("file_statuses", [("processed", "rejected"), ("processed", "rejected", "failed")])
-def test_a_redrive_repeats_all_files_in_a_new_run_if_a_file_failed_or_has_no_result(
-    harness: IngestionHarness, file_statuses: tuple[str, ...]
-) -> None:
+def test_a_redrive_repeats_all_files_in_a_new_run_if_a_file_has_no_result(harness: IngestionHarness) -> None:
     """The new run replaces all rows and rejected lines of the earlier run."""
-    name = run_manifest(harness, *file_statuses)
-    harness.step("finish", name)
+    name = run_manifest(harness, "processed", "rejected")
+    harness.step("fail", name, cause="States.TaskFailed")
     confirmation = harness.step("confirm", start_redrive(harness, name))
     assert confirmation["files"] == 3
     confirmed_list = harness.cloud.objects[confirmation["manifestUri"].removeprefix("s3://lake/")]
     assert len(Manifest.model_validate_json(confirmed_list).files) == 3
-    assert harness.statuses() == ["processed", "rejected", "manifested"]
+    assert harness.statuses() == ["manifested"] * 3
 
 
 def test_after_a_redrive_the_first_execution_cannot_change_the_manifest(harness: IngestionHarness) -> None:
-    name = run_manifest(harness, "processed", "processed", "failed")
-    harness.step("finish", name)
+    name = run_manifest(harness)
+    harness.step("fail", name, cause="States.TaskFailed")
     redrive = start_redrive(harness, name)
     harness.step("confirm", redrive)
     before = dict(harness.cloud.items)
@@ -158,9 +147,12 @@ def test_after_a_redrive_the_first_execution_cannot_change_the_manifest(harness:
     assert harness.cloud.items == before
 
 
-def test_a_missing_result_is_refused(harness: IngestionHarness) -> None:
+def test_a_run_must_report_a_result_for_each_file(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
     harness.step("confirm", name)
+    with pytest.raises(ResultMissing):
+        harness.step("finish", name)
+    write_result(harness, name, "processed", "processed")
     with pytest.raises(ResultMissing):
         harness.step("finish", name)
     assert harness.statuses() == ["manifested"] * 3
