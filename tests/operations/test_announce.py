@@ -1,10 +1,8 @@
 """Tests of the command `announce`, which puts files of the landing bucket into the intake queue again.
 
-The manifest builder reads the queue and tracks each file: it creates the file's record, unless the file has one.
+The manifest builder reads the queue, and tracks each file that has no record yet.
 """
 
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,31 +12,25 @@ import pytest
 from handlers.common import ids
 from handlers.ingestion.files import NOTIFICATION_GRACE_PERIOD, parse_arrived_files
 from operations.__main__ import main
-from operations.announce import build_message
-from tests.handlers.ingestion.conftest import MotoAws, moto_aws
-from tests.handlers.ingestion.fake_cloud import Cloud
-from tests.handlers.ingestion.ingestion_harness import IngestionHarness
 
 BUCKET, QUEUE = "polyphony-dev-ingestion-landing-123456789012", "polyphony-dev-ingestion-intake"
 MILLISECOND = timedelta(milliseconds=1)
 
 
 class Stack:
-    """Landing bucket, intake queue and file table of a stack, and its builder. The clock is two hours ahead of S3's."""
+    """Landing bucket and intake queue of a stack. The clock is two hours ahead of S3's."""
 
-    def __init__(self, aws: MotoAws) -> None:
-        self.aws, self.sqs = aws, boto3.client("sqs")
+    def __init__(self) -> None:
+        self.s3, self.sqs = boto3.client("s3"), boto3.client("sqs")
         self.url = self.sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
-        aws.s3.create_bucket(Bucket=BUCKET)
-        aws.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        self.harness = IngestionHarness(Cloud(ids.now()))
-        self.harness.connect = aws.connect
+        self.s3.create_bucket(Bucket=BUCKET)
+        self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
 
     def put(self, *keys: str) -> dict[str, Any]:
         """Upload a file to each key. Return the last version as S3 lists it."""
         for key in keys:
-            self.aws.s3.put_object(Bucket=BUCKET, Key=key, Body=b"{}")
-        listed: dict[str, Any] = self.aws.s3.list_object_versions(Bucket=BUCKET, Prefix=keys[-1])["Versions"][0]
+            self.s3.put_object(Bucket=BUCKET, Key=key, Body=b"{}")
+        listed: dict[str, Any] = self.s3.list_object_versions(Bucket=BUCKET, Prefix=keys[-1])["Versions"][0]
         return listed
 
     def announce(self, *arguments: str) -> list[str]:
@@ -49,45 +41,26 @@ class Stack:
             bodies += [message["Body"] for message in messages]
         return bodies
 
-    def track(self, *bodies: str) -> None:
-        messages = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
-        assert self.harness.builder().handle(messages) == {"batchItemFailures": []}
-
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def stack(mocked_aws: None, monkeypatch: pytest.MonkeyPatch) -> Stack:
     now = datetime.now(UTC) + timedelta(hours=2)
     monkeypatch.setattr(ids, "now", lambda: now)
-    with moto_aws(monkeypatch) as aws:
-        yield Stack(aws)
+    return Stack()
 
 
 def test_every_version_is_announced_as_s3_does(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     keys = [f"incoming/{number} b+ü%.ndjson" for number in range(12)]
     stack.put(*keys, keys[0], "elsewhere/c.ndjson")
-    stack.aws.s3.delete_object(Bucket=BUCKET, Key=keys[1])
+    stack.s3.delete_object(Bucket=BUCKET, Key=keys[1])
     files = [file for body in stack.announce() for file in parse_arrived_files(body)]
     assert sorted(file.key for file in files) == sorted([*keys, keys[0]])
-    listed = stack.aws.s3.list_object_versions(Bucket=BUCKET, Prefix="incoming/")["Versions"]
+    listed = stack.s3.list_object_versions(Bucket=BUCKET, Prefix="incoming/")["Versions"]
     assert {(file.key, file.version_id, file.arrived) for file in files} == {
         (version["Key"], version["VersionId"], version["LastModified"]) for version in listed
     }
     assert {(file.bucket, file.size, file.etag) for file in files} == {(BUCKET, 2, listed[0]["ETag"].strip('"'))}
     assert capsys.readouterr().out.startswith("13 files announced; ")
-
-
-def test_only_files_without_a_record_are_tracked_even_if_the_command_is_repeated(stack: Stack) -> None:
-    version = stack.put("incoming/lost.ndjson", "incoming/tracked.ndjson")
-    # S3's notification of a multipart upload has the time of its end, and the listing that of its start.
-    notification = json.loads(build_message(BUCKET, version))
-    ended = version["LastModified"] + timedelta(days=1)
-    notification["Records"][0] |= {"eventName": "ObjectCreated:CompleteMultipartUpload", "eventTime": ended.isoformat()}
-    stack.track(json.dumps(notification))
-    for _ in range(2):
-        bodies = stack.announce()
-        stack.track(*bodies)
-        tracked = sorted(key.partition("#")[0] for key in stack.aws.records())
-        assert (len(bodies), tracked) == (2, ["incoming/lost.ndjson", "incoming/tracked.ndjson"])
 
 
 def test_the_prefix_and_the_modification_time_select_the_files(stack: Stack) -> None:
@@ -116,6 +89,6 @@ def test_failed_messages_and_other_prefixes_are_errors(
     assert main(["announce", "--stack", "prod"]) == 2
     assert "it does not exist. Check --stack" in capsys.readouterr().err
     monkeypatch.setattr(stack.sqs, "send_message_batch", lambda **_: {"Failed": [{"Id": "0"}]})
-    clients = {"sqs": stack.sqs, "s3": stack.aws.s3, "sts": boto3.client("sts")}
+    clients = {"sqs": stack.sqs, "s3": stack.s3, "sts": boto3.client("sts")}
     assert main(["announce", "--stack", "dev"], clients=clients.__getitem__) == 2
     assert f"1 messages to {QUEUE} failed. Run the command again" in capsys.readouterr().err

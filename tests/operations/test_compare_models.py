@@ -61,16 +61,16 @@ class FaultyModels:
         }
 
 
-def compare(*arguments: str, **options: Any) -> tuple[int, list[str]]:
+def compare(models: FaultyModels, *arguments: str) -> tuple[int, list[str]]:
     """Run the command. Return its exit status and the printed lines."""
     output: list[str] = []
-    status = main(list(arguments), print_line=output.append, **options)
+    status = main(list(arguments), print_line=output.append, client=models.client)
     return status, "\n".join(output).split("\n")
 
 
 def test_the_setting_to_commit_is_printed_if_two_models_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     models = FaultyModels()
-    status, output = compare(client=models.client)
+    status, output = compare(models)
     assert status == 0
     assert models.model_ids == [SONNET] * COUNT + [HAIKU] * COUNT
     assert output[0] == "asked at https://bedrock-runtime.us-east-1.amazonaws.com"
@@ -83,7 +83,7 @@ def test_the_setting_to_commit_is_printed_if_two_models_agree(monkeypatch: pytes
     assert output[-6:-4] == ["agreement 1.000, threshold 0.800: passed", "Commit this to the stack file:"]
     assert output[-4:] == ["config:", "  polyphony:meetings:", "    models:", EXPECTED_SETTING]
     monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:1")
-    status, output = compare(client=models.client)
+    status, output = compare(models)
     assert "no evidence" in output[0], "answers of a scripted model say nothing about the models of Bedrock"
     assert "If Bedrock gives the same result" in output[-5], "so the setting is advised with this condition"
 
@@ -95,9 +95,9 @@ def find_model_lines(output: list[str]) -> list[str]:
     return lines
 
 
-def compare_with_fault(fault: str, *arguments: str, **options: Any) -> tuple[int, list[str]]:
+def compare_with_fault(fault: str, *arguments: str) -> tuple[int, list[str]]:
     """Compare with a candidate whose model id names a fault."""
-    return compare("--candidate", fault, *arguments, client=FaultyModels().client, **options)
+    return compare(FaultyModels(), "--candidate", fault, *arguments)
 
 
 def test_a_model_that_misses_items_passes_only_with_a_lower_threshold() -> None:
@@ -137,7 +137,7 @@ def test_transcripts_without_action_items_and_other_files_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], transcript: object, expected: str
 ) -> None:
     (tmp_path / "one.json").write_text(json.dumps(transcript))
-    assert compare("--transcripts", str(tmp_path), client=FaultyModels().client)[0] == 2
+    assert compare(FaultyModels(), "--transcripts", str(tmp_path))[0] == 2
     error = capsys.readouterr().err
     assert expected in error
     assert "canary" not in error

@@ -37,15 +37,12 @@ def test_a_version_gets_each_share_for_its_time_and_then_all_traffic(cloud: Clou
     assert cloud.traffic() == ("2", {})
 
 
-@pytest.mark.parametrize(("alarm", "check"), [(OTHER_ALARM, 15), (ALARM, 29)])
-def test_an_alarm_of_the_subsystem_returns_all_traffic_to_the_previous_version(
-    cloud: Cloud, alarm: str, check: int
-) -> None:
-    cloud.before["wait"] = [*[None] * check, lambda: cloud.set_alarm(alarm, "ALARM")]
+@pytest.mark.parametrize("check", [1, 30])
+def test_an_alarm_of_the_subsystem_returns_all_traffic_to_the_previous_version(cloud: Cloud, check: int) -> None:
+    cloud.before["wait"] = [*[None] * (check - 1), lambda: cloud.set_alarm(OTHER_ALARM, "ALARM")]
     assert cloud.run("rollout") == 1
-    assert cloud.traffic() == ("1", {})
-    assert cloud.now == 30 * (check + 1)
-    assert f"in state ALARM: {alarm}" in cloud.printed
+    assert (cloud.traffic(), cloud.now) == (("1", {}), 30 * check)
+    assert f"in state ALARM: {OTHER_ALARM}" in cloud.printed
 
 
 @pytest.mark.parametrize(

@@ -11,20 +11,9 @@ from local.flows.flow_registry import FLOWS, Flow
 from operations.__main__ import main
 from operations.verify import TOKEN_VARIABLES
 
-LIVESTREAM = {
-    "apiUrl": "https://api.example.com/v1",
-    "authorizer": "jwt",
-    "routes": ["GET /episodes"],
-    "maxVideoGigabytes": 50,
-    "maxTranscriptMegabytes": 20,
-}
-FRONTEND = {
-    "schemaVersion": 1,
-    "environment": "local",
-    "region": "us-east-1",
-    "livestream": LIVESTREAM,
-    "local": {"endpoint": "http://127.0.0.1:4566"},
-}
+LIMITS = {"maxVideoGigabytes": 50, "maxTranscriptMegabytes": 20}
+LIVESTREAM = {"apiUrl": "https://api.example.com/v1", "authorizer": "jwt", "routes": ["GET /episodes"], **LIMITS}
+FRONTEND = {"schemaVersion": 1, "environment": "local", "region": "us-east-1", "livestream": LIVESTREAM}
 Play = Callable[[Stack, StepReporter], list[str]]
 
 
