@@ -100,7 +100,5 @@ def redrive(
         if started is not StartOutcome.ALREADY_EXISTS:
             is_refused = started is StartOutcome.REFUSED
             return RedriveOutcome.REFUSED if is_refused else RedriveOutcome.UNCLEAR, execution
-        if executions.status(execution.arn) is ExecutionStatus.RUNNING:
-            return RedriveOutcome.RUNNING, execution  # its first step has not updated the manifest record yet
         # The name belongs to an ended execution, so the next number is tried.
     return RedriveOutcome.NO_FREE_NAME, None

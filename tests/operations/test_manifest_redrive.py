@@ -13,7 +13,7 @@ from operations.__main__ import main
 from operations.manifest_redrive import RedriveOutcome
 from tests.handlers.ingestion.conftest import NOW, MotoAws, moto_aws
 from tests.handlers.ingestion.fake_cloud import Cloud
-from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce, manifest_id_of
+from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce, manifest_id_of
 
 
 @pytest.fixture
@@ -46,14 +46,7 @@ def test_a_repeated_redrive_starts_one_execution_which_processes_the_manifest(ha
 def test_a_running_or_finished_redrive_is_not_repeated(harness: IngestionHarness) -> None:
     name = create_failed_manifest(harness)
     redrive_manifest(harness, name)
-
-    def kill(point: str) -> None:
-        if point == "between publication and result":
-            raise Killed(point)
-
-    with pytest.raises(Killed):
-        harness.run(harness.waiting_executions[0], kill)
-    harness.cloud.executions[harness.waiting_executions[0]] = "RUNNING"
+    harness.step("confirm", f"{name}-r1")
     assert redrive_manifest(harness, name) is RedriveOutcome.RUNNING
     harness.run_all()
     assert redrive_manifest(harness, name) is RedriveOutcome.PROCESSED
