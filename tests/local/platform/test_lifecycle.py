@@ -25,7 +25,10 @@ def instructions(running: Emulator) -> str:
     return out.getvalue()
 
 
-def test_up_prints_outputs_endpoint_and_commands_and_states_that_only_english_is_understood() -> None:
+def test_up_prints_outputs_endpoint_and_commands_and_states_that_only_english_is_understood(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spark_process, "is_installed", lambda: True)
     text = instructions(Emulator(1, emulator.PORT, emulator.FOLDER))
     assert "  frontend\n    region  us-east-1\n" in text
     assert f"AWS endpoint  http://127.0.0.1:{emulator.PORT}  " in text
@@ -33,23 +36,19 @@ def test_up_prints_outputs_endpoint_and_commands_and_states_that_only_english_is
     assert "`make down` stops" in text
     assert ENGLISH_ONLY in text
     assert "another program" not in text
+    assert "Spark" not in text
 
 
-def test_up_prints_that_it_chose_another_port_and_how_to_use_another_folder(tmp_path: Path) -> None:
+def test_up_prints_that_it_chose_another_port_and_how_to_use_another_folder_and_to_install_spark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_process, "is_installed", lambda: False)
     text = instructions(Emulator(1, 31_461, tmp_path))
     assert text.startswith("outputs\n  frontend\n    region  us-east-1\n")
     assert f"another program uses port {emulator.PORT}, so the platform chose 31461" in text
     for command in ("console", "down"):
         assert f"`.venv/bin/python -m local {command} --folder {tmp_path}`" in text
-
-
-@pytest.mark.parametrize("installed", [True, False])
-def test_up_prints_how_to_install_spark_if_it_is_not_installed(
-    installed: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(spark_process, "is_installed", lambda: installed)
-    text = instructions(Emulator(1, emulator.PORT, emulator.FOLDER))
-    assert ("`make .venv-spark/.locked` installs it" in text) is not installed
+    assert "`make .venv-spark/.locked` installs it" in text
 
 
 def test_a_command_that_needs_the_platform_says_how_to_start_it(tmp_path: Path) -> None:
