@@ -44,7 +44,7 @@ class Cloud:
         self.now, self.printed, self.allocations = 0.0, list[str](), list[str]()
         self.before: dict[str, list[Any]] = {}
         self.functions: Any = boto3.client("lambda")
-        self.functions.get_provisioned_concurrency_config = self._get_allocation
+        self.functions.get_provisioned_concurrency_config = self._get_allocation  # type: ignore[method-assign]
         self.functions.meta.events.register("provide-client-params.lambda", self._before_call)
         self.functions.meta.events.register("after-call.lambda", self._set_revision)
         self.cloudwatch: Any = boto3.client("cloudwatch")

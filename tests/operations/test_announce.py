@@ -30,8 +30,7 @@ class Stack:
         """Upload a file to each key. Return the last version as S3 lists it."""
         for key in keys:
             self.s3.put_object(Bucket=BUCKET, Key=key, Body=b"{}")
-        listed: dict[str, Any] = self.s3.list_object_versions(Bucket=BUCKET, Prefix=keys[-1])["Versions"][0]
-        return listed
+        return dict(self.s3.list_object_versions(Bucket=BUCKET, Prefix=keys[-1])["Versions"][0])
 
     def announce(self, *arguments: str) -> list[str]:
         """Run the command. Return the bodies of the messages that are then in the queue, and remove these messages."""

@@ -75,8 +75,9 @@ def erase(user: str = ANN, *arguments: str) -> int:
 
 
 def test_everything_of_the_user_is_deleted_and_nothing_of_others(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
+    stack: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("operations.erase.PAGE_SIZE", 2)
     stack.deploy_livestream()
     meetings = [stack.store_meeting(ANN) for _ in range(2)]
     others = [stack.store_meeting(BOB), stack.upload(BOB)]
