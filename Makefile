@@ -34,7 +34,7 @@ lint: .venv/.locked ## check code with ruff, the bootstrap template with cfn-lin
 	@.venv/bin/zizmor --offline --quiet --no-progress .github
 
 types: .venv/.locked ## check all types with mypy --strict
-	@.venv/bin/mypy && .venv/bin/mypy policies/__main__.py
+	@nice -n 5 .venv/bin/mypy && nice -n 5 .venv/bin/mypy policies/__main__.py
 
 schema: .venv/.locked ## write the generated schemas, types and API documents (docs/reference/*.json, docs/reference/frontend.d.ts)
 	@$(RUN) -m local generate schemas
@@ -95,7 +95,7 @@ fuzz: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.l
 	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers tests/policies
 	@$(RUN) -m tests.end_to_end.ingestion_chaos
 
-# Stale generated files fail before any test runs.
+# The tests check the generated files, too. A release checks them without the tests.
 fresh: .venv/.locked
 	@$(RUN) -m local generate all --check
 
@@ -106,8 +106,9 @@ test: .venv/.locked .venv-emulator/.locked $(if $(filter ingestion,$(ONLY)),.ven
 	$(if $(ONLY_FOLDERS),,$(error There is no folder of tests `$(ONLY)`. Give a subsystem, for example ONLY=voice_qa))
 	@.venv/bin/python -m pytest $(ONLY_FOLDERS)
 else
-# Types are checked in parallel with the tests, because each alone would leave a core idle for a while.
-test: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked lint fresh ## run lint, types, the freshness check of generated files, and every test (ONLY=meetings: the unit tests of one subsystem)
+# Types are checked in parallel with the tests, because each alone would leave a core idle for a while. The check has a
+# lower priority than the tests of the platform, which take longest.
+test: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked lint ## run lint, types and every test (ONLY=meetings: the unit tests of one subsystem)
 	@$(MAKE) --no-print-directory -j2 types suite
 
 suite:

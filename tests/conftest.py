@@ -36,6 +36,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 TESTS = Path(__file__).parent
 FIRST_GROUPS = ("platform", "whole", "modules", "spark")
 """The longest groups of tests. They start first, so that no worker has a long group left at the end."""
+NICENESS = 5
+"""Reduction of the priority of tests without the platform. The tests of the platform share one worker and take longest,
+so they get a processor first."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -75,6 +78,24 @@ class _FilesAndGroups(LoadGroupScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         scope = super()._split_scope(nodeid)
         return nodeid.partition("::")[0] if scope == nodeid else scope
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Reduce the priority of a worker at its first test without the platform. The worker of the platform begins with it."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not item.nodeid.endswith(f"@{FIRST_GROUPS[0]}"):
+        _reduce_priority()
+
+
+@cache
+def _reduce_priority() -> None:
+    os.nice(NICENESS)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Let pytest search the objects of a whole run only once for exceptions of finalizers, because that takes seconds."""
+    gc.freeze()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _FilesAndGroups:

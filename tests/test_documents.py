@@ -17,7 +17,7 @@ from handlers.meetings.complete_file import CompleteFile
 from handlers.meetings.record import MeetingReason
 from handlers.voice_qa.messages import RejectionReason
 from local import ROOT
-from local.generate import errors_page
+from local.generate import errors_page, generated_files
 from local.generate.upload_failure_explanations import LECTURE_REASONS, TRACK_REASONS
 from tests.document_samples import list_make_targets
 
@@ -117,6 +117,13 @@ def test_the_deployment_guide_names_the_outputs_of_the_bootstrap() -> None:
     for variable in ("AWS_ROLE_ARN", "AWS_REGION", "PULUMI_BACKEND_URL"):
         assert f"`{variable}`" in text
         assert f"vars.{variable}" in (ROOT / ".github" / "workflows" / "stack.yml").read_text()
+
+
+def test_the_pages_of_errors_and_settings_are_fresh() -> None:
+    pages = [f"docs/reference/{name}.md" for name in ("errors", "settings")]
+    assert generated_files.find_stale_files({page: generated_files.PAGES[page] for page in pages}) == [], (
+        "run `make docs`"
+    )
 
 
 # Error codes and values that clients handle

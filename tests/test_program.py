@@ -32,6 +32,15 @@ def test_every_stack_runs_without_messages(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
+def test_every_stack_has_the_alarms_of_prod(stack: str) -> None:
+    """The pages and the tests of the runbooks read only those of prod."""
+    alarms, expected = (
+        {item.name for item in graph(name).customs() if item.kind == "MetricAlarm"} for name in (stack, "prod")
+    )
+    assert alarms == expected
+
+
+@pytest.mark.parametrize("stack", STACKS)
 def test_every_name_contains_the_stack(stack: str) -> None:
     for resource in graph(stack).customs():
         name = resource.inputs.get("name") or resource.inputs.get("bucket")

@@ -18,7 +18,6 @@ from handlers.ingestion.files import ArrivedFile, FileResult, FileTable, ListedF
 from handlers.ingestion.manifests import Manifest, ManifestDocuments
 from local import ROOT
 from local.generate import documented_resource_graph
-from local.preview import stack_files
 from operations.__main__ import COMMANDS
 from tests.credentials import credentials
 from tests.handlers.ingestion.conftest import NOW, moto_aws
@@ -35,17 +34,17 @@ RECORD_DAYS = 400
 
 
 @cache
-def runbooks_by_alarm(*stacks: str) -> dict[str, str]:
-    """Return the path of the runbook that each alarm names, by the alarm's name without stack and severity."""
-    alarms = [
-        (stack, resource.inputs)
-        for stack in stacks or stack_files.list_stacks()
-        for resource in documented_resource_graph.build_stack_graph(stack)
-        if resource.kind == "MetricAlarm"
-    ]
+def runbooks_by_alarm() -> dict[str, str]:
+    """Return the path of the runbook that each alarm names, by the alarm's name without stack and severity.
+
+    All stacks have the same alarms.
+    """
     return {
-        shorten(alarm["name"].removeprefix(f"polyphony-{stack}-")): alarm["alarmDescription"].rpartition("Runbook: ")[2]
-        for stack, alarm in alarms
+        shorten(resource.inputs["name"].removeprefix("polyphony-prod-")): resource.inputs[
+            "alarmDescription"
+        ].rpartition("Runbook: ")[2]
+        for resource in documented_resource_graph.build_stack_graph()
+        if resource.kind == "MetricAlarm"
     }
 
 
@@ -117,7 +116,7 @@ def test_the_runbook_maps_dead_letters_and_failed_calls_to_the_logs_of_their_fun
             failed_calls.setdefault(queue, []).append(last_part(inputs["functionName"]))
     assert read_table_of_log_groups("dead letters") == dead_letters
     assert read_table_of_log_groups("failed calls") == failed_calls
-    with_alarm = {name for name, page in runbooks_by_alarm("prod").items() if page == "docs/runbooks/queues.md"}
+    with_alarm = {name for name, page in runbooks_by_alarm().items() if page == "docs/runbooks/queues.md"}
     events_of_rules = {"foundation-failed-events", "livestream-failed-events"}
     assert with_alarm == dead_letters.keys() | failed_calls.keys() | events_of_rules
 

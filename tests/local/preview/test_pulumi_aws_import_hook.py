@@ -1,17 +1,12 @@
 """Tests of the import hook that defers the evaluation of annotations in `pulumi_aws`, to import it faster."""
 
-import json
-import subprocess
-import sys
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 from pathlib import Path
 
 import pulumi_aws
 
-from local import ROOT
 from local.preview import pulumi_aws_import_hook
-from tests.whole_program import ONE_WORKER, previewed
 
 
 def find_spec(name: str) -> ModuleSpec | None:
@@ -32,16 +27,3 @@ def test_the_annotations_of_a_module_stay_text() -> None:
 def test_other_packages_are_not_affected() -> None:
     assert find_spec("json.decoder") is None
     assert find_spec("pulumi_aws_other") is None
-
-
-@ONE_WORKER
-def test_a_preview_is_the_same_with_and_without_deferred_annotations() -> None:
-    """The command defers annotations, and this process evaluates them."""
-    process = subprocess.run(
-        [sys.executable, "-m", "local", "preview", "--stack", "prod", "--json"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert json.loads(process.stdout) == json.loads(json.dumps(previewed("prod").as_json()))
