@@ -249,25 +249,28 @@ def test_an_utterance_whose_invocation_succeeded_without_a_response_is_accepted(
     assert (answer["type"], answer["done"]) == ("accepted", has_ended)
 
 
-@pytest.mark.parametrize("is_final", [True, False])
-def test_the_utterance_fails_if_a_final_cannot_be_posted_but_not_without_a_partial(
-    harness: TranscriptionHarness, capsys: pytest.CaptureFixture[str], is_final: bool
+@pytest.mark.parametrize("lost", ["partial", "final", "done"])
+def test_the_utterance_fails_if_a_final_cannot_be_posted_but_not_without_another_message(
+    harness: TranscriptionHarness, capsys: pytest.CaptureFixture[str], lost: str
 ) -> None:
     def before_post(_connection: str, message: Any) -> None:
-        if message.type == "caption" and message.final is is_final:
+        kind = message.type if message.type != "caption" else "final" if message.final else "partial"
+        if kind == lost:
             raise client_error("LimitExceededException")
 
     harness.clients.before_post = before_post
-    if not is_final:
+    if lost == "final":
+        with pytest.raises(ClientError):
+            harness.process_utterance(*HELLO)
+        assert harness.messages("failed")[0]["retryable"] is True
+    else:
         assert harness.process_utterance(*HELLO) is UtteranceEnd.DONE
-        assert harness.captions() == [("Hello.", "final")]
-        return
-    with pytest.raises(ClientError):
-        harness.process_utterance(*HELLO)
-    assert harness.messages("failed")[0]["retryable"] is True
+        assert harness.shown_lines() == ["Hello."]
+        assert harness.send_utterance(harness.session, attempt=2)["done"] is True
     assert harness.utterances().slots == ()
     line = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert (line["message"], line["error_type"]) == ("utterance_broken", "ClientError")
+    events = {"partial": "partial_not_posted", "final": "utterance_broken", "done": "last_word_lost"}
+    assert (line["message"], line["error_type"]) == (events[lost], "ClientError")
 
 
 def test_a_session_remembers_only_its_last_utterances() -> None:
