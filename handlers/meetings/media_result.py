@@ -5,15 +5,13 @@ not processed. The job succeeds even then, because a failed job has no result.
 """
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from handlers.common.json_models import Message
 from handlers.meetings.complete_file import WrongChunk
 
-MAX_RESULT_BYTES: Final = 4 * 1024 * 1024
-"""Maximum size of `result.json`. It may list 5,000 chunks."""
 Milliseconds = Annotated[int, Field(ge=0)]
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectTypeDef
 
 JSON = "application/json"
+MAX_BYTES = 32 * 1024**2
+"""Maximum size of an object. The transcript of four hours of speech, the longest part of a recording, has about 12 MB."""
 
 
 class MeetingBucket:
@@ -30,15 +32,13 @@ class MeetingBucket:
         self._client = client
         self._bucket = bucket
 
-    def read(self, key: str, max_bytes: int) -> bytes | None:
-        """Return an object's bytes, or None if it does not exist.
-
-        At most `max_bytes` + 1 bytes are read. A result that is longer than `max_bytes` may be incomplete, so the
-        caller must reject it. A caller that parses JSON needs no check, because the parser rejects incomplete JSON.
+    def read(self, key: str) -> bytes | None:
+        """Return an object's bytes, or None if it does not exist. A longer object than `MAX_BYTES` is cut, so that it is no
+        valid JSON.
         """
         try:
             with self._client.get_object(Bucket=self._bucket, Key=key)["Body"] as body:
-                data: bytes = body.read(max_bytes + 1)
+                data: bytes = body.read(MAX_BYTES)
         except self._client.exceptions.NoSuchKey:
             return None
         return data

@@ -47,8 +47,6 @@ from handlers.meetings.bedrock_summarize.transcript import parse_part
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric, MeetingMetrics
 
-MAX_TRANSCRIPT_BYTES = 32 * 1024**2
-"""Maximum size of a part's transcript and of the whole one. Four hours of speech, the longest part, take about 12 MB."""
 PART_MISSING = "part_missing"
 """Cause of a failure: a part of the audio has no transcript."""
 CAUSES = frozenset({*ServiceFault, *NoAnswerReason, *TranscribeOutputProblem, PART_MISSING})
@@ -87,7 +85,7 @@ class Summarizer:
     def _read_or_join_transcript(self, request: SummaryRequest) -> Transcript:
         """Return the stored transcript, or join the transcripts of the parts and store the result."""
         key = request.recording.transcript_key
-        if (stored := self.bucket.read(key, MAX_TRANSCRIPT_BYTES)) is not None:
+        if (stored := self.bucket.read(key)) is not None:
             return Transcript.model_validate_json(stored)
         parts = (self._read_part(request, number) for number in range(len(request.audio)))
         said = tuple(segment for part in parts for segment in part)
@@ -97,7 +95,7 @@ class Summarizer:
 
     def _read_part(self, request: SummaryRequest, number: int) -> tuple[TranscriptSegment, ...]:
         key = request.recording.part_transcript_key(number, request.language)
-        output = self.bucket.read(key, MAX_TRANSCRIPT_BYTES)
+        output = self.bucket.read(key)
         if output is None:
             raise SummaryFailed(PART_MISSING)
         # Amazon Transcribe numbers the speakers of each part from 0, for example `spk_0`.

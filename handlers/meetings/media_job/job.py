@@ -33,7 +33,7 @@ from handlers.meetings.media_job.outputs import OutputMaker
 from handlers.meetings.media_job.plan import SPEECH_RATE, RecordingPlan
 from handlers.meetings.media_job.probe import SECOND, ChunkFacts, probe_chunk
 from handlers.meetings.media_job.transfers import download_chunk, upload_file
-from handlers.meetings.media_result import MAX_RESULT_BYTES, AudioPart, MediaOutcome, MediaResult
+from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 
@@ -103,7 +103,7 @@ class MediaJob:
 
     def _read_result(self) -> MediaResult | None:
         """Return the result of an earlier job if its outcome is final and all its output still exists, or None."""
-        body = self.bucket.read(self.recording.media_result_key, MAX_RESULT_BYTES)
+        body = self.bucket.read(self.recording.media_result_key)
         try:
             result = None if body is None else MediaResult.model_validate_json(body)
         except ValidationError:  # another version of the code wrote it

@@ -47,10 +47,8 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 
-PAGE_SIZE: Final = 1_000
-"""Number of objects in one page of a listing."""
-MAX_PAGES: Final = 4 * MAX_CHUNKS // PAGE_SIZE
-"""Maximum number of pages that a listing of chunks reads: enough for four recordings of the maximum size. A client may
+MAX_LISTED_OBJECTS: Final = 4 * MAX_CHUNKS
+"""Maximum number of objects that a listing of chunks reads: enough for four recordings of the maximum size. A client may
 upload another recording for the meeting under other chunk names, and the old chunks then stay in the bucket.
 """
 
@@ -114,7 +112,7 @@ class Starter:
         pages = self.s3.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket,
             Prefix=meeting.upload_prefix,
-            PaginationConfig={"PageSize": PAGE_SIZE, "MaxItems": MAX_PAGES * PAGE_SIZE},
+            PaginationConfig={"MaxItems": MAX_LISTED_OBJECTS},
         )
         prefix_length = len(meeting.upload_prefix)
         sizes = {item["Key"][prefix_length:]: item["Size"] for page in pages for item in page.get("Contents", ())}

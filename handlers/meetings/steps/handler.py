@@ -31,7 +31,7 @@ from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, LogText, error_name_for_log
 from handlers.common.records import Records
 from handlers.meetings.environment import StepsEnvironment
-from handlers.meetings.media_result import MAX_RESULT_BYTES, AudioPart, MediaOutcome, MediaResult, Milliseconds
+from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetric, MeetingMetrics
 from handlers.meetings.record import (
@@ -200,7 +200,7 @@ class Steps:
         """Return the media job's latest result for a recording. It is validated, because the job handles untrusted
         files. Raises ResultUnusable.
         """
-        text = self.bucket.read(recording.media_result_key, MAX_RESULT_BYTES)
+        text = self.bucket.read(recording.media_result_key)
         try:
             result = MediaResult.model_validate_json(text or "")
         except ValidationError:

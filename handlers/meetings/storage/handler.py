@@ -35,8 +35,6 @@ COUNTS_PREFIX: Final = f"{WORK}storage/"
 """Prefix of the stored counts, for example `work/storage/2026-01-31.json`."""
 LOOK_BACK_DAYS: Final = 7
 """Number of previous days in which the last stored count is searched."""
-MAX_COUNT_BYTES: Final = 64 * 1024 * 1024
-"""Maximum size of a stored count. It has room for about a million users."""
 OTHERS: Final = "others"
 """Name in the place of a user. In counts, it stands for the objects without a user in their key. In metrics, it stands
 for these objects and for all users without a metric of their own. No user has this name, because ids have another form.
@@ -88,7 +86,7 @@ class StorageCounter:
 
     def _read_count(self, day: date) -> StorageTotals | None:
         """Return the stored count of a day, or None if it does not exist or another version of the code wrote it."""
-        text = self.bucket.read(_count_key(day), MAX_COUNT_BYTES)
+        text = self.bucket.read(_count_key(day))
         try:
             return None if text is None else StorageTotals.model_validate_json(text)
         except ValidationError:

@@ -212,15 +212,12 @@ def test_an_invalid_meeting_id_is_a_400(harness: MeetingHarness) -> None:
     assert delete("../x", f"Bearer {harness.provider.token()}").error == (400, "MALFORMED", ["meetingId"])
 
 
-def test_a_deletion_whose_messages_cannot_be_sent_changes_nothing(
-    harness: MeetingHarness, meeting: MeetingId, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_deletion_whose_messages_cannot_be_sent_changes_nothing(harness: MeetingHarness, meeting: MeetingId) -> None:
     """The client gets an error and deletes the meeting again."""
     harness.clients["sqs"].delete_queue(QueueUrl=harness.queue_url)
     response = delete(meeting.meeting_id, f"Bearer {harness.provider.token(sub='ann')}")
     assert response.error == (500, "INTERNAL", [])
     assert harness.state(meeting) == ("processing", "media")
-    assert meeting.meeting_id not in capsys.readouterr().out
 
 
 # STS

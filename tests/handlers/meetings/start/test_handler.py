@@ -29,6 +29,7 @@ def test_a_complete_recording_starts_an_execution(harness: MeetingHarness) -> No
     record = harness.record()
     assert harness.state() == ("processing", "media")
     assert (record.content, record.size, record.language, record.tags) == (recording.content, 3, "de-DE", ("x",))
+    assert record.schema_version == 1
     assert (record.started_at, record.created_at) == ("2026-01-31T10:00:00.000Z", "2026-01-31T12:00:00.000Z")
     [execution] = harness.executions
     assert execution.name.startswith(f"{MEETING.meeting_id}-")
@@ -146,8 +147,7 @@ def test_an_event_whose_processing_was_killed_at_any_call_is_repeated(
 def test_chunks_beyond_the_listing_limit_count_as_missing(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.meetings.start.handler.PAGE_SIZE", 2)
-    monkeypatch.setattr("handlers.meetings.start.handler.MAX_PAGES", 1)
+    monkeypatch.setattr("handlers.meetings.start.handler.MAX_LISTED_OBJECTS", 2)
     harness.upload_recording(b"a", b"b", b"c")
     assert harness.wrong_files() == {"2.webm": "missing"}
 

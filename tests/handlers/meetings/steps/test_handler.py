@@ -194,7 +194,7 @@ def test_a_missing_or_invalid_result_is_unusable(harness: MeetingHarness, record
         {"videoKey": "video/canary"},
         {"durationMs": -1},
         {"outcome": "no_audio"},
-        {"ignored": " " * 5 * 1024 * 1024},
+        {"ignored": " " * 32 * 1024**2},
     ]
     for changed in changes:
         harness.put_object(recording.media_result_key, json.dumps({**body, **changed}).encode())
