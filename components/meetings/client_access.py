@@ -1,8 +1,9 @@
 """The clients' access to their meetings: the token exchange, and the role whose credentials it returns.
 
 The token exchange is an operation of an API. It trades a token of the identity provider for AWS credentials. The other
-operation deletes a meeting, which the credentials do not allow. All clients share one role. The token exchange sets the user as a session tag, with which the role's policies compare the beginning of S3 keys
-and the table's partition key. So each user reaches only their own meetings.
+operation deletes a meeting, which the credentials do not allow. All clients share one role. The token exchange sets the
+user as a session tag, with which the role's policies compare the beginning of S3 keys and the table's partition key. So
+each user reaches only their own meetings.
 """
 
 from components.blocks.bucket import Bucket

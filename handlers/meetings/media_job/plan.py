@@ -30,8 +30,8 @@ MAX_VIDEO_BIT_RATE: Final = 2_500_000
 """Maximum bit rate of encoded video, in bits per second."""
 AUDIO_BIT_RATE: Final = 64_000
 """Bit rate of each channel of the soundtrack, in bits per second."""
-_RESERVED_BYTES: Final = 16 * 1024 * 1024
-"""Reserved for small files, and for the headers of the others."""
+_RESERVED_BYTES: Final = 64 * 1024 * 1024
+"""Reserved for small files, and for the headers and indexes of the others."""
 
 
 @dataclass(frozen=True)

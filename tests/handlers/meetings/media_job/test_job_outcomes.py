@@ -126,9 +126,9 @@ def test_a_recording_larger_than_the_disk_is_not_downloaded(harness: JobHarness)
 
 
 def test_a_recording_whose_output_does_not_fit_is_not_processed(harness: JobHarness) -> None:
-    """A minute needs at least 6 MB for decoded audio, and 38 MB for encoded video."""
+    """A minute needs 67 MB for all files' headers, 2 MB for audio, and 38 MB for encoded video, which exists twice."""
     harness.upload(video_with_audio(60, *VP8, suffix="webm", card="color=black:s=64x48:r=1"))
-    assert harness.find_wrong(harness.run(scratch_mb=50)) == (MediaOutcome.TOO_LARGE, {})
+    assert harness.find_wrong(harness.run(scratch_mb=100)) == (MediaOutcome.TOO_LARGE, {})
     assert "framecrc" in harness.ffmpeg_runs[-1], "the chunk must be probed, but not processed"
 
 
