@@ -12,12 +12,13 @@ import pytest
 from components.settings.livestream import AuthorizerKind
 from local.property_values import Secret
 from tests.components.deployment_harness import QUEUES, arn, permissions, rest_document, rest_operations, variables
-from tests.components.livestream.recorded_deployment import KEY, PREFIX, deployed
+from tests.components.livestream.recorded_deployment import ISSUER, KEY, PREFIX, deployed
 from tests.fake_engine import Recorded
 
 BUCKET = f"{PREFIX}-transcripts-123456789012"
 STORES = {"TABLE_NAME": f"{PREFIX}-null-check", "BUCKET_NAME": BUCKET}
 SOURCE = "polyphony-test.livestream"
+MEMORY = "livestream-memory-memory-id"
 VARIABLES: dict[str, dict[str, str]] = {
     "episodes": {
         **STORES,
@@ -32,13 +33,17 @@ VARIABLES: dict[str, dict[str, str]] = {
         "MEDIACONVERT_ROLE_ARN": f"arn:aws:iam::123456789012:role/{PREFIX}-media-convert",
         "CHUNK_SECONDS": "120",
     },
-    "fact-check-agent": {
+    "transcript-windows": {**STORES, "AGENT_QUEUE_URL": f"{QUEUES}/{PREFIX}-agent-windows"},
+    "fact-check-agent": {**STORES, "MEMORY_ID": MEMORY, "MODEL_ID": "us.anthropic.claude-haiku-5-5"},
+    "episode-cleanup": {
         **STORES,
-        "MEMORY_ID": "livestream-memory-memory-id",
-        "MODEL_ID": "us.anthropic.claude-haiku-5-5",
+        "MEMORY_ID": MEMORY,
+        "SUMMARY_NAMESPACE": "/summaries/{actorId}/{sessionId}/",
+        "FACT_NAMESPACE": "/facts/{actorId}/{sessionId}/",
     },
+    "authorizer": {"ISSUER": ISSUER, "AUDIENCE": "polyphony"},
 }
-"""Variables of the requirement. The flows on the local platform use all others."""
+"""Variables of each function, without those in `CHANGED_VARIABLES`."""
 CHANGED_SETTINGS: dict[str, dict[str, Any]] = {
     "uploads": {"multipartMegabytes": 11, "maxVideoGigabytes": 5, "maxTranscriptMegabytes": 4, "objectDays": 3},
     "api": {"corsOrigin": "https://app.example.com", "requestsPerSecond": 7},
@@ -147,6 +152,15 @@ def test_each_invocation_handles_one_message() -> None:
     assert "livestream-media-convert-grants" in earlier, "the function passes the role with its first call"
     videos = deployed().one("sqs.Queue", "livestream-videos-queue").inputs
     assert json.loads(videos["redrivePolicy"])["maxReceiveCount"] == 20
+
+
+def test_log_lines_of_failed_videos_and_windows_raise_alarms() -> None:
+    filters = [item.inputs for item in deployed().all("cloudwatch.LogMetricFilter")]
+    patterns = {(item["logGroupName"].rpartition(f"{PREFIX}-")[2], item["pattern"]) for item in filters}
+    assert patterns >= {
+        ("video-chunks", '{ $.message = "video_failed" }'),
+        ("fact-check-agent", '{ $.message = "window_failed" }'),
+    }
 
 
 def test_this_stacks_events_are_archived_for_two_weeks() -> None:
