@@ -71,7 +71,7 @@ class AgentMemory:
             return ()
         memories = [
             MemoryEvent(event["eventId"], clean_text(_text(event)[:MAX_MEMORY_CHARACTERS]))
-            for event in reversed(events)
+            for event in sorted(events, key=lambda event: event["eventTimestamp"])
             if _window_id(event).startswith(f"{window.transcript_id}-") and _window_id(event) != window.window_id
         ]
         return tuple([memory for memory in memories if memory.text][-MAX_MEMORIES:])

@@ -25,11 +25,8 @@ def test_a_window_is_analyzed_and_its_findings_are_stored_and_remembered(broadca
     broadcast.api.bedrock.script = [answer(FERRIES, claim("we sold ferries"), clips=(CLIP,))]
     assert broadcast.analyze(window) == []
     [listed_claim] = broadcast.list_findings()
-    assert (listed_claim["quote"], listed_claim["verdict"], listed_claim["startMs"]) == (
-        FERRIES["quote"],
-        "unverified",
-        0,
-    )
+    listed = [listed_claim[name] for name in ("quote", "verdict", "startMs")]
+    assert listed == [FERRIES["quote"], "unverified", 0]
     [listed_clip] = broadcast.list_findings("clips")
     assert (listed_clip["startMs"], listed_clip["endMs"], listed_clip["title"]) == (0, 12_000, "canary")
     [event] = broadcast.api.memory.events

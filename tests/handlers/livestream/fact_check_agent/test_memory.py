@@ -3,7 +3,7 @@
 For each analyzed window of a transcript, it stores an event with the window's text and its findings.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -41,7 +41,8 @@ def event(event_id: str, window_id: str | None, findings: str, text: str = "") -
     turns = (("USER", text), ("ASSISTANT", findings))
     payload = [{"conversational": {"role": role, "content": {"text": turn}}} for role, turn in turns if turn]
     metadata = {} if window_id is None else {"metadata": {"window": {"stringValue": window_id}}}
-    return {**SESSION, "eventId": event_id, "eventTimestamp": NOW, "payload": [{"blob": {}}, *payload], **metadata}
+    time = NOW + timedelta(seconds=int(event_id.partition("#")[0]))
+    return {**SESSION, "eventId": event_id, "eventTimestamp": time, "payload": [{"blob": {}}, *payload], **metadata}
 
 
 def recall(*events: dict[str, Any]) -> tuple[MemoryEvent, ...]:
@@ -54,8 +55,8 @@ def recall(*events: dict[str, Any]) -> tuple[MemoryEvent, ...]:
 
 def test_the_latest_events_of_other_windows_are_recalled_oldest_first_and_cleaned() -> None:
     assert recall(
-        event("10#ab", OTHER, "third", "window"),
         event("9#cd", OTHER, "sec\u200bond", "a\nb"),
+        event("10#ab", OTHER, "third", "window"),
         event("8#ef", FIRST.window_id, "own window"),
         event("7#ef", "of an earlier upload", "x"),
         event("6#ef", None, "x"),
