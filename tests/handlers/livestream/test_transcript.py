@@ -101,11 +101,6 @@ def test_a_subtitle_file_is_read_without_its_markup(text: str, cues: tuple[Cue, 
     assert read(text) == cues
 
 
-def test_cues_are_sorted_by_start_time_and_may_overlap() -> None:
-    cues = (Cue(5_000, 6_000, "c"), Cue(1_000, 9_000, "a"), Cue(2_000, 3_000, "b"))
-    assert [cue.text for cue in read(srt(cues))] == ["a", "b", "c"]
-
-
 def word(text: str, start: str, end: str) -> dict[str, object]:
     """Return a word as in the output of a Transcribe job."""
     return {"type": "pronunciation", "start_time": start, "end_time": end, "alternatives": [{"content": text}]}

@@ -20,7 +20,13 @@ FERRIES = claim("We ran 600 ferries")
 CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
 
 
-def test_a_window_is_analyzed_and_its_findings_are_stored_and_remembered(broadcast: Broadcast) -> None:
+def log_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_window_is_analyzed_and_its_findings_are_stored_and_remembered(
+    broadcast: Broadcast, capsys: pytest.CaptureFixture[str]
+) -> None:
     [window, _] = broadcast.queue_windows()
     broadcast.api.bedrock.script = [answer(FERRIES, claim("we sold ferries"), clips=(CLIP,))]
     assert broadcast.analyze(window) == []
@@ -39,6 +45,12 @@ def test_a_window_is_analyzed_and_its_findings_are_stored_and_remembered(broadca
     assert "we sold ferries" not in findings, "a claim without a valid quote must not be remembered"
     assert broadcast.analyze(window) == []
     assert len(broadcast.api.bedrock.requests) == 1, "a finished window must not be analyzed again"
+    logged = {line["message"]: line for line in log_lines(capsys)}
+    counts = {
+        name: logged["window_checked"][name] for name in ("claims", "clips", "invented", "unfounded", "malformed")
+    }
+    assert counts == {"claims": 1, "clips": 1, "invented": 1, "unfounded": 0, "malformed": 0}
+    assert ("window_already_done" in logged, "window_failed" in logged) == (True, False)
 
 
 def test_the_second_window_is_asked_with_the_memory_of_the_first(broadcast: Broadcast) -> None:
@@ -96,13 +108,19 @@ def test_after_a_crash_a_window_has_the_findings_of_one_answer_only(
     ],
 )
 def test_a_window_without_a_usable_answer_is_stored_as_failed(
-    broadcast: Broadcast, entry: str | tuple[str, str], outcome: str, requests: int
+    broadcast: Broadcast,
+    capsys: pytest.CaptureFixture[str],
+    entry: str | tuple[str, str],
+    outcome: str,
+    requests: int,
 ) -> None:
+    """An alarm counts the log lines `window_failed`."""
     [window] = broadcast.queue_windows(CUES[:1])
     broadcast.api.bedrock.script = [entry]
     assert broadcast.analyze(window) == []
     assert (broadcast.outcomes, len(broadcast.api.bedrock.requests)) == ([outcome], requests)
     assert (broadcast.state, broadcast.api.memory.events) == (("failed", "ANALYSIS_FAILED"), [])
+    assert [line["cause"] for line in log_lines(capsys) if line["message"] == "window_failed"] == [outcome]
 
 
 def test_a_window_without_a_readable_transcript_is_stored_as_failed(broadcast: Broadcast) -> None:
@@ -164,8 +182,7 @@ def test_the_tokens_of_every_answer_are_logged(broadcast: Broadcast, capsys: pyt
     """Each answer is billed, usable or not."""
     broadcast.api.bedrock.script = ["no JSON", answer(FERRIES)]
     assert broadcast.analyze(broadcast.queue_windows()[0]) == []
-    log_lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    lines = [line for line in log_lines if line["message"] == "model_answered"]
+    lines = [line for line in log_lines(capsys) if line["message"] == "model_answered"]
     names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
     assert [[line[name] for name in names] for line in lines] == [[100, 10, 1_000, 0]] * 2
 
