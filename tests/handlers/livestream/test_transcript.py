@@ -14,8 +14,7 @@ from handlers.livestream import transcript
 from handlers.livestream.transcript import BadTranscript, Cue, TranscriptProblem, read_transcript
 from tests.handlers.livestream.broadcast import srt, webvtt
 
-CANARY = "canary"
-"""Text that must not appear in the problem of a refused file."""
+CANARY = "canary"  # text that must not appear in the problem of a refused file
 CUES = (
     Cue(0, 1_500, "Good evening."),
     Cue(1_500, 4_000, "We ran 600 ferries last spring, R&D <included>."),

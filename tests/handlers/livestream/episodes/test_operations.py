@@ -73,10 +73,8 @@ def test_an_update_changes_only_the_fields_that_it_contains(harness: Harness) ->
     changed_episode = harness.call("updateEpisode", changes, episode_id=episode).body
     assert (changed_episode["title"], changed_episode["language"], changed_episode["version"]) == ("B", "de-DE", 2)
     assert (changed_episode["description"], changed_episode["speakers"]) == ("What it is", ["Ann"])
-    assert (changed_episode["createdAt"], changed_episode["updatedAt"]) == (
-        "2026-01-03T12:00:00.123Z",
-        "2026-01-03T12:00:01.123Z",
-    )
+    times = [changed_episode[name] for name in ("createdAt", "updatedAt")]
+    assert times == ["2026-01-03T12:00:00.123Z", "2026-01-03T12:00:01.123Z"]
     assert harness.call("getEpisode", episode_id=episode).body == changed_episode
     changes = {"version": 2, "description": None, "speakers": []}
     changed_episode = harness.call("updateEpisode", changes, episode_id=episode).body
