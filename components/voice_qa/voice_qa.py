@@ -41,10 +41,9 @@ from handlers.voice_qa.environment import (
     ValidatorEnvironment,
     WorkerEnvironment,
 )
+from handlers.voice_qa.messages import REQUESTS
 from handlers.voice_qa.records import TTL_ATTRIBUTE
 
-MESSAGE_ACTIONS = ("lecture", "ping", "query", "upload")
-"""Values that a message's `action` may have."""
 GIGABYTE = 1_000_000_000
 """Bytes of a gigabyte in the size limit of lectures, which counts in powers of ten."""
 MAX_QUESTION_AGE_SECONDS = 300
@@ -94,7 +93,7 @@ class VoiceQa(pulumi.ComponentResource):
             "lecture_max_seconds": LECTURE_MAX_SECONDS,
             "max_lecture_bytes": self._max_lecture_bytes,
             "lecture_formats": list(AudioFormat),
-            "routes": list(MESSAGE_ACTIONS),
+            "routes": sorted(REQUESTS),
         }
         self.register_outputs({"url": self.socket.url})
 
