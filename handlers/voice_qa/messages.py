@@ -84,11 +84,15 @@ class VoiceQaErrorCode(ErrorCode):
 
 
 class UnanswerableQuestion(HandlerError):
-    """The question cannot be sent to the agent."""
+    """The question was not answered. Code and message are sent to the client."""
 
-    def __init__(self, code: VoiceQaErrorCode, message: str, *, retryable: bool = False) -> None:
+    def __init__(
+        self, code: VoiceQaErrorCode, message: str, *, retryable: bool = False, cause: StrEnum | None = None
+    ) -> None:
+        """`cause` is logged, if it says more than the code."""
         super().__init__(code, message)
         self.retryable = retryable
+        self.cause = cause or code
 
 
 class UploadKind(StrEnum):

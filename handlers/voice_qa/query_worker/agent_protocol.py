@@ -28,23 +28,42 @@ from pydantic_core import from_json
 
 from handlers.common.json_models import Message
 from handlers.voice_qa.environment import AgentCode
-from handlers.voice_qa.messages import PIECES, AnswerAudioFormat, AudioPiece, CitationPiece, Piece, TextPiece
+from handlers.voice_qa.messages import (
+    PIECES,
+    AnswerAudioFormat,
+    AudioPiece,
+    CitationPiece,
+    Piece,
+    TextPiece,
+    UnanswerableQuestion,
+    VoiceQaErrorCode,
+)
 
 LASTING_FAILURES = frozenset([AgentCode.REFUSED, AgentCode.MALFORMED, AgentCode.REJECTED])
 """Failures after which asking again does not help, unless the agent states that it helps. The worker itself determines
 REFUSED (no access to the agent) and MALFORMED (a response that violates this protocol)."""
 AGENT_CODES = frozenset([AgentCode.REJECTED, AgentCode.THROTTLED, AgentCode.UNAVAILABLE, AgentCode.FAILED])
 """Failure codes that an agent can send."""
+AGENT_MESSAGES = {
+    AgentCode.REFUSED: "Questions cannot be answered at the moment.",
+    AgentCode.REJECTED: "This question cannot be answered.",
+    AgentCode.THROTTLED: "Too many questions are being asked at the moment. Ask again later.",
+    AgentCode.UNAVAILABLE: "The answer was interrupted, or the agent is not available at the moment. Ask again.",
+    AgentCode.TOO_SLOW: "The answer did not start or end in time. Ask again.",
+    AgentCode.MALFORMED: "The answer could not be read.",
+    AgentCode.FAILED: "The question could not be answered.",
+}
+"""Messages for clients by failure of the agent. They contain nothing that the agent sent."""
 
 
-class AgentFailed(Exception):
+class AgentFailed(UnanswerableQuestion):
     """The answer is not complete. Pieces that were received remain valid."""
 
-    def __init__(self, code: AgentCode, *, retryable: bool | None = None) -> None:
-        """`retryable` states if asking again may help. If it is None, the code decides."""
-        super().__init__(code.value)
-        self.code = code
-        self.retryable = code not in LASTING_FAILURES if retryable is None else retryable
+    def __init__(self, cause: AgentCode, *, retryable: bool | None = None) -> None:
+        """`retryable` states if asking again may help. If it is None, the cause decides."""
+        if retryable is None:
+            retryable = cause not in LASTING_FAILURES
+        super().__init__(VoiceQaErrorCode.AGENT_FAILED, AGENT_MESSAGES[cause], retryable=retryable, cause=cause)
 
 
 PrivateText = Annotated[str, Field(repr=False)]

@@ -32,7 +32,7 @@ from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.records import Records, TooManyWriters
 from handlers.common.websocket import WebSocketConnections
-from handlers.voice_qa.environment import AgentCode, WorkerEnvironment
+from handlers.voice_qa.environment import WorkerEnvironment
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.messages import (
     Answered,
@@ -44,7 +44,6 @@ from handlers.voice_qa.messages import (
     VoiceQaErrorCode,
 )
 from handlers.voice_qa.query_worker.agent import Agent
-from handlers.voice_qa.query_worker.agent_protocol import AgentFailed
 from handlers.voice_qa.query_worker.answers import AnswerStore, Conversations
 from handlers.voice_qa.query_worker.forwarding import AnswerForwarder
 from handlers.voice_qa.query_worker.question_context import QuestionContext
@@ -58,16 +57,6 @@ from handlers.voice_qa.records import (
     query_key,
 )
 
-AGENT_MESSAGES = {
-    AgentCode.REFUSED: "Questions cannot be answered at the moment.",
-    AgentCode.REJECTED: "This question cannot be answered.",
-    AgentCode.THROTTLED: "Too many questions are being asked at the moment. Ask again later.",
-    AgentCode.UNAVAILABLE: "The answer was interrupted, or the agent is not available at the moment. Ask again.",
-    AgentCode.TOO_SLOW: "The answer did not start or end in time. Ask again.",
-    AgentCode.MALFORMED: "The answer could not be read.",
-    AgentCode.FAILED: "The question could not be answered.",
-}
-"""Messages for clients by failure of the agent. They contain nothing that the agent sent."""
 ANSWER_GONE = UnanswerableQuestion(
     VoiceQaErrorCode.QUERY_FAILED, "The answer is no longer stored. Ask again.", retryable=True
 )
@@ -190,12 +179,7 @@ class _Invocation:
                 for piece in pieces:
                     forwarder.send(piece)
         except UnanswerableQuestion as error:
-            return self._fail(forwarder, question, error, cause=error.code)
-        except AgentFailed as error:
-            failed = UnanswerableQuestion(
-                VoiceQaErrorCode.AGENT_FAILED, AGENT_MESSAGES[error.code], retryable=error.retryable
-            )
-            return self._fail(forwarder, question, failed, cause=error.code)
+            return self._fail(forwarder, question, error)
         self._worker.answers.put(self._guest_id, self._query_id, question.attempt, forwarder.pieces)
         ended = self._end(Question.mark_answered)
         if ended is not None:
@@ -203,14 +187,12 @@ class _Invocation:
             self._report_end(ended, forwarder, self._answered_message(ended, forwarder.pieces))
         return self._log_end(question, forwarder, AnswerOutcome.ANSWERED if ended else AnswerOutcome.OVERTAKEN)
 
-    def _fail(
-        self, forwarder: AnswerForwarder, question: Question, error: UnanswerableQuestion, *, cause: StrEnum
-    ) -> AnswerOutcome:
+    def _fail(self, forwarder: AnswerForwarder, question: Question, error: UnanswerableQuestion) -> AnswerOutcome:
         ended = self._end(lambda record: record.mark_failed(retryable=error.retryable))
         if ended is not None:
             self._report_end(ended, forwarder, self._failed_message(error))
         outcome = AnswerOutcome.FAILED if ended else AnswerOutcome.OVERTAKEN
-        return self._log_end(question, forwarder, outcome, cause)
+        return self._log_end(question, forwarder, outcome, error.cause)
 
     def _send_stored_answer(self, question: Question) -> AnswerOutcome:
         pieces = self._worker.answers.get(self._guest_id, self._query_id, question.attempt)

@@ -174,7 +174,7 @@ def test_a_lecture_that_cannot_be_decoded_is_rejected(endpoint: str, lecture: st
     _, failure = ask_until_failure(
         endpoint, question(lecture, WrittenQuery(text=OXYGEN_QUESTION), lecture_format="mp3")
     )
-    assert (failure.code, failure.retryable) == (AgentCode.REJECTED, False)
+    assert (failure.cause, failure.retryable) == (AgentCode.REJECTED, False)
 
 
 def test_an_expired_url_or_one_of_another_host_is_rejected(endpoint: str, lecture: str, files: FileServer) -> None:
@@ -184,7 +184,7 @@ def test_an_expired_url_or_one_of_another_host_is_rejected(endpoint: str, lectur
             question(lecture, SpokenQuery(url=url, format="ogg")),
         ):
             _, failure = ask_until_failure(endpoint, agent_question)
-            assert failure.code is AgentCode.REJECTED
+            assert failure.cause is AgentCode.REJECTED
 
 
 def test_the_fault_throttled_refuses_one_request(endpoint: str, lecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +204,7 @@ def test_the_fault_throttled_refuses_one_request(endpoint: str, lecture: str, mo
 def test_a_fault_breaks_the_answer_in_the_middle(endpoint: str, lecture: str, fault: Fault, code: AgentCode) -> None:
     FAULTS.set(fault)
     text, failure = ask_until_failure(endpoint, question(lecture, WrittenQuery(text=OXYGEN_QUESTION)))
-    assert failure.code is code
+    assert failure.cause is code
     assert 0 < len(text) < len(OXYGEN_ANSWER)
     assert OXYGEN_ANSWER.startswith(text)
 

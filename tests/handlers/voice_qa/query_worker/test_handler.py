@@ -23,7 +23,7 @@ from handlers.voice_qa.query_worker.agent_protocol import (
     opaque_session_id,
 )
 from handlers.voice_qa.query_worker.answers import Conversations
-from handlers.voice_qa.query_worker.handler import AGENT_MESSAGES, AnswerOutcome
+from handlers.voice_qa.query_worker.handler import AnswerOutcome
 from handlers.voice_qa.records import QuestionStatus, conversation_key
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO,
@@ -108,7 +108,7 @@ def test_a_failure_of_the_agent_ends_the_question_and_is_reported(
     assert worker.answer_question(*script) is AnswerOutcome.FAILED
     [message] = worker.sent_messages("error")
     expected = {"code": "AGENT_FAILED", "queryId": QUERY_ID, "retryable": error.retryable}
-    assert message == {"type": "error", "message": AGENT_MESSAGES[error.code], **expected}
+    assert message == {"type": "error", "message": error.message, **expected}
     assert len(worker.clients.piece_numbers("c1")) == worker.agent.closed_count == len(pieces), "pieces stay valid"
     assert (worker.question.status, worker.turns) == (QuestionStatus.FAILED, [])
     if error.retryable:
