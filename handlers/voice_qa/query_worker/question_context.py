@@ -1,8 +1,9 @@
 """Context of a question for the agent: the lecture, the text or audio of the question, and the conversation so far.
 
 This module also checks that the question can be sent to the agent. The agent gets audio as presigned URLs. Each URL
-names the object version that was checked: by the lecture validator, or here for a spoken question. So a guest cannot
-replace the audio after the check by uploading to the same key again. This protection needs a bucket with versioning.
+names an object version: of a lecture, the one that the lecture validator checked, and of a spoken question, the one that
+this module found. So a guest cannot replace the audio after that by uploading to the same key again. This protection
+needs a bucket with versioning.
 """
 
 from dataclasses import dataclass
