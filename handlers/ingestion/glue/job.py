@@ -14,7 +14,6 @@ import secrets
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -42,12 +41,8 @@ STATUSES = ("processed", "rejected", "superseded")
 names is gone."""
 PARQUET_SHARE = 0.7
 """Estimated size of the Parquet files relative to the unpacked lines."""
-FOOTER_BYTES = 64 * 1024
-"""Number of bytes that are read from the end of a Parquet file at first. The footers of most files are shorter."""
 ENDING_BYTES = 8
 """Size of the end of a Parquet file: the length of its footer (four bytes, little-endian) and the text `PAR1`."""
-FOOTER_THREADS = 16
-"""Number of Parquet files whose footers are read at the same time."""
 MEGABYTE = 1024 * 1024
 
 
@@ -180,8 +175,7 @@ def _check_rows(lake: str, keys: Iterable[str], expected: int) -> None:
     Spark counts the rows that its tasks write, even if a task writes them to the disk of its own machine instead of the
     lake. So the job counts the rows of the files that are in the lake.
     """
-    with ThreadPoolExecutor(FOOTER_THREADS) as threads:
-        stored = sum(threads.map(lambda key: _count_rows(lake, key), keys))
+    stored = sum(_count_rows(lake, key) for key in keys)
     if stored != expected:
         raise RowsMissing(f"the lake contains {stored} of {expected} rows")
 
@@ -190,11 +184,8 @@ def _count_rows(lake: str, key: str) -> int:
     def read_end(size: int) -> bytes:
         return rows.connect_s3().get_object(Bucket=lake, Key=key, Range=f"bytes=-{size}")["Body"].read()
 
-    end = read_end(FOOTER_BYTES)
-    footer_bytes = int.from_bytes(end[-ENDING_BYTES:-4], "little") + ENDING_BYTES
-    if footer_bytes > len(end):
-        end = read_end(footer_bytes)
-    return int(pq.read_metadata(pa.BufferReader(end)).num_rows)
+    footer_bytes = int.from_bytes(read_end(ENDING_BYTES)[:4], "little")
+    return int(pq.read_metadata(pa.BufferReader(read_end(footer_bytes + ENDING_BYTES))).num_rows)
 
 
 if __name__ == "__main__":
