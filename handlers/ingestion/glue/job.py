@@ -65,8 +65,8 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--run_id", required=True)
     # Glue drops an empty value but keeps its name.
     parser.add_argument("--schema_ddl", nargs="?", default="", const="", help="empty: Spark infers the columns")
-    parser.add_argument("--max_rejected_share", type=float, default=0.05)
-    parser.add_argument("--target_file_mb", type=int, default=128)
+    parser.add_argument("--max_rejected_share", type=float, required=True)
+    parser.add_argument("--target_file_mb", type=int, required=True)
     parser.add_argument("--local_spark", action="store_true", help="Spark runs on one machine and cannot write to S3")
     return parser.parse_known_args(list(argv))[0]
 
@@ -128,7 +128,7 @@ def _cores(spark: SparkSession) -> int:
 def _plan_reading(run: ManifestRun, lake: str, names: Names, max_tasks: int) -> rows.ReadTask:
     """Distribute the files over tasks. The files are dealt out from the largest to the smallest."""
     by_size = sorted(range(len(run.files)), key=lambda index: -run.files[index].size)
-    tasks = max(1, min(len(by_size), max_tasks))
+    tasks = min(len(by_size), max_tasks)
     return rows.ReadTask(
         files=tuple(run.files),
         lake=lake,

@@ -53,7 +53,8 @@ class SparkHarness:
     def arguments(self, manifest_id: str, run_id: str, **options: object) -> list[str]:
         """Return the command line of a run."""
         manifest_uri = f"{LAKE}manifests/{manifest_id}.confirmed.json"
-        named = {"manifest_uri": manifest_uri, "lake_uri": LAKE, "run_id": run_id, **options}
+        limits = {"max_rejected_share": 0.1, "target_file_mb": 1}
+        named = {"manifest_uri": manifest_uri, "lake_uri": LAKE, "run_id": run_id, **limits, **options}
         parts = (part for name, value in named.items() for part in (f"--{name}", str(value)))
         return [*parts, spark_process.LOCAL_SPARK_FLAG]
 

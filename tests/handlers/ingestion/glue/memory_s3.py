@@ -9,6 +9,8 @@ from botocore.response import StreamingBody
 
 from tests.handlers.ingestion.ingestion_harness import Killed
 
+WRITABLE = ("data/", "manifests/", "pointers/", "rejected/")
+
 
 class MemoryS3:
     """One lake bucket, and the versions of source files. A write is a `put`, or the deletion of one object."""
@@ -32,6 +34,7 @@ class MemoryS3:
         return {"Body": StreamingBody(io.BytesIO(body), len(body))}
 
     def put_object(self, **request: Any) -> None:
+        assert request["Key"].startswith(WRITABLE), "the role of the job may write only below these prefixes"
         self.objects[request["Key"]] = request["Body"]
         self._count_write()
 

@@ -25,6 +25,7 @@ from handlers.ingestion.glue.lines import (
     parse_record,
     read_lines,
 )
+from local import ROOT
 from tests.handlers.ingestion.glue.memory_s3 import MemoryS3
 from tests.readable_gzip import unpack_readable
 
@@ -206,6 +207,16 @@ def test_a_file_above_a_limit_is_rejected(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(lines, "read_lines", lambda chunks: read_lines(chunks, max_lines=1))
     monkeypatch.setattr(lines, "CHUNK_BYTES", 4)
     assert read(b"x\n{}\n{}\n{}")[1] == FileOutcome("rejected", "too_large", rejected_rows=1)
+
+
+def test_the_page_states_the_limits_of_a_file() -> None:
+    gigabytes, unpacked, millions = (
+        lines.MAX_FILE_BYTES / 1024**3,
+        lines.MAX_CONTENT_BYTES / 1024**3,
+        lines.MAX_LINES / 1e6,
+    )
+    page = (ROOT / "docs" / "ingestion.md").read_text(encoding="utf-8")
+    assert f"More than {gigabytes:g} GiB, or unpacked more than {unpacked:g} GiB or {millions:g} million lines." in page
 
 
 def test_rejected_lines_are_kept_with_position_reason_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,6 +142,14 @@ def test_a_run_deletes_only_objects_that_existed_when_it_started() -> None:
     assert not earlier_keys & s3.objects.keys()
 
 
+def test_a_run_fails_if_older_output_cannot_be_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = new_s3()
+    complete_run(s3, "first")
+    monkeypatch.setattr(s3, "delete_objects", lambda **_: {"Errors": [{"Code": "AccessDenied", "Key": "canary"}]})
+    with pytest.raises(RuntimeError, match=r"^DeleteObjects failed with AccessDenied$"):
+        complete_run(s3, "second")
+
+
 GONE, SEALED = FileOutcome("superseded", "version_gone"), FileOutcome("rejected", "sealed")
 
 

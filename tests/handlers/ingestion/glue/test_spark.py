@@ -109,7 +109,7 @@ def mixed(spark: SparkHarness) -> MixedRun:
     spark.confirm("mixed", list(files.values()))
     with pytest.MonkeyPatch.context() as patches:
         refuse(spark, patches, "archived-canary", "InvalidObjectState")
-        run = spark.run("mixed", "r1", max_rejected_share=0.1, target_file_mb=1)
+        run = spark.run("mixed", "r1")
     assert not run.error
     return MixedRun(files, run.counts, spark.result("mixed"), spark.rows("mixed"))
 
@@ -294,7 +294,7 @@ def test_after_a_killed_run_the_next_run_publishes_each_row_once(
     def run_and_read(run_id: str, close_after: str = "") -> tuple[bool, list[tuple[int, dict[str, Any]]]]:
         """Run the job until a write to a folder. Return True if it failed, and the lines that readers see."""
         spark.gate.open(close_after)
-        is_failed = bool(spark.run("killed", run_id, max_rejected_share=0.1).error)
+        is_failed = bool(spark.run("killed", run_id).error)
         spark.gate.open()
         rows = sorted(spark.rows("killed"), key=lambda row: int(row["_source_line"]))
         return is_failed, [(int(row["_source_line"]), json.loads(row["_record"])) for row in rows]
