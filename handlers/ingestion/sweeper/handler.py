@@ -6,10 +6,10 @@ waited too long, the manifest need not be full. A sweep can run at the same time
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
@@ -30,8 +30,7 @@ class SweepRequest(BaseModel):
     """Only operators send `flush`. It is a sweep that does not let pending files wait for full manifests."""
 
 
-@dataclass(frozen=True)
-class IngestionSweepResult:
+class IngestionSweepResult(NamedTuple):
     """Result of a sweep, which is also logged. Log metrics read the fields."""
 
     oldest_pending_seconds: int
@@ -72,7 +71,7 @@ class IngestionSweeper:
             closed=closed,
             failed=failed,
         )
-        log.info("sweep", **asdict(result))
+        log.info("sweep", **result._asdict())
         return result
 
     def _close_manifests(self) -> tuple[int, int]:
@@ -110,7 +109,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
     request = SweepRequest.model_validate(event)
     sweeper = _sweeper()
     try:
-        return asdict(sweeper.sweep(flush_all=request.kind == "flush"))
+        return sweeper.sweep(flush_all=request.kind == "flush")._asdict()
     except Exception as error:
         sweeper.creator.manifests.log.failure("sweep_failed", error)
         raise

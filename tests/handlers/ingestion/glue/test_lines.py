@@ -168,7 +168,8 @@ def test_a_line_that_is_not_a_record_has_a_reason(raw: bytes, problem: DataProbl
     assert parse_record(raw) == (problem or json.loads(raw))
 
 
-Rejected = list[dict[str, object]]
+Rejected = list[list[dict[str, object]]]
+"""Rejected lines by object."""
 
 
 def read(body: bytes | None, size: int = 1) -> tuple[list[tuple[int, bytes, bool]], FileOutcome, Rejected]:
@@ -180,7 +181,7 @@ def read(body: bytes | None, size: int = 1) -> tuple[list[tuple[int, bytes, bool
     names: Names = {"a": {}, "b": {}, "o": {"x": {}}}
     reader = FileReader(file, s3, "lake", "rejected/00001", names)  # type: ignore[arg-type] # has the methods that it uses
     records = list(reader.read_records())
-    rejected = [json.loads(line) for key in sorted(s3.objects) for line in s3.objects[key].splitlines()]
+    rejected = [[json.loads(line) for line in s3.objects[key].splitlines()] for key in sorted(s3.objects)]
     assert all(key.startswith("rejected/00001-") for key in s3.objects)
     return records, reader.outcome, rejected
 
@@ -226,11 +227,13 @@ def test_rejected_lines_are_kept_with_position_reason_and_bytes(monkeypatch: pyt
     origin = {"file": "incoming/k", "version": "v"}
     raw = [base64.b64encode(content).decode() for content in (b"no", b"x" * KEPT_BYTES, b"[]")]
     assert rejected == [
-        {**origin, "line": 2, "reason": "not_json", "raw": raw[0], "whole": True},
-        {**origin, "line": 4, "reason": "not_json", "raw": raw[1], "whole": False},
-        {**origin, "line": 6, "reason": "not_an_object", "raw": raw[2], "whole": True},
-    ]
-    _, _, [line] = read(gzip.compress(b'{"a":1}\n{}', 0)[:-9])
+        [
+            {**origin, "line": 2, "reason": "not_json", "raw": raw[0], "whole": True},
+            {**origin, "line": 4, "reason": "not_json", "raw": raw[1], "whole": False},
+        ],
+        [{**origin, "line": 6, "reason": "not_an_object", "raw": raw[2], "whole": True}],
+    ], "an object above the maximum size is written, and further lines go into another"
+    _, _, [[line]] = read(gzip.compress(b'{"a":1}\n{}', 0)[:-9])
     assert (line["line"], line["reason"], line["whole"]) == (2, "damaged_gzip", False)
 
 
