@@ -126,7 +126,9 @@ BREAKS: dict[str, Callable[[Program], str]] = {
     "function-permission-source": change(t.FUNCTION_PERMISSION, sourceArn=None),
     "mediaconvert-job-has-role": change(
         t.ROLE_POLICY,
-        policy='{"Statement": [{"Effect": "Allow", "Action": "mediaconvert:CreateJob", "Resource": "*"}]}',
+        policy=json.dumps(
+            {"Statement": {"Effect": "Allow", "Action": ["mediaconvert:CreateJob", "iam:PassRole"], "Resource": "*"}}
+        ),
     ),
     "glue-flex-before-prod": change(t.GLUE_JOB, executionClass=None),
 }
