@@ -13,7 +13,7 @@ from local import ACCOUNT, REGION
 from tests.components.meetings.recorded_deployment import ISSUER
 from tests.components.subsystems import DEPLOYMENTS
 from tests.components.voice_qa.recorded_deployment import ENDPOINT
-from tests.policies.program import TODAY, Program
+from tests.policies.program import POLICIES_BY_NAME, TODAY, Program
 
 OF_OTHERS = {"api-asks-who-calls", "cors-origin-named", "failures-watched"}
 """Policies about settings, whose defaults are not those of prod here, and about an alarm of the foundation."""
@@ -21,9 +21,13 @@ CONTEXT = StackContext("test", "prod", (), TODAY)
 
 
 @pytest.mark.parametrize("subsystem", DEPLOYMENTS)
-def test_the_blocks_of_a_subsystem_have_no_finding(subsystem: Subsystem) -> None:
+def test_a_subsystem_has_no_finding_and_names_only_its_own_resources_and_the_foundations(subsystem: Subsystem) -> None:
     seen = Seen("polyphony-test-", ACCOUNT, REGION, frozenset({ENDPOINT, ISSUER}))
     program = Program.of(DEPLOYMENTS[subsystem].deployed().graph, replace(CONTEXT, seen=seen))
     mandatory = [policy for policy in POLICIES if policy.levels.for_environment("prod") is Level.MANDATORY]
     names = {policy.name for policy in mandatory if isinstance(policy, ResourcePolicy | RelatedPolicy)} - OF_OTHERS
     assert program.find_all(*names) == {}
+    results = POLICIES_BY_NAME["names-of-stack"].list_results(program.read())  # type: ignore[attr-defined]
+    assert {
+        result.message for result in results if not result.message.startswith("polyphony-test-foundation-")
+    } == set()
