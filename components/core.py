@@ -122,9 +122,7 @@ class Context:
     partition: str
     owner: str
     cost_center: str
-    _reserved_names: dict[tuple[Kind, str], tuple[Subsystem, str]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    _reserved_names: dict[tuple[Kind, str], tuple[Subsystem, str]] = field(default_factory=dict)
     """Names given out so far: kind and name → subsystem and short name of the resource that has the name. With them, a
     second resource of the same name is refused."""
 

@@ -16,7 +16,7 @@ class OutputModel(BaseModel):
     """Base class of the output models, with camelCase names in the output."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=True
+        extra="forbid", alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=True
     )
 
 

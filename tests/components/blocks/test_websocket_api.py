@@ -39,6 +39,8 @@ def test_only_the_connect_route_is_authorized_and_only_messages_get_a_response()
     assert {key for key, route in routes.items() if route["authorizationType"] == "AWS_IAM"} == {"$connect"}
     assert {key for key in routes if "routeResponseSelectionExpression" in routes[key]} == {"$default"}
     assert recorded.one("apigatewayv2.RouteResponse").inputs["routeId"] == "ingestion-socket-$default-route-id"
+    alias = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-steps:live"
+    assert f"/functions/{alias}/invocations" in recorded.one("apigatewayv2.Integration").inputs["integrationUri"]
     groups = {group.inputs["name"] for group in recorded.all("cloudwatch.LogGroup")}
     assert {"/aws/apigateway/polyphony-test-ingestion-socket", "/aws/apigateway/a1b2c3/live"} <= groups
 
