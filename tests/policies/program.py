@@ -164,9 +164,9 @@ def assert_new_finding(policy: str, break_program: Break) -> None:
 
 
 def find_mandatory(stack: str, policies: Iterable[Policy]) -> dict[str, dict[str, str]]:
-    """Return what the policies find in an untouched stack, if they are mandatory there."""
+    """Return what the policies find in an untouched stack, if they are mandatory there. Undecided checks are left out."""
     mandatory = [policy.name for policy in policies if policy.levels.for_environment(stack) == Level.MANDATORY]
-    return Program(stack).find_all(*mandatory)
+    return {policy: found for policy, found in Program(stack).find_all(*mandatory).items() if any(found.values())}
 
 
 @cache

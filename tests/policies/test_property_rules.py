@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from guardrails import resource_types as t
-from guardrails.records import Level, ResourcePolicy, run_check
 from guardrails.rules import cost, data_protection, reliability, roles
 from guardrails.rules.requirement import NOT_FALSE, NOT_TRUE, at_least, at_most, at_most_items, equals, one_of
-from tests.policies.program import Program, change, edit, find_unchanged
+from tests.policies.program import Program, change, edit, find_mandatory, find_unchanged
 from tests.whole_program import ONE_WORKER, STACKS
 
 pytestmark = ONE_WORKER
@@ -154,16 +153,7 @@ def test_every_policy_has_a_fault() -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_program_has_no_fault(stack: str) -> None:
-    resources = Program(stack).read().resources
-    assert [
-        (policy.name, resource.name, message)
-        for policy in POLICIES
-        if isinstance(policy, ResourcePolicy) and policy.levels.for_environment(stack) is Level.MANDATORY
-        for resource in resources
-        if policy.applies_to(resource.type)
-        for message in run_check(lambda policy=policy, resource=resource: policy.check(resource))  # type: ignore[misc]
-        if message is not None
-    ] == []
+    assert find_mandatory(stack, POLICIES) == {}
 
 
 def test_a_limit_belongs_to_the_allowed_values() -> None:

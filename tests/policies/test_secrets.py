@@ -8,7 +8,7 @@ import pytest
 
 from guardrails.rules import secrets
 from tests.policies.program import UNKNOWN, Program
-from tests.whole_program import ONE_WORKER, STACKS
+from tests.whole_program import ONE_WORKER
 
 pytestmark = ONE_WORKER
 
@@ -90,11 +90,6 @@ def test_a_secret_is_reported_about_its_resource_without_its_value(name: str) ->
     message = program.find(policy)[faulty]
     assert message
     assert not [value for value in (ACCESS_KEY, PASSWORD, LETTERS) if value in message]
-
-
-@pytest.mark.parametrize("stack", STACKS)
-def test_no_stack_has_a_finding(stack: str) -> None:
-    assert Program(stack).find_all(*POLICIES) == {}
 
 
 def test_harmless_variables_and_stored_secrets_are_no_finding() -> None:

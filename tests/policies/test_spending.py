@@ -6,8 +6,8 @@ import pytest
 
 from guardrails import resource_types as t
 from guardrails.rules.spending import MAX_ALARMS, MAX_CUSTOM_METRICS, POLICIES
-from tests.policies.program import UNKNOWN, Program, assert_new_finding, find_mandatory
-from tests.whole_program import ONE_WORKER, STACKS
+from tests.policies.program import UNKNOWN, Program, assert_new_finding
+from tests.whole_program import ONE_WORKER
 
 pytestmark = ONE_WORKER
 
@@ -44,11 +44,6 @@ def test_every_policy_has_a_break() -> None:
 @pytest.mark.parametrize("case", BREAKS)
 def test_a_fault_is_found_where_it_is(case: str) -> None:
     assert_new_finding(case.partition(":")[0], BREAKS[case])
-
-
-@pytest.mark.parametrize("stack", STACKS)
-def test_no_stack_has_a_mandatory_finding(stack: str) -> None:
-    assert find_mandatory(stack, POLICIES) == {}
 
 
 def test_an_unknown_property_does_not_prevent_the_estimate() -> None:
