@@ -37,16 +37,18 @@ class Cloud:
     """Lambda and CloudWatch on moto, a clock, and the commands. The function's alias is at version 2 of two.
 
     It adds what moto lacks: the check of `RevisionId`, and provisioned concurrency. `before` has events, one per call of
-    an operation or of `wait`: functions that run, or errors that are raised, before the call.
+    an operation or of `wait`: functions that run, or errors that are raised, before the call. `states` has the states of
+    versions that are not active.
     """
 
     def __init__(self) -> None:
         self.now, self.printed, self.allocations = 0.0, list[str](), list[str]()
         self.before: dict[str, list[Any]] = {}
+        self.states: dict[str, str] = {}
         self.functions: Any = boto3.client("lambda")
         self.functions.get_provisioned_concurrency_config = self._get_allocation  # type: ignore[method-assign]
         self.functions.meta.events.register("provide-client-params.lambda", self._before_call)
-        self.functions.meta.events.register("after-call.lambda", self._set_revision)
+        self.functions.meta.events.register("after-call.lambda", self._complete_answer)
         self.cloudwatch: Any = boto3.client("cloudwatch")
         boto3.client("iam").create_role(RoleName="one", AssumeRolePolicyDocument="{}")
         self.deploy(FUNCTION, "code-1", "code-2")
@@ -118,8 +120,10 @@ class Cloud:
             if revision != current["RevisionId"]:
                 raise client_error("PreconditionFailedException", 412)
 
-    def _set_revision(self, parsed: dict[str, Any], **_: Any) -> None:
-        """Set the revision in an answer of moto to a hash of the answer."""
+    def _complete_answer(self, parsed: dict[str, Any], **_: Any) -> None:
+        """Set the state of a version in an answer of moto, and the revision, which is a hash of the answer."""
+        if "Version" in parsed:
+            parsed["State"] = self.states.get(parsed["Version"], "Active")
         content = {key: value for key, value in parsed.items() if key not in {"RevisionId", "ResponseMetadata"}}
         parsed["RevisionId"] = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 

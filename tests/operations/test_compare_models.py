@@ -74,7 +74,7 @@ def test_the_setting_to_commit_is_printed_if_two_models_agree(monkeypatch: pytes
     assert status == 0
     assert models.model_ids == [SONNET] * COUNT + [HAIKU] * COUNT
     assert output[0] == "asked at https://bedrock-runtime.us-east-1.amazonaws.com"
-    reference, candidate = find_model_lines(output)
+    reference, candidate = output[1:3]
     assert reference.endswith(f"tokens in {7 * COUNT}, tokens out {COUNT}, USD {(7 * 2.2 + 11) * COUNT / 1e6:.5f}")
     assert candidate.endswith(f"tokens in {7 * COUNT}, tokens out {COUNT}, USD {(7 * 0.11 + 0.55) * COUNT / 1e6:.5f}")
     transcript_lines = [line for line in output if line.startswith(("0", "10-"))]  # their names begin with 01- to 10-
@@ -86,13 +86,6 @@ def test_the_setting_to_commit_is_printed_if_two_models_agree(monkeypatch: pytes
     status, output = compare(models)
     assert "no evidence" in output[0], "answers of a scripted model say nothing about the models of Bedrock"
     assert "If Bedrock gives the same result" in output[-5], "so the setting is advised with this condition"
-
-
-def find_model_lines(output: list[str]) -> list[str]:
-    """Return the lines with the items, tokens and cost of the reference and of the candidate."""
-    lines = [line for line in output if line.startswith(("reference ", "candidate "))]
-    assert len(lines) == 2
-    return lines
 
 
 def compare_with_fault(fault: str, *arguments: str) -> tuple[int, list[str]]:
@@ -118,7 +111,7 @@ def test_a_model_that_misses_items_passes_only_with_a_lower_threshold() -> None:
 def test_unusable_answers_and_items_with_invented_quotes_are_counted_and_dropped(fault: str, number: str) -> None:
     status, output = compare_with_fault(fault, "--threshold", "0.9")
     assert status == 1
-    assert [number in line for line in find_model_lines(output)] == [False, True]
+    assert [number in line for line in output[1:3]] == [False, True]
 
 
 def test_a_failing_model_ends_the_comparison(capsys: pytest.CaptureFixture[str]) -> None:

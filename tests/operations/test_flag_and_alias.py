@@ -107,6 +107,12 @@ def test_the_alias_is_listed_and_moved(cloud: Cloud) -> None:
     assert cloud.traffic() == ("1", {}), "the command ends a rollout"
 
 
+def test_a_version_that_cannot_be_called_gets_no_traffic(cloud: Cloud, refuse: Refuse) -> None:
+    cloud.states = {"1": "Failed", "3": "Failed"}
+    for command, argument in (("flag", DISABLE), ("alias", "--to=1")):
+        assert "Callers still use the old version" in refuse(command, argument)
+
+
 def test_the_error_for_an_unknown_function_or_version_names_what_to_check(refuse: Refuse) -> None:
     for arguments, path, expected in (
         (["--to", "9"], PATH, "does not exist"),

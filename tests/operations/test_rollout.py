@@ -180,13 +180,12 @@ def test_the_section_of_each_function_has_the_name_of_its_folder() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_terminated_rollout_returns_all_traffic_to_the_old_version(cloud: Cloud, number: signal.Signals) -> None:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        stop_cleanly()
-        cloud.before["wait"] = [lambda: signal.raise_signal(number)]
-        assert cloud.run("rollout") == 2
-    finally:
-        for changed, handler in handlers.items():
-            signal.signal(changed, handler)
+def test_a_terminated_rollout_returns_all_traffic_to_the_old_version(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    handlers: dict[int, Callable[..., None]] = {}
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    stop_cleanly()
+    cloud.before["wait"] = [lambda: handlers[number](number, None)]
+    assert cloud.run("rollout") == 2
     assert cloud.traffic() == ("1", {})
