@@ -128,5 +128,5 @@ def _find_problem(model: type[BaseModel], variables: Mapping[str, str]) -> str |
     try:
         model.model_validate(dict(variables))
     except ValidationError as error:
-        return str(error.errors(include_url=False, include_input=False)[0]["msg"])
+        return str(error.errors()[0]["msg"])
     return None
