@@ -23,58 +23,49 @@ COUNT = 10
 EXPECTED_SETTING = f'      actionItems: "{HAIKU}"'
 
 
-class FaultyModels:
-    """Bedrock whose models all answer as the local platform's scripted model does, unless the model id names a fault.
-
-    The faults are the ids that `_converse` compares, for example `forgetful`.
-    """
-
-    def __init__(self) -> None:
-        self.model_ids: list[str] = []
-        """Model of each request."""
-
-    def client(self, service: str, **options: Any) -> Any:
-        """Return a boto3 client whose operation `converse` is replaced."""
-        keys: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-        client: Any = boto3.client(service, region_name="us-east-1", **keys, **options)  # type: ignore[call-overload]
-        client.converse = self._converse
-        return client
-
-    def _converse(self, modelId: str, **request: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name
-        self.model_ids.append(modelId)
-        if modelId == "denied":
-            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "Converse")
-        meeting = parse_meeting(read_json_lines(request))
-        assert meeting is not None
-        answer = meeting.answer()
-        if modelId == "forgetful":
-            del answer["items"][1::2]
-        if modelId == "invented" and answer["items"]:
-            answer["items"][0]["quote"] = "The moon was bought by a ferry company."
-        text = json.dumps(answer)
-        if modelId == "malformed":
-            text = text[1:]
-        return {
-            "output": {"message": {"content": [{"text": text}]}},
-            "usage": {"inputTokens": 7, "outputTokens": 1},
-            "stopReason": "end_turn",
-        }
+def create_client(service: str, **options: Any) -> Any:
+    """Return a client of Bedrock whose operation `converse` is replaced."""
+    keys: Any = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    client: Any = boto3.client(service, region_name="us-east-1", **keys, **options)  # type: ignore[call-overload]
+    client.converse = converse
+    return client
 
 
-def compare(models: FaultyModels, *arguments: str) -> tuple[int, list[str]]:
+def converse(modelId: str, **request: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name
+    """Answer as the local platform's scripted model does, unless the model id names one of these faults."""
+    if modelId == "denied":
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "Converse")
+    meeting = parse_meeting(read_json_lines(request))
+    assert meeting is not None
+    answer = meeting.answer()
+    if modelId == "forgetful":
+        del answer["items"][1::2]
+    if modelId == "invented" and answer["items"]:
+        answer["items"][0]["quote"] = "The moon was bought by a ferry company."
+    text = json.dumps(answer)
+    if modelId == "malformed":
+        text = text[1:]
+    return {
+        "output": {"message": {"content": [{"text": text}]}},
+        "usage": {"inputTokens": 7, "outputTokens": 1},
+        "stopReason": "end_turn",
+    }
+
+
+def compare(*arguments: str) -> tuple[int, list[str]]:
     """Run the command. Return its exit status and the printed lines."""
     output: list[str] = []
-    status = main(list(arguments), print_line=output.append, client=models.client)
+    status = main(list(arguments), print_line=output.append, client=create_client)
     return status, "\n".join(output).split("\n")
 
 
 def test_the_setting_to_commit_is_printed_if_two_models_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    models = FaultyModels()
-    status, output = compare(models)
+    status, output = compare()
     assert status == 0
-    assert models.model_ids == [SONNET] * COUNT + [HAIKU] * COUNT
     assert output[0] == "asked at https://bedrock-runtime.us-east-1.amazonaws.com"
     reference, candidate = output[1:3]
+    assert reference.startswith(f"reference {SONNET}: items ")
+    assert candidate.startswith(f"candidate {HAIKU}: items ")
     assert reference.endswith(f"tokens in {7 * COUNT}, tokens out {COUNT}, USD {(7 * 2.2 + 11) * COUNT / 1e6:.5f}")
     assert candidate.endswith(f"tokens in {7 * COUNT}, tokens out {COUNT}, USD {(7 * 0.11 + 0.55) * COUNT / 1e6:.5f}")
     transcript_lines = [line for line in output if line.startswith(("0", "10-"))]  # their names begin with 01- to 10-
@@ -83,25 +74,20 @@ def test_the_setting_to_commit_is_printed_if_two_models_agree(monkeypatch: pytes
     assert output[-6:-4] == ["agreement 1.000, threshold 0.800: passed", "Commit this to the stack file:"]
     assert output[-4:] == ["config:", "  polyphony:meetings:", "    models:", EXPECTED_SETTING]
     monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:1")
-    status, output = compare(models)
+    status, output = compare()
     assert "no evidence" in output[0], "answers of a scripted model say nothing about the models of Bedrock"
     assert "If Bedrock gives the same result" in output[-5], "so the setting is advised with this condition"
 
 
-def compare_with_fault(fault: str, *arguments: str) -> tuple[int, list[str]]:
-    """Compare with a candidate whose model id names a fault."""
-    return compare(FaultyModels(), "--candidate", fault, *arguments)
-
-
 def test_a_model_that_misses_items_passes_only_with_a_lower_threshold() -> None:
-    status, output = compare_with_fault("forgetful")
+    status, output = compare("--candidate", "forgetful")
     assert status == 1
     assert EXPECTED_SETTING not in output
     assert output[-1] == f"Keep meetings.models.actionItems at {SONNET}."
     assert "not passed" in output[-2]
-    assert compare_with_fault("forgetful", "--threshold", "0.5")[0] == 0
+    assert compare("--candidate", "forgetful", "--threshold", "0.5")[0] == 0
     with pytest.raises(SystemExit):
-        compare_with_fault("forgetful", "--threshold", "80")
+        compare("--candidate", "forgetful", "--threshold", "80")
 
 
 @pytest.mark.parametrize(
@@ -109,13 +95,13 @@ def test_a_model_that_misses_items_passes_only_with_a_lower_threshold() -> None:
     [("malformed", "without a usable answer 10,"), ("invented", "invented quotes 8,")],
 )
 def test_unusable_answers_and_items_with_invented_quotes_are_counted_and_dropped(fault: str, number: str) -> None:
-    status, output = compare_with_fault(fault, "--threshold", "0.9")
+    status, output = compare("--candidate", fault, "--threshold", "0.9")
     assert status == 1
     assert [number in line for line in output[1:3]] == [False, True]
 
 
 def test_a_failing_model_ends_the_comparison(capsys: pytest.CaptureFixture[str]) -> None:
-    assert compare_with_fault("denied")[0] == 2
+    assert compare("--candidate", "denied")[0] == 2
     assert "refused" in capsys.readouterr().err
 
 
@@ -130,7 +116,7 @@ def test_transcripts_without_action_items_and_other_files_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], transcript: object, expected: str
 ) -> None:
     (tmp_path / "one.json").write_text(json.dumps(transcript))
-    assert compare(FaultyModels(), "--transcripts", str(tmp_path))[0] == 2
+    assert compare("--transcripts", str(tmp_path))[0] == 2
     error = capsys.readouterr().err
     assert expected in error
     assert "canary" not in error

@@ -29,15 +29,10 @@ def create_failed_manifest(harness: IngestionHarness) -> str:
     return name
 
 
-def redrive_manifest(harness: IngestionHarness, name: str) -> RedriveOutcome:
-    """Redrive the manifest of a failed execution."""
-    return harness.redrive(manifest_id_of(name))
-
-
 def test_a_repeated_redrive_starts_one_execution_which_processes_the_manifest(harness: IngestionHarness) -> None:
     name = create_failed_manifest(harness)
     assert harness.statuses() == ["failed"] * 3
-    assert [redrive_manifest(harness, name) for _ in range(3)] == [RedriveOutcome.STARTED] * 3
+    assert [harness.redrive(manifest_id_of(name)) for _ in range(3)] == [RedriveOutcome.STARTED] * 3
     assert harness.waiting_executions == [f"{name}-r1"]
     harness.run_all()
     assert harness.statuses() == ["processed"] * 3
@@ -45,11 +40,11 @@ def test_a_repeated_redrive_starts_one_execution_which_processes_the_manifest(ha
 
 def test_a_running_or_finished_redrive_is_not_repeated(harness: IngestionHarness) -> None:
     name = create_failed_manifest(harness)
-    redrive_manifest(harness, name)
+    harness.redrive(manifest_id_of(name))
     harness.step("confirm", f"{name}-r1")
-    assert redrive_manifest(harness, name) is RedriveOutcome.RUNNING
+    assert harness.redrive(manifest_id_of(name)) is RedriveOutcome.RUNNING
     harness.run_all()
-    assert redrive_manifest(harness, name) is RedriveOutcome.PROCESSED
+    assert harness.redrive(manifest_id_of(name)) is RedriveOutcome.PROCESSED
     assert len(harness.cloud.executions) == 2
 
 
@@ -57,20 +52,20 @@ def test_a_running_or_finished_redrive_is_not_repeated(harness: IngestionHarness
 def test_a_failed_redrive_is_followed_by_the_next_number(harness: IngestionHarness, status: str) -> None:
     """An aborted execution gives no report."""
     name = create_failed_manifest(harness)
-    redrive_manifest(harness, name)
+    harness.redrive(manifest_id_of(name))
     redriven = harness.waiting_executions.pop()
     if status == "FAILED":
         harness.run(redriven, broken=True)
     else:
         harness.cloud.executions[redriven] = status
-    assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
+    assert harness.redrive(manifest_id_of(name)) is RedriveOutcome.STARTED
     assert harness.waiting_executions == [f"{name}-r2"]
 
 
 def test_a_manifest_without_its_list_cannot_be_redriven(harness: IngestionHarness) -> None:
     name = create_failed_manifest(harness)
     harness.cloud.objects.clear()
-    assert redrive_manifest(harness, name) is RedriveOutcome.LIST_GONE
+    assert harness.redrive(manifest_id_of(name)) is RedriveOutcome.LIST_GONE
 
 
 @pytest.mark.parametrize(
@@ -81,8 +76,8 @@ def test_a_redrive_that_could_not_be_started_can_be_repeated(
 ) -> None:
     name = create_failed_manifest(harness)
     harness.cloud.next_starts.append(start_event)
-    assert redrive_manifest(harness, name) is outcome
-    assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
+    assert harness.redrive(manifest_id_of(name)) is outcome
+    assert harness.redrive(manifest_id_of(name)) is RedriveOutcome.STARTED
     assert harness.waiting_executions == [f"{name}-r1"]
 
 

@@ -17,22 +17,26 @@ FRONTEND = {"schemaVersion": 1, "environment": "local", "region": "us-east-1", "
 Play = Callable[[Stack, StepReporter], list[str]]
 
 
+Verify = Callable[..., tuple[int, list[str]]]
+
+
 @pytest.fixture
-def frontend_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """File with the output of a stack that has only livestream. No token is set."""
+def verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verify:
+    """Return a function that runs the command for a stack with only livestream, whose flow it gets. No token is set.
+
+    The function returns the exit status and the output.
+    """
     for variable in TOKEN_VARIABLES.values():
         monkeypatch.delenv(variable, raising=False)
-    path = tmp_path / "frontend.json"
-    path.write_text(json.dumps(FRONTEND), encoding="utf-8")
-    return path
 
+    def run(play: Play, **changes: object) -> tuple[int, list[str]]:
+        path, lines = tmp_path / "frontend.json", list[str]()
+        path.write_text(json.dumps({**FRONTEND, **changes}), encoding="utf-8")
+        monkeypatch.setitem(FLOWS, "livestream", Flow("episodes", "", "", play))
+        status = main(["verify", "--stack", "dev", "--frontend", str(path)], print_line=lines.append)
+        return status, lines
 
-def verify(monkeypatch: pytest.MonkeyPatch, frontend_file: Path, play: Play) -> tuple[int, list[str]]:
-    """Run the command with this flow for livestream. Return its exit status and output."""
-    monkeypatch.setitem(FLOWS, "livestream", Flow("episodes", "", "", play))
-    lines: list[str] = []
-    status = main(["verify", "--stack", "dev", "--frontend", str(frontend_file)], print_line=lines.append)
-    return status, lines
+    return run
 
 
 def report_and_find_problems(_stack: Stack, report_step: StepReporter) -> list[str]:
@@ -56,33 +60,32 @@ def use_token(stack: Stack, _report_step: StepReporter) -> list[str]:
     ],
 )
 def test_a_failed_flow_is_reported_with_its_reason_and_the_exit_status_1(
-    monkeypatch: pytest.MonkeyPatch, frontend_file: Path, play: Play, result: str
+    verify: Verify, play: Play, result: str
 ) -> None:
-    status, lines = verify(monkeypatch, frontend_file, play)
+    status, lines = verify(play)
     assert (status, lines[-2]) == (1, "  skipped: the stack has no meetings")
     assert result in lines
     assert "livestream: failed; meetings: skipped" in lines[-1]
 
 
 def test_a_flow_that_works_with_the_token_of_the_environment_gives_the_exit_status_0(
-    monkeypatch: pytest.MonkeyPatch, frontend_file: Path
+    verify: Verify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(TOKEN_VARIABLES[USER], "secret-token")
-    status, lines = verify(monkeypatch, frontend_file, use_token)
+    status, lines = verify(use_token)
     assert (status, "  works" in lines) == (0, True)
     assert "secret-token" not in "".join(lines)
 
 
 def test_flows_without_a_token_are_skipped_and_nothing_verified_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, frontend_file: Path, capsys: pytest.CaptureFixture[str]
+    verify: Verify, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, lines = verify(monkeypatch, frontend_file, use_token)
+    status, lines = verify(use_token)
     assert status == 2
     assert any("set POLYPHONY_TOKEN_A and POLYPHONY_TOKEN_B" in line for line in lines)
     assert "nothing was verified" in capsys.readouterr().err
 
 
-def test_an_output_of_another_version_is_refused(frontend_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    frontend_file.write_text(json.dumps({**FRONTEND, "schemaVersion": 2}), encoding="utf-8")
-    assert main(["verify", "--stack", "dev", "--frontend", str(frontend_file)]) == 2
+def test_an_output_of_another_version_is_refused(verify: Verify, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(use_token, schemaVersion=2) == (2, [])
     assert "see schemaVersion" in capsys.readouterr().err
