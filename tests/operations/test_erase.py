@@ -19,17 +19,13 @@ NOW = "2026-01-31T10:00:00.000Z"
 
 
 class Stack:
-    """Stack with the resources of meetings. `deploy_livestream` adds those of livestream."""
-
     def __init__(self) -> None:
         self.dynamodb, self.s3, self.sqs = boto3.client("dynamodb"), boto3.client("s3"), boto3.client("sqs")
         create_table(self.dynamodb, MEETINGS, "user", "meetingId")
         self.s3.create_bucket(Bucket=BUCKET)
-        self.sqs.create_queue(QueueName="polyphony-dev-meetings-deletions")
-
-    def deploy_livestream(self) -> None:
         create_table(self.dynamodb, EPISODES, "pk", "sk", indexes={OWNER_INDEX: Index(("GSI1PK", "GSI1SK"))})
-        self.sqs.create_queue(QueueName="polyphony-dev-livestream-deletions")
+        for subsystem in ("meetings", "livestream"):
+            self.sqs.create_queue(QueueName=f"polyphony-dev-{subsystem}-deletions")
 
     def store_meeting(self, user: str) -> str:
         meeting_id = new_id()
@@ -38,11 +34,9 @@ class Stack:
         self.dynamodb.put_item(TableName=MEETINGS, Item={name: {"S": value} for name, value in texts.items()})
         return meeting_id
 
-    def upload(self, user: str) -> str:
+    def upload(self, user: str) -> None:
         """Upload a chunk without a `complete.json`."""
-        meeting_id = new_id()
-        self.s3.put_object(Bucket=BUCKET, Key=f"raw/{user}/{meeting_id}/0.webm", Body=b"x")
-        return meeting_id
+        self.s3.put_object(Bucket=BUCKET, Key=f"raw/{user}/{new_id()}/0.webm", Body=b"x")
 
     def store_episode(self, owner: str) -> str:
         track = Track(state=TrackState.NONE, since=NOW)
@@ -78,15 +72,15 @@ def test_everything_of_the_user_is_deleted_and_nothing_of_others(
     stack: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("operations.erase.PAGE_SIZE", 2)
-    stack.deploy_livestream()
     meetings = [stack.store_meeting(ANN) for _ in range(2)]
-    others = [stack.store_meeting(BOB), stack.upload(BOB)]
-    stack.upload(ANN)
+    meeting_of_bob = stack.store_meeting(BOB)
+    for user in (ANN, BOB):
+        stack.upload(user)
     episodes = [stack.store_episode(ANN) for _ in range(3)]
     episode_of_bob = stack.store_episode(BOB)
     for _ in range(2):  # a repetition also repeats the messages of meetings
         assert erase(ANN, "--yes") == 0
-    assert stack.statuses() == {**dict.fromkeys(meetings, "deleted"), others[0]: "ready"}
+    assert stack.statuses() == {**dict.fromkeys(meetings, "deleted"), meeting_of_bob: "ready"}
     assert (stack.undeleted_episodes(ANN), stack.undeleted_episodes(BOB)) == ([], [episode_of_bob])
     assert (stack.queued("meetings"), stack.queued("livestream")) == (2 * 2 * 3, 2 * len(episodes))
     output = capsys.readouterr().out
@@ -94,7 +88,10 @@ def test_everything_of_the_user_is_deleted_and_nothing_of_others(
     assert "canary" not in output
 
 
-def test_without_yes_the_command_only_counts(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_yes_the_command_only_counts_what_the_stack_has(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.dynamodb.delete_table(TableName=EPISODES)
     meeting = stack.store_meeting(ANN)
     assert erase() == 0
     assert (stack.statuses(), stack.queued("meetings")) == ({meeting: "ready"}, 0)
