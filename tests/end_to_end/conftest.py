@@ -5,11 +5,12 @@ of the platform belong to one xdist group, so that they share it.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,6 @@ INGESTED_FILES = 100
 """Number of files that the run of ingestion uploads. They become two manifests (lists of files for one Spark run), of
 which the second is not full."""
 INGESTION_RUN_PREFIX = "incoming/runs"
-T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -69,25 +69,10 @@ def ingestion(platform: Platform) -> Iterator[DeployedIngestion]:
     client.client("sqs").purge_queue(QueueUrl=client.queue_url)
 
 
-@dataclass(frozen=True)
-class RecordedUse(Generic[T]):
-    """Result of a use of the platform that all tests share, with the IAM decisions of its time."""
-
-    outcome: T
-    decisions: list[Decision]
-
-
-def record_use(platform: Platform, use: Callable[[], T]) -> RecordedUse[T]:
-    log_end = platform.decision_log_end()
-    outcome = use()
-    return RecordedUse(outcome, platform.decisions(log_end))
-
-
 @pytest.fixture(scope="session")
-def ingestion_run(platform: Platform) -> RecordedUse[IngestionOutcome]:
+def ingestion_run(platform: Platform) -> IngestionOutcome:
     """Run of ingestion with many files, which started with the platform, because it mostly waits for Spark."""
-    outcome = many_files.wait_for_outcome(DeployedIngestion(platform.deployment), INGESTION_RUN_PREFIX)
-    return RecordedUse(outcome, [decision for decision in platform.decisions(0) if "-ingestion-" in decision.role])
+    return many_files.wait_for_outcome(DeployedIngestion(platform.deployment), INGESTION_RUN_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -102,25 +87,6 @@ class Verification:
         start = next(number for number, line in enumerate(self.lines) if line.startswith(f"{flow}: "))
         own_lines = takewhile(lambda line: line.startswith(" "), self.lines[start + 1 :])
         return [step for _, is_step, step in (line.partition(" s  ") for line in own_lines) if is_step]
-
-
-@pytest.fixture(scope="session")
-def verification(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> RecordedUse[Verification]:
-    """Run of the operator's command `verify`, which plays every flow, with the variables that the AWS SDKs read."""
-    frontend = tmp_path_factory.mktemp("verify") / "frontend.json"
-    frontend.write_text(json.dumps(platform.outputs["frontend"]), encoding="utf-8")
-    lines: list[str] = []
-
-    def verify() -> Verification:
-        arguments = ["verify", "--stack", "local", "--frontend", str(frontend), "--seconds", "120"]
-        status = run_operation(arguments, print_line=lines.append)
-        return Verification(status, tuple(lines))
-
-    with pytest.MonkeyPatch.context() as patch:
-        for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(variable, emulator.ROOT_ACCESS_KEY)
-        patch.setenv("AWS_ENDPOINT_URL", platform.emulator.endpoint)
-        return record_use(platform, verify)
 
 
 @pytest.fixture(scope="session")
@@ -158,64 +124,81 @@ def ann(meetings: DeployedMeetings, tmp_path_factory: pytest.TempPathFactory) ->
     return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
 
 
-@pytest.fixture(scope="session")
-def time_limit_check(platform: Platform, voice_qa: DeployedVoiceQa, lecture_id: str) -> RecordedUse[int]:
-    """Check of the time limit of a question that has ended. The outcome is the number of turns of its conversation."""
+@dataclass(frozen=True)
+class PlatformUse:
+    """Results of all that uses the platform as its users, schedules and delayed messages do."""
 
-    def check() -> int:
-        with GuestConnection(voice_qa) as connection:
-            guest_id = connection.request_guest_id()
-            accepted, answer = connection.ask_question(lecture_id, "ended-question", text="oxygen")
-        assert (answer.end or {})["type"] == "answered"
-        voice_qa.send_time_limit_check(guest_id, "ended-question")
-        eventually(lambda: True if voice_qa.all_checks_performed() else None, "a check of a time limit", 60)
-        return voice_qa.count_turns(connection.guest.identity_id, accepted["sessionId"], lecture_id)
-
-    return record_use(platform, check)
+    verification: Verification
+    overdue_video: dict[str, Any]
+    """Video that was expected long ago and never arrived."""
+    answered_turns: int
+    """Number of turns of a conversation with one question, after the check of the time limit of this question."""
+    decisions: list[Decision]
+    """IAM decisions of this time."""
 
 
 @pytest.fixture(scope="session")
-def overdue_video(platform: Platform, livestream: DeployedLivestream) -> RecordedUse[dict[str, Any]]:
-    """Video that was expected long ago and never arrived. Its episode is deleted."""
-
-    def wait_for_video() -> dict[str, Any]:
-        episode_id = livestream.create_episode("without a video")["episodeId"]
-        path = f"/episodes/{episode_id}"
-        livestream.ask("POST", f"{path}/uploads", {"kind": "video", "contentType": "video/mp4", "bytes": 10**9})
-        livestream.backdate_track(episode_id, "video")
-        video = dict(livestream.ask("GET", path).body["video"])
-        livestream.ask("DELETE", path)
-        livestream.wait_until_removed(episode_id)
-        return video
-
-    return record_use(platform, wait_for_video)
-
-
-@pytest.fixture(scope="session")
-def deleted_meeting(platform: Platform, meetings: DeployedMeetings, ann: Recorder) -> RecordedUse[None]:
-    """Meeting that was processed and then deleted. Nothing is stored for it any more except its tombstone."""
-
-    def delete() -> None:
-        record = ann.wait_for_status(ann.upload(ann.record_speech("goodbye")))
-        assert meetings.delete_meeting(ann.subject, record.meeting_id).status == 204
-        meetings.wait_until_removed(record.meeting)
-
-    return record_use(platform, delete)
-
-
-@pytest.fixture(scope="session")
-def scheduled_runs(
+def platform_use(
     platform: Platform,
+    livestream: DeployedLivestream,
+    voice_qa: DeployedVoiceQa,
+    lecture_id: str,
     meetings: DeployedMeetings,
-    verification: RecordedUse[Verification],
-    overdue_video: RecordedUse[Any],
-    time_limit_check: RecordedUse[Any],
-    deleted_meeting: RecordedUse[Any],
-) -> list[RecordedUse[Any]]:
-    """Runs of the functions that a schedule or a delayed message starts, after the flows, which wait for none of them."""
-    storage_count = record_use(platform, meetings.count_storage)
-    assert storage_count.outcome["users"] >= 1
-    return [overdue_video, time_limit_check, deleted_meeting, storage_count]
+    ann: Recorder,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> PlatformUse:
+    """Play the flows, and beside them all that starts late or with a delay, because each of them mostly waits."""
+    log_end = platform.decision_log_end()
+    with ThreadPoolExecutor() as pool:
+        verification = pool.submit(verify, platform, tmp_path_factory.mktemp("verify") / "frontend.json")
+        video = pool.submit(wait_for_overdue_video, livestream)
+        turns = pool.submit(check_time_limit, voice_qa, lecture_id)
+        delete_meeting(meetings, ann)
+    assert meetings.count_storage()["users"] >= 1
+    return PlatformUse(verification.result(), video.result(), turns.result(), platform.decisions(log_end))
+
+
+def verify(platform: Platform, frontend: Path) -> Verification:
+    """Run the operator's command `verify`, which plays every flow, with the variables that the AWS SDKs read."""
+    frontend.write_text(json.dumps(platform.outputs["frontend"]), encoding="utf-8")
+    lines: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(variable, emulator.ROOT_ACCESS_KEY)
+        patch.setenv("AWS_ENDPOINT_URL", platform.emulator.endpoint)
+        arguments = ["verify", "--stack", "local", "--frontend", str(frontend), "--seconds", "120"]
+        status = run_operation(arguments, print_line=lines.append)
+    return Verification(status, tuple(lines))
+
+
+def wait_for_overdue_video(livestream: DeployedLivestream) -> dict[str, Any]:
+    """Return a video that did not arrive in time, and delete its episode."""
+    episode_id = livestream.create_episode("without a video")["episodeId"]
+    path = f"/episodes/{episode_id}"
+    livestream.ask("POST", f"{path}/uploads", {"kind": "video", "contentType": "video/mp4", "bytes": 10**9})
+    livestream.backdate_track(episode_id, "video")
+    video = dict(livestream.ask("GET", path).body["video"])
+    livestream.ask("DELETE", path)
+    livestream.wait_until_removed(episode_id)
+    return video
+
+
+def check_time_limit(voice_qa: DeployedVoiceQa, lecture_id: str) -> int:
+    """Check the time limit of a question that has ended. Return the number of turns of its conversation."""
+    with GuestConnection(voice_qa) as connection:
+        guest_id = connection.request_guest_id()
+        accepted, answer = connection.ask_question(lecture_id, "ended-question", text="oxygen")
+    assert (answer.end or {})["type"] == "answered"
+    voice_qa.send_time_limit_check(guest_id, "ended-question")
+    eventually(lambda: True if voice_qa.all_checks_performed() else None, "a check of a time limit", 60)
+    return voice_qa.count_turns(connection.guest.identity_id, accepted["sessionId"], lecture_id)
+
+
+def delete_meeting(meetings: DeployedMeetings, ann: Recorder) -> None:
+    """Delete a processed meeting. Nothing is stored for it any more except its tombstone."""
+    record = ann.wait_for_status(ann.upload(ann.record_speech("goodbye")))
+    assert meetings.delete_meeting(ann.subject, record.meeting_id).status == 204
+    meetings.wait_until_removed(record.meeting)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import json
 import math
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ from local.flows import eventually
 from local.flows.livestream_client import make_video
 from local.flows.livestream_flow import VIDEO_SECONDS
 from tests.end_to_end.backends import DeployedLivestream
-from tests.end_to_end.conftest import RecordedUse, Verification
+from tests.end_to_end.conftest import PlatformUse
 from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -26,18 +25,16 @@ CLAIMS = ["It is the longest bridge in the whole country", "The river has never 
 """Claims that the scripted model finds in the transcript of the flow."""
 
 
-def test_the_flows_video_is_sent_in_parts_and_cut_and_its_claims_are_found(
-    verification: RecordedUse[Verification],
-) -> None:
+def test_the_flows_video_is_sent_in_parts_and_cut_and_its_claims_are_found(platform_use: PlatformUse) -> None:
     """The settings of the stack `local` are for small files: parts of 10 MB, and chunks of two seconds."""
-    steps = "\n".join(verification.outcome.steps("livestream"))
+    steps = "\n".join(platform_use.verification.steps("livestream"))
     assert "a transcript uploaded by form and a video in parts" in steps
     assert f"chunk {math.ceil(VIDEO_SECONDS / 2)} downloaded" in steps
     assert f"claims {'; '.join(CLAIMS)}; clips: 1" in steps
 
 
-def test_a_video_that_never_arrived_is_shown_as_failed(overdue_video: RecordedUse[dict[str, Any]]) -> None:
-    assert (overdue_video.outcome["state"], overdue_video.outcome["reason"]) == ("failed", "NEVER_UPLOADED")
+def test_a_video_that_never_arrived_is_shown_as_failed(platform_use: PlatformUse) -> None:
+    assert (platform_use.overdue_video["state"], platform_use.overdue_video["reason"]) == ("failed", "NEVER_UPLOADED")
 
 
 def test_an_invalid_value_is_reported_with_its_field_and_rule(livestream: DeployedLivestream) -> None:

@@ -23,7 +23,7 @@ ACTION_ITEMS = ("report", "supplier")
 """Clips with a request or a promise."""
 
 
-@pytest.mark.usefixtures("verification")
+@pytest.mark.usefixtures("platform_use")
 def test_the_flows_meeting_is_processed_once_with_its_speakers_and_action_items(
     meetings: DeployedMeetings, ann: Recorder
 ) -> None:
@@ -102,7 +102,7 @@ def bob(meetings: DeployedMeetings) -> MeetingsUser:
     return meetings.open_access("bob")
 
 
-@pytest.mark.usefixtures("verification", "allow_refusals")
+@pytest.mark.usefixtures("platform_use", "allow_refusals")
 @pytest.mark.parametrize("forbidden_call", FORBIDDEN_CALLS)
 def test_a_user_may_not_make_a_forbidden_call(ann: Recorder, bob: MeetingsUser, forbidden_call: str) -> None:
     user, key = next(

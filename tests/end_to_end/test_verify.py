@@ -3,18 +3,19 @@
 import pytest
 
 from local.flows.flow_registry import FLOWS
-from tests.end_to_end.conftest import RecordedUse, Verification
+from tests.end_to_end.conftest import PlatformUse
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 
 
 @pytest.mark.parametrize("flow", FLOWS)
-def test_the_flow_of_each_backend_works(verification: RecordedUse[Verification], flow: str) -> None:
-    assert f"{flow}: works" in verification.outcome.lines[-1].split("; "), verification.outcome.lines
+def test_the_flow_of_each_backend_works(platform_use: PlatformUse, flow: str) -> None:
+    lines = platform_use.verification.lines
+    assert f"{flow}: works" in lines[-1].split("; "), lines
 
 
 def test_verify_reports_success_and_does_not_wait_for_the_rows_of_the_next_manifest(
-    verification: RecordedUse[Verification],
+    platform_use: PlatformUse,
 ) -> None:
-    assert verification.outcome.status == 0
-    assert any("after 60 min at most" in step for step in verification.outcome.steps("ingestion"))
+    assert platform_use.verification.status == 0
+    assert any("after 60 min at most" in step for step in platform_use.verification.steps("ingestion"))

@@ -31,7 +31,7 @@ from local.flows.speech_clips import clip_texts
 from local.flows.voice_qa_client import GuestConnection, upload_by_form
 from local.flows.voice_qa_flow import LECTURE
 from tests.end_to_end.backends import DeployedVoiceQa
-from tests.end_to_end.conftest import RecordedUse, Verification
+from tests.end_to_end.conftest import PlatformUse
 from tests.end_to_end.platform_under_test import Platform
 from tests.end_to_end.recognised_speech import assert_recognised
 from tests.process_tree import list_process_tree
@@ -46,18 +46,16 @@ def connection(voice_qa: DeployedVoiceQa) -> Iterator[GuestConnection]:
         yield opened
 
 
-def test_the_flows_answers_quote_the_lecture_or_say_that_it_has_no_answer(
-    verification: RecordedUse[Verification],
-) -> None:
-    _, first, second, third, _ = verification.outcome.steps("voice-qa")
+def test_the_flows_answers_quote_the_lecture_or_say_that_it_has_no_answer(platform_use: PlatformUse) -> None:
+    _, first, second, third, _ = platform_use.verification.steps("voice-qa")
     for step, clip in ((first, "sunlight"), (second, "oxygen")):
         assert clip_texts(clip)[0] in step
         assert "you hear" in step, "the answer names the position in the lecture"
     assert not [text for text in clip_texts(*LECTURE) if text in third]
 
 
-def test_the_check_of_a_time_limit_leaves_an_answered_question_unchanged(time_limit_check: RecordedUse[int]) -> None:
-    assert time_limit_check.outcome == 1, "the conversation has one question with an answer"
+def test_the_check_of_a_time_limit_leaves_an_answered_question_unchanged(platform_use: PlatformUse) -> None:
+    assert platform_use.answered_turns == 1, "the conversation has one question with an answer"
 
 
 def test_1_websocket_connection(connection: GuestConnection) -> None:
