@@ -5,14 +5,14 @@ Its microphone plays a file in a loop. Console messages and requested hosts are 
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserType, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket, sync_playwright
 
 from local.audio_formats import encode_audio
 from local.flows.speech_clips import PAUSE_SECONDS, join_clips
@@ -45,24 +45,18 @@ def find_browser() -> str:
 
 
 @contextmanager
-def launch_browser(microphone_file: Path | None = None) -> Iterator[Browser]:
-    """Start a browser. Its microphone plays the file in a loop, or a beep if there is no file."""
-    find_browser()
-    with sync_playwright() as playwright, launch_another_browser(playwright.chromium, microphone_file) as launched:
-        yield launched
-
-
-@contextmanager
-def launch_another_browser(browser_type: BrowserType, microphone_file: Path | None) -> Iterator[Browser]:
-    """Start a browser in a thread that already has one, given its type."""
-    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    if microphone_file is not None:
-        flags.append(f"--use-file-for-fake-audio-capture={microphone_file}")
-    launched = browser_type.launch(executable_path=find_browser(), args=flags)
-    try:
-        yield launched
-    finally:
-        launched.close()
+def launch_browser(microphone_file: Path) -> Iterator[Browser]:
+    """Start a browser. Its microphone plays the file in a loop."""
+    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={microphone_file}"]
+    if os.geteuid() == 0:
+        flags.append("--no-sandbox")
+    browser = find_browser()
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=browser, args=flags)
+        try:
+            yield launched
+        finally:
+            launched.close()
 
 
 def write_speech(path: Path, *clips: str, pause_seconds: float = PAUSE_SECONDS) -> Path:
@@ -80,7 +74,7 @@ class ConsoleWindow:
     browser_messages: list[str] = field(default_factory=list)
     """Errors and warnings of the browser's console, and uncaught exceptions."""
     requested_hosts: set[str] = field(default_factory=set)
-    """Scheme and host of all requests."""
+    """Scheme and host of all requests, without those for URLs that the page itself created."""
 
     def open(self, panel: str = "files") -> None:
         """Open the page at a panel, and wait until it has loaded the stack's outputs."""
@@ -122,18 +116,14 @@ def open_window(
 
     page.on("console", record_message)
     page.on("pageerror", lambda error: opened.browser_messages.append(str(error)))
-    page.on("request", lambda request: opened.requested_hosts.add(_host(request.url)))
-    page.on("websocket", lambda socket: opened.requested_hosts.add(_host(socket.url)))
+
+    def record_host(request: Request | WebSocket) -> None:
+        if not request.url.startswith(("blob:", "data:")):
+            opened.requested_hosts.add("/".join(request.url.split("/", 3)[:3]))
+
+    page.on("request", record_host)
+    page.on("websocket", record_host)
     try:
         yield opened
     finally:
         context.close()
-
-
-def _host(url: str) -> str:
-    return "/".join(url.split("/", 3)[:3])
-
-
-def find_foreign_hosts(hosts: Iterable[str], own_hosts: Iterable[str]) -> list[str]:
-    """Return the hosts that are not in `own_hosts`. URLs that the page itself creates are ignored."""
-    return sorted(host for host in hosts if not host.startswith(("blob:", "data:")) and host not in set(own_hosts))

@@ -1,10 +1,8 @@
 """Fake AWS stack for the console: its output `frontend`, and fake responses of its hosts."""
 
 import base64
-import io
 import json
 import re
-import wave
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +11,7 @@ from typing import Any, Final
 from playwright.sync_api import Browser, Page, Request, Route, WebSocketRoute, expect
 
 from components.frontend_output import Frontend
+from local.audio_formats import encode_audio, silence
 from tests.browser import ConsoleWindow, open_window
 
 FRONTEND: Final = Frontend.model_validate_json("""{
@@ -168,13 +167,7 @@ class FakeTranscription:
 
 def silent_wav(seconds: int) -> bytes:
     """Return a silent WAV file of this length."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes(bytes(32_000 * seconds))
-    return buffer.getvalue()
+    return encode_audio(silence(seconds), "wav")
 
 
 def make_token(name: str, number: int = 0) -> str:
