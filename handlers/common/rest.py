@@ -164,11 +164,11 @@ def _to_response(operation: AnyRestOperation, answer: RestAnswer[Any]) -> ProxyR
     content: Any = answer.content
     if answer.status not in operation.statuses or type(content) is not (operation.answer or type(None)):
         raise InvalidRestAnswer
-    if operation.answer is None or content is None:
+    if content is None:
         return {"statusCode": answer.status, "headers": {}, "body": ""}
     try:
         body = content.model_dump_json(by_alias=True, exclude_none=True, warnings="none")
-        operation.answer.model_validate_json(body)
+        type(content).model_validate_json(body)
     except (ValidationError, PydanticSerializationError):
         raise InvalidRestAnswer from None
     return {"statusCode": answer.status, "headers": _JSON, "body": body}

@@ -101,7 +101,6 @@ class SessionSettings(CaptionThresholds):
     """
 
     model_config = ConfigDict(
-        frozen=True,
         extra="forbid",
         strict=True,
         alias_generator=to_camel,
