@@ -189,6 +189,6 @@ def test_an_answer_of_another_form_is_unusable(text: str) -> None:
 
 def test_malformed_entries_of_a_list_are_skipped_unless_all_are_malformed() -> None:
     assert keep_valid(BoxAnswer, []) == ()
-    assert keep_valid(BoxAnswer, [7, {"boxName": "a"}, {"size": 1}]) == (BOX,)
+    assert keep_valid(BoxAnswer, [7, {"boxName": "a"}, {"size": 1}, {"boxName": "a", "size": "1"}]) == (BOX,)
     with pytest.raises(ValueError, match="no valid entry"):
         keep_valid(BoxAnswer, [7])

@@ -1,0 +1,49 @@
+"""Test of the entry points of transcription's functions, with clients that call DynamoDB."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from handlers.transcription.audio_processor import handler as audio_processor
+from handlers.transcription.environment import PROTOCOL, ProcessorEnvironment
+from handlers.transcription.messages import ProcessorEvent
+from handlers.transcription.router import handler as router
+from tests.credentials import credentials
+from tests.handlers.transcription.router_harness import LIMITS, LIVE_TABLE_NAME, SESSION_TABLE_NAME, silence
+from tests.moto_tables import create_table
+
+
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+def test_the_functions_use_the_tables_of_their_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    credentials(monkeypatch)
+    variables = ProcessorEnvironment(**LIMITS.model_dump(), last_results_ms=1_500).variables()
+    for name, value in {**variables, **LIMITS.variables(), "AWS_LAMBDA_FUNCTION_NAME": "processor"}.items():
+        monkeypatch.setenv(name, value)
+
+    def send(kind: str, **event: Any) -> dict[str, Any]:
+        context = {"connectionId": "c1", "eventType": kind, "routeKey": "$default", "requestId": "r1"}
+        return router.handler({"requestContext": context, **event}, None)
+
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb")
+        create_table(dynamodb, LIVE_TABLE_NAME, "pk")
+        create_table(dynamodb, SESSION_TABLE_NAME, "session_id")
+        assert send("CONNECT", headers={"Sec-WebSocket-Protocol": PROTOCOL})["statusCode"] == 200
+        assert json.loads(send("MESSAGE", body='{"action": "open"}')["body"])["type"] == "opened"
+        event = ProcessorEvent(
+            session_id="0" * 26, utterance="u1", attempt=1, holder="a", sequence=1, accepted_ms=0, audio=silence(1)
+        )
+        assert audio_processor.handler(event.model_dump(), Context()) is None
+    assert json.loads(capsys.readouterr().out)["message"] == "session_missing"
+    router._router.cache_clear()
+    router._token_verifier.cache_clear()
+    audio_processor._processor.cache_clear()
