@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.ids import new_id
-from handlers.livestream.episodes.uploads import MIN_PART_BYTES, part_bytes
+from handlers.livestream.episodes.uploads import part_bytes
 from handlers.livestream.tracks import TrackState
 from tests.handlers.livestream.harness import (
     ANN,
@@ -30,6 +30,7 @@ from tests.handlers.livestream.harness import (
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}
 SIZE = MAX_FORM_BYTES + 1
 """Size of a video that is uploaded in two parts."""
+MIN_PART_BYTES = 8 * 1024**2
 VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": SIZE}
 
 
