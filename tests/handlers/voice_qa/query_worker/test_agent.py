@@ -239,6 +239,14 @@ def test_an_answer_that_is_not_complete_fails_with_a_code_and_is_not_requested_a
         assert len(server.requests) == 1
 
 
+def test_a_line_and_an_answer_may_have_their_maximum_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b" " * 1_000 + b"\n" + lines(HELLO, DONE)
+    monkeypatch.setattr(agent_module, "MAX_LINE_BYTES", 1_000)
+    monkeypatch.setattr(agent_module, "MAX_ANSWER_BYTES", len(body))
+    with Server(response(body)) as server:
+        assert ask(server.endpoint) == PIECES
+
+
 @pytest.mark.parametrize(
     ("message", "code", "retryable"),
     [
