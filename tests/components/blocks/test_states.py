@@ -26,7 +26,10 @@ def test_the_pauses_of_a_retrier_double_up_to_the_maximum_delay(attempts: int, s
 def test_the_states_notice_a_jobs_end_within_a_twentieth_of_its_time_or_the_shortest_pause(
     seconds: int, min_pause: int
 ) -> None:
-    wait = poll_states("Job", {}, [], waited_variable="waited", min_pause=min_pause)["WaitForJob"]
+    states = poll_states("Job", {}, [("{% $ended %}", "Go")], waited_variable="waited", min_pause=min_pause)
+    ways_on = [{"Condition": "{% $ended %}", "Next": "Go"}]
+    assert states["JobDone"] == {"Type": "Choice", "Choices": ways_on, "Default": "WaitForJob"}
+    wait = states["WaitForJob"]
     pauses, waited = list[int](), 0
     while waited < seconds:
         pauses.append(fill_arguments(wait["Seconds"], waited=waited))
