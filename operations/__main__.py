@@ -76,13 +76,17 @@ def _create_resource(service: Any) -> Any:
 
 
 def stop_cleanly() -> None:
-    """Handle SIGTERM and SIGHUP like Ctrl-C, so that a rollout gives all traffic back before it ends."""
+    """Handle SIGTERM and SIGHUP like Ctrl-C, so that a rollout gives all traffic back before it ends.
+
+    Signals that the caller ignores stay ignored, for example SIGHUP by `nohup`.
+    """
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
 
 
 if __name__ == "__main__":

@@ -187,3 +187,7 @@ def test_a_terminated_rollout_returns_all_traffic_to_the_old_version(
     cloud.before["wait"] = [lambda: handlers[number](number, None)]
     assert cloud.run("rollout") == 2
     assert cloud.traffic() == ("1", {})
+    handlers.clear()
+    monkeypatch.setattr(signal, "getsignal", lambda _: signal.SIG_IGN)
+    stop_cleanly()
+    assert handlers == {}, "a command that nohup starts ignores that its terminal is closed"
