@@ -1,6 +1,6 @@
 """Tests of the operator's command line: arguments, exit status and errors."""
 
-from collections.abc import Callable
+from unittest.mock import Mock
 
 import pytest
 
@@ -8,22 +8,14 @@ from operations.__main__ import main
 from tests.operations.conftest import PATH, SECRET, client_error
 
 
-class FailingClient:
-    """AWS client whose calls all fail."""
-
-    def __getattr__(self, _operation: str) -> Callable[..., None]:
-        def fail(*_: object, **__: object) -> None:
-            raise client_error("ExpiredToken")
-
-        return fail
-
-
 @pytest.mark.parametrize(
     "arguments",
     [["flag", PATH], ["alias", PATH], ["rollout", PATH], ["redrive", "0" * 26], ["announce"]],
 )
 def test_no_command_repeats_an_error_message_of_aws(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    assert main([arguments[0], "--stack", "dev", *arguments[1:]], clients=lambda _: FailingClient()) == 2
+    fail = Mock(side_effect=client_error("ExpiredToken"))
+    client = Mock(get_alias=fail, get_caller_identity=fail, get_provisioned_concurrency_config=fail)
+    assert main([arguments[0], "--stack", "dev", *arguments[1:]], clients=lambda _: client) == 2
     error = capsys.readouterr().err
     assert "(ExpiredToken): the credentials are expired or invalid. Log in and run the command again." in error
     assert error.count("\n") == 1

@@ -121,9 +121,6 @@ def test_an_alias_that_another_user_moves_is_left_unchanged(cloud: Cloud, moved_
     assert cloud.traffic() == (moved_to, {})
 
 
-# All functions
-
-
 @pytest.fixture
 def stack_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The stack file that pins versions, beside the repository's handlers."""
@@ -164,14 +161,12 @@ def test_a_version_for_all_functions_and_a_stack_without_functions_are_errors(
     assert "The stack dev has no function. Check --stack, the account and the Region." in capsys.readouterr().err
 
 
-def test_a_pinned_version_stays(cloud: Cloud, stack_file: Path) -> None:
+def test_a_pinned_version_which_is_in_the_section_with_the_name_of_the_folder_stays(
+    cloud: Cloud, stack_file: Path
+) -> None:
     stack_file.write_text('config:\n  polyphony:transcription:\n    audioProcessor:\n      liveVersion: "1"\n')
     assert cloud.run("rollout", "--all", path=None) == 0
     assert cloud.traffic() == ("1", {})
-
-
-def test_the_section_of_each_function_has_the_name_of_its_folder() -> None:
-    """`--all` reads the pinned version there."""
     for handler in (rollout.ROOT / "handlers").glob("*/*/handler.py"):
         section = getattr(StackSettings.model_fields[handler.parts[-3]].default, handler.parent.name)
         assert isinstance(section, FunctionSettings)
