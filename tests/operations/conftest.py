@@ -86,13 +86,11 @@ class Cloud:
         return alias["FunctionVersion"], (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights", {})
 
     def variables(self, qualifier: str = "live") -> dict[str, str]:
-        version = self.traffic()[0] if qualifier == "live" else qualifier
-        answer = self.functions.get_function_configuration(FunctionName=FUNCTION, Qualifier=version)
+        answer = self.functions.get_function_configuration(FunctionName=FUNCTION, Qualifier=qualifier)
         return dict(answer["Environment"]["Variables"])
 
     def run(self, command: str, *arguments: str, path: str | None = PATH) -> int:
-        target = [] if path is None else [path]
-        line = [command, "--stack", "dev", *target, *arguments]
+        line = [command, "--stack", "dev", *filter(None, [path]), *arguments]
         clients = {"lambda": self.functions, "cloudwatch": self.cloudwatch}.__getitem__
         return main(line, clients=clients, clock=lambda: self.now, wait=self.wait, print_line=self.printed.append)
 

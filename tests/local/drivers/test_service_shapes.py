@@ -112,7 +112,10 @@ def test_each_violated_rule_is_reported(operation: str, value: dict[str, Any], r
     [
         ("iam:CreateRole", {"RoleName": "r" * 64, "AssumeRolePolicyDocument": "{}"}),
         ("s3:PutBucketVersioning", {"Bucket": "b", "VersioningConfiguration": {"Status": "Enabled"}}),
-        ("lambda:PutFunctionEventInvokeConfig", {"FunctionName": "f", "MaximumRetryAttempts": 2}),
+        (
+            "lambda:PutFunctionEventInvokeConfig",
+            {"FunctionName": "f", "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 60},
+        ),
         ("iam:CreateRole", {"RoleName": UNKNOWN, "AssumeRolePolicyDocument": UNKNOWN}),
     ],
 )
