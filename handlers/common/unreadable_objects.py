@@ -1,8 +1,7 @@
 """Recognition of S3 objects that exist but cannot be read because of how they were uploaded.
 
 The uploader either encrypted the object with a customer-provided key (SSE-C), or stored it in an archive storage class.
-A retry would fail too, so callers reject the object. An object with a KMS key that cannot be used is not recognised
-here, because S3 has no special error code for it. Ingestion's `lines` recognises that case.
+A retry would fail too, so callers reject the object.
 """
 
 from typing import Final
