@@ -81,6 +81,7 @@ def test_the_urls_are_built_from_the_apis_endpoint_and_the_stages_name(endpoint:
 
     def body() -> None:
         api = create_api()
+        assert set(api.dimensions) == {"ApiId", "Stage"}, "the dimensions of its metrics"
         api.url.apply(urls.append)
         api.callback_url.apply(urls.append)
 
