@@ -118,7 +118,7 @@ class _Invocation:
         self._worker = worker
         self._guest_id, self._query_id = reference.guest_id, reference.query_id
         self._key = query_key(reference.guest_id, reference.query_id)
-        self._name = token_hex(8)
+        self._name = token_hex()
         """Random name of this invocation, by which the question's record names its worker."""
 
     def run(self, until_ms: int) -> AnswerOutcome:
