@@ -199,6 +199,7 @@ def test_a_transcript_above_a_limit_is_refused(
 def test_a_cue_with_too_many_characters_is_refused_even_if_few_remain_after_cleaning(written: str) -> None:
     for header in (WEBVTT_CUE, SRT_CUE):
         assert problem(header + written) is TranscriptProblem.TOO_LONG_CUE
+        assert read(header + "a" * 2_000)
 
 
 def test_a_cue_of_endless_punctuation_is_refused_before_the_rest_is_read() -> None:
