@@ -4,7 +4,7 @@ They start the platform (`make up`), stop it (`make down`), find a running one, 
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -173,8 +173,8 @@ def _deploy(
 
 def _add_token_url(outputs: Props, running: Emulator) -> Props:
     """Return the stack outputs with the URL of the local identity provider, which the program cannot know."""
-    frontend = outputs["frontend"]
-    if "identity" not in frontend:
+    frontend = outputs.get("frontend")
+    if not isinstance(frontend, Mapping) or "identity" not in frontend:
         return outputs
     identity = {**frontend["identity"], "tokenUrl": token_url(running.services["JWKS_URL"])}
     return {**outputs, "frontend": {**frontend, "identity": identity}}

@@ -70,6 +70,7 @@ class DeployedIngestion(IngestionBackend):
                 "object": {
                     "key": quote_plus(record["object_key"]["S"]),
                     "size": int(record["size"]["N"]),
+                    "eTag": record["etag"]["S"],
                     "versionId": record["version_id"]["S"],
                 },
             },

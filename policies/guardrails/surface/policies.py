@@ -22,7 +22,6 @@ from guardrails.records import (
     Severity,
 )
 from guardrails.resource_types import COMPONENTS, PLATFORM, ROLE, VPC_ENDPOINT
-from guardrails.rules.secrets import FORMATS
 from guardrails.surface.facts import Fact, Table, define_names, describe_trust, list_facts, walk
 from guardrails.surface.tables import FOLDER_FROM_ROOT, find_new
 
@@ -88,8 +87,11 @@ def _deny_new(table: Table, name: str, severity: Severity, *, description: str, 
 
     def check(resource: CheckedResource) -> Iterator[str]:
         for fact in _list_new(resource, table):
-            line = FORMATS.sub("{secret}", fact.line)  # the policies about secrets report it without its value
-            yield f"New {what}: {line}" + (f" (property {fact.path})." if fact.path else ".")
+            if table is Table.VALUES:
+                # The value may be a secret of the stack, which a policy pack cannot recognise.
+                yield f"New {what} of {resource.type} {fact.path}."
+            else:
+                yield f"New {what}: {fact.line}" + (f" (property {fact.path})." if fact.path else ".")
 
     POLICIES.resource_policy(
         name,

@@ -41,11 +41,16 @@ def open_stream(endpoint: str, encoding: Encoding = Encoding.PCM, **options: Any
     return TranscribeStream.open(presign_url(endpoint, encoding, **options), TIMEOUT_SECONDS)
 
 
+def send(stream: TranscribeStream, audio: bytes) -> None:
+    """Send audio in chunks, because the service limits their size."""
+    for start in range(0, len(audio), 8000):
+        stream.send(audio[start : start + 8000])
+
+
 def recognise(endpoint: str, samples: bytes, **options: Any) -> list[Result]:
     """Return the results of a stream with this speech."""
     with open_stream(endpoint, **options) as stream:
-        for start in range(0, len(samples), 8000):
-            stream.send(samples[start : start + 8000])
+        send(stream, samples)
         stream.end()
         return receive_to_end(stream)
 
@@ -80,17 +85,17 @@ def test_partial_results_grow_and_keep_their_stable_items_until_a_final_result(e
 def test_compressed_audio_is_recognised_before_it_ends(endpoint: str, encoding: Encoding) -> None:
     audio = encode_audio(join_clips("hello"), encoding)
     with open_stream(endpoint, encoding, stabilised=False) as stream:
-        stream.send(audio[: 2 * len(audio) // 3])
+        send(stream, audio[: 2 * len(audio) // 3])
         [first] = parse_results(stream.receive(TIMEOUT_SECONDS) or b"")
         assert set(first.stable) == {None}, "results without stabilisation have no flags"
-        stream.send(audio[2 * len(audio) // 3 :])
+        send(stream, audio[2 * len(audio) // 3 :])
         stream.end()
         assert final_texts(receive_to_end(stream)) == clip_texts("hello")
 
 
 def test_audio_of_another_encoding_is_rejected(endpoint: str) -> None:
     with open_stream(endpoint, Encoding.FLAC) as stream:
-        stream.send(join_clips("hear"))
+        send(stream, join_clips("hear"))
         stream.end()
         assert receive_failure(stream) == ([], StreamFailureCode.REJECTED)
 
@@ -114,7 +119,7 @@ def test_speech_in_another_language_gets_a_note_in_place_of_its_text(endpoint: s
 def test_a_fault_ends_one_stream_after_its_first_result(endpoint: str, fault: Fault, code: StreamFailureCode) -> None:
     FAULTS.set(fault)
     with open_stream(endpoint) as stream:
-        stream.send(join_clips("hello"))
+        send(stream, join_clips("hello"))
         results, failure_code = receive_failure(stream)
     assert (len(results), failure_code) == (1, code)
     assert recognise(endpoint, silence(0.5)) == [], "it happens only once"
