@@ -199,7 +199,7 @@ def _data_grants(lake: Bucket, landing: Bucket, incoming: str) -> list[Grant]:
             prefix=f"{DATA}/*",
         ),
         lake.grant_list_uploads(),
-        lake.grant("GetObject", "PutObject", prefix=f"{POINTERS}/*"),
+        lake.grant("PutObject", prefix=f"{POINTERS}/*"),
         lake.grant("PutObject", "DeleteObject", prefix=f"{REJECTED}/*"),
         lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
         lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),

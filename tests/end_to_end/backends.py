@@ -1,6 +1,7 @@
 """Clients of the deployed backends with access to their tables, buckets, queues and functions, which users do not have."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +44,18 @@ class DeployedTranscription(TranscriptionBackend):
         return sum(float(point["Sum"]) for point in points)
 
 
+def count_messages(client: Callable[[str], Any], queue_url: str, *states: str) -> int:
+    """Return the number of messages in states as SQS names them. An empty state means visible messages."""
+    names: Any = [f"ApproximateNumberOfMessages{state}" for state in states]
+    attributes = client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+    return sum(int(attributes[name]) for name in names)
+
+
+def wait_until_empty(client: Callable[[str], Any], queue_url: str) -> None:
+    """Wait until a queue has no messages except delayed ones."""
+    eventually(lambda: None if count_messages(client, queue_url, "", "NotVisible") else True, "an empty queue", 60)
+
+
 class DeployedVoiceQa(VoiceQaBackend):
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(deployment.stack)
@@ -76,17 +89,11 @@ class DeployedVoiceQa(VoiceQaBackend):
 
     def count_delayed_checks(self) -> int:
         """Return the number of time limit checks whose delay has not ended."""
-        return self._count_checks("Delayed")
+        return count_messages(self.client, self.time_limit_queue, "Delayed")
 
-    def all_checks_performed(self) -> bool:
-        """Return True if every time limit check whose delay has ended was performed."""
-        return self._count_checks("") + self._count_checks("NotVisible") == 0
-
-    def _count_checks(self, state: str) -> int:
-        """Return the number of time limit checks in a state as SQS names it. An empty state means visible messages."""
-        name: Any = f"ApproximateNumberOfMessages{state}"
-        queue = self.client("sqs").get_queue_attributes(QueueUrl=self.time_limit_queue, AttributeNames=[name])
-        return int(queue["Attributes"][name])
+    def wait_until_checks_are_performed(self) -> None:
+        """Wait until every time limit check whose delay has ended was performed."""
+        wait_until_empty(self.client, self.time_limit_queue)
 
 
 class DeployedLivestream(LivestreamBackend):
@@ -99,6 +106,7 @@ class DeployedLivestream(LivestreamBackend):
         self.bucket = ids["livestream-transcripts-bucket"]
         self.table = ids["livestream-null-check-table"]
         """Name of the table of episodes, which the requirements name `NullCheckTable`."""
+        self.deletions_queue = ids["livestream-deletions-queue"]
         self.memory = ids["livestream-memory-memory"]
 
     def create_episode(self, title: str, **more: object) -> dict[str, Any]:
@@ -202,10 +210,10 @@ class DeployedMeetings(MeetingsBackend):
 
         eventually(has_no_objects, "the removal of a deleted meeting's objects", 60)
 
-    def count_storage(self) -> dict[str, Any]:
-        """Invoke the function that counts the storage of each user, and return its result.
+    def count_storage(self) -> None:
+        """Invoke the function that counts the storage of each user.
 
         It counts only once a day. So delete the count of today first, which the schedule may have stored.
         """
         self.client("s3").delete_object(Bucket=self.bucket, Key=f"{COUNTS_PREFIX}{ids.now().date().isoformat()}.json")
-        return invoke(self.client, self.storage_function, kind="storage")
+        invoke(self.client, self.storage_function, kind="storage")

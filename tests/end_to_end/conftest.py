@@ -16,7 +16,7 @@ import pytest
 
 from local.emulation.iam.grant_usage import Decision
 from local.emulation.iam.policy_evaluator import AccessVerdict
-from local.flows import eventually, voice_qa_flow
+from local.flows import voice_qa_flow
 from local.flows.voice_qa_client import GuestConnection
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -24,7 +24,13 @@ from local.platform.lifecycle import deploy
 from local.platform.progress import Progress
 from operations.__main__ import main as run_operation
 from tests.end_to_end import many_files
-from tests.end_to_end.backends import DeployedLivestream, DeployedMeetings, DeployedTranscription, DeployedVoiceQa
+from tests.end_to_end.backends import (
+    DeployedLivestream,
+    DeployedMeetings,
+    DeployedTranscription,
+    DeployedVoiceQa,
+    wait_until_empty,
+)
 from tests.end_to_end.deployed_ingestion import DeployedIngestion
 from tests.end_to_end.deployment import read_test_stack
 from tests.end_to_end.many_files import IngestionOutcome
@@ -151,11 +157,13 @@ def platform_use(
     log_end = platform.decision_log_end()
     with ThreadPoolExecutor() as pool:
         verification = pool.submit(verify, platform, tmp_path_factory.mktemp("verify") / "frontend.json")
-        video = pool.submit(wait_for_overdue_video, livestream)
         turns = pool.submit(check_time_limit, voice_qa, lecture_id)
         delete_meeting(meetings, ann)
-    assert meetings.count_storage()["users"] >= 1
-    return PlatformUse(verification.result(), video.result(), turns.result(), platform.decisions(log_end))
+    meetings.count_storage()
+    # When the data of this video's episode is removed, the removal of the flow's episodes has begun, too.
+    video = wait_for_overdue_video(livestream)
+    wait_until_empty(livestream.client, livestream.deletions_queue)
+    return PlatformUse(verification.result(), video, turns.result(), platform.decisions(log_end))
 
 
 def verify(platform: Platform, frontend: Path) -> Verification:
@@ -190,7 +198,7 @@ def check_time_limit(voice_qa: DeployedVoiceQa, lecture_id: str) -> int:
         accepted, answer = connection.ask_question(lecture_id, "ended-question", text="oxygen")
     assert (answer.end or {})["type"] == "answered"
     voice_qa.send_time_limit_check(guest_id, "ended-question")
-    eventually(lambda: True if voice_qa.all_checks_performed() else None, "a check of a time limit", 60)
+    voice_qa.wait_until_checks_are_performed()
     return voice_qa.count_turns(connection.guest.identity_id, accepted["sessionId"], lecture_id)
 
 
