@@ -74,6 +74,9 @@ class Recorded:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        # Pulumi shows a component without outputs as still being created until the deployment ends.
+        components = [resource for resource in graph if resource.type.startswith("polyphony:")]
+        assert [component.name for component in components if not component.outputs.fields] == []
 
     def all(self, kind: str) -> list[Resource]:
         """Return all resources of a kind such as `sqs.Queue`, sorted by name, because their registration order varies."""

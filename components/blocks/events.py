@@ -92,7 +92,7 @@ class EventArchive(Block):
     def __init__(self, scope: Scope, short_name: str, *, display_name: str, source: str, days: int) -> None:
         """Create the archive. `source` is the source of the archived events: `polyphony-prod.livestream`."""
         super().__init__("EventArchive", scope, short_name, display_name)
-        cloudwatch.EventArchive(
+        archive = cloudwatch.EventArchive(
             self.part_name("archive"),
             name=scope.name(Kind.EVENT_ARCHIVE, short_name),
             description=self.description,
@@ -101,4 +101,4 @@ class EventArchive(Block):
             retention_days=days,
             opts=self.scope.options(),
         )
-        self.register_outputs({})
+        self.register_outputs({"name": archive.name})

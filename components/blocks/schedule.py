@@ -46,7 +46,7 @@ class Schedule(Block):
             # As `aws:SourceArn`, EventBridge Scheduler sends the ARN of the schedule's group, not of the schedule.
             source_arn=scope.context.arn("scheduler", f"schedule-group/{GROUP}"),
         )
-        scheduler.Schedule(
+        schedule = scheduler.Schedule(
             self.part_name("schedule"),
             name=scope.name(Kind.SCHEDULE, short_name),
             group_name=GROUP,
@@ -63,4 +63,4 @@ class Schedule(Block):
             },
             opts=self.scope.options(target.live, failed_events.policy, *role.parts),
         )
-        self.register_outputs({})
+        self.register_outputs({"name": schedule.name})

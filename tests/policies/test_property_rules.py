@@ -156,6 +156,15 @@ def test_the_program_has_no_fault(stack: str) -> None:
     assert find_mandatory(stack, POLICIES) == {}
 
 
+def test_a_backup_and_a_reason_may_be_as_short_as_the_limit() -> None:
+    program = Program()
+    program.edit(t.BACKUP_PLAN, "rules", lambda rules: rules[0].update(lifecycle={"deleteAfter": 7}))
+    assert program.find("backups-kept") == {}
+    endpoint = program.change(t.VPC_ENDPOINT, vpcEndpointType="Interface")
+    program.edit(t.VPC_ENDPOINT, "tags", lambda tags: tags.update(Reason="x" * 15))
+    assert endpoint not in program.find("interface-endpoint-with-reason")
+
+
 def test_a_limit_belongs_to_the_allowed_values() -> None:
     assert at_most(3).is_met(3.0)
     assert not at_most(3).is_met(3.1)

@@ -17,8 +17,11 @@ INDEXES = (
 )
 
 
-def test_uploads_by_users_may_not_name_a_kms_key(engine: Engine) -> None:
-    recorded = engine.run(lambda: Bucket(scope(), "landing", display_name="Landing", upload_prefix="incoming/"))
+def test_uploads_by_users_may_be_accelerated_and_may_not_name_a_kms_key(engine: Engine) -> None:
+    recorded = engine.run(
+        lambda: Bucket(scope(), "landing", display_name="Landing", upload_prefix="incoming/", accelerated=True)
+    )
+    assert recorded.one("s3.BucketAccelerateConfiguration").inputs["status"] == "Enabled"
     _, deny = json.loads(recorded.one("s3.BucketPolicy").inputs["policy"])["Statement"]
     objects = "arn:aws:s3:::polyphony-test-ingestion-landing-123456789012/incoming/*"
     assert (deny["Effect"], deny["Principal"], deny["Resource"]) == ("Deny", "*", objects)

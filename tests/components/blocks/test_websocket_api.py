@@ -76,14 +76,16 @@ def test_the_urls_are_built_from_the_apis_endpoint_and_the_stages_name(endpoint:
     urls: list[str] = []
 
     class EndpointProvider(DeployedProvider):
-        def make(self, _resource: Resource) -> tuple[str, Props]:
-            return "a1b2c3", {"apiEndpoint": endpoint}
+        def make(self, resource: Resource) -> tuple[str, Props]:
+            _, outputs = super().make(resource)
+            return "a1b2c3", {**outputs, "apiEndpoint": endpoint}
 
     def body() -> None:
         api = create_api()
         assert set(api.dimensions) == {"ApiId", "Stage"}, "the dimensions of its metrics"
         api.url.apply(urls.append)
         api.callback_url.apply(urls.append)
+        api.serve(sample_function("steps"))
 
     deploy(body, EndpointProvider())
     assert sorted(urls) == sorted([url, callback])

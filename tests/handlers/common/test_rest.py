@@ -110,13 +110,19 @@ def test_a_valid_request_is_parsed_and_answered(harness: RestHarness) -> None:
         (GET, {"queryStringParameters": {"limit": "10"}}, "limit"),
     ],
 )
-def test_an_invalid_body_path_or_query_is_refused_with_its_field(
-    harness: RestHarness, operation: AnyRestOperation, request_parts: dict[str, Any], field: str
+def test_an_invalid_body_path_or_query_is_refused_with_its_field_and_logged(
+    harness: RestHarness,
+    operation: AnyRestOperation,
+    request_parts: dict[str, Any],
+    field: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     response = harness.send(operation, **request_parts)
     assert error_of(response) == (400, "MALFORMED")
     assert [problem["field"] for problem in json.loads(response["body"])["fields"]] == [field]
     assert harness.requests == []
+    logged = json.loads(capsys.readouterr().out)
+    assert (logged["message"], logged["code"], logged["route"]) == ("request_refused", "MALFORMED", operation.name)
 
 
 @pytest.mark.parametrize("body", [None, "[]", "[" * 100_000, "\ud800", '{"a":1}{'])
