@@ -72,6 +72,7 @@ def test_a_message_during_a_failure_gets_an_error_and_can_be_sent_again(
     api.dynamodb.fail(error, "get_item")
     answer = api.send("ping")
     assert (answer["type"], answer["code"], answer["id"], answer["requestId"]) == ("error", code, "m1", "r1")
+    assert None not in answer.values(), "a field without a value is absent"
     assert api.send("ping")["type"] == "pong"
 
 
