@@ -148,14 +148,12 @@ def _read_permissions_boundary(config: Mapping[str, str], project: str) -> str:
 
 
 def _list_settings(config: Mapping[str, str], project: str) -> Iterator[str]:
-    """Yield all texts of the project's settings."""
+    """Yield all texts in the sections of the project's settings."""
     pending: list[Any] = []
     for key, value in config.items():
         if key.startswith(f"{project}:"):
-            try:
+            with suppress(ValueError):  # the environment is no section; the Pulumi program reports invalid settings
                 pending.append(json.loads(value))
-            except ValueError:
-                pending.append(value)
     while pending:
         value = pending.pop()
         if isinstance(value, Mapping | list):

@@ -19,6 +19,7 @@ def test_only_the_network_of_jobs_has_a_way_to_the_internet_and_none_has_a_nat_g
     networks: list[PrivateNetwork] = []
     private = engine.run(lambda: networks.append(private_network(zones=["a", "c"])()))
     assert networks[0].zone == "us-east-1a", "the zone of the first subnet"
+    assert len(networks[0].subnet_ids) == 2, "functions may run in each zone"
     settings = BuiltNetwork.model_validate({"cidr": "10.65.0.0/16"})
     public = engine.run(lambda: JobNetwork(scope(), "jobs", settings=settings))
     for recorded, ways_out in ((private, 0), (public, 1)):
