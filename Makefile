@@ -95,7 +95,7 @@ fuzz: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.l
 	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers tests/policies
 	@$(RUN) -m tests.end_to_end.ingestion_chaos
 
-# The tests check the generated files, too. A release checks them without the tests.
+# The release workflow runs this check alone. The tests of `make test` compare the same files.
 fresh: .venv/.locked
 	@$(RUN) -m local generate all --check
 

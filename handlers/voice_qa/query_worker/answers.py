@@ -8,7 +8,8 @@ answers.
 
 A conversation consists of turns: a guest's question about a lecture, and its answer. The latest turns are stored in the
 table, and the agent gets some of them as the context of a new question. Guests may read and, in some stacks, write these
-items directly in the table. An item that does not have the worker's form is ignored, and replaced by the next turn.
+items directly in the table. An item that does not have the worker's form is ignored. The next turn replaces it, unless
+it has a `revision` of its own.
 
 A conversation expires a fixed number of days after its first turn. Further turns do not postpone this, so that the
 words of a guest who asks regularly are deleted too. A turn after the expiry begins a new conversation, even if DynamoDB
