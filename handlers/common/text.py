@@ -216,7 +216,12 @@ def split_words(text: str) -> Iterator[tuple[str, int, int]]:
 
 def _find_runs(part: Sequence[str], words: Sequence[str]) -> list[int]:
     """Return the indexes from which `part` occurs in `words`. An empty part occurs nowhere."""
-    return [start for start in range(len(words) - len(part) + 1) if part and words[start : start + len(part)] == part]
+    return [
+        start
+        for start in range(len(words) - len(part) + 1)
+        # A transcript has tens of thousands of words, so only places with the right first word are compared.
+        if part and words[start] == part[0] and words[start : start + len(part)] == part
+    ]
 
 
 P = TypeVar("P", bound=Passage)
