@@ -1,8 +1,7 @@
 """Parser for the JSON output of an Amazon Transcribe batch job: words with times and speakers, and punctuation marks.
 
 The file is not trusted: its form is checked, and exceptions contain nothing from it. Callers limit its size, and join
-the words to sentences and passages. The sections into which the job itself divides the text (`audio_segments`) are not used,
-because not every version of this file has them.
+the words to sentences and passages.
 
 A job can transcribe the channels of a recording separately. Each channel then counts as one speaker, and the channels
 are read one after the other. Their words are not sorted by time, because people who speak at the same time would then
@@ -17,9 +16,6 @@ from typing import Annotated, Literal
 
 from pydantic import AliasPath, BaseModel, FailFast, Field
 
-MAX_TURNS = 100_000
-"""Maximum number of speaker turns. With one turn per second, they would last more than a day. An empty turn takes three
-bytes of the file, but hundreds of bytes of memory."""
 SENTENCE_ENDS = frozenset(".?!\u3002\uff1f\uff01")
 """Punctuation marks that end a sentence."""
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
@@ -70,32 +66,10 @@ class _Item(BaseModel):
     channel_label: str | None = None
 
 
-class _TurnWord(BaseModel):
-    """Start time and speaker of a word in a speaker turn. This speaker is used if the word's own item has none."""
-
-    start_time: str
-    speaker_label: str
-
-
-class _Turn(BaseModel):
-    """A speaker turn: consecutive words of one speaker."""
-
-    items: Annotated[list[_TurnWord], FailFast()] = []
-
-
 class _JobOutput(BaseModel):
     # Validation with FailFast stops at the first error. Otherwise, four megabytes of empty items would produce a million
     # errors, which take 1.5 GB of memory.
     items: Annotated[list[_Item], FailFast(), Field(validation_alias=AliasPath("results", "items"))]
-    turns: Annotated[
-        list[_Turn],
-        FailFast(),
-        Field(validation_alias=AliasPath("results", "speaker_labels", "segments"), max_length=MAX_TURNS),
-    ] = []
-
-    def speakers(self) -> dict[str, str]:
-        """Return the speakers in the speaker turns by the start times of their words."""
-        return {word.start_time: word.speaker_label for turn in self.turns for word in turn.items}
 
     def channels(self) -> dict[str | None, list[_Item]]:
         """Return the items by channel. A punctuation mark without a channel belongs to the preceding word's channel."""
@@ -121,7 +95,7 @@ def parse_transcribe_output(text: str, max_ms: int) -> Iterator[TranscribedWord 
         job = None
     if job is None:
         raise InvalidTranscribeOutput(TranscribeOutputProblem.MALFORMED)
-    speakers, channels = job.speakers(), job.channels()
+    channels = job.channels()
     for channel, items in channels.items():
         channel_speaker = channel if len(channels) > 1 else None
         for item in items:
@@ -129,12 +103,7 @@ def parse_transcribe_output(text: str, max_ms: int) -> Iterator[TranscribedWord 
                 yield PunctuationMark(item.content)
                 continue
             start_ms, end_ms = _to_milliseconds(item.start_time, max_ms), _to_milliseconds(item.end_time, max_ms)
-            yield TranscribedWord(
-                item.content,
-                start_ms,
-                end_ms,
-                item.speaker_label or speakers.get(item.start_time or "") or channel_speaker,
-            )
+            yield TranscribedWord(item.content, start_ms, end_ms, item.speaker_label or channel_speaker)
 
 
 def _to_milliseconds(seconds: str | None, max_ms: int) -> int:

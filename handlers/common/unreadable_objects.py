@@ -6,16 +6,5 @@ A retry would fail too, so callers reject the object.
 
 from typing import Final
 
-from botocore.exceptions import ClientError
-
 UNREADABLE_CODES: Final = frozenset({"InvalidRequest", "InvalidObjectState"})
 """S3's error codes for reading such an object."""
-
-
-class UnreadableObject(Exception):
-    """The object exists and cannot be read."""
-
-
-def classify_read_error(error: ClientError) -> Exception:
-    """Return UnreadableObject if S3 reported such an object, or else the given error."""
-    return UnreadableObject() if error.response["Error"]["Code"] in UNREADABLE_CODES else error

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from handlers.common.errors import to_field_problems
-from handlers.common.unreadable_objects import UnreadableObject, classify_read_error
+from handlers.common.unreadable_objects import UNREADABLE_CODES
 from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 
@@ -54,9 +54,9 @@ class MeetingBucket:
         except self._client.exceptions.NoSuchKey:
             return _unusable(ChunkProblem.MISSING), None
         except ClientError as error:
-            if isinstance(cause := classify_read_error(error), UnreadableObject):
+            if error.response["Error"]["Code"] in UNREADABLE_CODES:
                 return _unusable(ChunkProblem.UNREADABLE), None
-            raise cause from None
+            raise
         uploaded_at = answer["LastModified"]
         with closing(answer["Body"]) as body:
             if answer["ContentLength"] > MAX_COMPLETE_FILE_BYTES:

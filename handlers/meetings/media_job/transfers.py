@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.unreadable_objects import UnreadableObject, classify_read_error
+from handlers.common.unreadable_objects import UNREADABLE_CODES
 from handlers.meetings.complete_file import Chunk, ChunkProblem
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def _download_once(client: "S3Client", bucket: str, key: str, chunk: Chunk, path
     except client.exceptions.NoSuchKey:
         return ChunkProblem.MISSING
     except ClientError as error:
-        reason = classify_read_error(error)
-        if isinstance(reason, UnreadableObject):
+        if error.response["Error"]["Code"] in UNREADABLE_CODES:
             return ChunkProblem.UNREADABLE
         raise
     digest = hashlib.sha256()

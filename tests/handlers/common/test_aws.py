@@ -30,7 +30,6 @@ from handlers.common.aws import (
     delete_versions,
     secret_parameter,
 )
-from handlers.common.unreadable_objects import UnreadableObject, classify_read_error
 from tests.credentials import credentials
 from tests.handlers.common.fakes import client_error
 
@@ -92,13 +91,6 @@ def test_every_exception_of_botocore_becomes_a_fault_without_its_message(
     assert (caught.value.fault, caught.value.is_transient) == (fault, is_transient)
     assert str(caught.value) == fault.value
     assert caught.value.__context__ is None, "the original exception quotes the service's message"
-
-
-def test_an_object_that_no_retry_can_read_is_recognised() -> None:
-    for code in ("InvalidRequest", "InvalidObjectState"):
-        assert isinstance(classify_read_error(client_error(code)), UnreadableObject)
-    error = client_error("AccessDenied")
-    assert classify_read_error(error) is error
 
 
 def test_a_secret_is_read_decrypted_and_once_and_a_failed_read_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

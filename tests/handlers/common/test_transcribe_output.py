@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from handlers.common.transcribe_output import (
-    MAX_TURNS,
     InvalidTranscribeOutput,
     PunctuationMark,
     TranscribedWord,
@@ -27,10 +26,9 @@ def punctuation(text: str) -> dict[str, Any]:
     return {"type": "punctuation", "alternatives": [{"confidence": "0.0", "content": text}]}
 
 
-def job(*items: object, turns: object = None) -> str:
-    """Return the output file of a job with these items and turns, the sections in which the same person speaks."""
-    labels = {} if turns is None else {"speaker_labels": {"speakers": 2, "segments": turns}}
-    return json.dumps({"jobName": "one", "results": {"transcripts": [], "items": items, **labels}})
+def job(*items: object) -> str:
+    """Return the output file of a job with these items."""
+    return json.dumps({"jobName": "one", "results": {"transcripts": [], "items": items}})
 
 
 def parse_problem(text: str) -> TranscribeOutputProblem:
@@ -53,13 +51,6 @@ def test_words_with_times_and_punctuation_marks_are_yielded() -> None:
         PunctuationMark("."),
         TranscribedWord("Yes", 1_000, 2_000, "spk_1"),
     ]
-
-
-def test_a_words_speaker_comes_from_the_turns_if_the_item_has_none() -> None:
-    turns = [{"items": [{"start_time": "0.5", "end_time": "1.25", "speaker_label": "spk_0"}]}, {"speaker_label": "x"}]
-    # The times are compared as text, so no turn contains the second word.
-    words = parse_transcribe_output(job(word("a"), word("b", "0.50"), turns=turns), HOUR_MS)
-    assert [item.speaker for item in words if isinstance(item, TranscribedWord)] == ["spk_0", None]
 
 
 def test_several_channels_are_read_one_after_the_other_as_speakers() -> None:
@@ -89,7 +80,6 @@ def test_several_channels_are_read_one_after_the_other_as_speakers() -> None:
         job({"type": "pronunciation", "start_time": "0", "end_time": "1", "alternatives": []}),
         job(punctuation("\ud800")),
         job(word(CANARY * 200)),
-        job(word("a"), turns=[{"items": [{"start_time": 7}]}]),
         job(word("a", channel_label=7)),
         "[" * 100_000,
         '{"results":{"items":[{"start_time":' + "9" * 5_000 + "}]}}",
@@ -97,10 +87,6 @@ def test_several_channels_are_read_one_after_the_other_as_speakers() -> None:
 )
 def test_a_file_that_is_not_a_job_output_is_refused(text: str) -> None:
     assert parse_problem(text) is TranscribeOutputProblem.MALFORMED
-
-
-def test_a_file_with_too_many_turns_is_refused() -> None:
-    assert parse_problem(job(turns=[{}] * (MAX_TURNS + 1))) is TranscribeOutputProblem.MALFORMED
 
 
 @pytest.mark.parametrize("time", [None, CANARY, "-1", "1e3", "1.", "٣", "3600.001"])
