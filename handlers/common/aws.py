@@ -1,21 +1,18 @@
 """Calls of AWS services: configuration of the clients, classification of failures, and parallel calls.
 
-Importing this module also limits the log level of boto3 and its libraries. A service's error message may quote the
-request, and with it customer data. So the exception `ServiceFailed` contains only the fault.
+Importing this module also limits the log level of boto3 and its libraries.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ReadTimeoutError
 from botocore.exceptions import ConnectionError as Unreachable
-
-from handlers.common.logging import FailureWithFields, describe_aws_call
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -127,37 +124,6 @@ _SERVER_ERROR = 500
 """Lowest HTTP status with which an error code that is not in the table counts as `UNAVAILABLE`."""
 
 
-class ServiceFailed(FailureWithFields):
-    """An AWS call failed. The exception contains only the fault, and the call's name, error code and request id."""
-
-    def __init__(self, fault: ServiceFault) -> None:
-        super().__init__(fault.value)
-        self.fault = fault
-
-    @classmethod
-    def from_error(cls, error: ClientError | BotoCoreError) -> Self:
-        """Return the exception for one of botocore. Raise it outside the except block, so that it does not refer to the
-        original message.
-        """
-        failure = cls(find_fault(error))
-        failure.log_fields = describe_aws_call(error)
-        return failure
-
-    @property
-    def is_transient(self) -> bool:
-        """True if another attempt may succeed."""
-        return self.fault in TRANSIENT_FAULTS
-
-
-def call_service(operation: Callable[..., Mapping[str, Any]], **request: Any) -> Mapping[str, Any]:
-    """Call an operation of a boto3 client. Raises ServiceFailed for every exception of botocore."""
-    try:
-        return operation(**request)
-    except (ClientError, BotoCoreError) as error:
-        failure = ServiceFailed.from_error(error)
-    raise failure
-
-
 def find_fault(error: ClientError | BotoCoreError) -> ServiceFault:
     """Return the reason why an AWS call failed."""
     match error:
@@ -176,8 +142,6 @@ def find_fault(error: ClientError | BotoCoreError) -> ServiceFault:
 
 def is_transient_failure(error: Exception) -> bool:
     """Return True if an AWS call failed and another attempt may succeed."""
-    if isinstance(error, ServiceFailed):
-        return error.is_transient
     return isinstance(error, (ClientError, BotoCoreError)) and find_fault(error) in TRANSIENT_FAULTS
 
 
@@ -186,42 +150,28 @@ R = TypeVar("R")
 
 
 class ParallelCalls:
-    """A fixed number of worker threads that call a function for many items.
-
-    With one worker, the calls run one after the other in the caller's thread.
-    """
+    """A fixed number of worker threads that call a function for many items."""
 
     def __init__(self, workers: int) -> None:
-        self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
+        self._pool = ThreadPoolExecutor(workers)
 
     def call_all(self, call: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Return the results in the order of `items`. If calls fail, raise the first exception after all calls were made."""
-
-        def call_safely(item: T) -> R | Exception:
-            try:
-                return call(item)
-            except Exception as error:  # noqa: BLE001 - raised after the other calls
-                return error
-
-        results: list[R] = []
-        for outcome in list(map(call_safely, items) if self._pool is None else self._pool.map(call_safely, items)):
-            if isinstance(outcome, Exception):
-                raise outcome
-            results.append(outcome)
-        return results
+        futures = [self._pool.submit(call, item) for item in items]
+        wait(futures)
+        return [future.result() for future in futures]
 
 
 def secret_parameter(client: "SSMClient", name: str) -> Callable[[], str]:
     """Return a function that returns a secret, which it reads once per container, at its first call.
 
-    A deployment that changes the secret starts new containers, which read the new value. The function raises
-    ServiceFailed. A failure is not cached, so the next call tries again.
+    A deployment that changes the secret starts new containers, which read the new value. A failure
+    is not cached, so the next call tries again.
     """
 
     @cache
     def read() -> str:
-        answer = call_service(client.get_parameter, Name=name, WithDecryption=True)
-        return str(answer["Parameter"]["Value"])
+        return client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
 
     return read
 

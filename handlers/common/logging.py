@@ -48,12 +48,6 @@ LogValue: TypeAlias = bool | int | float | StrEnum | LogText | None
 """Value of a field. None leaves the field out."""
 
 
-class FailureWithFields(Exception):
-    """Base of exceptions that replace another one and keep the log fields of the AWS call that it came from."""
-
-    log_fields: Mapping[str, LogText] = {}
-
-
 class EventLog:
     """Logger for events. Each event has a constant name, of letters, digits and `_`, and some fields."""
 
@@ -153,7 +147,7 @@ def constant_for_log(text: str, constants: Collection[str]) -> LogText:
     return LogText(text if text in constants else "other")
 
 
-def describe_aws_call(error: BaseException) -> dict[str, LogText]:
+def _describe_aws_call(error: Exception) -> dict[str, LogText]:
     """Return the log fields of the AWS call that raised an exception of botocore. They are empty for other exceptions.
 
     The service is not an attribute of the exception. It is read from the frame of botocore that made the call.
@@ -174,24 +168,13 @@ def describe_aws_call(error: BaseException) -> dict[str, LogText]:
 
 
 def _describe(error: Exception) -> dict[str, LogText]:
-    """Return the log fields of an exception and its causes."""
-    causes = list(_causes(error))
-    positions = [
-        _position(frame.f_code.co_filename, line) for item in causes for frame, line in walk_tb(item.__traceback__)
-    ]
+    """Return the log fields of an exception."""
+    positions = [_position(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
     frames = [position for position in positions if not position.startswith("/")]
-    fields = {"error_type": LogText(type(error).__name__)}
+    fields = {"error_type": LogText(type(error).__name__), **_describe_aws_call(error)}
     if frames:
         fields["frames"] = LogText(" > ".join(frames))
-    for item in reversed(causes):
-        fields |= item.log_fields if isinstance(item, FailureWithFields) else describe_aws_call(item)
     return fields
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__
 
 
 def _position(file: str, line: int) -> LogText:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from botocore.exceptions import ClientError
 from pydantic import Field
 
-from handlers.common.aws import ServiceFailed, ServiceFault
 from handlers.common.json_models import Message
 
 if TYPE_CHECKING:
@@ -32,11 +31,8 @@ Attributes = Mapping[str, Any]
 """Plain values by attribute name."""
 
 
-class TooManyWriters(ServiceFailed):
+class TooManyWriters(Exception):
     """In each attempt to change the item, another invocation changed it first. A later attempt may succeed."""
-
-    def __init__(self) -> None:
-        super().__init__(ServiceFault.THROTTLED)
 
 
 class Record(Message):

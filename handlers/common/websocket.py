@@ -25,6 +25,7 @@ from handlers.common.errors import (
 )
 from handlers.common.json_models import Message, TextForm
 from handlers.common.logging import EventLog, constant_for_log
+from handlers.common.records import TooManyWriters
 
 MAX_MESSAGE_ID_LENGTH = 64
 MessageId = Annotated[
@@ -144,7 +145,7 @@ class WebSocketDispatcher:
             self._log.info("message_refused", code=error.code, route=logged_route)
             return error
         self._log.failure("message_failed", error, route=logged_route)
-        if is_transient_failure(error):
+        if is_transient_failure(error) or isinstance(error, TooManyWriters):
             return HandlerError(WebSocketErrorCode.UNAVAILABLE, "The service is busy. Try again a little later.")
         return to_handler_error(error)
 

@@ -16,9 +16,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common import ids
-from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, ServiceFailed, call_service
+from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, TRANSIENT_FAULTS, find_fault
 from handlers.common.errors import HandlerError
 from handlers.common.ids import timestamp
 from handlers.common.logging import EventLog
@@ -66,7 +67,7 @@ class MeetingsApi:
     log: EventLog
 
     def exchange(self, call: RestRequest[None, None, ExchangeRequest]) -> RestAnswer[ExchangeResponse]:
-        """Verify the token, and return credentials for its user. Raises HandlerError or ServiceFailed."""
+        """Verify the token, and return credentials for its user. Raises HandlerError, and STS's errors."""
         user = self._verify_user(call.body.token)
         credentials = self._assume_client_role(user, call.body.session_name)
         return RestAnswer(
@@ -118,27 +119,26 @@ class MeetingsApi:
 
     def _assume_client_role(self, user: str, session_name: str) -> Mapping[str, Any]:
         """Return credentials of the role for users' apps. Raises HandlerError for a transient error of STS, and
-        ServiceFailed, which quotes no text of STS, for any other error.
+        any other error of STS itself.
 
         The role's policies allow access only to objects and items whose keys contain the user in the session's tag. Its
         trust policy requires the tag.
         """
         try:
-            answer = call_service(
-                self.sts.assume_role,
+            answer = self.sts.assume_role(
                 RoleArn=self.environment.client_role,
                 RoleSessionName=session_name,
                 DurationSeconds=CREDENTIAL_SECONDS,
                 Tags=[{"Key": s3_keys.USER_TAG, "Value": user}],
             )
-        except ServiceFailed as error:
-            if error.is_transient:
-                self.log.warning("role_busy", cause=error.fault)
+        except (ClientError, BotoCoreError) as error:
+            fault = find_fault(error)
+            if fault in TRANSIENT_FAULTS:
+                self.log.warning("role_busy", cause=fault)
                 raise _unavailable("AWS credentials are not available at the moment. Try again.") from None
-            self.log.error("role_refused", cause=error.fault)
+            self.log.error("role_refused", cause=fault)
             raise
-        credentials: Mapping[str, Any] = answer["Credentials"]
-        return credentials
+        return answer["Credentials"]
 
 
 def _unavailable(message: str) -> HandlerError:

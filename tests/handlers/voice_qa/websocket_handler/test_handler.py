@@ -10,10 +10,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 
 from handlers.common import ids
-from handlers.common.aws import ServiceFailed, ServiceFault
 from handlers.voice_qa.records import CHECK_GRACE_SECONDS, connection_key
 from handlers.voice_qa.websocket_handler import handler
 from tests.handlers.voice_qa.socket_harness import (
@@ -68,7 +68,7 @@ def test_a_handshake_without_the_signature_of_a_guest_of_the_pool_is_refused(
 
 
 def test_a_handshake_that_fails_because_the_key_of_guest_ids_cannot_be_read_can_be_repeated(api: SocketHarness) -> None:
-    api.guest_id_key_error = ServiceFailed(ServiceFault.TIMED_OUT)
+    api.guest_id_key_error = ReadTimeoutError(endpoint_url="https://ssm")
     assert api.connect()["statusCode"] == 503
     assert api.send("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
     api.guest_id_key_error = None
