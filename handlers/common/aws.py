@@ -31,14 +31,13 @@ class LambdaContext(Protocol):
 for name in ("boto3", "botocore", "s3transfer", "urllib3"):
     logging.getLogger(name).setLevel(logging.INFO)
 
-MAX_WORKERS = 16
-"""Maximum number of parallel calls. Each call takes some milliseconds, most of which is waiting for the response."""
+MAX_WORKERS = 10
+"""Maximum number of parallel calls, and the number of connections that botocore keeps open."""
 
 CONFIG = Config(
     connect_timeout=2,
     read_timeout=10,
     retries={"mode": "standard", "total_max_attempts": 4},
-    max_pool_connections=MAX_WORKERS,
 )
 """Default configuration. Throttled calls are retried, and an attempt without a response ends after ten seconds."""
 
@@ -46,7 +45,6 @@ SHORT_TIMEOUT_CONFIG = Config(
     connect_timeout=0.5,
     read_timeout=0.8,
     retries={"mode": "standard", "total_max_attempts": 2},
-    max_pool_connections=MAX_WORKERS,
 )
 """Configuration for work that a user waits for in real time, so that a late response would be useless."""
 
@@ -96,19 +94,12 @@ TRANSIENT_FAULTS = frozenset([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, 
 _FAULTS_BY_CODE = {
     "ThrottlingException": ServiceFault.THROTTLED,
     "ProvisionedThroughputExceededException": ServiceFault.THROTTLED,
-    "ThrottledException": ServiceFault.THROTTLED,
     "Throttling": ServiceFault.THROTTLED,
     "RequestLimitExceeded": ServiceFault.THROTTLED,
     "TooManyRequestsException": ServiceFault.THROTTLED,
     "ServiceQuotaExceededException": ServiceFault.THROTTLED,
-    "ServiceUnavailableException": ServiceFault.UNAVAILABLE,
-    "InternalServerException": ServiceFault.UNAVAILABLE,
-    "ServiceException": ServiceFault.UNAVAILABLE,
     "ModelNotReadyException": ServiceFault.UNAVAILABLE,
     "ModelErrorException": ServiceFault.UNAVAILABLE,
-    "RetryableConflictException": ServiceFault.UNAVAILABLE,
-    "SlowDown": ServiceFault.THROTTLED,
-    "ConditionalRequestConflict": ServiceFault.UNAVAILABLE,
     "ModelTimeoutException": ServiceFault.TIMED_OUT,
     "AccessDeniedException": ServiceFault.REFUSED,
     "AccessDenied": ServiceFault.REFUSED,
@@ -117,11 +108,8 @@ _FAULTS_BY_CODE = {
     "UnrecognizedClientException": ServiceFault.REFUSED,
     "ExpiredTokenException": ServiceFault.REFUSED,
     "ValidationException": ServiceFault.REJECTED,
-    "InvalidInputException": ServiceFault.REJECTED,
 }
 """Faults by the error codes of the called services."""
-_SERVER_ERROR = 500
-"""Lowest HTTP status with which an error code that is not in the table counts as `UNAVAILABLE`."""
 
 
 def find_fault(error: ClientError | BotoCoreError) -> ServiceFault:
@@ -130,7 +118,7 @@ def find_fault(error: ClientError | BotoCoreError) -> ServiceFault:
         case ClientError():
             fault = _FAULTS_BY_CODE.get(error.response["Error"]["Code"])
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            return fault or (ServiceFault.UNAVAILABLE if status >= _SERVER_ERROR else ServiceFault.UNKNOWN)
+            return fault or (ServiceFault.UNAVAILABLE if status >= 500 else ServiceFault.UNKNOWN)
         case ReadTimeoutError():
             return ServiceFault.TIMED_OUT
         case Unreachable() | HTTPClientError():

@@ -11,8 +11,6 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.aws import ServiceFault, find_fault
-
 
 class StartOutcome(StrEnum):
     """Outcomes of a request to start an execution."""
@@ -71,13 +69,10 @@ class WorkflowExecutions:
 
 
 def _find_start_outcome(error: ClientError) -> StartOutcome:
-    code = error.response["Error"]["Code"]
-    metadata = error.response.get("ResponseMetadata", {})
-    if code == "ExecutionAlreadyExists":
+    if error.response["Error"]["Code"] == "ExecutionAlreadyExists":
         return StartOutcome.ALREADY_EXISTS
+    metadata = error.response["ResponseMetadata"]
     # If botocore retried, the refusal only concerns the last attempt. An earlier one may have started the execution
-    # before its response was lost.
-    is_refused = 400 <= metadata.get("HTTPStatusCode", 500) < 500 and not metadata.get("RetryAttempts", 0)
-    # A throttled request does not count as refused, because the same request may succeed later.
-    is_throttled = find_fault(error) is ServiceFault.THROTTLED
-    return StartOutcome.REFUSED if is_refused and not is_throttled else StartOutcome.UNKNOWN
+    # before its response was lost. Throttled requests are always retried.
+    is_refused = metadata["HTTPStatusCode"] < 500 and not metadata["RetryAttempts"]
+    return StartOutcome.REFUSED if is_refused else StartOutcome.UNKNOWN

@@ -23,8 +23,7 @@ def aws_error(code: str, status: int = 400, retries: int = 0) -> ClientError:
         (aws_error("AccessDeniedException"), StartOutcome.REFUSED),
         (aws_error("ExecutionAlreadyExists", retries=2), StartOutcome.ALREADY_EXISTS),
         (aws_error("InvalidName", retries=1), StartOutcome.UNKNOWN),  # the first attempt may have succeeded
-        (aws_error("ThrottlingException"), StartOutcome.UNKNOWN),
-        (aws_error("ServiceUnavailable", 503), StartOutcome.UNKNOWN),
+        (aws_error("AccessDeniedException", 500), StartOutcome.UNKNOWN),
         (ReadTimeoutError(endpoint_url="x"), StartOutcome.UNKNOWN),
     ],
 )
