@@ -4,7 +4,6 @@ import hmac
 import json
 import traceback
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -36,7 +35,6 @@ from tests.token_issuer import (
 CANARY = "canary-7f3a"
 """Text in hostile tokens that no exception may contain."""
 USER_ID = derive_user_id(Provider().issuer, "somebody")
-ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 
 
 def verify(provider: Provider, token: str) -> str:
@@ -51,45 +49,31 @@ def verify(provider: Provider, token: str) -> str:
     return refusal.problem
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "named_algorithm"),
-    [
-        *((algorithm, True) for algorithm in ALGORITHMS),
-        *((name, False) for name in ("RS256", "ES256", "ES384", "EdDSA")),
-    ],
-)
-def test_a_token_of_each_allowed_algorithm_is_accepted_if_its_signature_is_valid(
-    algorithm: str, named_algorithm: bool
-) -> None:
-    """If a key names no algorithm, its type implies one."""
-    provider = Provider([Key("other"), Key("signing", algorithm, named_algorithm)])
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"])
+def test_a_token_of_each_allowed_algorithm_is_accepted_if_its_signature_is_valid(algorithm: str) -> None:
+    provider = Provider([Key("other"), Key("signing", algorithm)])
     token = provider.token(provider.keys[1])
     assert verify(provider, token) == USER_ID
     header, claims, signature = token.split(".")
     other_claims = provider.token(provider.keys[1], sub=CANARY).split(".")[1]
-    for forged in (f"{header}.{other_claims}.{signature}", f"{header}.{claims}.", f"{header}.{claims}.{'A' * 86}"):
+    for forged in (f"{header}.{other_claims}.{signature}", f"{header}.{claims}."):
         assert verify(provider, forged) == TokenProblem.BAD_SIGNATURE
 
 
-def cases(expected: str, claim: str, *values: object) -> list[tuple[dict[str, object], str]]:
-    return [({claim: value}, expected) for value in values]
-
-
 @pytest.mark.parametrize(
-    ("claims", "expected"),
+    ("claim", "values", "expected"),
     [
-        *cases(USER_ID, "aud", [AUDIENCE], ["another", AUDIENCE]),
-        *cases(derive_user_id(Provider().issuer, "auth0|5f é@c"), "sub", "auth0|5f é@c"),
-        *(({claim: None}, TokenProblem.MISSING_CLAIM) for claim in ("exp", "sub", "iss", "aud")),
-        *cases(TokenProblem.WRONG_AUDIENCE, "aud", CANARY, [CANARY], AUDIENCE.upper(), 5),
-        *cases(TokenProblem.WRONG_ISSUER, "iss", "https://issuer.test/", "http://issuer.test", "", 5),
-        *cases(TokenProblem.MALFORMED, "sub", "", "\ud800", 5, [CANARY]),
+        ("aud", [[AUDIENCE], ["another", AUDIENCE]], USER_ID),
+        ("aud", [CANARY, [CANARY], AUDIENCE.upper(), 5], TokenProblem.WRONG_AUDIENCE),
+        ("iss", ["https://issuer.test/", "http://issuer.test", "", 5], TokenProblem.WRONG_ISSUER),
+        ("sub", ["", "\ud800", 5, [CANARY]], TokenProblem.MALFORMED),
+        *((claim, [None], TokenProblem.MISSING_CLAIM) for claim in ("exp", "sub", "iss", "aud")),
     ],
-    ids=str,
 )
-def test_the_claims_decide_whether_a_signed_token_is_accepted(claims: dict[str, object], expected: str) -> None:
+def test_the_claims_decide_whether_a_signed_token_is_accepted(claim: str, values: list[object], expected: str) -> None:
     provider = Provider()
-    assert verify(provider, provider.signed(provider.claims() | claims, provider.keys[0])) == expected
+    for value in values:
+        assert verify(provider, provider.signed(provider.claims() | {claim: value}, provider.keys[0])) == expected
 
 
 @pytest.mark.parametrize(
@@ -109,47 +93,38 @@ def test_a_token_is_valid_from_a_leeway_before_its_start_to_a_leeway_after_its_e
     assert verify(provider, provider.signed(claims, provider.keys[0])) == expected
 
 
-def hmac_token(header: dict[str, str], secret: bytes, digest: str = "sha256") -> str:
+def hmac_token(header: dict[str, str]) -> str:
     """Return a token that is signed with the public key as a shared secret."""
-    return assemble_token(header, Provider().claims(), lambda text: hmac.new(secret, text, digest).digest())
+    secret = Key("first").public(Encoding.PEM)
+    return assemble_token(header, Provider().claims(), lambda text: hmac.digest(secret, text, "sha256"))
 
 
-PEM = Key("first").public(Encoding.PEM)
 ATTACKER = Key("attacker")
 HOSTILE: list[tuple[Callable[[Provider], str], TokenProblem]] = [
-    # Signature and algorithm
     (lambda p: p.signed(p.claims(), ATTACKER, kid="first"), TokenProblem.BAD_SIGNATURE),
-    (lambda _: hmac_token({"alg": "RS256", "kid": "first"}, PEM), TokenProblem.BAD_SIGNATURE),
-    (lambda _: hmac_token({"alg": "HS256", "kid": "first"}, PEM), TokenProblem.ALGORITHM_REFUSED),
-    (lambda _: hmac_token({"alg": "HS512"}, PEM, "sha512"), TokenProblem.ALGORITHM_REFUSED),
+    (lambda _: hmac_token({"alg": "RS256", "kid": "first"}), TokenProblem.BAD_SIGNATURE),
+    (lambda _: hmac_token({"alg": "HS256", "kid": "first"}), TokenProblem.ALGORITHM_REFUSED),
     (lambda p: p.token(Key("first", "RS384")), TokenProblem.ALGORITHM_REFUSED),
-    (lambda p: p.token(Key("first", "ES256")), TokenProblem.ALGORITHM_REFUSED),
-    (lambda p: p.token(Key("curve", "ES384")), TokenProblem.ALGORITHM_REFUSED),
-    # Key
     (lambda p: p.signed(p.claims(), ATTACKER, jwk=ATTACKER.published, jku="https://x/"), TokenProblem.UNKNOWN_KEY),
-    (lambda p: p.token(Key(CANARY)), TokenProblem.UNKNOWN_KEY),
     (lambda p: p.token(Key(None)), TokenProblem.UNKNOWN_KEY),
-    (lambda p: p.signed(p.claims(), p.keys[0], kid=5), TokenProblem.MALFORMED),
-    # Header and claims
-    (lambda p: p.signed([], p.keys[0]), TokenProblem.MALFORMED),
 ]
 
 
 @pytest.mark.parametrize(("create_token", "problem"), HOSTILE)
 def test_a_hostile_token_is_refused(create_token: Callable[[Provider], str], problem: TokenProblem) -> None:
-    provider = Provider([Key("first"), Key("curve", "ES256")])
+    provider = Provider()
     assert verify(provider, create_token(provider)) == problem
 
 
-UNREAD: list[str] = [
-    *(assemble_token({"alg": algorithm, "kid": "first"}, CANARY) for algorithm in ("none", "nOnE", 5)),
-    *("", "a.b.c", "é.é.é", "\ud800", "Bearer x", assemble_token([], {})),
-    assemble_token({"alg": "RS256"}, {}) + ".e30.e30",  # five parts: an encrypted token
-    "W1tb" * 1500 + ".e30.",  # thousands of opening brackets as the header
-]
-
-
-@pytest.mark.parametrize("token", UNREAD, ids=lambda token: token[:20])
+@pytest.mark.parametrize(
+    "token",
+    [
+        *(assemble_token({"alg": algorithm, "kid": "first"}, CANARY) for algorithm in ("none", 5)),
+        *("", "a.b.c", "é.é.é", "\ud800", assemble_token([], {})),
+        "W1tb" * 1500 + ".e30.",  # thousands of opening brackets as the header
+    ],
+    ids=range(8),
+)
 def test_a_malformed_token_or_algorithm_is_refused_without_a_request_for_keys(token: str) -> None:
     provider = Provider()
     assert verify(provider, token) in {TokenProblem.MALFORMED, TokenProblem.ALGORITHM_REFUSED}
@@ -183,31 +158,25 @@ def test_any_header_and_claims_are_accepted_or_refused(header: dict[str, object]
     assert verify(provider, token) in {USER_ID, *TokenProblem}
 
 
-# The provider's keys
-
-
-@pytest.mark.parametrize(
-    "unusable",
-    [
-        Key("bad").published | {"use": "enc"},
-        Key("bad").published | {"alg": "HS256"},
-        RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 1024).public_key(), as_dict=True) | {"kid": "bad"},  # noqa: S505
-    ],
-    ids=["for encryption", "algorithm of a secret", "1024 bits"],
-)
-def test_an_unusable_key_accepts_no_token_and_does_not_hide_the_others(unusable: dict[str, Any]) -> None:
-    provider = Provider(body=json.dumps({"keys": [unusable, Key("first").published]}).encode())
+def test_a_key_of_1024_bits_accepts_no_token_and_does_not_hide_the_others() -> None:
+    weak = rsa.generate_private_key(65537, 1024)  # noqa: S505
+    published = RSAAlgorithm.to_jwk(weak.public_key(), as_dict=True) | {"kid": "weak"}
+    provider = Provider(body=json.dumps({"keys": [published, Key("first").published]}).encode())
     assert verify(provider, provider.token()) == USER_ID
-    assert verify(provider, provider.signed(provider.claims(), Key("bad"))) in {*TokenProblem}
+    signing = RSAAlgorithm(RSAAlgorithm.SHA256)
+    weak_token = assemble_token(
+        {"alg": "RS256", "kid": "weak"}, provider.claims(), lambda text: signing.sign(text, weak)
+    )
+    assert verify(provider, weak_token) == TokenProblem.MALFORMED
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"\xff\xfe\x00", b"[" * 100_000, b"[]", b"{}", b'{"keys": [1, {}]}'])
+@pytest.mark.parametrize("body", [b"<html>", b"[" * 100_000, b"[]", b"{}"])
 def test_an_invalid_answer_of_the_provider_counts_as_unavailable(body: bytes) -> None:
     with pytest.raises(ProviderUnavailable):
         verify(Provider(body=body), VALID_TOKEN)
 
 
-@pytest.mark.parametrize("status", [302, 404, 500])
+@pytest.mark.parametrize("status", [302, 500])
 def test_any_status_except_200_counts_as_unavailable_and_no_redirect_is_followed(status: int) -> None:
     with serving(Provider()) as provider, serving(Provider()) as other:
         provider.status, provider.headers = status, {"Location": other.keys_url}
