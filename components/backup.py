@@ -14,10 +14,6 @@ from components.core import Kind, Scope, Subsystem
 
 SCHEDULE = "cron(0 3 * * ? *)"
 """Daily at 03:00 UTC."""
-START_WINDOW_MINUTES = 60
-"""AWS Backup cancels a job that has not started within this time."""
-COMPLETION_WINDOW_MINUTES = 360
-"""AWS Backup cancels a job that has not completed within this time."""
 
 
 def create_backup(scope: Scope, table_key_arn: str | None) -> None:
@@ -46,8 +42,6 @@ def create_backup(scope: Scope, table_key_arn: str | None) -> None:
                 "rule_name": "daily",
                 "target_vault_name": vault.name,
                 "schedule": SCHEDULE,
-                "start_window": START_WINDOW_MINUTES,
-                "completion_window": COMPLETION_WINDOW_MINUTES,
                 "lifecycle": {"delete_after": settings.retention_days},
                 "recovery_point_tags": scope.tags(vault_name),
             }

@@ -7,7 +7,7 @@ check the ARNs there.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Self
 
 import pulumi
@@ -26,48 +26,57 @@ CHECKED_BY_TAG = "CallersCheckedBy"
 instead."""
 
 
-class Kind(Enum):
-    """Kind of named resource, with the maximum length of its name (from the services' API references)."""
+class Kind(StrEnum):
+    """Kind of named resource."""
 
-    ALARM = ("alarm", 255)
-    ANOMALY_MONITOR = ("anomaly monitor", 1024)
-    BACKUP_PLAN = ("backup plan", 50)
-    BACKUP_SELECTION = ("backup selection", 50)
-    BACKUP_VAULT = ("backup vault", 50)
-    BATCH_JOB = ("job definition", 128)
-    BATCH_QUEUE = ("job queue", 128)
-    BUCKET = ("bucket", 63)
-    BUDGET = ("budget", 100)
-    DASHBOARD = ("dashboard", 255)
-    EVENT_ARCHIVE = ("event archive", 48)
-    EVENT_RULE = ("event rule", 64)
-    COMPUTE_ENVIRONMENT = ("compute environment", 101)
-    """Shorter than the service's limit, because the provider appends a hyphen and 26 characters. The suffix lets a new
-    compute environment exist before the old environment is deleted."""
-    FUNCTION = ("function", 64)
-    GLUE_JOB = ("Glue job", 255)
-    IDENTITY_POOL = ("identity pool", 128)
-    IMAGE_REPOSITORY = ("image repository", 256)
-    LAYER = ("layer", 64)
-    MEMORY = ("memory store", 48)
-    PARAMETER = ("parameter", 1010)
-    QUEUE = ("queue", 80)
-    REST_API = ("REST API", 255)
-    ROLE = ("role", 64)
-    SECURITY_GROUP = ("security group", 228)
-    """Shorter than the service's limit, because the provider appends a hyphen and 26 characters here too. Resources
-    move to the new group before the old group is deleted."""
-    SECURITY_CONFIGURATION = ("security configuration", 255)
-    SCHEDULE = ("schedule", 64)
-    STATE_MACHINE = ("state machine", 80)
-    TABLE = ("table", 255)
-    TOPIC = ("topic", 256)
-    WEBSOCKET_API = ("WebSocket API", 128)
-    WORKGROUP = ("workgroup", 128)
+    ALARM = "alarm"
+    ANOMALY_MONITOR = "anomaly monitor"
+    BACKUP_PLAN = "backup plan"
+    BACKUP_SELECTION = "backup selection"
+    BACKUP_VAULT = "backup vault"
+    BATCH_JOB = "job definition"
+    BATCH_QUEUE = "job queue"
+    BUCKET = "bucket"
+    BUDGET = "budget"
+    DASHBOARD = "dashboard"
+    EVENT_ARCHIVE = "event archive"
+    EVENT_RULE = "event rule"
+    COMPUTE_ENVIRONMENT = "compute environment"
+    FUNCTION = "function"
+    GLUE_JOB = "Glue job"
+    IDENTITY_POOL = "identity pool"
+    IMAGE_REPOSITORY = "image repository"
+    LAYER = "layer"
+    MEMORY = "memory store"
+    PARAMETER = "parameter"
+    QUEUE = "queue"
+    REST_API = "REST API"
+    ROLE = "role"
+    SECURITY_GROUP = "security group"
+    SECURITY_CONFIGURATION = "security configuration"
+    SCHEDULE = "schedule"
+    STATE_MACHINE = "state machine"
+    TABLE = "table"
+    TOPIC = "topic"
+    WEBSOCKET_API = "WebSocket API"
+    WORKGROUP = "workgroup"
 
-    def __init__(self, label: str, limit: int) -> None:
-        self.label = label
-        self.limit = limit
+    @property
+    def max_length(self) -> int:
+        """Maximum length of a name. For a compute environment and a security group, it is shorter than AWS' limit of 128
+        or more, because the provider appends a hyphen and 26 characters, so that the next one can exist beside it.
+        """
+        return SHORT_NAMES.get(self, 100)
+
+
+SHORT_NAMES = {
+    **dict.fromkeys((Kind.EVENT_ARCHIVE, Kind.MEMORY), 48),
+    **dict.fromkeys((Kind.BACKUP_PLAN, Kind.BACKUP_SELECTION, Kind.BACKUP_VAULT), 50),
+    Kind.BUCKET: 63,
+    **dict.fromkeys((Kind.EVENT_RULE, Kind.FUNCTION, Kind.LAYER, Kind.ROLE, Kind.SCHEDULE), 64),
+    **dict.fromkeys((Kind.QUEUE, Kind.STATE_MACHINE), 80),
+}
+"""Maximum length of a name, from the services' API references. All other kinds may have at least 100 characters."""
 
 
 class Subsystem(StrEnum):
@@ -94,20 +103,20 @@ def physical_name(kind: Kind, *parts: str) -> str:
     """Join the parts of a name with hyphens: `physical_name(Kind.TABLE, "polyphony", "dev", "ingestion", "files")`."""
     for part in parts:
         if not re.fullmatch(NAME_PART, part):
-            raise InvalidName(f"{part!r} cannot be part of a {kind.label}'s name. Use a-z, 0-9 and single hyphens")
+            raise InvalidName(f"{part!r} cannot be part of a {kind}'s name. Use a-z, 0-9 and single hyphens")
     return _check_length(kind, "-".join(parts))
 
 
 def _check_length(kind: Kind, name: str) -> str:
-    if len(name) > kind.limit:
+    if len(name) > kind.max_length:
         raise InvalidName(
-            f"the {kind.label}'s name {name} has {len(name)} characters, but AWS allows {kind.limit}. Choose a shorter "
-            "name for the stack or the resource"
+            f"the {kind}'s name {name} has {len(name)} characters, but at most {kind.max_length} are allowed. Choose a "
+            "shorter name for the stack or the resource"
         )
     return name
 
 
-@dataclass(frozen=True)
+@dataclass
 class Context:
     """Project, stack, owner, and AWS account, region and partition of one deployment.
 
@@ -166,7 +175,7 @@ class Context:
         first_use = self._reserved_names.setdefault((kind, name), (subsystem, short_name))
         if first_use != (subsystem, short_name):
             raise InvalidName(
-                f"two {kind.label}s would have the name {name}: {'/'.join(first_use)} and {subsystem}/{short_name}. "
+                f"two {kind}s would have the name {name}: {'/'.join(first_use)} and {subsystem}/{short_name}. "
                 "Rename one of them"
             )
         return name
@@ -221,7 +230,7 @@ class Context:
         return tags
 
 
-@dataclass(frozen=True)
+@dataclass
 class Scope:
     """Names, tags, settings and shared resources that all blocks of one subsystem use, and their parent.
 

@@ -249,7 +249,7 @@ def create_throttles_alarm(scope: Scope) -> None:
     create_alarm(
         scope,
         "throttles",
-        Metric("AWS/Lambda", "Throttles"),
+        Metric("AWS/Lambda", "Throttles", {}),
         threshold=0,
         problem="Lambda throttles calls of a function of this account, possibly of another stack.",
         runbook="functions",

@@ -16,7 +16,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path("build/zips")
 """Folder of the archives, relative to the repository's root."""
-ENTRY_DATE = (1980, 1, 1, 0, 0, 0)
 FILE_MODE = 0o644 << 16  # a zip entry has the Unix mode in the upper 16 bits
 LAYER_LOCK = ROOT / "requirements" / "layer.txt"
 """Lock file of the packages that the handlers import. They are not in the archive, but in the Lambda layer."""
@@ -79,7 +78,7 @@ def zip_files(files: Iterable[tuple[str, Path]], *, compress: bool = False) -> b
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as archive:
         for name, path in files:
-            entry = zipfile.ZipInfo(name, ENTRY_DATE)
+            entry = zipfile.ZipInfo(name)  # dated 1980
             entry.external_attr = FILE_MODE
             archive.writestr(entry, path.read_bytes(), archive.compression)
     return buffer.getvalue()

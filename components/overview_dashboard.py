@@ -42,11 +42,11 @@ def create_overview_dashboard(context: Context, opts: pulumi.ResourceOptions) ->
         latencies = rest_apis("Latency", "p95", subsystem) + functions("Duration", "p95", subsystem)
         charts[f"Latency of {subsystem}, 95th percentile in milliseconds"] = latencies
     properties = [{"title": title, "region": context.region, "metrics": charts[title]} for title in charts]
-    widgets = [{"type": "metric", "width": 12, "height": 6, "properties": p} for p in properties if p["metrics"]]
+    widgets = [{"type": "metric", "width": 12, "properties": p} for p in properties if p["metrics"]]
     cloudwatch.Dashboard(
         "foundation-overview-dashboard",
         dashboard_name=context.name(Kind.DASHBOARD, Subsystem.FOUNDATION, "overview"),
-        dashboard_body=json.dumps({"widgets": widgets}, sort_keys=True),
+        dashboard_body=json.dumps({"widgets": widgets}),
         opts=opts,
     )
 

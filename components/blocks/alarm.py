@@ -4,8 +4,9 @@ description names a runbook.
 An alarm without data has the state OK. This is set explicitly, because the default state is INSUFFICIENT_DATA.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 import pulumi
 from pulumi_aws import cloudwatch
@@ -29,13 +30,12 @@ class Comparison(StrEnum):
     AT_LEAST = "GreaterThanOrEqualToThreshold"
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """CloudWatch metric, with the statistic and the period that an alarm uses."""
 
     namespace: str
     name: str
-    dimensions: dict[str, pulumi.Input[str]] = field(default_factory=dict)
+    dimensions: Mapping[str, pulumi.Input[str]]
     statistic: str = "Sum"
     """A CloudWatch statistic, or a percentile such as `p95`."""
     period_seconds: int = 300
@@ -78,7 +78,7 @@ def create_alarm(
         alarm_description=f"{severity.name}: {problem} Runbook: {scope.foundation.alerts.runbooks}/{runbook}.md",
         namespace=metric.namespace,
         metric_name=metric.name,
-        dimensions=metric.dimensions,
+        dimensions=dict(metric.dimensions),
         statistic=None if is_percentile else metric.statistic,
         extended_statistic=metric.statistic if is_percentile else None,
         period=metric.period_seconds,

@@ -42,7 +42,7 @@ class BatchJob(Block):
         display_name: str,
         repository: str,
         digest: str,
-        vcpus: float,
+        vcpus: int,
         memory_mb: int,
         disk_gib: int,
         attempts: int,
@@ -91,9 +91,8 @@ class BatchJob(Block):
             # In a public subnet with a public address, the task reaches the registry without a NAT gateway, which costs
             # money.
             "networkConfiguration": {"assignPublicIp": "ENABLED"},
-            # Fargate accepts only certain values of CPU and memory, written as `1`, not `1.0`.
             "resourceRequirements": [
-                {"type": "VCPU", "value": f"{vcpus:g}"},
+                {"type": "VCPU", "value": str(vcpus)},
                 {"type": "MEMORY", "value": str(memory_mb)},
             ],
             "ephemeralStorage": {"sizeInGiB": max(MIN_DISK_GIB, disk_gib)},
@@ -123,7 +122,7 @@ class BatchJob(Block):
                 ],
             },
             timeout={"attempt_duration_seconds": timeout_seconds},
-            container_properties=json.dumps(container, sort_keys=True),
+            container_properties=json.dumps(container),
             tags=self.tags,
             opts=self.scope.options(logs, *start_role.parts, *job_role.parts),
         )

@@ -5,7 +5,7 @@ this block creates them, from its arguments.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pulumi
 from pulumi_aws import s3
@@ -19,8 +19,7 @@ ACCESS_LOG_PREFIX = "logs/s3-access"
 (`components/foundation.py`)."""
 
 
-@dataclass(frozen=True)
-class LifecycleRule:
+class LifecycleRule(NamedTuple):
     """Lifecycle of the objects below a prefix; an empty prefix is the whole bucket."""
 
     name: str
@@ -56,8 +55,7 @@ ABORT_UPLOADS: s3.BucketLifecycleConfigurationRuleArgsDict = {
 """Rule of every bucket. S3 bills the parts of an incomplete upload until they are removed."""
 
 
-@dataclass(frozen=True)
-class CorsRule:
+class CorsRule(NamedTuple):
     """Origins whose pages may use the bucket from a browser."""
 
     origins: Sequence[str]
@@ -77,8 +75,7 @@ class CorsRule:
         return rule
 
 
-@dataclass(frozen=True)
-class QueueNotification:
+class QueueNotification(NamedTuple):
     """Notification to a queue for every object that is created below a prefix."""
 
     queue: Queue

@@ -60,7 +60,7 @@ class EventRule(Block):
         rule = cloudwatch.EventRule(
             self.part_name("rule"),
             name=scope.name(Kind.EVENT_RULE, short_name),
-            event_pattern=json.dumps(pattern, sort_keys=True),
+            event_pattern=json.dumps(pattern),
             state="ENABLED",
             tags=self.tags,
             opts=self.scope.options(),

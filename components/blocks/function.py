@@ -5,7 +5,7 @@ the setting `rolloutInSteps`, `operations rollout` moves it to new versions, and
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import pulumi
 from pulumi_aws import cloudwatch, lambda_
@@ -31,8 +31,7 @@ USED_MEMORY_SELECTOR = "$.record.metrics.maxMemoryUsedMB"
 """Path of the used memory in the report line."""
 
 
-@dataclass(frozen=True)
-class QueueSource:
+class QueueSource(NamedTuple):
     """SQS queue that invokes the function with batches of messages. Only failed messages return to the queue."""
 
     queue: Queue
@@ -42,21 +41,20 @@ class QueueSource:
     """Maximum number of concurrent invocations for this queue."""
 
 
-@dataclass(frozen=True)
-class AsyncInvocation:
+class AsyncInvocation(NamedTuple):
     """Retries of asynchronous calls, and the queue for calls that still fail."""
 
     on_failure: DeadLetterQueue | None
     """Queue for failed calls. None only if failed calls must not be stored; `discard_reason` then gives the reason."""
-    retries: int = 2
-    max_age_seconds: int = 21_600
-    """Age from which Lambda no longer attempts a call, even if retries are left."""
+    retries: int | None = None
+    """Maximum number of retries. None uses Lambda's default: two."""
+    max_age_seconds: int | None = None
+    """Age from which Lambda no longer attempts a call, even if retries are left. None uses Lambda's default: six hours."""
     discard_reason: str | None = None
     """Reason why failed calls must not be stored. It becomes the function's tag `Reason`."""
 
 
-@dataclass(frozen=True)
-class NetworkAttachment:
+class NetworkAttachment(NamedTuple):
     """Subnets and security groups of a function that is attached to a VPC."""
 
     subnet_ids: Sequence[pulumi.Input[str]]
@@ -200,7 +198,7 @@ class Function(Block):
         elif errors_severity is not None:
             # Lambda reports 0 or 1 for each call, so the average is the share of failed calls (Lambda developer guide,
             # "Types of metrics for Lambda functions").
-            failed_share = replace(self.metric("Errors", "Average"), period_seconds=900)
+            failed_share = self.metric("Errors", "Average")._replace(period_seconds=900)
             self._create_alarm("errors", failed_share, FAILED_SHARE, "fails often", errors_severity)
         if throttles_above is not None:
             self._create_alarm("throttles", self.metric("Throttles"), throttles_above, "is throttled")

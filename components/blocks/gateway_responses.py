@@ -26,19 +26,19 @@ ERRORS: dict[str, tuple[str, str | None, int | None]] = {
             "The body does not match the schema in the API's documentation. It is not valid JSON, a required field is "
             "missing, or a field has the wrong type."
         ),
-        400,
+        None,
     ),
-    "BAD_REQUEST_PARAMETERS": ("MALFORMED", None, 400),
+    "BAD_REQUEST_PARAMETERS": ("MALFORMED", None, None),
     "EXPIRED_TOKEN": ("UNAUTHORIZED", "The token has expired.", 401),
     # The gateway reports an unknown path as a missing authentication token.
     "MISSING_AUTHENTICATION_TOKEN": ("NOT_FOUND", "This path does not exist.", 404),
-    "REQUEST_TOO_LARGE": ("TOO_LARGE", "The request is too large.", 413),
-    "THROTTLED": ("THROTTLED", "Too many requests. Try again in a moment.", 429),
-    "UNAUTHORIZED": ("UNAUTHORIZED", "The header Authorization is missing or invalid.", 401),
+    "REQUEST_TOO_LARGE": ("TOO_LARGE", "The request is too large.", None),
+    "THROTTLED": ("THROTTLED", "Too many requests. Try again in a moment.", None),
+    "UNAUTHORIZED": ("UNAUTHORIZED", "The header Authorization is missing or invalid.", None),
     "UNSUPPORTED_MEDIA_TYPE": (
         "UNSUPPORTED_MEDIA_TYPE",
         "The content type is not supported. Send application/json.",
-        415,
+        None,
     ),
 }
 """Code, message and HTTP status of each error, by API Gateway's response type. None keeps the gateway's own message or

@@ -70,7 +70,7 @@ class GrantError(ValueError):
     """The grant contains a wildcard action, or a mistake that IAM would accept."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Grant:
     """Actions on resources, optionally under conditions.
 
@@ -206,7 +206,7 @@ def trust_policy(service: Service, context: Context, source_arn: str | None = No
 
 def json_document(statements: Sequence[Mapping[str, object]]) -> str:
     """Return a policy document. The same statements always give the same text."""
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, sort_keys=True)
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
@@ -285,7 +285,7 @@ def _resource_formats(action: str) -> tuple[str, ...]:
 
 def _check_resource(action: str, resource: str, formats: Sequence[str]) -> None:
     _check_variables(resource)
-    if "${" in "".join(resource.split(":", 5)[:5]):
+    if "${" in "".join(resource.split(":")[:5]):
         raise GrantError(f"{resource} matches no resource: IAM replaces variables only after the fifth colon of an ARN")
     arn_formats = [arn_format for arn_format in formats if arn_format != "*"]
     if resource == "*":

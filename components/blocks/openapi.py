@@ -11,8 +11,7 @@ answers themselves. It has further operations that call no function. They answer
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic.json_schema import models_json_schema
 
@@ -24,7 +23,6 @@ from components.blocks.gateway_responses import (
     gateway_responses,
     preflight_operation,
 )
-from components.settings.base import GATEWAY_SECONDS
 from handlers.common.errors import Error
 from handlers.common.json_models import Message
 from handlers.common.rest import AnyRestOperation
@@ -49,8 +47,7 @@ TOKEN_SCHEME = "jwt"  # noqa: S105 - not a secret
 """Name of the security scheme of a token in the header `Authorization`, in the document for users."""
 
 
-@dataclass(frozen=True)
-class Authorizer:
+class Authorizer(NamedTuple):
     """Function that checks the header `Authorization` before the gateway calls the API's own function."""
 
     uri: str
@@ -135,7 +132,6 @@ def gateway_document(
     for operation in operations:
         request = schemas.request(operation)
         for parameter in request.get("parameters", ()):
-            parameter.pop("description", None)
             parameter["schema"] = {"type": "string"}  # the gateway only checks that it is present
         paths.setdefault(operation.path, {})[operation.method.lower()] = {
             "operationId": operation.name,
@@ -147,7 +143,6 @@ def gateway_document(
                 "type": "aws_proxy",
                 "httpMethod": "POST",
                 "uri": integration,
-                "timeoutInMillis": 1000 * GATEWAY_SECONDS,
                 "passthroughBehavior": "when_no_match",
             },
         }

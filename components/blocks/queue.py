@@ -7,7 +7,7 @@ dead-letter queue. So a message that moves has at least 10 days left.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pulumi
 from pulumi_aws import sqs
@@ -22,8 +22,7 @@ VISIBILITY_FACTOR = 6
 batch (Lambda developer guide, "Creating and configuring an Amazon SQS event source mapping")."""
 
 
-@dataclass(frozen=True)
-class Sender:
+class Sender(NamedTuple):
     """AWS service that may send messages to a queue on behalf of one resource, such as an EventBridge rule."""
 
     service: str
@@ -63,7 +62,6 @@ class Queue(Block):
             self.part_name("queue"),
             name=self.name,
             visibility_timeout_seconds=VISIBILITY_FACTOR * consumer_timeout + batching_window,
-            receive_wait_time_seconds=20,
             sqs_managed_sse_enabled=True,
             redrive_policy=json.dumps({"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": max_receive_count}),
             tags=self.tags,

@@ -105,7 +105,7 @@ class RestApi(Block):
             authorizer=Authorizer(self._uri(authorizer), authorizer_seconds) if authorizer else None,
             bodies_validated=bodies_validated,
         )
-        body = json.dumps(document, sort_keys=True)
+        body = json.dumps(document)
         self.api = apigateway.RestApi(
             self.part_name("api"),
             name=self.name,

@@ -57,8 +57,8 @@ class Schedule(Block):
             target={
                 "arn": target.live_arn,
                 "role_arn": role.arn,
-                "input": json.dumps(event or {}, sort_keys=True),
-                "retry_policy": {"maximum_retry_attempts": 3, "maximum_event_age_in_seconds": 3600},
+                "input": json.dumps(event or {}),
+                "retry_policy": {"maximum_event_age_in_seconds": 3600},
                 "dead_letter_config": {"arn": failed_events.arn},
             },
             opts=self.scope.options(target.live, failed_events.policy, *role.parts),

@@ -1,7 +1,7 @@
 """DynamoDB table with on-demand billing, encryption, expiry of items, and the configured protection."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pulumi_aws import dynamodb
 
@@ -24,8 +24,7 @@ KEY_ACTIONS_FOR_WRITES = (
 """KMS actions that DynamoDB performs for the caller of a write, in addition to those for reads."""
 
 
-@dataclass(frozen=True)
-class SecondaryIndex:
+class SecondaryIndex(NamedTuple):
     """Global secondary index. It is sparse if items omit its key attributes."""
 
     name: str

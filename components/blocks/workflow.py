@@ -76,7 +76,7 @@ class Workflow(Block):
             name=self.name,
             type="STANDARD",
             role_arn=role.arn,
-            definition=json.dumps(definition, sort_keys=True),
+            definition=json.dumps(definition),
             logging_configuration={
                 "level": "ERROR",
                 "include_execution_data": False,  # inputs and outputs are customer data

@@ -19,7 +19,6 @@ from components.settings.stack import SECRETS, StackSettings
 from components.settings.voice_qa import AgentMode, LectureUploads
 from handlers.common.bedrock import find_traits
 from handlers.livestream.environment import MAX_OUTPUT_TOKENS
-from handlers.meetings.media_job.environment import ENCODE_THREADS
 
 LOCAL, PROD = (Environment.LOCAL,), (Environment.PROD,)
 RELIED_ON = (Environment.STAGING, Environment.PROD)
@@ -78,7 +77,7 @@ def _lacks_time_to_think(answer_seconds: int, stack: StackSettings) -> bool:
 
 def _lacks_time_to_encode(minutes: int, stack: StackSettings) -> bool:
     job = stack.meetings.processing
-    return minutes * min(job.size.vcpus, ENCODE_THREADS) < job.max_hours * ENCODE_MINUTES
+    return minutes * job.size.vcpus < job.max_hours * ENCODE_MINUTES
 
 
 def _is_plain_http(url: Any, _: StackSettings) -> bool:
@@ -167,7 +166,7 @@ CHECKS: tuple[tuple[tuple[Environment, ...], str, object | Callable[[Any, StackS
     (ALL, "meetings.processing.maxVcpus", lambda vcpus, s: vcpus < s.meetings.processing.size.vcpus,
      "must be at least the vcpus of one job, otherwise no job starts"),
     (ALL, "meetings.processing.timeoutMinutes", _lacks_time_to_encode,
-     f"must be at least maxHours times {ENCODE_MINUTES} / vcpus (of which {ENCODE_THREADS} count), the time for encoding"),
+     f"must be at least maxHours times {ENCODE_MINUTES} / vcpus, the time for encoding"),
     (ALL, "meetings.bedrockSummarize.timeoutSeconds",
      lambda seconds, s: seconds < 2 * s.meetings.models.answer_seconds + SUMMARY_MARGIN_SECONDS,
      f"must be at least twice models.answerSeconds plus {SUMMARY_MARGIN_SECONDS}, {TWICE_WHY}"),

@@ -6,6 +6,7 @@ secret, the CLI marks the whole structure as secret. This marking is ignored: on
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -48,7 +49,7 @@ def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
     try:
         settings = StackSettings.model_validate(values)
     except ValidationError as error:
-        problems += [_describe(detail) for detail in error.errors(include_url=False)]
+        problems += [_describe(detail) for detail in error.errors()]
     else:
         problems += find_conflicts(settings, stack)
         if not problems:
@@ -58,10 +59,10 @@ def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
 
 def _parse(text: str) -> Any:
     """Return a structure from its JSON, and any other value unchanged. The settings model refuses invalid JSON."""
-    try:
-        return json.loads(text) if text.lstrip().startswith(("{", "[")) else text
-    except json.JSONDecodeError:
-        return text
+    with suppress(json.JSONDecodeError):
+        if text.lstrip().startswith(("{", "[")):
+            return json.loads(text)
+    return text
 
 
 def _check_region(region: str | None) -> Iterator[str]:
@@ -98,7 +99,7 @@ def _describe(detail: ErrorDetails) -> str:
 
 def _suggest(given: str, known: Sequence[str]) -> str:
     """Return a clause with the known name that is most similar to the one given, or with all known names."""
-    closest = get_close_matches(given, known, n=1)
+    closest = get_close_matches(given, known)
     return f"; did you mean {closest[0]}?" if closest else f"; possible are {', '.join(sorted(known))}"
 
 

@@ -3,7 +3,6 @@
 The media job joins the chunks of a recording to its video and audio.
 """
 
-from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
@@ -29,7 +28,7 @@ from handlers.meetings.bedrock_summarize.environment import (
     OutputTokens,
 )
 from handlers.meetings.environment import MaxUsers
-from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS, MaxHours
+from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS, ENCODE_THREADS, MaxHours
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 
@@ -68,17 +67,6 @@ class ProcessingEngine(StrEnum):
     a rollback."""
 
 
-FARGATE_SIZES: Mapping[float, Sequence[int]] = {
-    0.25: (512, 1024, 2048),
-    0.5: range(1024, 4096 + 1, 1024),
-    1: range(2048, 8192 + 1, 1024),
-    2: range(4096, 16_384 + 1, 1024),
-    4: range(8192, 30_720 + 1, 1024),
-    8: range(16_384, 61_440 + 1, 4096),
-    16: range(32_768, 122_880 + 1, 8192),
-}
-"""vCPUs, with the memory sizes in MB that AWS Batch accepts for them (API reference, ResourceRequirement)."""
-
 ATTEMPTS: Final = 3
 """Maximum number of starts of a job on Fargate Spot. After an interruption, the job starts again."""
 
@@ -86,18 +74,16 @@ ATTEMPTS: Final = 3
 class MachineSize(SettingsModel):
     """Size of a Fargate task."""
 
-    vcpus: Annotated[float, Field(ge=0.25, le=16)]
-    """Number of vCPUs: one of the sizes of Fargate."""
-    memory_mb: Annotated[int, Field(ge=512, le=122_880)]
-    """Memory in MB. Fargate allows certain sizes for each number of vCPUs."""
+    vcpus: Annotated[int, Field(ge=1, le=ENCODE_THREADS)]
+    """Number of vCPUs. A job uses at most two."""
+    memory_mb: int
+    """Memory in MB: for each vCPU, Fargate allows 2 to 8 GB, in steps of 1 GB."""
 
     @model_validator(mode="after")
-    def _check_fargate_size(self) -> Self:
-        if self.memory_mb not in FARGATE_SIZES.get(self.vcpus, ()):
-            sizes = ", ".join(
-                f"{vcpus:g} with {min(memory)} to {max(memory)}" for vcpus, memory in FARGATE_SIZES.items()
-            )
-            raise ValueError(f"Fargate has no such size: vcpus and memoryMb may be {sizes} (in certain steps)")
+    def _check_memory(self) -> Self:
+        smallest, largest = self.vcpus * 2048, self.vcpus * 8192
+        if not smallest <= self.memory_mb <= largest or self.memory_mb % 1024:
+            raise ValueError(f"Fargate has no such size: memoryMb must be {smallest} to {largest}, in steps of 1024")
         return self
 
 

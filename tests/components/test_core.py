@@ -6,17 +6,18 @@ from components.core import InvalidName, Kind, Subsystem, physical_name
 from tests.fake_engine import context
 
 
-@pytest.mark.parametrize(("kind", "max_length"), [(Kind.COMPUTE_ENVIRONMENT, 128), (Kind.SECURITY_GROUP, 255)])
-def test_a_name_prefix_leaves_room_for_the_providers_suffix(kind: Kind, max_length: int) -> None:
-    """The provider's suffix is a hyphen and 26 characters."""
-    assert kind.limit + 1 + 26 <= max_length
-
-
-def test_a_name_that_is_too_long_is_refused() -> None:
-    assert physical_name(Kind.ROLE, "polyphony", "x" * 54) == f"polyphony-{'x' * 54}"
-    with pytest.raises(InvalidName, match="has 65 characters, but AWS allows 64"):
-        physical_name(Kind.ROLE, "polyphony", "x" * 55)
-    with pytest.raises(InvalidName, match="has 49 characters, but AWS allows 48"):
+@pytest.mark.parametrize(
+    ("kind", "length"),
+    [
+        *((Kind.EVENT_ARCHIVE, 48), (Kind.BACKUP_PLAN, 50), (Kind.BUCKET, 63), (Kind.ROLE, 64), (Kind.QUEUE, 80)),
+        (Kind.COMPUTE_ENVIRONMENT, 100),  # the provider appends 27 characters, and 128 are allowed
+    ],
+)
+def test_a_name_that_is_too_long_is_refused(kind: Kind, length: int) -> None:
+    assert physical_name(kind, "p", "x" * (length - 2)) == f"p-{'x' * (length - 2)}"
+    with pytest.raises(InvalidName, match=f"has {length + 1} characters, but at most {length} are allowed"):
+        physical_name(kind, "p", "x" * (length - 1))
+    with pytest.raises(InvalidName, match="has 49 characters, but at most 48 are allowed"):
         context().underscored_name(Kind.MEMORY, Subsystem.LIVESTREAM, "x" * 34)
 
 

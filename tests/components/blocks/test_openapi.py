@@ -170,13 +170,19 @@ def test_the_gateway_answers_preflights_unknown_paths_and_unknown_methods() -> N
 
 
 def test_every_error_of_the_gateway_has_the_common_body_and_a_cors_header() -> None:
+    changed = {
+        "ACCESS_DENIED": 401,
+        "AUTHORIZER_FAILURE": 503,
+        "EXPIRED_TOKEN": 401,
+        "MISSING_AUTHENTICATION_TOKEN": 404,
+    }
+    assert {response_type: status for response_type, (_, _, status) in ERRORS.items() if status} == changed
     responses = imported()["x-amazon-apigateway-gateway-responses"]
     assert {*responses} <= {*service_model("apigateway").shape_for("GatewayResponseType").enum}  # type: ignore[attr-defined]
     for response_type, (code, message, status) in ERRORS.items():
         response = responses[response_type]
         assert response["responseParameters"] == {"gatewayresponse.header.Access-Control-Allow-Origin": f"'{ORIGIN}'"}
         assert response.get("statusCode", "None") == str(status)
-        assert (status == 401) == (code == "UNAUTHORIZED")
         body = fill_template(response["responseTemplates"][JSON])
         assert body == {"code": code, "message": message or 'the "words"', "fields": [], "requestId": "r-1"}
 

@@ -23,7 +23,7 @@ CHANGES: dict[str, Any] = {
     "tableKmsKey": KEY,
     "models": {"actionItems": HAIKU, "answerSeconds": 99},
     "processing": {
-        "spot": {"vcpus": 0.5, "memoryMb": 1024},
+        "spot": {"vcpus": 2, "memoryMb": 5120},
         "timeoutMinutes": 490,
         "pollSeconds": 9,
         "maxVcpus": 7,

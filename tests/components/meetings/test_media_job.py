@@ -61,7 +61,7 @@ def test_a_job_is_small_and_runs_on_arm() -> None:
     assert job_container["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
     assert job(deployed())["platformCapabilities"] == ["FARGATE"]
     assert job(deployed())["propagateTags"] is True
-    assert size(changed_deployment()) == {"VCPU": "0.5", "MEMORY": "1024"}
+    assert size(changed_deployment()) == {"VCPU": "2", "MEMORY": "5120"}
     on_demand_only = deployed(processing={"engine": "fargate"})
     assert (size(on_demand_only), capacities(on_demand_only)) == (
         {"VCPU": "2", "MEMORY": "4096"},

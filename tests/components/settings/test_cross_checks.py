@@ -77,11 +77,10 @@ ROWS: list[tuple[str, str, Changes]] = [
     ("prod", "meetings.exchange.corsOrigin", {"meetings.exchange.corsOrigin": "*"}),
     (ALL, "meetings.processing.maxVcpus", {"meetings.processing": {"engine": "fargate", "maxVcpus": 1}}),
     ("", "meetings.processing.maxVcpus", {"meetings.processing": {"engine": "batch-spot", "maxVcpus": 1}}),
-    # An hour of a recording takes two vCPU hours. The job uses at most two vCPUs.
+    # An hour of a recording takes two vCPU hours.
     *((ALL if minutes == needed - 1 else "", "meetings.processing.timeoutMinutes",
        {"meetings.processing": {**job, "timeoutMinutes": minutes}})
-      for job, needed in (({"maxHours": 1}, 120), ({"maxHours": 24, "spot": TWO_VCPUS}, 1_440), ({"engine": "fargate"}, 720),
-                          ({"engine": "fargate", "fargate": {"vcpus": 4, "memoryMb": 8192}}, 720))
+      for job, needed in (({"maxHours": 1}, 120), ({"maxHours": 24, "spot": TWO_VCPUS}, 1_440), ({"engine": "fargate"}, 720))
       for minutes in (needed - 1, needed)),
     (ALL, "meetings.bedrockSummarize.timeoutSeconds", {"meetings.bedrockSummarize.timeoutSeconds": 419}),
     ("", "meetings.bedrockSummarize.timeoutSeconds", {"meetings.bedrockSummarize.timeoutSeconds": 420}),
