@@ -3,8 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 NOT_ELEMENTS = ("NotAction", "NotResource", "NotPrincipal")
 """Elements of a statement that cover everything except the listed values."""
@@ -15,8 +14,7 @@ SET_OPERATORS = ("ForAllValues:StringEquals", "ForAllValues:StringLike")
 key."""
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(NamedTuple):
     """One statement of an IAM policy document. Single values of the document are converted to tuples."""
 
     effect: str

@@ -11,7 +11,6 @@ findings of a policy, so the finding cannot become advisory; `exceptions-in-forc
 import gc
 import os
 import sys
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -52,39 +51,11 @@ def start() -> None:
     sdk.PolicyPack(name=NAME, policies=[builder.build(record) for record in POLICIES])
 
 
-class _Request(threading.local):
-    """The resource for which the SDK calls one policy after another."""
-
-    position = -1
-    """Position of the policy that was called last."""
-    type: str | None = None
-    """Type of the resource. None until a policy has got the resource."""
-
-
-class _TypedPolicy(sdk.ResourceValidationPolicy):
-    """Policy that the SDK skips for resources of other types. For each policy that it does not skip, the SDK decodes the
-    resource again, which takes longer than all checks.
-    """
-
-    def __init__(self, record: ResourcePolicy, request: _Request, position: int, **fields: Any) -> None:
-        super().__init__(**fields)
-        self._record, self._request, self._position = record, request, position
-
-    def has_validation(self) -> bool:
-        """Return True if the policy checks the resource, or if its type is not known yet."""
-        if self._position <= self._request.position:  # the SDK has begun with another resource
-            self._request.type = None
-        self._request.position = self._position
-        return self._request.type is None or self._record.applies_to(self._request.type)
-
-
 class PolicyBuilder:
     """Builder of the SDK's policies for one stack, with the resources that the engine has sent."""
 
     def __init__(self, context: StackContext) -> None:
         self._context = context
-        self._request = _Request()
-        self._built = 0
         self._resources: dict[str, CheckedResource] = {}
         self._stack: CheckedStack | None = None
         self._undecided: dict[str, set[str]] = defaultdict(set)
@@ -99,14 +70,12 @@ class PolicyBuilder:
             "tags": [record.group.value],
             "remediation_steps": record.remedy,
         }
-        if not isinstance(record, ResourcePolicy):
-            return sdk.StackValidationPolicy(**common, validate=self._build_stack_check(record))
-        self._built += 1
-        return _TypedPolicy(record, self._request, self._built, **common, validate=self._build_resource_check(record))
+        if isinstance(record, ResourcePolicy):
+            return sdk.ResourceValidationPolicy(**common, validate=self._build_resource_check(record))
+        return sdk.StackValidationPolicy(**common, validate=self._build_stack_check(record))
 
     def _build_resource_check(self, record: ResourcePolicy) -> Callable[..., None]:
         def validate(args: sdk.ResourceValidationArgs, report: sdk.ReportViolation) -> None:
-            self._request.type = args.resource_type
             resource = self._resources.setdefault(
                 args.urn, CheckedResource(args.urn, args.resource_type, args.name, args.props, self._context)
             )

@@ -8,7 +8,7 @@ a resource alone, before it is created. A `RelatedPolicy` checks a resource with
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, TypedDict, TypeVar, Unpack
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pulumi_policy.proxy import UnknownValueError
 
@@ -48,8 +48,7 @@ class Group(StrEnum):
     EXCEPTIONS = "exceptions"
 
 
-@dataclass(frozen=True)
-class Levels:
+class Levels(NamedTuple):
     """Enforcement levels of a policy by environment. The environment local has the level of dev."""
 
     dev: Level
@@ -97,13 +96,12 @@ class CheckedResource:
         return value
 
 
-@dataclass(frozen=True)
-class CheckedStack:
+class CheckedStack(NamedTuple):
     """All resources of a stack."""
 
     resources: tuple[CheckedResource, ...]
     context: StackContext
-    undecided: Mapping[str, Collection[str]] = field(default_factory=dict)
+    undecided: Mapping[str, Collection[str]] = {}
     """Names of the resources with an undecided check, by policy: a check that read an unknown value."""
 
     def list_resources(self, *types: str) -> list[CheckedResource]:
@@ -111,16 +109,14 @@ class CheckedStack:
         return [resource for resource in self.resources if resource.type in types]
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """A violation: the message, and the resource's URN, which is empty for the stack as a whole."""
 
     message: str
     urn: str = ""
 
 
-@dataclass(frozen=True)
-class Undecided:
+class Undecided(NamedTuple):
     """A check that read an unknown value, which AWS assigns during the deployment."""
 
     urn: str
@@ -146,7 +142,7 @@ class Policy:
 class ResourcePolicy(Policy):
     """Policy that checks one resource by its inputs."""
 
-    types: frozenset[str]
+    types: Collection[str]
     check: Callable[[CheckedResource], Iterable[str]]
 
     def applies_to(self, resource_type: str) -> bool:
@@ -158,7 +154,7 @@ class ResourcePolicy(Policy):
 class RelatedPolicy(Policy):
     """Policy that checks one resource together with related resources."""
 
-    types: frozenset[str]
+    types: Collection[str]
     check: Callable[[CheckedResource, CheckedStack], Iterable[str]]
 
     def list_results(self, stack: CheckedStack) -> Iterator[Finding | Undecided]:
@@ -193,14 +189,6 @@ def run_check(check: Callable[[], Iterable[Result]]) -> Iterator[Result | str | 
         yield f"A property or document has an unexpected form and cannot be checked ({type(error).__name__})."
 
 
-class _Fields(TypedDict, total=False):
-    severity: Severity
-    levels: Levels
-    description: str
-    remedy: str
-    exceptions_allowed: bool
-
-
 Check = TypeVar("Check", bound=Callable[..., Any])
 
 
@@ -216,19 +204,15 @@ class PolicySet:
     def __iter__(self) -> Iterator[Policy]:
         return iter(self._policies)
 
-    def resource_policy(
-        self, name: str, *, types: Collection[str], **fields: Unpack[_Fields]
-    ) -> Callable[[Check], Check]:
+    def resource_policy(self, name: str, **fields: Any) -> Callable[[Check], Check]:
         """Register a `ResourcePolicy`."""
-        return self._register(ResourcePolicy, name=name, types=frozenset(types), **fields)
+        return self._register(ResourcePolicy, name=name, **fields)
 
-    def related_policy(
-        self, name: str, *, types: Collection[str], **fields: Unpack[_Fields]
-    ) -> Callable[[Check], Check]:
+    def related_policy(self, name: str, **fields: Any) -> Callable[[Check], Check]:
         """Register a `RelatedPolicy`."""
-        return self._register(RelatedPolicy, name=name, types=frozenset(types), **fields)
+        return self._register(RelatedPolicy, name=name, **fields)
 
-    def stack_policy(self, name: str, **fields: Unpack[_Fields]) -> Callable[[Check], Check]:
+    def stack_policy(self, name: str, **fields: Any) -> Callable[[Check], Check]:
         """Register a `StackPolicy`."""
         return self._register(StackPolicy, name=name, **fields)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from guardrails.surface.facts import Seen
 
@@ -24,8 +24,7 @@ class InvalidStackConfiguration(Exception):
     """
 
 
-@dataclass(frozen=True)
-class ExceptionEntry:
+class ExceptionEntry(NamedTuple):
     """One entry of `polyphony:exceptions`: a policy that does not apply to one resource until a date."""
 
     policy: str
@@ -39,7 +38,7 @@ class ExceptionEntry:
         return today <= self.expires
 
 
-@dataclass(frozen=True)
+@dataclass
 class StackContext:
     """Values of the checked stack's configuration that policies use, and today's date."""
 

@@ -18,7 +18,6 @@ pytestmark = ONE_WORKER
 Break = Callable[[Program], str]
 POLICIES = [policy.name for module in (own_data, code_writers) for policy in module.POLICIES]
 GUEST, CLIENT, SWEEPER = "voice-qa-guests-guest", "meetings-client", "ingestion-sweeper"
-ROLES = "voice-qa-guests-roles"
 BUCKET, TABLE, KEYS = "arn:aws:s3:::b", "arn:aws:dynamodb:us-east-1:123456789012:table/t", "dynamodb:LeadingKeys"
 CODE = "arn:aws:s3:::polyphony-prod-ingestion-lake-123456789012/scripts"
 NULL = {"Null": {KEYS: "false"}}
@@ -49,17 +48,11 @@ def attach_by_reference(program: Program) -> str:
     return allow(GUEST, "dynamodb:Query")(program)
 
 
-def attach_sweeper(program: Program) -> str:
-    program.change(ROLES, roles={"authenticated": "arn:aws:iam::123456789012:role/polyphony-prod-ingestion-sweeper"})
-    return "ingestion-sweeper-role"
-
-
 BREAKS: dict[str, Break] = {
     "guests-own-data-only:action": allow(GUEST, "dynamodb:Query"),
     "guests-own-data-only:wildcard": allow(GUEST, "execute-api:*", "*"),
     "guests-own-data-only:NotAction": add_statement(GUEST, {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
     "guests-own-data-only:unknown name of the role": attach_by_reference,
-    "guests-own-data-only:authenticated role": attach_sweeper,
     "guests-own-data-only:trust": trust({"Principal": {"Federated": "cognito-identity.amazonaws.com"}}),
     "guests-own-data-only:objects": allow(GUEST, "s3:PutObject", f"{BUCKET}/queries/*"),
     "guests-own-data-only:other prefix": allow(GUEST, "S3:GetObject", [f"{BUCKET}/{GUEST_ID}/*", f"{BUCKET}/x/*"]),

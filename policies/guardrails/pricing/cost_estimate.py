@@ -9,6 +9,7 @@ usage that is not published or that no price rule reads, is an error.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from guardrails.pricing.price_rules import (
     PRICED_TYPES,
@@ -30,7 +31,7 @@ Usage = Mapping[str, Mapping[str, float]]
 """Monthly amounts: by a block's Pulumi name, and then by the measure (the counted quantity), for example `requests`."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class CostLine:
     """One line of the estimate."""
 
@@ -46,8 +47,7 @@ class CostLine:
     """Dollars a month."""
 
 
-@dataclass(frozen=True)
-class CostReport:
+class CostReport(NamedTuple):
     """The monthly cost of a stack."""
 
     lines: tuple[CostLine, ...]

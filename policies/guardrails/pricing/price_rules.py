@@ -9,8 +9,7 @@ properties.
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from guardrails import resource_types as t
 from guardrails.subsystem_of_resource import parse_subsystem
@@ -39,9 +38,6 @@ billed once it has data."""
 PRICED_METHODS: Final = frozenset({"delete", "get", "head", "options", "patch", "post", "put"})
 """Keys of the methods in an OpenAPI document whose metrics are priced. API Gateway's key for all other methods of a path
 is not one of them: in this program, it only refuses requests, so its metrics have no data."""
-HIGH_RESOLUTION_SECONDS: Final = 60
-"""Alarms with a shorter period are billed as high-resolution alarms."""
-SECONDS_BY_UNIT: Final = {"minute": 60, "hour": 3600, "day": 86_400}
 DEAD_LETTER_QUEUE_BLOCK: Final = "polyphony:blocks:DeadLetterQueue"
 """Type of the block that contains a dead-letter queue."""
 Quantities = Iterator[tuple[str, float]]
@@ -52,8 +48,7 @@ class CannotEstimate(ValueError):
     """The cost cannot be estimated. The message states the reason."""
 
 
-@dataclass(frozen=True)
-class PricedResource:
+class PricedResource(NamedTuple):
     """One resource in the estimate, with its known properties only."""
 
     type: str
@@ -187,10 +182,9 @@ def _price_queue(queue: PricedResource, block: PricedBlock) -> Quantities:
         yield "sqs_request", block.amount("messages") * REQUESTS_PER_MESSAGE + block.amount("batches")
 
 
-def _price_event_source(mapping: PricedResource, _: PricedBlock) -> Quantities:
+def _price_event_source(_mapping: PricedResource, _block: PricedBlock) -> Quantities:
     """Yield the number of requests with which Lambda polls a queue. They are billed even if the queue is empty."""
-    if ":sqs:" in str(mapping.props.get("eventSourceArn")):
-        yield "sqs_request", POLLERS * SECONDS_PER_MONTH / POLL_SECONDS
+    yield "sqs_request", POLLERS * SECONDS_PER_MONTH / POLL_SECONDS
 
 
 def _price_schedule(schedule: PricedResource, _: PricedBlock) -> Quantities:
@@ -198,21 +192,12 @@ def _price_schedule(schedule: PricedResource, _: PricedBlock) -> Quantities:
 
 
 def count_runs_per_month(expression: str) -> float:
-    """Return the number of runs a month of a schedule expression. A cron expression counts for every day, so the number
-    is too high if it is limited to some days.
-    """
-    if rate := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression):
-        return SECONDS_PER_MONTH / (int(rate[1]) * SECONDS_BY_UNIT[rate[2]])
-    if cron := re.fullmatch(r"cron\((\S+) (\S+) \S+ \S+ \S+ \S+\)", expression):
-        return _count_values(cron[1], 60) * _count_values(cron[2], 24) * HOURS_PER_MONTH / 24
-    raise CannotEstimate(f"its expression {expression} is neither rate(…) nor cron(…)")
-
-
-def _count_values(field: str, max_values: int) -> float:
-    """Return the number of values that a field of a cron expression matches: numbers, a step, or possibly all values."""
-    if step := re.fullmatch(r"[^,]+/(\d+)", field):
-        return max_values / int(step[1])
-    return field.count(",") + 1 if re.fullmatch(r"[\d,]+", field) else max_values
+    """Return the number of runs a month of a schedule: every few minutes, or once a day."""
+    if rate := re.fullmatch(r"rate\((\d+) minutes?\)", expression):
+        return HOURS_PER_MONTH * 60 / int(rate[1])
+    if re.fullmatch(r"cron\(\d+ \d+ \* \* \? \*\)", expression):
+        return HOURS_PER_MONTH / 24
+    raise CannotEstimate(f"its expression {expression} is neither rate(… minutes) nor a daily cron(…)")
 
 
 def _price_glue_job(job: PricedResource, block: PricedBlock) -> Quantities:
@@ -239,11 +224,8 @@ def _price_stored_logs(group: PricedResource, block: PricedBlock) -> Quantities:
     yield "logs_stored", block.amount("logGb") * months_kept
 
 
-def _price_alarm(alarm: PricedResource, _: PricedBlock) -> Quantities:
-    """Yield the number of metrics that the alarm reads, by which AWS bills it. Metric math can read several."""
-    metrics = sum(1 for query in alarm.props.get("metricQueries") or () if query.get("metric")) or 1
-    period = float(alarm.props.get("period") or HIGH_RESOLUTION_SECONDS)
-    yield "alarm" if period >= HIGH_RESOLUTION_SECONDS else "alarm_high_resolution", metrics
+def _price_alarm(_alarm: PricedResource, _block: PricedBlock) -> Quantities:
+    yield "alarm", 1
 
 
 def _price_metric_filter(metric_filter: PricedResource, block: PricedBlock) -> Quantities:
@@ -297,6 +279,7 @@ PRICED_VALUES: Final[Mapping[str, Mapping[str, Sequence[object]]]] = {
     t.WORKFLOW: {"type": [None, "STANDARD"]},
     t.BATCH_ENVIRONMENT: {"computeResources.type": ["FARGATE", "FARGATE_SPOT"]},
     t.SSM_PARAMETER: {"tier": [None, "Standard"]},
+    t.ALARM: {"metricQueries": [None]},
 }
 """All values of a property for which the cost is known, by resource type. Another value makes a resource unpriced."""
 

@@ -2,9 +2,9 @@
 
 import functools
 import tomllib
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 FILE = Path(__file__).with_name("prices.toml")
 
@@ -18,8 +18,7 @@ class Evidence(StrEnum):
     """Another source, or pages of AWS that contradict each other."""
 
 
-@dataclass(frozen=True)
-class Price:
+class Price(NamedTuple):
     """One price of an AWS service."""
 
     service: str

@@ -23,7 +23,6 @@ from guardrails.rules.requirement import (
     IS_SET,
     NOT_FALSE,
     Rule,
-    at_least,
     at_most,
     at_most_items,
     equals,
@@ -40,7 +39,7 @@ REQUIRED_TAGS: Final = ("Project", "Environment", "Subsystem", "Owner", "CostCen
 
 Rule(POLICIES, "logs-expire", MEDIUM, MANDATORY_EVERYWHERE).requires(
     t.LOG_GROUP,
-    {"retentionInDays": at_least(1)},
+    {"retentionInDays": IS_SET},
     description="Every log group has a retention.",
     remedy="Set retentionInDays. The setting foundation.logs.retentionDays sets it for all blocks.",
     because="logs are kept for ever otherwise",

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from guardrails.iam_documents import SET_OPERATORS, Statement
 from guardrails.records import MANDATORY_EVERYWHERE, CheckedResource, CheckedStack, Group, PolicySet, Severity
-from guardrails.resource_types import IDENTITY_POOL, IDENTITY_POOL_ROLES, ROLE
+from guardrails.resource_types import IDENTITY_POOL, ROLE
 from guardrails.rules.role_documents import list_allow_statements, list_trust
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
@@ -33,19 +33,6 @@ OWN_PREFIX = r"([^*?$]*/)?<id>/.*"
 OWN_OBJECT = r"arn:aws:s3:::[^*?$/]+/" + OWN_PREFIX
 """Patterns of a partition key, an S3 prefix and an object's ARN that match only data of the caller. No wildcard or other
 variable precedes the id. Separators enclose it, because the id of another caller may begin or end with it."""
-
-
-def _is_of_identity_pool(role: CheckedResource, stack: CheckedStack) -> bool:
-    """Return True if a pool's attachment names the role, or if the role's trust policy names a pool or its identities."""
-    if any(reference.type == IDENTITY_POOL for reference in role.references.get("assumeRolePolicy", ())):
-        return True
-    for attachment in stack.list_resources(IDENTITY_POOL_ROLES):
-        if role in attachment.references.get("roles", ()):
-            return True
-        arns = attachment.get("roles") or {}
-        if role.get("name") in [str(arns[key]).rpartition("/")[2] for key in arns]:
-            return True
-    return bool(list_trust(role, "Federated"))
 
 
 def _is_for_clients(role: CheckedResource) -> bool:
@@ -116,9 +103,11 @@ def _are_own(values: Iterable[str], pattern: str, own_id: str) -> bool:
 def _check_guests_own_data_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     # The pool's id is unknown before the deployment, but the engine knows from which resource it comes.
     trusts_own_pool = any(each.type == IDENTITY_POOL for each in role.references.get("assumeRolePolicy", ()))
-    if not trusts_own_pool and list_trust(role, "Federated"):
+    if not trusts_own_pool:
+        if not list_trust(role, "Federated"):
+            return
         yield "The role trusts federated identities, but its trust policy has no id of an identity pool of this stack."
-    for statement in list_allow_statements(role, stack) if _is_of_identity_pool(role, stack) else ():
+    for statement in list_allow_statements(role, stack):
         yield from _find_other_data(statement, "guests", GUEST_ACTIONS, GUEST_ID)
 
 

@@ -4,9 +4,8 @@ For example, `Rule(…).requires(TABLE, {"billingMode": equals("PAY_PER_REQUEST"
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from guardrails.records import (
     CheckedResource,
@@ -33,8 +32,7 @@ def describe(value: Any) -> str:
     return ", ".join(map(describe, value)) or "empty"
 
 
-@dataclass(frozen=True)
-class Requirement:
+class Requirement(NamedTuple):
     """What a property's value must be."""
 
     is_met: Callable[[Any], bool]
@@ -59,13 +57,6 @@ def at_most(limit: float, default: object = None) -> Requirement:
     return Requirement(lambda value: value is not None and float(value) <= limit, f"at most {describe(limit)}", default)
 
 
-def at_least(limit: float, default: object = None) -> Requirement:
-    """Require a number that is not below the limit. The number may be a text, like a version."""
-    return Requirement(
-        lambda value: value is not None and float(value) >= limit, f"at least {describe(limit)}", default
-    )
-
-
 def at_most_items(limit: int) -> Requirement:
     """Require a list that is not longer than the limit."""
     return Requirement(lambda value: len(value or ()) <= limit, f"at most {limit}")
@@ -83,8 +74,7 @@ NOT_FALSE: Final = equals(expected=True, default=True)
 NOT_TRUE: Final = equals(expected=False, default=False)
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """Policy about properties of resources. `requires` adds the requirements and registers the policy."""
 
     policies: PolicySet
@@ -94,7 +84,7 @@ class Rule:
 
     def requires(
         self,
-        resource_type: str | Iterable[str],
+        resource_type: str,
         requirements: Mapping[str, Requirement],
         description: str,
         remedy: str,
@@ -105,7 +95,7 @@ class Rule:
         """
         self.policies.resource_policy(
             self.name,
-            types={resource_type} if isinstance(resource_type, str) else frozenset(resource_type),
+            types={resource_type},
             severity=self.severity,
             levels=self.levels,
             description=description.format(*(requirement.words for requirement in requirements.values())),
