@@ -202,11 +202,6 @@ class Context:
         """Return the ARN of a bucket, which contains neither region nor account."""
         return f"arn:{self.partition}:s3:::{bucket}"
 
-    @property
-    def dns_suffix(self) -> str:
-        """DNS suffix of this partition's host names."""
-        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
-
     def tags(self, subsystem: Subsystem, name: str, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """Return all tags of a resource, plus the extra tags in `more` that have a value.
 

@@ -83,7 +83,7 @@ class BatchJob(Block):
             for name, role_grants in ((f"{short_name}-start", start_grants), (short_name, grants))
         )
         container = {
-            "image": f"{context.account}.dkr.ecr.{context.region}.{context.dns_suffix}/{repository}@{digest}",
+            "image": f"{context.account}.dkr.ecr.{context.region}.amazonaws.com/{repository}@{digest}",
             "executionRoleArn": start_role.arn,
             "jobRoleArn": job_role.arn,
             "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"},

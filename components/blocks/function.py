@@ -112,8 +112,6 @@ class Function(Block):
         self.name = scope.name(Kind.FUNCTION, short_name)
         self.arn = scope.context.arn("lambda", f"function:{self.name}")
         self.live_arn = f"{self.arn}:{LIVE}"
-        self.keeps_failed_calls = asynchronous is not None and asynchronous.on_failure is not None
-        self._check(asynchronous, source)
         self._log_group = self.create_log_group("logs", f"/aws/lambda/{self.name}")
         runtime_grants = self._runtime_grants(source, asynchronous, attachment, environment_key_arn)
         self._role = Role(
@@ -313,18 +311,6 @@ class Function(Block):
             severity=severity,
             after=self._log_group,
         )
-
-    def _check(self, asynchronous: AsyncInvocation | None, source: QueueSource | None) -> None:
-        """Raise ValueError if the arguments contradict each other."""
-        if asynchronous and (asynchronous.on_failure is None) != (asynchronous.discard_reason is not None):
-            raise ValueError(
-                f"{self.label}: set either on_failure, the queue for failed calls, or discard_reason, the reason why they "
-                "must not be kept"
-            )
-        if source and source.batch_size > 10 and source.queue.batching_window < 1:
-            raise ValueError(
-                f"{self.label}: a batch size above 10 needs a queue with a batching window of at least 1 second"
-            )
 
     def _runtime_grants(
         self,

@@ -173,7 +173,6 @@ class _Schemas:
     """Schemas of the models of all requests and of some answers, and the parts of operations that refer to them."""
 
     def __init__(self, operations: Sequence[AnyRestOperation], answers: Iterable[type[Message] | None] = ()) -> None:
-        _check_path_parameters(operations)
         pairs = ((operation.parameters, operation.query) for operation in operations)
         parameters = list(dict.fromkeys(model for pair in pairs for model in pair if model))
         models: list[tuple[type[Message], Use]] = [(model, "validation") for model in parameters]
@@ -248,22 +247,3 @@ def _security_scheme(authorizer: Authorizer) -> Document:
             "authorizerResultTtlInSeconds": authorizer.result_seconds,
         },
     }
-
-
-def _check_path_parameters(operations: Iterable[AnyRestOperation]) -> None:
-    """Raise ValueError if a path and its model differ, or if API Gateway refuses two paths together."""
-    name_by_position: dict[str, str] = {}
-    for operation in operations:
-        path, model = operation.path, operation.parameters
-        in_path = set(PATH_PARAMETER.findall(path))
-        in_model = {field.alias or name for name, field in model.model_fields.items()} if model else set()
-        if in_path != in_model:
-            differing = ", ".join(sorted(in_path ^ in_model))
-            raise ValueError(f"{operation.name}: {differing} must be both in the path and in its model of parameters")
-        for match in PATH_PARAMETER.finditer(path):
-            other = name_by_position.setdefault(path[: match.start()], match[1])
-            if other != match[1]:
-                raise ValueError(
-                    f"{path}: another path has {{{other}}} at the position of {{{match[1]}}}. "
-                    "Use one name, because API Gateway accepts only one"
-                )

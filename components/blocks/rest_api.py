@@ -112,7 +112,6 @@ class RestApi(Block):
             description=self.description,
             body=body,
             endpoint_configuration={"types": "REGIONAL"},
-            disable_execute_api_endpoint=False,
             tags=scope.tags(display_name, {CHECKED_BY_TAG: checked_by}),
             opts=self.scope.options(function.live),
         )

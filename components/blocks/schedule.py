@@ -28,15 +28,10 @@ class Schedule(Block):
         failed_events: DeadLetterQueue,
         event: Mapping[str, object] | None = None,
     ) -> None:
-        """Create the schedule. `expression` is `rate(5 minutes)` or `cron(0 3 * * ? *)`, in UTC. `failed_events` is the
+        """Create the schedule, which calls its target asynchronously. `expression` is `rate(5 minutes)` or `cron(0 3 * * ? *)`, in UTC. `failed_events` is the
         queue for events that cannot be delivered to the function.
         """
         super().__init__("Schedule", scope, short_name, display_name)
-        if not target.keeps_failed_calls:
-            raise ValueError(
-                f"{self.label}: a schedule calls its target asynchronously. Give the target function a queue for failed "
-                "calls (AsyncInvocation.on_failure)"
-            )
         role = Role(
             self.scope,
             short_name,

@@ -66,7 +66,6 @@ class Table(Block):
         self.name = scope.name(Kind.TABLE, short_name)
         self.arn = scope.context.arn("dynamodb", f"table/{self.name}")
         self._key = kms_key_arn
-        self._indexes = {index.name for index in indexes}
         index_keys = [key for index in indexes for key in (index.hash_key, index.range_key)]
         keys = dict.fromkeys(key for key in (hash_key, range_key, *index_keys) if key is not None)
         self.table = dynamodb.Table(
@@ -94,8 +93,6 @@ class Table(Block):
         """Grant actions on this table or on one of its indexes: `grant("Query", index="GSI1")`. `variable` is the
         environment variable with the table's name.
         """
-        if index is not None and index not in self._indexes:
-            raise ValueError(f"{self.name} has no index {index!r}; it has {sorted(self._indexes) or 'none'}")
         arn = self.arn if index is None else f"{self.arn}/index/{index}"
         return grant("dynamodb", actions, arn, companions=self._key_grants(actions)).with_variable(variable, self.name)
 
@@ -110,7 +107,7 @@ class Table(Block):
 
 def grant_key_through_dynamodb(context: Context, actions: Sequence[str], key_arn: str) -> Grant:
     """Grant use of a customer managed key through DynamoDB only, because DynamoDB calls KMS on behalf of the caller."""
-    service = f"dynamodb.{context.region}.{context.dns_suffix}"
+    service = f"dynamodb.{context.region}.amazonaws.com"
     return grant("kms", actions, key_arn, {"StringEquals": {"kms:ViaService": service}})
 
 

@@ -221,8 +221,7 @@ class WebSocketApi(Block):
 
 def _callback_url(url: str) -> str:
     """Return the same address for HTTP: `wss` becomes `https`, and `ws` (on the local platform) becomes `http`."""
-    scheme, _, address = url.partition("://")
-    return f"{scheme.replace('ws', 'http', 1)}://{address}"
+    return f"http{url.removeprefix('ws')}"
 
 
 def _digest(trigger_values: Sequence[str]) -> str:

@@ -72,6 +72,7 @@ def test_each_function_loads_all_modules_of_its_zip_and_no_others(tmp_path: Path
         folder = str(tmp_path / entry_module)
         with zipfile.ZipFile(handler_archive.ROOT / handler_archive.write_archive(entry_module)) as archive:
             archive.extractall(folder)
+            assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o644}, "Lambda may read each file"
             expected[folder] = sorted(name for name in archive.namelist() if name.endswith(".py"))
         folders[folder] = [entry_module, *IMPORTED_BY_FUNCTIONS.get(entry_module, ())]
     # Isolated mode (-I) hides the current folder, so only the unzipped files and installed packages can be imported.

@@ -37,6 +37,10 @@ def test_a_rule_sends_to_its_target_or_to_the_queue_whose_alarm_notifies_operato
     target, policy = recorded.one("cloudwatch.EventTarget"), recorded.one("sqs.QueuePolicy", f"{queue_name}-policy")
     assert target.inputs["arn"] == f"arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-{queue_name}"
     assert policy in list(recorded.ancestors(target)), "otherwise the queue refuses the first events"
+    assert target.inputs["retryPolicy"] == {"maximumRetryAttempts": 8, "maximumEventAgeInSeconds": 3600}
+    work = recorded.one("sqs.Queue", "ingestion-work-queue").inputs
+    assert work["visibilityTimeoutSeconds"] == 6 * 30
+    assert json.loads(work["redrivePolicy"])["maxReceiveCount"] == 5
     assert allow_statement(policy)["Condition"]["ArnEquals"] == {"aws:SourceArn": f"{RULES}{rule}"}
 
 
@@ -54,3 +58,4 @@ def test_a_schedule_is_created_after_everything_that_its_first_call_needs(engine
     assert {"ingestion-failed-events-policy", "ingestion-sweep-grants", "ingestion-sweeper-live"} <= earlier
     target = recorded.one("scheduler.Schedule").inputs["target"]
     assert (target["arn"].rpartition(":")[2], json.loads(target["input"])) == ("live", {"kind": "x"})
+    assert target["retryPolicy"] == {"maximumEventAgeInSeconds": 3600}

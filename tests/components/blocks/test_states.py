@@ -19,6 +19,8 @@ from tests.components.settings.stack_config import stack_config
 @pytest.mark.parametrize(("attempts", "seconds"), [(0, 0), (1, 1), (3, 1 + 2 + 4), (5, 1 + 2 + 4 + 8 + 9)])
 def test_the_pauses_of_a_retrier_double_up_to_the_maximum_delay(attempts: int, seconds: int) -> None:
     assert total_pause_seconds(retry(["X"], attempts=attempts, first_seconds=1, longest_seconds=9)) == seconds
+    defaults = retry(["X"]), retry(["X"], attempts=10)
+    assert [total_pause_seconds(retrier) for retrier in defaults] == [62, 510 + 2 * 300]
 
 
 @settings(max_examples=20)
@@ -49,4 +51,4 @@ def test_the_history_of_an_execution_stays_below_the_limit_of_step_functions_wit
     job_polls = count_polls(job.spot_seconds, min_pause) + count_polls(job.on_demand_seconds, min_pause)
     transcription_polls = meetings.audio_parts * count_polls(meetings.speech.max_minutes * 60, min_pause)
     assert (job_polls + transcription_polls) * 9 + 2_500 < 25_000
-    assert count_polls(4 * 3600, 30) <= 90, "a job of four hours"
+    assert (count_polls(30, 30), count_polls(4 * 3600, 30)) == (1, 86), "a job of half a minute and of four hours"

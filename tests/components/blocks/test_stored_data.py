@@ -41,6 +41,15 @@ def test_a_notification_is_created_after_the_queue_policy(engine: Engine) -> Non
     [to_queue] = notification.inputs["queues"]
     assert to_queue["events"] == ["s3:ObjectCreated:*"], "multipart uploads complete without the event `Put`"
     assert to_queue["filterPrefix"] == "incoming/"
+    kinds = {item.kind.removeprefix("Bucket") for item in recorded.graph if item.type.startswith("aws:s3/")}
+    protection = {
+        "LifecycleConfiguration",
+        "Logging",
+        "Policy",
+        "PublicAccessBlock",
+        "ServerSideEncryptionConfiguration",
+    }
+    assert kinds == {"", "Notification", *protection}, "versions and acceleration cost money"
 
 
 def create_table(**changes: Any) -> Table:
@@ -57,6 +66,7 @@ def test_a_table_declares_its_key_attributes_once_and_copies_all_some_or_no_othe
     assert indexes[1]["nonKeyAttributes"] == ["status"]
     assert table["serverSideEncryption"] == {"enabled": False}, "without it, the provider would keep an earlier key"
     assert table["ttl"] == {"attributeName": "ttl", "enabled": True}
+    assert "Backup" not in table["tags"]
 
 
 def test_a_grant_on_a_table_includes_its_kms_key_for_use_through_dynamodb_only(engine: Engine) -> None:

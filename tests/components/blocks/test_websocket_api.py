@@ -63,6 +63,8 @@ def test_a_change_of_the_routes_triggers_a_deployment_and_another_limit_of_reque
     assert triggers(socket_program(authorization=WebSocketAuthorization.IAM)) != default
     assert triggers(socket_program(), ReplacedResourcesProvider()) != default
     assert triggers(socket_program(requests_per_second=1)) == default
+    limits = deploy(socket_program(requests_per_second=7)).one("apigatewayv2.Stage").inputs["defaultRouteSettings"]
+    assert (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == (7, 14)
 
 
 @pytest.mark.parametrize(

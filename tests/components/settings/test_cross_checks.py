@@ -37,6 +37,7 @@ ROWS: list[tuple[str, str, Changes]] = [
      {"ingestion.manifests.files": 10_000, "ingestion.steps": {"timeoutSeconds": 29, "memoryMb": 10_240}}),
     (ALL, "ingestion.intake.batchWindowSeconds", {"ingestion.intake": {"batchSize": 11, "batchWindowSeconds": 0}}),
     ("", "ingestion.intake.batchWindowSeconds", {"ingestion.intake": {"batchSize": 10, "batchWindowSeconds": 0}}),
+    ("", "ingestion.intake.batchWindowSeconds", {"ingestion.intake": {"batchSize": 11, "batchWindowSeconds": 1}}),
     (ALL, "ingestion.intake.tableRecordDays", {"ingestion.intake": {"tableRecordDays": 50, "landingDays": 30}}),
     ("", "ingestion.intake.tableRecordDays", {"ingestion.intake": {"tableRecordDays": 51, "landingDays": 30}}),
     ("dev staging prod", "ingestion.manifests.flushMinutes", {"ingestion.manifests.flushMinutes": 0}),
@@ -109,6 +110,19 @@ def test_conflicts_of_a_disabled_subsystem_are_accepted(key: str) -> None:
 
 def keys_with_problems(changes: Changes, environment: str) -> set[str]:
     return {line.partition(":")[0] for line in problems(stack_config(changes, environment))}
+
+
+@pytest.mark.parametrize(
+    ("changes", "beginning"),
+    [
+        ({"voiceQa.agentcore": {}}, "voiceQa.agentcore.endpoint: in dev, is required"),
+        ({"voiceQa.agentcore": {**BEDROCK_AGENT, "network": NETWORK}}, "voiceQa.agentcore.network: is only"),
+        ({"meetings.logLevel": "ERROR"}, 'meetings.logLevel: given "ERROR"; must be DEBUG or INFO'),
+    ],
+)
+def test_an_error_says_what_was_given_and_what_is_allowed_where(changes: Changes, beginning: str) -> None:
+    [line] = problems(stack_config(changes))
+    assert line.startswith(beginning)
 
 
 def test_the_error_of_a_missing_secret_has_a_command_that_can_be_copied() -> None:

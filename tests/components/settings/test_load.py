@@ -35,6 +35,7 @@ def test_one_error_lists_all_invalid_keys_without_secret_values() -> None:
         "voiceQa.guestIdKey": 7_000_000,
         "voiceQa.queryWorker": {"provisionedConcurrency": 51},
         "voiceQa.agentcore.zzz": "canary",
+        "voiceQa.agentcore.mode": "ü" * 100,
         "voiceQa.agentcore.endpoint": "https://user:canary@agent.example.com",
     }
     with pytest.raises(SettingsError) as error:
@@ -55,6 +56,7 @@ def test_one_error_lists_all_invalid_keys_without_secret_values() -> None:
         "logLevel?",
         "ingestion?",
         "given 64; ",
+        f'given "{"ü" * 79}; ',
         "or equal to 128",
         "possible are answerSeconds, ",
     ):

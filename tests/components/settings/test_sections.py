@@ -114,6 +114,13 @@ def test_the_largest_transcript_that_can_be_uploaded_is_not_too_large_for_the_pa
     assert uploads.max_transcript_megabytes * MEGABYTE <= MAX_OBJECT_BYTES
 
 
+def test_a_manifest_is_full_of_files_or_of_data() -> None:
+    def files(**load: float) -> float:
+        return load_settings(stack_config({"ingestion.load": load}), "dev").ingestion.files_per_run
+
+    assert (files(), files(fileMegabytes=102.4), files(fileMegabytes=20_000)) == (200, 100, 1)
+
+
 @pytest.mark.parametrize(("hours", "parts"), [(3, 1), (4, 2), (23, 6)])
 def test_the_longest_recording_is_transcribed_in_parts_of_less_than_four_hours(hours: int, parts: int) -> None:
     processing = {"maxHours": hours, "spot": {"vcpus": 2, "memoryMb": 4096}}
