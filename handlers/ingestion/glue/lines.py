@@ -9,13 +9,14 @@ sequence number. So if Spark repeats a task, it replaces the same objects. This 
 """
 
 import base64
+import gzip
+import io
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -23,15 +24,13 @@ from botocore.exceptions import ClientError
 from handlers.common.unreadable_objects import UNREADABLE_CODES
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from types_boto3_s3.client import S3Client
 
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 CHUNK_BYTES = 1024 * 1024
-"""Size of the parts in which an object is read and unpacked."""
-PACKED_BYTES = 16 * 1024
-"""Input of one zlib call. A gzip file may consist of many compressed members, for example one for each line. At the end
-of each member, zlib copies the rest of the input, so a large input would be copied again for each line."""
+"""Size of the parts in which an object is read."""
 MAX_LINE_BYTES = 8 * 1024 * 1024
 """Size above which a line is rejected."""
 KEPT_BYTES = 64 * 1024
@@ -147,7 +146,7 @@ class FileReader:
             self._unreadable = DataProblem.TOO_LARGE
             return
         try:
-            for number, raw, line_problem in read_lines(read_version(self._s3, self._file)):
+            for number, raw, line_problem in read_lines(open_version(self._s3, self._file)):
                 self._content_bytes += len(raw) + 1
                 record = line_problem or parse_record(raw)
                 if isinstance(record, dict):
@@ -238,11 +237,12 @@ def _refuse_constant(_: str) -> float:
 _DECODER = json.JSONDecoder(object_pairs_hook=_build_object, parse_constant=_refuse_constant)
 
 
-def read_version(s3: "S3Client", file: SourceFile) -> Iterator[bytes]:
-    """Yield the content of the file's version in chunks. Raise FileUnreadable if it was deleted, or if S3 refuses it
-    because it was uploaded with SSE-C or into an archive class.
+def open_version(s3: "S3Client", file: SourceFile) -> io.BufferedIOBase:
+    """Return a reader of the file's version, unpacked if it starts like a gzip stream.
 
-    The policy of the landing bucket denies uploads that name a KMS key, so a refusal for another reason is an error.
+    Raise FileUnreadable if the version was deleted, or if S3 refuses it because it was uploaded with SSE-C or into an
+    archive class. The policy of the landing bucket denies uploads that name a KMS key, so a refusal for another reason
+    is an error.
     """
     try:
         body = s3.get_object(Bucket=file.bucket, Key=file.key, VersionId=file.version_id)["Body"]
@@ -253,11 +253,32 @@ def read_version(s3: "S3Client", file: SourceFile) -> Iterator[bytes]:
         if code in UNREADABLE_CODES:
             raise FileUnreadable(DataProblem.SEALED) from None
         raise
-    yield from body.iter_chunks(CHUNK_BYTES)
+    return open_content(body)
+
+
+class _RawBody(io.RawIOBase):
+    """Body of S3's response as a raw stream. Glue's boto3 is older than the method `readinto` of its own class."""
+
+    def __init__(self, body: "StreamingBody") -> None:
+        self._body = body
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._body.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+
+def open_content(body: "StreamingBody") -> io.BufferedIOBase:
+    """Return a reader of an object's content. A gzip stream may have several members: `cat a.gz b.gz` writes two."""
+    content = io.BufferedReader(_RawBody(body), CHUNK_BYTES)
+    return gzip.GzipFile(fileobj=content) if content.peek(2).startswith(GZIP_MAGIC) else content
 
 
 def read_lines(
-    chunks: Iterable[bytes],
+    content: io.BufferedIOBase,
     *,
     max_line_bytes: int = MAX_LINE_BYTES,
     max_content_bytes: int = MAX_CONTENT_BYTES,
@@ -265,80 +286,25 @@ def read_lines(
 ) -> Iterator[SourceLine]:
     """Yield the lines that are not blank, with bounded memory. Their numbers start at 1 and count blank lines too.
 
-    A line above `max_line_bytes` has the problem TOO_LONG. If a gzip stream is damaged or cut off, the text after the
-    last line break before the damage is a line with the problem DAMAGED_GZIP, even if it looks complete. Raise
-    FileUnreadable if the whole file, when unpacked, exceeds `max_content_bytes` or `max_lines`.
+    A line above `max_line_bytes` has the problem TOO_LONG. If a gzip stream is damaged or cut off, the rest of the file
+    is one line with the problem DAMAGED_GZIP. Raise FileUnreadable if the whole file, when unpacked, exceeds
+    `max_content_bytes` or `max_lines`.
     """
     number = unpacked = 0
-    tail = b""  # beginning of a line whose end is not read yet
-    # A line break after the content ends the last line. After damage, it is not reached.
-    content = chain(unpack(chunks), [b"\n"])
+    is_start = True
     try:
-        for chunk in content:
-            start, *following = chunk.split(b"\n")
-            unpacked += len(chunk)
+        while piece := content.readline(max_line_bytes + 1):
+            number += is_start
+            unpacked += len(piece)
             if unpacked > max_content_bytes or number > max_lines:
                 raise FileUnreadable(DataProblem.TOO_LARGE)
-            if len(tail) <= max_line_bytes:  # of a line that is too long, the rest is not kept
-                tail += start
-            if not following:
-                continue
-            lines = [tail, *following]
-            tail = lines.pop()
-            for raw in lines:
-                number += 1
-                line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
-                if len(line) > max_line_bytes:
-                    yield SourceLine(number, line[:KEPT_BYTES], DataProblem.TOO_LONG)
-                elif line and not line.isspace():
+            line = piece.removesuffix(b"\n")
+            if is_start and len(line) > max_line_bytes:  # of a line that is too long, the rest is not kept
+                yield SourceLine(number, line[:KEPT_BYTES], DataProblem.TOO_LONG)
+            elif is_start:
+                line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+                if line and not line.isspace():
                     yield SourceLine(number, line)
-    except zlib.error:
-        yield SourceLine(number + 1, tail[:KEPT_BYTES], DataProblem.DAMAGED_GZIP)
-
-
-def unpack(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the content of an object in chunks of bounded size, unpacked if it starts like a gzip stream.
-
-    A stream may have several members: `cat a.gz b.gz` writes two. Raise zlib.error after the content before damage.
-    """
-    source = iter(chunks)
-    start = b""
-    while len(start) < len(GZIP_MAGIC) and (chunk := next(source, None)) is not None:
-        start += chunk
-    if not start.startswith(GZIP_MAGIC):
-        yield from chain([start] if start else [], source)
-        return
-    member = None
-    for chunk in chain([start], source):
-        for begin in range(0, len(chunk), PACKED_BYTES):
-            packed = chunk[begin : begin + PACKED_BYTES]
-            while packed:
-                if member is None:
-                    packed = packed.lstrip(b"\0")  # zero bytes that tapes and block devices append
-                    if not packed:
-                        break
-                    member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-                yield from _unpack_piece(member, packed)
-                packed = member.unused_data
-                if member.eof:
-                    member = None
-    if member is not None:
-        raise zlib.error("the stream ends too early")
-
-
-def _unpack_piece(member: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
-    """Unpack one piece of input in chunks, because the output may be a thousand times larger."""
-    piece = None
-    while piece != b"" and not member.eof:
-        copy = member.copy()
-        try:
-            piece = member.decompress(packed, CHUNK_BYTES)
-        except zlib.error:
-            # A call that fails also loses the output before the damage, so the copy unpacks the input byte by byte.
-            for byte in packed:
-                yield copy.decompress(bytes([byte]))
-            raise
-        if piece:
-            yield piece
-        # After a full chunk, zlib may hold more output even if it has consumed all input.
-        packed = member.unconsumed_tail
+            is_start = piece.endswith(b"\n")
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        yield SourceLine(number + is_start, b"", DataProblem.DAMAGED_GZIP)
