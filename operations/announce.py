@@ -1,29 +1,32 @@
 """Command `announce`: put files of ingestion's landing bucket into the intake queue again, as S3 announces new files.
 
-An operator runs it if files have no record in the file table, for example because S3's notifications were lost. It also
-announces files that have a record. That changes nothing, because the manifest builder, the function that reads the
-queue, records a file only if it has no record (a conditional put). So the command may be repeated.
+An operator runs it if files have no record in the file table, for example because S3's notifications were lost. It leaves
+out files that have a record. The manifest builder, the function that reads the queue, records a file only if it has no
+record under the announced date (a conditional put). So the command may be repeated.
 """
 
 import argparse
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 from urllib.parse import quote_plus
 
 from components.core import Kind
 from handlers.common import ids
+from handlers.common.aws import MAX_WORKERS, ParallelCalls
 from handlers.common.ids import timestamp
-from handlers.ingestion.files import NOTIFICATION_GRACE_PERIOD
+from handlers.ingestion.files import FileTable, parse_arrived_files
 from operations.command import CommandContext, CommandFailed, build_name, translate_errors
 
 SUMMARY = "put files of ingestion's landing bucket into the intake queue again"
 INCOMING = "incoming/"
 """Prefix of all files that ingestion accepts in the landing bucket."""
-MESSAGES_PER_CALL = 10
-"""Maximum number of messages that SQS accepts in one call."""
+NOTIFICATION_GRACE_PERIOD = timedelta(hours=1)
+"""Younger files are left out, because S3's notification may still arrive, and could give a file another date."""
+VERSIONS_AT_ONCE = 1000
+"""Number of versions whose announcements are kept in memory."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,11 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
-    """Announce every version of the files with this prefix and modification time, and print how many there are.
-
-    Versions that are younger than `NOTIFICATION_GRACE_PERIOD` are left out: S3's notification may still arrive, and
-    could give a file another date, under which the builder does not look for its record yet.
-    """
+    """Announce the versions with this prefix and modification time that have no record. Print how many there are."""
     prefix, since = options.prefix, options.since
     if not prefix.startswith(INCOMING):
         raise CommandFailed(f"--prefix {prefix}: give a prefix that begins with {INCOMING}.")
@@ -50,20 +49,31 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     queue = build_name(Kind.QUEUE, options.stack, "ingestion", "intake")
     with translate_errors(queue):
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    table = build_name(Kind.TABLE, options.stack, "ingestion", "files")
+    # The retention applies to new records, and this command creates none.
+    files = FileTable(context.resources("dynamodb").Table(table), record_days=1, clock=ids.now)
+
+    def announce(version: Mapping[str, Any]) -> bool:
+        """Announce a version, unless it has a record. Return True if it was announced."""
+        message = build_message(bucket, version)
+        [file] = parse_arrived_files(message)
+        if files.has_record(file):
+            return False
+        sqs.send_message(QueueUrl=url, MessageBody=message)
+        return True
+
     versions = (
         version
         for version in _list_versions(context.clients("s3"), bucket, prefix)
         if (since is None or since <= version["LastModified"]) and version["LastModified"] <= until
     )
-    count = 0
-    while batch := list(islice(versions, MESSAGES_PER_CALL)):
-        entries = [{"Id": str(n), "MessageBody": build_message(bucket, version)} for n, version in enumerate(batch)]
-        with translate_errors(queue):
-            failed = sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
-        if failed:
-            raise CommandFailed(f"{len(failed)} messages to {queue} failed. Run the command again, which is safe.")
-        count += len(batch)
-    context.print_line(f"{count} files announced; files modified after {timestamp(latest)} were left out")
+    count, parallel = 0, ParallelCalls(MAX_WORKERS)
+    while batch := list(islice(versions, VERSIONS_AT_ONCE)):
+        with translate_errors(f"{table} or {queue}"):
+            count += sum(parallel.call_all(announce, batch))
+    context.print_line(
+        f"{count} files without a record announced; files modified after {timestamp(latest)} were left out"
+    )
     return 0
 
 

@@ -10,7 +10,7 @@ from components.core import Block, Context, Kind, Scope
 
 BACKUP_TAG = "Backup"
 """Tag by which the backup plan selects tables."""
-READ_ACTIONS = frozenset({"BatchGetItem", "ConditionCheckItem", "GetItem", "Query", "Scan"})
+READ_ACTIONS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
 KEY_ACTIONS_FOR_READS = ("Decrypt", "DescribeKey")
 """KMS actions that DynamoDB performs for the caller of a read. A write needs them, too (DynamoDB guide, "Using a
 customer managed key")."""

@@ -179,7 +179,7 @@ class Ingestion(pulumi.ComponentResource):
             settings=settings.manifest_builder,
             environment=BuilderEnvironment,
             environment_key_arn=settings.environment_key_arn,
-            uses=[*self._manifest_creation_grants(), self.files.grant("PutItem", "ConditionCheckItem")],
+            uses=[*self._manifest_creation_grants(), self.files.grant("PutItem")],
             values={
                 **self._manifest_creation_values(),
                 "max_file_bytes": int(intake.max_file_gigabytes * GIGABYTE),

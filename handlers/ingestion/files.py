@@ -42,15 +42,6 @@ HASHED_KEY_PREFIX = "sha256:"
 """Start of the sort key of a file whose plain key cannot be used."""
 MAX_SORT_KEY_BYTES = 1024
 """DynamoDB's limit for a sort key."""
-NOTIFICATION_GRACE_PERIOD = timedelta(hours=1)
-"""The command `announce` ignores younger files, because their notification may still arrive."""
-ADJACENT_DATES_CHECK_AGE = NOTIFICATION_GRACE_PERIOD / 2
-"""Age of a file after which `track` also looks for its record under the day before and the day after.
-
-A record's key contains the date of arrival. S3's listing, which the command `announce` reads, and S3's notification give
-slightly different times for the same file, so around midnight the dates can differ. The check begins after half of the
-grace period, because the file may be older according to the listing.
-"""
 
 
 class FileStatus(StrEnum):
@@ -79,13 +70,18 @@ class FileRejection(StrEnum):
     SUFFIX_NOT_ALLOWED = "SUFFIX_NOT_ALLOWED"
 
 
+def to_date(time: datetime) -> str:
+    """Return the UTC date of a time, for example `2026-01-31`."""
+    return time.astimezone(UTC).strftime("%Y-%m-%d")
+
+
 class ArrivedFile(NewObject):
     """File that a notification announces."""
 
     @property
     def arrival_date(self) -> str:
         """UTC date of the arrival, for example `2026-01-31`. It is the partition key of the file's record."""
-        return self.arrived.astimezone(UTC).strftime("%Y-%m-%d")
+        return to_date(self.arrived)
 
     @property
     def sort_key(self) -> str:
@@ -168,9 +164,7 @@ class FileTable:
     def track(self, file: ArrivedFile, rejection: FileRejection | None = None) -> bool:
         """Create a file's record, as rejected if a reason is given, otherwise as pending.
 
-        Return False if the file already has a record, in any status. For a file that may be announced with another
-        date than S3's notification gave, a record under the day before or after counts too. The check of these records
-        and the write are one transaction.
+        Return False if the file already has a record, in any status.
         """
         now = self.clock()
         state = (
@@ -193,16 +187,22 @@ class FileTable:
             "schemaVersion": SCHEMA_VERSION,
         }
         try:
-            # A multipart upload can look old when it has just ended, because the listing shows when it began.
-            if file.in_parts or now - file.arrived > ADJACENT_DATES_CHECK_AGE:
-                self._put_unless_adjacent(file, item)
-            else:
-                self.table.put_item(Item=item, ConditionExpression=Attr("file_key").not_exists())
+            self.table.put_item(Item=item, ConditionExpression=Attr("file_key").not_exists())
         except ClientError as error:
-            if _is_condition_failure(error):
+            if is_condition_failure(error):
                 return False
             raise
         return True
+
+    def has_record(self, file: ArrivedFile) -> bool:
+        """Return True if the file has a record under its date of arrival, the day before or the day after.
+
+        S3's listing and S3's notification give slightly different times for the same file, so around midnight the dates
+        can differ.
+        """
+        days = (file.arrived + timedelta(days=offset) for offset in (0, -1, 1))
+        keys = ({"date_prefix": to_date(day), "file_key": file.sort_key} for day in days)
+        return any("Item" in self.table.get_item(Key=key) for key in keys)
 
     def list_pending(self, max_count: int) -> list[PendingFile]:
         """Return the pending files that have waited longest, oldest first."""
@@ -267,22 +267,12 @@ class FileTable:
                 **build_update(condition, changes, (*remove, "open_shard", "open_since")),
             )
         except ClientError as error:
-            if not _is_condition_failure(error):
+            if not is_condition_failure(error):
                 raise
             item: Any = error.response.get("Item", {})  # boto3 does not convert the attributes of an error
             is_own = item.get("manifest_id", {}).get("S") == manifest_id
             return FileStatus(item["status"]["S"]) if is_own else None
         return target
-
-    def _put_unless_adjacent(self, file: ArrivedFile, item: Mapping[str, Any]) -> None:
-        request = {"TableName": self.table.name, "ConditionExpression": "attribute_not_exists(file_key)"}
-        adjacent = [file.model_copy(update={"arrived": file.arrived + timedelta(days=days)}) for days in (-1, 1)]
-        keys = [{"date_prefix": moved.arrival_date, "file_key": file.sort_key} for moved in adjacent]
-        items: list[Any] = [
-            {"Put": {**request, "Item": item}},
-            *({"ConditionCheck": {**request, "Key": key}} for key in keys),
-        ]
-        self.table.meta.client.transact_write_items(TransactItems=items)
 
 
 def query_open_items(
@@ -314,10 +304,6 @@ def build_update(condition: ConditionBase, values: Mapping[str, Any], remove: Se
     }
 
 
-def _is_condition_failure(error: ClientError) -> bool:
-    """Return True if a write failed because of its condition.
-
-    A transaction conflict is not a condition failure, because it does not show whether the record exists.
-    """
-    reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}
-    return error.response["Error"]["Code"] == "ConditionalCheckFailedException" or "ConditionalCheckFailed" in reasons
+def is_condition_failure(error: ClientError) -> bool:
+    """Return True if a write failed because of its condition."""
+    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"

@@ -41,7 +41,9 @@ from handlers.ingestion.files import (
     ListedFile,
     RecordedFile,
     build_update,
+    is_condition_failure,
     query_open_items,
+    to_date,
 )
 from handlers.ingestion.manifest_s3_keys import confirmed_list_key, first_list_key, result_key
 
@@ -364,7 +366,7 @@ class Manifests:
         try:
             self.files.table.update_item(Key=_record_key(manifest_id), **build_update(condition, values, remove))
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            if is_condition_failure(error):
                 return False
             raise
         return True
@@ -383,7 +385,7 @@ def create_manifests(environment: WorkflowStepsEnvironment) -> Manifests:
 def _record_key(manifest_id: str) -> dict[str, str]:
     """Return the primary key of a manifest's record. Its date is part of the manifest id, which is a ULID."""
     return {
-        "date_prefix": parse_ulid_time(manifest_id).strftime("%Y-%m-%d"),
+        "date_prefix": to_date(parse_ulid_time(manifest_id)),
         "file_key": f"{MANIFEST_KEY_PREFIX}{manifest_id}",
     }
 

@@ -1,7 +1,4 @@
-"""Tests of the command `announce`, which puts files of the landing bucket into the intake queue again.
-
-The manifest builder reads the queue, and tracks each file that has no record yet.
-"""
+"""Tests of the command `announce`, which puts files of the landing bucket that have no record into the intake queue."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,18 +7,22 @@ import boto3
 import pytest
 
 from handlers.common import ids
-from handlers.ingestion.files import NOTIFICATION_GRACE_PERIOD, parse_arrived_files
+from handlers.ingestion.files import FileTable, parse_arrived_files
 from operations.__main__ import main
+from operations.announce import NOTIFICATION_GRACE_PERIOD
+from tests.moto_tables import create_table
 
 BUCKET, QUEUE = "polyphony-dev-ingestion-landing-123456789012", "polyphony-dev-ingestion-intake"
+TABLE = "polyphony-dev-ingestion-files"
 MILLISECOND = timedelta(milliseconds=1)
 
 
 class Stack:
-    """Landing bucket and intake queue of a stack. The clock is two hours ahead of S3's."""
+    """Landing bucket, intake queue and file table of a stack. The clock is two hours ahead of S3's."""
 
     def __init__(self) -> None:
         self.s3, self.sqs = boto3.client("s3"), boto3.client("sqs")
+        create_table(boto3.client("dynamodb"), TABLE, "date_prefix", "file_key")
         self.url = self.sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
         self.s3.create_bucket(Bucket=BUCKET)
         self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
@@ -58,7 +59,7 @@ def test_every_version_is_announced_as_s3_does(stack: Stack, capsys: pytest.Capt
         (version["Key"], version["VersionId"], version["LastModified"]) for version in listed
     }
     assert {(file.bucket, file.size, file.etag) for file in files} == {(BUCKET, 2, listed[0]["ETag"].strip('"'))}
-    assert capsys.readouterr().out.startswith("13 files announced; ")
+    assert capsys.readouterr().out.startswith("13 files without a record announced; ")
 
 
 def test_the_prefix_and_the_modification_time_select_the_files(stack: Stack) -> None:
@@ -78,15 +79,24 @@ def test_a_file_whose_notification_may_still_arrive_is_left_out(stack: Stack, mo
         assert len(stack.announce("--until", "2999-01-01")) == count
 
 
-def test_failed_messages_and_other_prefixes_are_errors(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_with_a_record_of_the_same_day_or_a_day_before_or_after_is_left_out(stack: Stack) -> None:
+    """S3's notification may give a file another date than S3's list."""
+    stack.put("incoming/a.ndjson")
+    [file] = parse_arrived_files(*stack.announce())
+    table = boto3.resource("dynamodb").Table(TABLE)
+    for days, count in ((-2, 1), (-1, 0), (0, 0), (1, 0), (2, 1)):
+        moved = file.model_copy(update={"arrived": file.arrived + timedelta(days=days)})
+        assert FileTable(table, 400, lambda: datetime.now(UTC)).track(moved)
+        assert len(stack.announce()) == count, days
+        table.delete_item(Key={"date_prefix": moved.arrival_date, "file_key": file.sort_key})
+
+
+def test_missing_resources_and_other_prefixes_are_errors(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     stack.put("incoming/a.ndjson")
     assert main(["announce", "--stack", "dev", "--prefix", "manifests/"]) == 2
     assert capsys.readouterr().err == "--prefix manifests/: give a prefix that begins with incoming/.\n"
     assert main(["announce", "--stack", "prod"]) == 2
     assert "it does not exist. Check --stack" in capsys.readouterr().err
-    monkeypatch.setattr(stack.sqs, "send_message_batch", lambda **_: {"Failed": [{"Id": "0"}]})
-    clients = {"sqs": stack.sqs, "s3": stack.s3, "sts": boto3.client("sts")}
-    assert main(["announce", "--stack", "dev"], clients=clients.__getitem__) == 2
-    assert f"1 messages to {QUEUE} failed. Run the command again" in capsys.readouterr().err
+    boto3.client("dynamodb").delete_table(TableName=TABLE)
+    assert main(["announce", "--stack", "dev"]) == 2
+    assert f"GetItem on {TABLE} or {QUEUE} (ResourceNotFoundException)" in capsys.readouterr().err

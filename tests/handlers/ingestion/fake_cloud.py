@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
-from types import CodeType, SimpleNamespace
+from types import CodeType
 from typing import Any
 
 from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
@@ -134,22 +134,6 @@ class _Client:
 
 class FakeTable(_Client):
     """The file table, as the resource `Table` of boto3."""
-
-    name = "files"
-
-    @property
-    def meta(self) -> SimpleNamespace:
-        return SimpleNamespace(client=self)
-
-    def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> Any:  # noqa: N803
-        def execute() -> None:
-            put, *checks = [next(iter(entry.values())) for entry in TransactItems]
-            for request in (put, *checks):
-                item = self._cloud.items.get(_key(request.get("Key", put["Item"])), {})
-                _check_condition(request, item, "TransactWriteItems")
-            self._cloud.put(_key(put["Item"]), put["Item"])
-
-        return self._call("TransactWriteItems", execute)
 
     def put_item(self, **request: Any) -> Any:
         return self._call("PutItem", lambda: self._put(request))

@@ -27,7 +27,6 @@ from handlers.ingestion.files import (
 )
 from tests.document_samples import read_code_block
 from tests.handlers.ingestion.conftest import MotoAws
-from tests.handlers.ingestion.fake_cloud import client_error
 from tests.handlers.ingestion.s3_messages import body, record
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
@@ -155,21 +154,3 @@ def test_the_page_shows_an_item_of_the_table(table: FileTable, aws: MotoAws) -> 
 def test_a_deleted_record_is_never_created_again(table: FileTable, aws: MotoAws) -> None:
     assert [change(table, listed(arrived_file()), "M1", requested) for requested in CHANGES] == [None] * len(CHANGES)
     assert aws.records() == {}
-
-
-def test_a_late_or_multipart_file_is_not_tracked_again_under_an_adjacent_date(table: FileTable) -> None:
-    """The command `announce` gives a file the date of S3's list, and S3's notification may give it another date."""
-    cases: tuple[dict[str, Any], ...] = ({"in_parts": True}, {"arrived": NOW - timedelta(minutes=31)})
-    for days, late in product((-2, -1, 0, 1, 2), cases):
-        key = f"incoming/{days}/{len(late)}/{'arrived' in late}"
-        assert table.track(arrived_file(key, arrived=ARRIVED + timedelta(days=days)))
-        assert table.track(arrived_file(key, **late)) is (abs(days) == 2)
-
-
-def test_a_transaction_conflict_raises_an_error(table: FileTable, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse_for_conflict(**_: Any) -> None:
-        raise client_error("TransactionCanceledException", "x", CancellationReasons=[{"Code": "TransactionConflict"}])
-
-    monkeypatch.setattr(table.table.meta.client, "transact_write_items", refuse_for_conflict)
-    with pytest.raises(Exception, match="TransactionCanceled"):
-        table.track(arrived_file(in_parts=True))
