@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
 
 from handlers.ingestion.glue import rows
-from handlers.ingestion.glue.lines import FileOutcome, Names
+from handlers.ingestion.glue.lines import FileOutcome
 from handlers.ingestion.glue.publication import ManifestRun
 
 SPARK_SETTINGS = {
@@ -33,6 +34,8 @@ SPARK_SETTINGS = {
     # A value that does not fit becomes null, and neither the other values of its row nor the run are affected.
     "spark.sql.ansi.enabled": "false",
     "spark.sql.json.enablePartialResults": "true",
+    # Without this, a date that Spark 2 would have read, such as 2026-13-01, fails the whole run.
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     # The lines differ, so compression would cost time and save little.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
 }
@@ -89,12 +92,11 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     run = ManifestRun(rows.connect_s3(), lake, options.manifest_uri.removeprefix(f"s3://{lake}/"), name)
     run.begin()
     declared = spark.createDataFrame([], options.schema_ddl or "").schema
-    declared_names = rows.list_names(declared)
-    lines = rows.read_lines(spark, _plan_reading(run, lake, declared_names, rows.TASKS_PER_CORE * _cores(spark)))
+    lines = rows.read_lines(spark, _plan_reading(run, lake, declared, rows.TASKS_PER_CORE * _cores(spark)))
     outcomes = rows.collect_outcomes(lines)
     run.check_published_files(outcomes)
     _check_rejected_share(outcomes, options.max_rejected_share)
-    columns = declared if declared_names else rows.infer_columns(spark, lines)
+    columns = declared or rows.infer_columns(spark, lines)
     keys = {}
     for date in run.dates:
         files = [
@@ -102,7 +104,7 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         ]
         if files:
             date_outcomes = [outcomes[index] for index, _ in files]
-            frame = rows.to_rows(spark, lines, files, columns, keep_lines=not declared_names)
+            frame = rows.to_rows(spark, lines, files, columns, keep_lines=not declared)
             _save(frame, date_outcomes, run.data_key(date), lake, options)
             keys[date] = run.list_keys(run.data_key(date))
             _check_rows(lake, keys[date], sum(outcome.rows for outcome in date_outcomes))
@@ -125,7 +127,7 @@ def _cores(spark: SparkSession) -> int:
     return int(spark.sparkContext.defaultParallelism)
 
 
-def _plan_reading(run: ManifestRun, lake: str, names: Names, max_tasks: int) -> rows.ReadTask:
+def _plan_reading(run: ManifestRun, lake: str, declared: StructType, max_tasks: int) -> rows.ReadTask:
     """Distribute the files over tasks. The files are dealt out from the largest to the smallest."""
     by_size = sorted(range(len(run.files)), key=lambda index: -run.files[index].size)
     tasks = min(len(by_size), max_tasks)
@@ -134,7 +136,7 @@ def _plan_reading(run: ManifestRun, lake: str, names: Names, max_tasks: int) -> 
         lake=lake,
         rejected_keys=tuple(f"{run.rejected_key(file.date_prefix)}{index:05}" for index, file in enumerate(run.files)),
         groups=tuple(by_size[task::tasks] for task in range(tasks)),
-        names=names,
+        columns={field["name"]: field["type"] for field in declared.jsonValue()["fields"]},
     )
 
 

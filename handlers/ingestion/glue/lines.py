@@ -16,12 +16,14 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from handlers.common.unreadable_objects import UNREADABLE_CODES
+from handlers.ingestion.glue.lake_columns import check_values
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -46,8 +48,6 @@ PART_BYTES = 8 * 1024 * 1024
 """Size above which an object with rejected lines is written. Further rejected lines go into another object."""
 GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
 """Error codes of S3 for an object that does not exist. `MethodNotAllowed` means that the version is a delete marker."""
-Names = Mapping[str, "Names"]
-"""Names of columns with the names of their fields, which are empty if the column is no struct."""
 
 
 class DataProblem(StrEnum):
@@ -120,28 +120,38 @@ class SourceLine(NamedTuple):
     problem: DataProblem | None = None
 
 
+class SourceRecord(NamedTuple):
+    """A line that is a record."""
+
+    line: int
+    """Line number in the file, from 1."""
+    record: bytes
+    """The line itself."""
+    misread_columns: list[str]
+    """Names of the declared columns that Spark would fill with another value than the record has."""
+    is_complete: bool
+    """True if the declared columns can hold everything in the record."""
+
+
 class FileReader:
     """Reader of one file. After all records were taken from `read_records`, `outcome` is its result."""
 
     def __init__(
-        self, file: SourceFile, s3: "S3Client", lake: str, rejected_key: str, names: "Names | None" = None
+        self, file: SourceFile, s3: "S3Client", lake: str, rejected_key: str, columns: Mapping[str, Any]
     ) -> None:
-        """`rejected_key` is the beginning of the keys of the objects with rejected lines in the bucket `lake`. `names`
-        are the declared columns.
+        """`rejected_key` is the beginning of the keys of the objects with rejected lines in the bucket `lake`. `columns`
+        has the types of the declared columns by name.
         """
         self._file, self._s3, self._lake, self._rejected_key = file, s3, lake, rejected_key
-        self._names = names or {}
+        self._columns = columns
         self._rows = self._content_bytes = 0
         self._rejected: Counter[DataProblem] = Counter()
         self._unreadable: DataProblem | None = None
         self._part = bytearray()
         self._part_count = 0
 
-    def read_records(self) -> Iterator[tuple[int, bytes, bool]]:
-        """Yield the number and the text of each line that is a record, and True if it has a name that is no column.
-
-        Write the other lines to S3.
-        """
+    def read_records(self) -> Iterator["SourceRecord"]:
+        """Yield the lines that are records. Write the other lines to S3."""
         if self._file.size > MAX_FILE_BYTES:
             self._unreadable = DataProblem.TOO_LARGE
             return
@@ -151,7 +161,7 @@ class FileReader:
                 record = line_problem or parse_record(raw)
                 if isinstance(record, dict):
                     self._rows += 1
-                    yield number, raw, has_other_names(record, self._names)
+                    yield SourceRecord(number, raw, *check_values(record, self._columns))
                 else:
                     self._reject(number, raw, record)
         except FileUnreadable as error:
@@ -199,15 +209,6 @@ class FileReader:
             self._part, self._part_count = bytearray(), self._part_count + 1
 
 
-def has_other_names(record: Mapping[str, Any], names: Names) -> bool:
-    """Return True if an object has a name that is no column, or contains an object with a name that is no field."""
-    return not record.keys() <= names.keys() or any(
-        isinstance(record.get(name), dict) and has_other_names(record[name], fields)
-        for name, fields in names.items()
-        if fields
-    )
-
-
 def parse_record(raw: bytes) -> dict[str, Any] | DataProblem:
     """Return the JSON object of a line, or the reason why it is not a record."""
     try:
@@ -218,7 +219,7 @@ def parse_record(raw: bytes) -> dict[str, Any] | DataProblem:
         return DataProblem.DUPLICATE_NAME
     except RecursionError:
         return DataProblem.TOO_DEEP
-    except ValueError:  # also an integer with more digits than Python reads
+    except (ValueError, InvalidOperation):  # also an integer or exponent with more digits than Python reads
         return DataProblem.NOT_JSON
     return value if isinstance(value, dict) else DataProblem.NOT_AN_OBJECT
 
@@ -234,7 +235,7 @@ def _refuse_constant(_: str) -> float:
     raise ValueError  # NaN and Infinity
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_build_object, parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=_build_object, parse_float=Decimal, parse_constant=_refuse_constant)
 
 
 def open_version(s3: "S3Client", file: SourceFile) -> io.BufferedIOBase:

@@ -10,48 +10,43 @@ out, because it may quote a record or a key.
 """
 
 import json
-import math
 import os
 import tempfile
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pyarrow as pa
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
-from pyspark.sql.types import (
-    ArrayType,
-    ByteType,
-    DataType,
-    DateType,
-    DecimalType,
-    DoubleType,
-    MapType,
-    ShortType,
-    StringType,
-    StructField,
-    StructType,
-    TimestampType,
-)
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StringType, StructField, StructType
 
 from handlers.ingestion.glue.lake_columns import choose_columns
-from handlers.ingestion.glue.lines import FileOutcome, FileReader, Names, SourceFile
+from handlers.ingestion.glue.lines import FileOutcome, FileReader, SourceFile
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-LINES = "file INT, line BIGINT, record STRING, has_other_names BOOLEAN, outcome STRING"
-"""Columns of the lines. A row has either a line or an outcome. `file` is the index of the file. `has_other_names` is true if
-the record has a name that is no column."""
+LINES = pa.schema(
+    {
+        "file": pa.int32(),
+        "line": pa.int64(),
+        "record": pa.string(),
+        "misread_columns": pa.list_(pa.string()),
+        "is_complete": pa.bool_(),
+        "outcome": pa.string(),
+    }
+)
+"""Columns of the lines. A row has the index of the file, and either the fields of a `SourceRecord` or an outcome."""
 BATCH_ROWS = 8192
 """Maximum number of lines in a batch."""
 BATCH_BYTES = 8 * 1024 * 1024
@@ -59,12 +54,6 @@ BATCH_BYTES = 8 * 1024 * 1024
 TASKS_PER_CORE = 4
 """Number of tasks that read files, for each core. A core that gets small files can take over tasks from the others."""
 JSON_OPTIONS = {"allowNonNumericNumbers": "false", "columnNameOfCorruptRecord": "_record"}
-DATE = r"^\d{4}-\d{2}-\d{2}$"
-TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$"
-"""ISO-8601 with an offset from UTC. Without an offset, the moment would be unclear."""
-DECIMAL = r"^[+-]?\d+([.]\d+)?([eE][+-]?\d+)?$"
-EXACT_IN_DOUBLE = 2**53
-"""All integers up to this number are exact as a double."""
 
 
 class JobFailed(Exception):
@@ -90,8 +79,8 @@ class ReadTask:
     """For each file, the beginning of the keys of its rejected lines."""
     groups: Sequence[Sequence[int]]
     """Indices of the files of each task."""
-    names: Names
-    """Names of the declared columns."""
+    columns: Mapping[str, Any]
+    """Types of the declared columns by name."""
 
     def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         """Yield the lines and outcomes of files. Each input row is the number of a group."""
@@ -107,36 +96,17 @@ class ReadTask:
             raise JobFailed(f"{describe_error(error)} of files[{index}]") from None
 
     def _read(self, index: int) -> "Iterator[pa.RecordBatch]":
-        reader = FileReader(self.files[index], connect_s3(), self.lake, self.rejected_keys[index], self.names)
-        numbers: list[int] = []
-        lines: list[bytes] = []
-        other_names: list[bool] = []
+        reader = FileReader(self.files[index], connect_s3(), self.lake, self.rejected_keys[index], self.columns)
+        lines: list[dict[str, Any]] = []
         size = 0
-        for number, raw, has_other_names in reader.read_records():
-            numbers.append(number)
-            lines.append(raw)
-            other_names.append(has_other_names)
-            size += len(raw)
+        for record in reader.read_records():
+            lines.append({"file": index, **record._asdict()})
+            size += len(record.record)
             if len(lines) == BATCH_ROWS or size > BATCH_BYTES:
-                yield _to_batch(index, numbers, lines, other_names)
-                numbers, lines, other_names, size = [], [], [], 0
-        yield _to_batch(index, numbers, lines, other_names)
-        outcome = json.dumps(asdict(reader.outcome))
-        yield _to_batch(index, numbers=[0], lines=[None], other_names=[False], outcome=outcome)
-
-
-def _to_batch(
-    index: int, numbers: list[int], lines: Sequence[bytes | None], other_names: list[bool], outcome: str | None = None
-) -> "pa.RecordBatch":
-    size = len(numbers)
-    columns = {
-        "file": pa.repeat(pa.scalar(index, pa.int32()), size),
-        "line": pa.array(numbers, pa.int64()),
-        "record": pa.array(lines, pa.string()),
-        "has_other_names": pa.array(other_names, pa.bool_()),
-        "outcome": pa.repeat(pa.scalar(outcome, pa.string()), size),
-    }
-    return pa.RecordBatch.from_pydict(columns)
+                yield pa.RecordBatch.from_pylist(lines, schema=LINES)
+                lines, size = [], 0
+        outcome = {"file": index, "outcome": json.dumps(asdict(reader.outcome))}
+        yield pa.RecordBatch.from_pylist([*lines, outcome], schema=LINES)
 
 
 @cache
@@ -146,16 +116,9 @@ def connect_s3() -> "S3Client":
     return boto3.client("s3", config=Config(retries={"mode": "standard", "total_max_attempts": attempts}))
 
 
-def list_names(columns: StructType) -> Names:
-    """Return the names of the columns and of the fields of structs."""
-    return {
-        field.name: list_names(field.dataType) if isinstance(field.dataType, StructType) else {} for field in columns
-    }
-
-
 def read_lines(spark: SparkSession, task: ReadTask) -> DataFrame:
     """Return the lines and outcomes of the files. They are kept, because several queries use them."""
-    frame = spark.range(0, len(task.groups), 1, len(task.groups)).mapInArrow(task, LINES)
+    frame = spark.range(0, len(task.groups), 1, len(task.groups)).mapInArrow(task, from_arrow_schema(LINES))
     return frame.persist(StorageLevel.MEMORY_AND_DISK)
 
 
@@ -190,83 +153,18 @@ def to_rows(
     schema = "file INT, _source_key STRING, _source_version STRING, _arrived_at TIMESTAMP"
     rows = lines.where("record IS NOT NULL").join(f.broadcast(spark.createDataFrame(sources, schema)), "file")
     # If a value does not fit, Spark puts the line into the field `_record`.
-    parsed_columns = StructType([*_to_parsed(columns), StructField("_record", StringType())])
+    parsed_columns = StructType([*columns, StructField("_record", StringType())])
     parsed = rows.withColumn("_data", f.from_json("record", parsed_columns, JSON_OPTIONS))
     data = f.col("_data")
-    is_line_needed = f.lit(True)
-    if not keep_lines:
-        is_line_needed = f.col("has_other_names") | data["_record"].isNotNull() | _may_lose_value(data, columns)
+    is_line_needed = f.lit(keep_lines) | ~f.col("is_complete") | data["_record"].isNotNull()
     return parsed.select(
-        *(_to_value(data[field.name], field.dataType).alias(field.name) for field in columns),
+        *(f.when(~f.array_contains("misread_columns", name), data[name]).alias(name) for name in columns.names),
         "_source_key",
         "_source_version",
         f.col("line").alias("_source_line"),
         "_arrived_at",
         f.when(is_line_needed, f.col("record")).alias("_record"),
     )
-
-
-def _to_parsed(kind: DataType) -> DataType:
-    """Return the type as which `from_json` reads values of a type.
-
-    `from_json` would read the integer 200 as the `tinyint` -56, an integer as a timestamp, and "12,50" as the decimal
-    1250. So such values are read as texts or wider integers, and `_to_value` converts them.
-    """
-    match kind:
-        case ByteType():
-            return ShortType()
-        case DateType() | TimestampType() | DecimalType():
-            return StringType()
-        case ArrayType():
-            return ArrayType(_to_parsed(kind.elementType))
-        case MapType():
-            return MapType(StringType(), _to_parsed(kind.valueType))
-        case StructType():
-            return StructType([StructField(field.name, _to_parsed(field.dataType)) for field in kind])
-    return kind
-
-
-def _to_value(column: Column, kind: DataType) -> Column:
-    """Return a column of this type for a column as `_to_parsed` describes it. A value that does not fit becomes null."""
-    match kind:
-        case ByteType():
-            return f.when(column.between(-128, 127), column.cast(kind))
-        case DoubleType():
-            return f.when(f.abs(column) < math.inf, column)
-        case DateType():
-            return f.when(column.rlike(DATE), column.cast(kind))
-        case TimestampType():
-            return f.when(column.rlike(TIMESTAMP), column.cast(kind))
-        case DecimalType():
-            # `kind` rounds a value with more digits after the point. `longer` keeps up to ten more, so the values differ.
-            longer = DecimalType(38, min(38 - kind.precision + kind.scale, kind.scale + 10))
-            return f.when(column.rlike(DECIMAL) & (column.cast(kind) == column.cast(longer)), column.cast(kind))
-        case ArrayType() if _is_converted(kind):
-            return f.transform(column, lambda item: _to_value(item, kind.elementType))
-        case MapType() if _is_converted(kind):
-            return f.transform_values(column, lambda _, value: _to_value(value, kind.valueType))
-        case StructType():
-            fields = (_to_value(column[field.name], field.dataType).alias(field.name) for field in kind)
-            return f.when(column.isNotNull(), f.struct(*fields))
-    return column
-
-
-def _is_converted(kind: DataType) -> bool:
-    """Return True if `_to_value` converts values of the type, or a part of them."""
-    return kind != _to_parsed(kind) or "double" in kind.simpleString()
-
-
-def _may_lose_value(column: Column, kind: DataType) -> Column:
-    """Return a column that is true if `_to_value` loses a value, or a part of a value with several parts may be lost."""
-    match kind:
-        case DoubleType():
-            return ~(f.abs(column) < EXACT_IN_DOUBLE)
-        case StructType():
-            losses = (_may_lose_value(column[field.name], field.dataType) for field in kind)
-            return f.array_contains(f.array(*losses), True)
-        case ArrayType() | MapType():
-            return column.isNotNull() & f.lit(_is_converted(kind) or "struct" in kind.simpleString())
-    return column.isNotNull() & _to_value(column, kind).isNull() if _is_converted(kind) else f.lit(False)
 
 
 def save(rows: DataFrame, folder: str, max_rows: int) -> None:

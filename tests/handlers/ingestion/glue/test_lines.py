@@ -19,9 +19,9 @@ from handlers.ingestion.glue.lines import (
     FileOutcome,
     FileReader,
     FileUnreadable,
-    Names,
     SourceFile,
     SourceLine,
+    SourceRecord,
     open_content,
     parse_record,
     read_lines,
@@ -136,14 +136,13 @@ Rejected = list[list[dict[str, object]]]
 """Rejected lines by object."""
 
 
-def read(body: bytes | None, size: int = 1) -> tuple[list[tuple[int, bytes, bool]], FileOutcome, Rejected]:
+def read(body: bytes | None, size: int = 1) -> tuple[list[SourceRecord], FileOutcome, Rejected]:
     """Read a file. Return its records, its outcome and its rejected lines."""
     s3 = MemoryS3()
     if body is not None:
         s3.versions["incoming/k", "v"] = body
     file = SourceFile("landing", "incoming/k", "v", size, "2026-01-02T03:04:05.678Z", "2026-01-02", "incoming/k#v")
-    names: Names = {"a": {}, "b": {}, "o": {"x": {}}}
-    reader = FileReader(file, s3, "lake", "rejected/00001", names)  # type: ignore[arg-type] # has the methods that it uses
+    reader = FileReader(file, s3, "lake", "rejected/00001", {"a": "byte"})  # type: ignore[arg-type] # has the methods that it uses
     records = list(reader.read_records())
     rejected = [[json.loads(line) for line in s3.objects[key].splitlines()] for key in sorted(s3.objects)]
     assert all(key.startswith("rejected/00001-") for key in s3.objects)
@@ -186,7 +185,7 @@ def test_the_page_states_the_limits_of_a_file() -> None:
 def test_rejected_lines_are_kept_with_position_reason_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "PART_BYTES", 150)
     records, _, rejected = read(b"{}\nno\n\n" + b"x" * (KEPT_BYTES + 1) + b"\n{}\n[]")
-    assert [number for number, _, _ in records] == [1, 5]
+    assert [record.line for record in records] == [1, 5]
     origin = {"file": "incoming/k", "version": "v"}
     raw = [base64.b64encode(content).decode() for content in (b"no", b"x" * KEPT_BYTES, b"[]")]
     assert rejected == [
@@ -200,9 +199,10 @@ def test_rejected_lines_are_kept_with_position_reason_and_bytes(monkeypatch: pyt
     assert (line["line"], line["reason"], line["whole"]) == (2, "damaged_gzip", False)
 
 
-def test_a_record_is_marked_if_it_has_a_name_that_is_no_column() -> None:
-    complete = [b"{}", b'{"b":1,"a":{"c":1}}', b'{"o":{"x":{"y":1}}}', b'{"o":5}']
-    others = [b'{"a":1,"c":null}', b'{"A":1}', b'{"o":{"x":1,"y":1}}']
-    records, _, _ = read(b"\n".join([*complete, *others]))
-    assert [raw for _, raw, is_marked in records if not is_marked] == complete
-    assert [raw for _, raw, is_marked in records if is_marked] == others
+def test_a_record_names_the_columns_that_cannot_hold_its_values() -> None:
+    records, _, _ = read(b'{"a":1}\n{"a":128}\n{"a":1,"b":1}')
+    assert records == [
+        SourceRecord(1, b'{"a":1}', [], is_complete=True),
+        SourceRecord(2, b'{"a":128}', ["a"], is_complete=False),
+        SourceRecord(3, b'{"a":1,"b":1}', [], is_complete=False),
+    ]
