@@ -20,7 +20,8 @@ from handlers.common.executions import ExecutionStatus, StartOutcome, WorkflowEx
 from handlers.common.ids import ULID_PATTERN
 from handlers.common.logging import EventLog
 from handlers.ingestion.files import FileTable
-from handlers.ingestion.manifests import ManifestDocuments, ManifestExecution, Manifests, ManifestStatus
+from handlers.ingestion.manifest_s3_keys import first_list_key
+from handlers.ingestion.manifests import Manifest, ManifestDocuments, ManifestExecution, Manifests, ManifestStatus
 from operations.command import CommandContext, CommandFailed, build_name, translate_errors
 
 SUMMARY = "start a new execution for a failed manifest of ingestion"
@@ -73,7 +74,7 @@ def redrive(
     manifest_id: str, manifests: Manifests, executions: WorkflowExecutions
 ) -> tuple[RedriveOutcome, ManifestExecution | None]:
     """Start the manifest's next execution, unless it is running or processed. Return the outcome and the execution."""
-    file_list = manifests.documents.read_list(manifest_id)
+    file_list = manifests.documents.read(first_list_key(manifest_id), Manifest)
     number = 0  # number of the last redrive that was tried or is in the record
     for _ in range(MAX_REDRIVE_NUMBERS):
         record = manifests.get(manifest_id)

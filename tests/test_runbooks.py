@@ -15,6 +15,7 @@ from moto import mock_aws
 from components.blocks import rest_api, websocket_api
 from handlers.common.ids import timestamp
 from handlers.ingestion.files import ArrivedFile, FileResult, FileTable, ListedFile
+from handlers.ingestion.manifest_s3_keys import first_list_key
 from handlers.ingestion.manifests import Manifest, ManifestDocuments
 from local import ROOT
 from local.generate import documented_resource_graph
@@ -183,7 +184,7 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
             for name, status in statuses.items()
         ]
         manifest = Manifest(manifest_id="later", created_at=NOW, files=tuple(map(listed_file, statuses)))
-        ManifestDocuments(aws.s3, aws.lake).write_list(manifest)
+        ManifestDocuments(aws.s3, aws.lake).write(first_list_key(manifest.manifest_id), manifest)
         body = json.dumps({"manifestId": "later", "runId": "r", "files": results})
         aws.s3.put_object(Bucket=aws.lake, Key="manifests/later.result.json", Body=body)
 

@@ -19,6 +19,7 @@ from handlers.common.ids import new_id, timestamp
 from handlers.common.logging import id_for_log
 from handlers.ingestion.environment import ManifestCreationEnvironment
 from handlers.ingestion.files import ListedFile, PendingFile
+from handlers.ingestion.manifest_s3_keys import first_list_key
 from handlers.ingestion.manifests import Manifest, ManifestExecution, Manifests, create_manifests
 
 MAX_MANIFESTS = 10
@@ -81,7 +82,7 @@ class ManifestCreator:
         """Create a manifest. Return False if it was not started, or if another function has taken its files."""
         manifest = Manifest(manifest_id=self.new_id(), created_at=now, files=tuple(files))
         manifest_id, log = id_for_log(manifest.manifest_id), self.manifests.log
-        self.manifests.documents.write_list(manifest)
+        self.manifests.documents.write(first_list_key(manifest.manifest_id), manifest)
         execution = ManifestExecution.from_arn(self.executions.arn(manifest.execution_name))
         started = self.executions.start(
             manifest.execution_name, {"schemaVersion": 1, "manifestId": manifest.manifest_id}

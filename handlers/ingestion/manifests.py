@@ -145,29 +145,12 @@ class ManifestDocuments:
     client: "S3Client"
     bucket: str
 
-    def write_list(self, manifest: Manifest) -> None:
-        self._write(first_list_key(manifest.manifest_id), manifest)
-
-    def write_confirmed_list(self, manifest: Manifest) -> None:
-        self._write(confirmed_list_key(manifest.manifest_id), manifest)
-
-    def read_list(self, manifest_id: str) -> Manifest | None:
-        """Return the list with which the manifest was created, or None if there is no list."""
-        return self._read(first_list_key(manifest_id), Manifest)
-
-    def read_confirmed_list(self, manifest_id: str) -> Manifest | None:
-        """Return the list of files that the last execution confirmed, or None if there is no list."""
-        return self._read(confirmed_list_key(manifest_id), Manifest)
-
-    def read_result(self, manifest_id: str) -> RunResult | None:
-        """Return the result of the last finished run, or None if no run has finished."""
-        return self._read(result_key(manifest_id), RunResult)
-
-    def _write(self, key: str, manifest: Manifest) -> None:
+    def write(self, key: str, manifest: Manifest) -> None:
         body = manifest.model_dump_json(by_alias=True).encode()
         self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
 
-    def _read(self, key: str, model: type[Document]) -> Document | None:
+    def read(self, key: str, model: type[Document]) -> Document | None:
+        """Return a document, or None if it does not exist."""
         try:
             body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except ClientError as error:
@@ -244,7 +227,7 @@ class Manifests:
           this redrive only stores these results.
         """
         manifest_id = execution.manifest_id
-        manifest = self.documents.read_list(manifest_id)
+        manifest = self.documents.read(first_list_key(manifest_id), Manifest)
         if manifest is None:
             raise ListMissing(manifest_id)
         uri = f"s3://{self.documents.bucket}/{confirmed_list_key(manifest_id)}"
@@ -258,7 +241,7 @@ class Manifests:
             return no_files
         # The run of a redrive replaces the output of the previous run, so it must also repeat the files with a result.
         confirmed = tuple(file for file in manifest.files if file in statuses)
-        self.documents.write_confirmed_list(manifest.model_copy(update={"files": confirmed}))
+        self.documents.write(confirmed_list_key(manifest_id), manifest.model_copy(update={"files": confirmed}))
         if self._read_results(manifest_id, confirmed):
             # The earlier run succeeded, and only the recording of its result failed. A new run could lose rows, because
             # some object versions may be deleted by now.
@@ -278,7 +261,7 @@ class Manifests:
         record = self.get(manifest_id)
         if record is None or (record.execution_arn, record.status) != (execution.arn, ManifestStatus.RUNNING):
             return {}
-        confirmed = self.documents.read_confirmed_list(manifest_id)
+        confirmed = self.documents.read(confirmed_list_key(manifest_id), Manifest)
         results = self._read_results(manifest_id, confirmed.files) if confirmed else None
         if confirmed is None or results is None:
             raise ResultMissing(manifest_id)
@@ -296,7 +279,7 @@ class Manifests:
         An operator can then redrive the manifest.
         """
         manifest_id = execution.manifest_id
-        manifest = self.documents.read_list(manifest_id)
+        manifest = self.documents.read(first_list_key(manifest_id), Manifest)
         files = manifest.files if manifest else ()
         if not self.begin(execution, len(files)):
             return {}
@@ -333,7 +316,7 @@ class Manifests:
 
     def _read_results(self, manifest_id: str, files: Sequence[ListedFile]) -> dict[str, FileResult] | None:
         """Return the results of the last finished run by file key, or None if it reported none for one of the files."""
-        result = self.documents.read_result(manifest_id)
+        result = self.documents.read(result_key(manifest_id), RunResult)
         results = {entry.file_key: entry for entry in result.files} if result else {}
         return results if all(file.file_key in results for file in files) else None
 

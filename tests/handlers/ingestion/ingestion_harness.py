@@ -23,8 +23,8 @@ from handlers.ingestion.environment import SweeperEnvironment
 from handlers.ingestion.files import FileResult, FileTable
 from handlers.ingestion.manifest_builder.handler import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator
-from handlers.ingestion.manifest_s3_keys import result_key
-from handlers.ingestion.manifests import ManifestDocuments, Manifests, RunResult
+from handlers.ingestion.manifest_s3_keys import confirmed_list_key, result_key
+from handlers.ingestion.manifests import Manifest, ManifestDocuments, Manifests, RunResult
 from handlers.ingestion.steps.handler import StepRequest, run_step
 from handlers.ingestion.sweeper.handler import IngestionSweeper
 from operations.manifest_redrive import RedriveOutcome, redrive
@@ -200,7 +200,7 @@ class IngestionHarness:
         if broken:
             raise RunFailed
         manifest_id = manifest_id_of(name)
-        confirmed = self.manifests(gate).documents.read_confirmed_list(manifest_id)
+        confirmed = self.manifests(gate).documents.read(confirmed_list_key(manifest_id), Manifest)
         assert confirmed is not None, "the run was started without a list"
         results = tuple(
             FileResult(

@@ -14,6 +14,8 @@ from handlers.common.events import BatchFailures
 from handlers.common.ids import ulid
 from handlers.ingestion.files import ListedFile, PendingFile
 from handlers.ingestion.manifest_creation import group_files
+from handlers.ingestion.manifest_s3_keys import first_list_key
+from handlers.ingestion.manifests import Manifest
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud, Gate
 from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce, check_final_state
@@ -79,7 +81,7 @@ def test_a_file_that_cannot_be_processed_is_rejected_with_its_reason(harness: In
 
 def test_a_full_manifest_is_listed_started_and_recorded_and_its_files_are_taken(harness: IngestionHarness) -> None:
     harness.builder().handle(announce("a", "b", "c", "d"))
-    manifest = harness.manifests().documents.read_list(MANIFEST_ID)
+    manifest = harness.manifests().documents.read(first_list_key(MANIFEST_ID), Manifest)
     assert manifest is not None
     assert harness.waiting_executions == [manifest.execution_name]
     record = harness.cloud.manifests()["2026-01-02", f"MANIFEST#{MANIFEST_ID}"]

@@ -10,22 +10,17 @@ from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce, check_final_state
 
 
-def test_status_checks_of_many_executions_do_not_delay_waiting_files(harness: IngestionHarness) -> None:
-    for number in range(15):
-        harness.builder().handle(announce(*(f"{number}{letter}" for letter in "abc")))
-    harness.builder().handle(announce("waiting"))
+def test_pending_files_do_not_wait_for_the_checks_of_executions(harness: IngestionHarness) -> None:
+    harness.builder().handle(announce("a", "b", "c", "d"))
     harness.cloud.advance_time(3601)
-    status_checks: list[str] = []
 
-    def delay_status_checks(point: str) -> None:
+    def kill(point: str) -> None:
         if point == "before DescribeExecution":
-            status_checks.append(point)
-            harness.cloud.advance_time(10)
+            raise Killed
 
-    result = harness.sweeper(delay_status_checks).sweep()
-    assert len(status_checks) == 7, "the checks stop after a minute"
-    assert (result.failed, result.files) == (0, 1)
-    assert len(harness.cloud.executions) == 16
+    with pytest.raises(Killed):
+        harness.sweeper(kill).sweep()
+    assert harness.statuses() == ["manifested"] * 4
 
 
 @pytest.mark.parametrize(("status", "cause"), [("TIMED_OUT", "EXECUTION_TIMED_OUT"), (None, "EXECUTION_GONE")])
