@@ -31,7 +31,6 @@ TRANSCRIPT_MEGABYTES = 0.2
 ITEM_KILOBYTES = 4  # of an episode with its fact claims and clips
 EPISODE_MONTHS = 12  # whose episodes exist at the time of the estimate; the table and the agent's memory keep growing
 RECORDS_PER_WINDOW = 1  # facts and summaries of AgentCore, at most two; they never expire, so each month adds as many
-MINUTES_PER_UPDATE = 2  # of video that MediaConvert processes in a minute; it sends one status update a minute
 EVENT_MILLISECONDS = 150
 EVENT_BYTES = 1_000
 TRANSCRIPT_MILLISECONDS = 1_000  # to cut a transcript into sections (windows)
@@ -55,7 +54,7 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     lists_per_view = 1 + chunks_per_video  # a player lists all chunks, and each chunk again when it needs its URL
     stored_gb = VIDEO_GIGABYTES * VIDEO_COPIES + TRANSCRIPT_MEGABYTES / 1024
     deletions = episodes * DELETED_SHARE * len(DELETION_DELAYS_SECONDS)  # messages
-    events = episodes * (EVENTS_PER_VIDEO + load.video_minutes / MINUTES_PER_UPDATE)
+    events = episodes * EVENTS_PER_VIDEO
     usage: Usage = {
         "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB},
         "livestream-episodes": function_usage(requests, REQUEST_MILLISECONDS),

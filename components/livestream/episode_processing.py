@@ -28,14 +28,18 @@ from handlers.livestream.environment import (
     VideoChunksEnvironment,
 )
 from handlers.livestream.keys import CHUNKS, TRANSCRIPTS, VIDEOS
-from handlers.livestream.video_chunks.events import JOB_STATE_CHANGE, MEDIACONVERT, SOURCE_SUFFIX, UPLOAD_COMPLETED
+from handlers.livestream.video_chunks.events import (
+    JOB_STATE_CHANGE,
+    JOB_STATES,
+    MEDIACONVERT,
+    SOURCE_SUFFIX,
+    UPLOAD_COMPLETED,
+)
 
 DELIVERIES = 20
 """Number of failed deliveries, some minutes apart, after which a video event moves to the dead-letter queue. It is high,
 because MediaConvert may throttle job requests for a long time."""
 RUNBOOK = "episodes"
-JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
-"""States of MediaConvert jobs whose events the function `video-chunks` receives."""
 
 
 def event_source(scope: Scope) -> str:

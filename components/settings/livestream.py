@@ -16,16 +16,7 @@ from components.settings.base import (
 )
 from handlers.common.bedrock import HAIKU
 from handlers.common.ids import ModelId
-from handlers.livestream.environment import (
-    ANSWER_SECONDS,
-    OVERLAP_CHARACTERS,
-    AnswerSeconds,
-    ChunkSeconds,
-    MultipartMegabytes,
-    TranscriptMegabytes,
-    VideoGigabytes,
-    parse_secrets,
-)
+from handlers.livestream.environment import OVERLAP_CHARACTERS, parse_secrets
 
 Days = Annotated[int, Field(ge=1, le=365)]
 
@@ -75,11 +66,11 @@ class RestSettings(SettingsModel):
 class UploadSettings(SettingsModel):
     """Limits of uploads, and retention of objects."""
 
-    max_video_gigabytes: VideoGigabytes = 20
+    max_video_gigabytes: Annotated[int, Field(ge=1, le=100)] = 20
     """Maximum size of a video in units of 1000³ bytes."""
-    max_transcript_megabytes: TranscriptMegabytes = 10
+    max_transcript_megabytes: Annotated[int, Field(ge=1, le=20)] = 10
     """Maximum size of a transcript in units of 1000² bytes."""
-    multipart_megabytes: MultipartMegabytes = 100
+    multipart_megabytes: Annotated[int, Field(ge=10, le=5000)] = 100
     """Size above which a video is uploaded in parts, in units of 1000² bytes. Each part has its own presigned URL."""
     object_days: Days = 7
     """Days that the bucket keeps an object."""
@@ -88,7 +79,7 @@ class UploadSettings(SettingsModel):
 class VideoSettings(SettingsModel):
     """Settings of the conversion of videos to chunks."""
 
-    chunk_seconds: ChunkSeconds = 120
+    chunk_seconds: Annotated[int, Field(ge=1, le=3600)] = 120
     """Length of a video chunk. A player loads one chunk at a time, so shorter chunks start faster, but they need more
     files and more URLs."""
 
@@ -106,7 +97,7 @@ class ClaimAgentSettings(SettingsModel):
     window_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=50_000)] = 6_000
     """Maximum length of a window (a section of a transcript), without its overlap with the next window. The overlap is
     at most half as long."""
-    answer_seconds: AnswerSeconds = ANSWER_SECONDS
+    answer_seconds: Annotated[int, Field(ge=10, le=440)] = 65
     """Maximum time for an answer of the model: at least 65, and more for a model that thinks. A request that takes longer
     is repeated once, and each request is billed."""
     at_once: Annotated[int, Field(ge=2, le=100)] = 5

@@ -1,23 +1,14 @@
-"""Environment variables of livestream's functions, and the ranges of numbers that the stack settings use, too.
+"""Environment variables of livestream's functions, and numbers that several of them use.
 
 A cursor is the encrypted position in a list that a client sends to get the next page. A window is a section of a
 transcript that is small enough for one model request. A cue is a timed line of a transcript.
 """
 
-from typing import Annotated
-
-from pydantic import Field
-
 from handlers.common.environment import HandlerEnvironment
 from handlers.common.ids import ModelId
 
-VideoGigabytes = Annotated[int, Field(ge=1, le=100)]
-TranscriptMegabytes = Annotated[int, Field(ge=1, le=20)]
-"""Maximum size of a transcript. No larger transcript is read than the upper bound."""
-MultipartMegabytes = Annotated[int, Field(ge=10, le=5000)]
 MIN_SECRET_CHARACTERS = 16
 """Minimum length of a secret for encrypting cursors."""
-ChunkSeconds = Annotated[int, Field(ge=1, le=3600)]
 WINDOW_SECONDS = 600
 """Maximum time between the starts of the first and the last cue in the core of a window. The core of the last window may
 be longer."""
@@ -25,10 +16,6 @@ OVERLAP_CHARACTERS = 600
 """Minimum length of a window's overlap. A fact claim of at most this length is always complete in one window."""
 MAX_OUTPUT_TOKENS = 3_900
 """Maximum number of tokens of a model's answer, not counting its thinking."""
-ANSWER_SECONDS = 65
-"""Default of `answer_seconds`: the time in which a model writes `MAX_OUTPUT_TOKENS` at 60 tokens a second."""
-AnswerSeconds = Annotated[int, Field(ge=10, le=440)]
-"""Range of `answer_seconds`. The stack setting has a higher minimum, derived from `MAX_OUTPUT_TOKENS`."""
 
 
 def parse_secrets(secret: str) -> list[str]:
@@ -74,9 +61,9 @@ class EpisodesApiEnvironment(HandlerEnvironment):
     again."""
     origin: str
     """Web origin that CORS permits."""
-    max_video_gigabytes: VideoGigabytes
-    max_transcript_megabytes: TranscriptMegabytes
-    multipart_megabytes: MultipartMegabytes
+    max_video_gigabytes: int
+    max_transcript_megabytes: int
+    multipart_megabytes: int
     """Videos above this size are uploaded in parts. Transcripts are never uploaded in parts."""
 
 
@@ -99,8 +86,8 @@ class VideoChunksEnvironment(HandlerEnvironment):
     bucket_name: str
     event_source: str
     """Source of the event that announces a complete video upload."""
-    mediaconvert_role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
-    chunk_seconds: ChunkSeconds
+    mediaconvert_role_arn: str
+    chunk_seconds: int
 
 
 class TranscriptWindowsEnvironment(HandlerEnvironment):
@@ -123,5 +110,5 @@ class AgentEnvironment(HandlerEnvironment):
     bucket_name: str
     memory_id: str
     model_id: ModelId
-    answer_seconds: AnswerSeconds
+    answer_seconds: int
     """Maximum time that the function waits for one answer of the model."""

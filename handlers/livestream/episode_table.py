@@ -222,20 +222,11 @@ class DeletedEpisode(Message):
     episode_id: Ulid
 
 
-class DeletionNotQueued(Exception):
-    """SQS rejected a message. The exception contains no part of it."""
-
-
 def queue_deletion(client: "SQSClient", queue_url: str, deleted: DeletedEpisode) -> None:
-    """Send the messages of a deletion. Raise DeletionNotQueued if SQS rejects one of them.
+    """Send the messages of a deletion.
 
     The first delay is longer than it takes to mark the episode as deleted. The second is the maximum that SQS allows, and
     longer than any invocation of the agent and the minutes in which AgentCore derives records.
     """
-    body = deleted.model_dump_json(by_alias=True)
-    answer = client.send_message_batch(
-        QueueUrl=queue_url,
-        Entries=[{"Id": str(delay), "MessageBody": body, "DelaySeconds": delay} for delay in DELETION_DELAYS_SECONDS],
-    )
-    if answer.get("Failed"):
-        raise DeletionNotQueued
+    for delay in DELETION_DELAYS_SECONDS:
+        client.send_message(QueueUrl=queue_url, MessageBody=deleted.model_dump_json(by_alias=True), DelaySeconds=delay)

@@ -14,8 +14,8 @@ from handlers.common import ids
 Key = dict[str, str]
 """Key attributes of an item, or of its entry in an index."""
 EPISODE_SORT_KEY = "EPISODE"
-WINDOW_PREFIX = "WINDOW#"
-"""Start of the sort key of an item with the result of a transcript window."""
+LAST_WINDOW = 99_999
+"""Largest number of a window. The largest transcript that is read has far fewer windows."""
 OWNER_INDEX = "GSI1"
 """Index that lists an owner's episodes by creation time."""
 
@@ -34,7 +34,7 @@ def window_key(owner: str, episode_id: str, upload_id: str, index: int) -> Key:
 
     The items of an upload are sorted by the number `index` of the window. Each upload has its own items.
     """
-    return {"pk": partition_key(owner, episode_id), "sk": f"{WINDOW_PREFIX}{upload_id}#{index:05d}"}
+    return {"pk": partition_key(owner, episode_id), "sk": f"WINDOW#{upload_id}#{index:05d}"}
 
 
 def owner_index_key(owner: str, created_at: str, episode_id: str) -> Key:
@@ -49,9 +49,8 @@ CHUNKS: Final = "chunks/"
 uploads."""
 OWNER_PATTERN = rf"(?:{ids.USER_ID_PATTERN}|{ids.DEFAULT_OWNER})"
 """Pattern for a user id, or for `everybody`, the owner of all episodes if the API does not identify its users."""
-EPISODE_ID_PATTERN = ids.ULID_PATTERN
 _UPLOAD_KEY = re.compile(
-    rf"({OWNER_PATTERN})/({EPISODE_ID_PATTERN})/({ids.ULID_PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII
+    rf"({OWNER_PATTERN})/({ids.ULID_PATTERN})/({ids.ULID_PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII
 )
 
 

@@ -11,9 +11,6 @@ from handlers.common.json_models import Message, TextForm
 from handlers.common.text import VISIBLE_TEXT
 from handlers.livestream.tracks import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
 
-MAX_PARTS = 100
-"""Maximum number of parts of a multipart upload."""
-
 
 def _one_line(max_length: int) -> TextForm:
     rule = f"must be one line of 1 to {max_length} characters, without control characters"
@@ -37,17 +34,9 @@ EpisodeId = Ulid
 Title = Annotated[str, _one_line(200), VISIBLE_TEXT]
 Description = Annotated[str, _lines(5_000), VISIBLE_TEXT]
 Speakers = Annotated[tuple[Annotated[str, _one_line(100), VISIBLE_TEXT], ...], Field(max_length=20)]
-Version = Annotated[int, Field(ge=1, le=1_000_000_000)]
-Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
-"""Time from the start of the broadcast."""
 Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z$")]
-_FindingText = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
-"""Text of a finding (a fact claim or a clip), written by the model or taken from the transcript. It occurs only in
-responses, and a client cannot correct a response. So it has no pattern against control characters."""
-FindingText = Annotated[_FindingText, Field(repr=False)]
-"""The same text, omitted from `repr`, so that it does not get into logs."""
-OptionalFindingText = Annotated[_FindingText | None, Field(repr=False)]
-FindingId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+PageLimit = Annotated[int, Field(ge=1, le=100)]
+"""Maximum number of entries of a page."""
 
 
 class EpisodePath(Message):
@@ -65,17 +54,17 @@ class UploadPath(EpisodePath):
 class PageQuery(Message):
     """Query parameters of a list."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str, StringConstraints(min_length=1, max_length=2_048)] | None = None
+    limit: PageLimit = 20
+    cursor: str | None = None
     """The `nextCursor` of the previous page."""
 
 
 class PlaybackQuery(Message):
     """Query parameters of the list of video chunks."""
 
-    from_ms: Milliseconds = 0
+    from_ms: int = 0
     """Position in the video. The first returned chunk contains it."""
-    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    limit: PageLimit = 10
 
 
 class NewEpisode(Message):
@@ -93,7 +82,7 @@ class NewEpisode(Message):
 class EpisodeChanges(Message):
     """Request to change an episode. Fields that it does not contain stay unchanged. Null removes the description."""
 
-    version: Version
+    version: int
     """Version of the episode that the client has read."""
     # The defaults only make the fields optional. A field that the request does not contain is never stored.
     title: Title = Field(default_factory=str)
@@ -132,7 +121,7 @@ class Episode(Message):
     transcript: TrackView
     created_at: Timestamp
     updated_at: Timestamp
-    version: Version
+    version: int
     """Version of the fields that a client may change. Changes of the tracks do not increase it."""
 
 
@@ -148,7 +137,7 @@ class UploadRequest(Message):
 
     kind: TrackKind
     content_type: ContentType
-    bytes: Annotated[int, Field(ge=1, le=100_000_000_000)]
+    bytes: Annotated[int, Field(ge=1)]
     """Exact size of the file."""
 
 
@@ -204,7 +193,7 @@ class UploadReady(Message):
 class Part(Message):
     """Uploaded part."""
 
-    part_number: Annotated[int, Field(ge=1, le=MAX_PARTS)]
+    part_number: Annotated[int, Field(ge=1)]
     etag: Annotated[
         str, TextForm(r'^"?[A-Za-z0-9+/=_-]{1,128}"?$', "must be the header ETag of the response to this part")
     ]
@@ -226,13 +215,8 @@ class CompleteUpload(Message):
     """Request to combine the parts of an upload to one object."""
 
     multipart_id: MultipartId
-    parts: Annotated[tuple[Part, ...], Field(min_length=1, max_length=MAX_PARTS)]
-
-    @model_validator(mode="after")
-    def _has_distinct_parts(self) -> Self:
-        if len({part.part_number for part in self.parts}) < len(self.parts):
-            raise PydanticCustomError("parts_repeated", "each part number may occur only once")
-        return self
+    parts: Annotated[tuple[Part, ...], Field(min_length=1)]
+    """All parts of the upload, each once."""
 
 
 class UploadCompleted(Message):
@@ -249,8 +233,8 @@ class PlayableChunk(Message):
 
     number: int
     """Number of the chunk in the video, from 1."""
-    start_ms: Milliseconds
-    duration_ms: Milliseconds
+    start_ms: int
+    duration_ms: int
     url: str
     """Presigned URL for GET. If S3 refuses it with status 403, or with 400 and the code `ExpiredToken`, list the chunks
     from this chunk's `startMs` on for a new URL."""
@@ -261,11 +245,11 @@ class Playback(Message):
 
     chunks: tuple[PlayableChunk, ...]
     """Empty if `fromMs` is at or after the end of the video."""
-    duration_ms: Milliseconds
+    duration_ms: int
     """Duration of the whole video."""
     expires_seconds: int
     """Maximum validity of the URLs. They expire earlier if the credentials that signed them expire."""
-    next_ms: Milliseconds | None = None
+    next_ms: int | None = None
     """Value of `fromMs` for the following chunks; absent after the last chunk."""
 
 
@@ -283,19 +267,19 @@ class Verdict(StrEnum):
 class Claim(Message):
     """Statement that was made in an episode, with the verdict of the fact-check agent, which asks a language model."""
 
-    claim_id: FindingId
-    start_ms: Milliseconds
-    end_ms: Milliseconds
-    quote: FindingText
+    claim_id: str
+    start_ms: int
+    end_ms: int
+    quote: str
     """Words of the transcript."""
-    text: FindingText
+    text: str
     """Content of the claim as one sentence."""
-    speaker: OptionalFindingText = None
+    speaker: str | None = None
     verdict: Verdict
-    confidence: Annotated[float, Field(ge=0, le=1)]
-    """The agent's confidence in the verdict."""
-    explanation: OptionalFindingText = None
-    sources: Annotated[tuple[_FindingText, ...], Field(max_length=20)] = ()
+    confidence: float
+    """The agent's confidence in the verdict, from 0 to 1."""
+    explanation: str | None = None
+    sources: tuple[str, ...] = ()
     """Ids of what supports the verdict: cues (timed lines of the transcript), or the agent's memories of other sections
     of the same transcript."""
 
@@ -310,11 +294,11 @@ class ClaimPage(Message):
 class Clip(Message):
     """Section of an episode that the agent suggests as an excerpt, because it is worth watching alone."""
 
-    clip_id: FindingId
-    start_ms: Milliseconds
-    end_ms: Milliseconds
-    title: FindingText
-    reason: OptionalFindingText = None
+    clip_id: str
+    start_ms: int
+    end_ms: int
+    title: str
+    reason: str | None = None
 
 
 class ClipPage(Message):

@@ -33,7 +33,7 @@ class TrackKind(StrEnum):
 
 
 class TrackState(StrEnum):
-    """Processing state of a track."""
+    """Processing state of a track. A later state of this list has a higher rank (see `RANKS`)."""
 
     NONE = "none"
     """The client has never requested an upload."""
@@ -43,14 +43,14 @@ class TrackState(StrEnum):
     """The object has arrived, and its processing has not started yet."""
     CHUNKING = "chunking"
     """MediaConvert is cutting the video into chunks."""
-    CHUNKED = "chunked"
-    """Final state of a video that was cut."""
     ANALYZING = "analyzing"
     """The fact-check agent, a Lambda function, is analyzing the windows (sections) of the transcript."""
-    ANALYZED = "analyzed"
-    """Final state of a transcript of which at least one window was analyzed."""
     FAILED = "failed"
     """The track has failed for a `TrackReason`. The module's docstring lists how it can still succeed."""
+    CHUNKED = "chunked"
+    """Final state of a video that was cut."""
+    ANALYZED = "analyzed"
+    """Final state of a transcript of which at least one window was analyzed."""
 
 
 class TrackReason(StrEnum):
@@ -89,16 +89,7 @@ class EpisodeStatus(StrEnum):
     """At least one track has failed."""
 
 
-RANKS: dict[TrackState, int] = {
-    TrackState.NONE: 0,
-    TrackState.REQUESTED: 1,
-    TrackState.UPLOADED: 2,
-    TrackState.CHUNKING: 3,
-    TrackState.ANALYZING: 3,
-    TrackState.FAILED: 4,
-    TrackState.CHUNKED: 5,
-    TrackState.ANALYZED: 5,
-}
+RANKS = {state: rank for rank, state in enumerate(TrackState)}
 """Rank of each state. The rank of an update must be higher than that of the track, unless an operator restarts the
 processing. A new upload replaces the whole track."""
 REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
@@ -139,8 +130,6 @@ class ExpectedUpload(Message):
     content_type: ContentType
     size: int
     """Announced size in bytes."""
-    parts: int = 0
-    """Number of parts of a multipart upload; 0 for an upload by form."""
     multipart_id: str | None = None
     """Id of the multipart upload in S3; None for an upload by form."""
 

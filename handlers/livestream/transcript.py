@@ -13,8 +13,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import webvtt
@@ -27,9 +26,9 @@ from handlers.common.transcribe_output import (
     InvalidTranscribeOutput,
     PunctuationMark,
     TranscribedWord,
-    TranscribeOutputProblem,
     parse_transcribe_output,
 )
+from handlers.livestream.tracks import TrackReason
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -39,7 +38,7 @@ MAX_OBJECT_BYTES = 20_000_000
 MISSING_OBJECT_CODES = frozenset(["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])
 """S3's error codes for a missing object, a missing version, and a version that is a delete marker."""
 MAX_CUES = 50_000
-MAX_SUBTITLE_LINES = 10 * MAX_CUES
+MAX_LINES = 200_000
 """Maximum number of lines of an SRT or WebVTT file. Each line costs the parser many times its own memory."""
 MAX_CHARACTERS = 2_000_000
 """Maximum length of the whole text. An hour of speech has about 50,000 characters."""
@@ -75,26 +74,12 @@ optional blanks, the search would backtrack over all of them in text that has no
 _WEBVTT_TAG = re.compile(r"<[^<>]*>")
 
 
-class TranscriptProblem(StrEnum):
-    """Problem for which a file is refused as a transcript. The failure reason that the API shows is derived from it."""
-
-    EMPTY = "transcript_empty"
-    TOO_LARGE = "transcript_too_large"
-    """The file has too many bytes, lines, cues or characters."""
-    TOO_LONG_CUE = "transcript_too_long_cue"
-    NOT_TEXT = "transcript_not_text"
-    """The file is not text in UTF-8."""
-    OTHER_FORMAT = "transcript_other_format"
-    """The file has none of the supported formats, for example because it contains no times."""
-    MALFORMED = "transcript_malformed"
-    BAD_TIMES = "transcript_bad_times"
-    """A time is missing or malformed, an end is before its start, or a cue ends after `MAX_MS`."""
-
-
 class BadTranscript(Exception):
-    def __init__(self, problem: TranscriptProblem) -> None:
-        super().__init__(problem.value)
-        self.problem = problem
+    """The file is refused as a transcript. `reason` is the failure reason of the transcript's track."""
+
+    def __init__(self, reason: TrackReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -103,8 +88,8 @@ class Cue:
 
     start_ms: int
     end_ms: int
-    text: str = field(repr=False)
-    speaker: str | None = field(default=None, repr=False)
+    text: str
+    speaker: str | None = None
 
 
 def fetch_transcript(client: "S3Client", bucket: str, key: str, version: str) -> bytes | None:
@@ -136,18 +121,18 @@ def read_transcript(data: bytes) -> tuple[Cue, ...]:
     elif _LIKE_SRT_TIMES.search(text):
         cues = _srt_cues(text)
     else:
-        raise BadTranscript(TranscriptProblem.OTHER_FORMAT if text else TranscriptProblem.EMPTY)
+        raise BadTranscript(TrackReason.UNREADABLE if text else TrackReason.EMPTY)
     return _clean_cues(cues)
 
 
 def _decode(data: bytes) -> str:
     if len(data) > MAX_OBJECT_BYTES:
-        raise BadTranscript(TranscriptProblem.TOO_LARGE)
+        raise BadTranscript(TrackReason.TOO_LARGE)
     text = "\0"
     with suppress(UnicodeDecodeError):
         text = data.decode("utf-8-sig")
     if "\0" in text:
-        raise BadTranscript(TranscriptProblem.NOT_TEXT)
+        raise BadTranscript(TrackReason.UNREADABLE)
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
@@ -169,16 +154,15 @@ def _parse_subtitles(
     text: str, subtitle_format: str, like_times: re.Pattern[str], valid_times: re.Pattern[str]
 ) -> list[webvtt.Caption]:
     """Return the cues of a file. Raise BadTranscript, also if a line looks like times that the parser would skip."""
-    count = sum(1 for _ in like_times.finditer(text))
-    if count > MAX_CUES or text.count("\n") > MAX_SUBTITLE_LINES:
-        raise BadTranscript(TranscriptProblem.TOO_LARGE)
-    if sum(1 for _ in valid_times.finditer(text)) != count:
-        raise BadTranscript(TranscriptProblem.BAD_TIMES)
+    if text.count("\n") >= MAX_LINES:
+        raise BadTranscript(TrackReason.TOO_LARGE)
+    if len(valid_times.findall(text)) != len(like_times.findall(text)):
+        raise BadTranscript(TrackReason.UNREADABLE)
     captions: list[webvtt.Caption] | None = None
     with suppress(MalformedFileError, MalformedCaptionError):
         captions = webvtt.from_buffer([text], format=subtitle_format).captions
     if captions is None:
-        raise BadTranscript(TranscriptProblem.MALFORMED)
+        raise BadTranscript(TrackReason.UNREADABLE)
     return captions
 
 
@@ -195,18 +179,15 @@ def _voices(payload: str) -> Iterator[tuple[str | None, str]]:
 def _unescape(text: str) -> str:
     with suppress(ValueError):  # a character reference has more digits than Python converts
         return html.unescape(text)
-    raise BadTranscript(TranscriptProblem.MALFORMED)
+    raise BadTranscript(TrackReason.UNREADABLE)
 
 
 def _transcribe_cues(text: str) -> Iterator[Cue]:
     """Yield the cues of a job's output. Raise BadTranscript if it is malformed."""
-    try:
+    with suppress(InvalidTranscribeOutput):
         yield from _join_words(parse_transcribe_output(text, MAX_MS))
-    except InvalidTranscribeOutput as error:
-        bad_times = error.problem is TranscribeOutputProblem.BAD_TIMES
-    else:
         return
-    raise BadTranscript(TranscriptProblem.BAD_TIMES if bad_times else TranscriptProblem.MALFORMED)
+    raise BadTranscript(TrackReason.UNREADABLE)
 
 
 def _join_words(words: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[Cue]:
@@ -242,7 +223,7 @@ def _join_words(words: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[
 
 def _limit_written(text: str) -> str:
     if len(text) > MAX_WRITTEN_CHARACTERS:
-        raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
+        raise BadTranscript(TrackReason.UNREADABLE)
     return text
 
 
@@ -251,16 +232,16 @@ def _clean_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
     characters = 0
     for cue in cues:
         if not 0 <= cue.start_ms <= cue.end_ms <= MAX_MS:
-            raise BadTranscript(TranscriptProblem.BAD_TIMES)
+            raise BadTranscript(TrackReason.UNREADABLE)
         text = clean_text(cue.text)
         if len(text) > MAX_CUE_CHARACTERS:
-            raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
+            raise BadTranscript(TrackReason.UNREADABLE)
         characters += len(text)
         if characters > MAX_CHARACTERS or len(cleaned) == MAX_CUES:
-            raise BadTranscript(TranscriptProblem.TOO_LARGE)
+            raise BadTranscript(TrackReason.TOO_LARGE)
         speaker = None if cue.speaker is None else clean_text(cue.speaker)[:MAX_SPEAKER_CHARACTERS].strip() or None
         if text:
             cleaned.append(Cue(cue.start_ms, cue.end_ms, text, speaker))
     if not cleaned:
-        raise BadTranscript(TranscriptProblem.EMPTY)
+        raise BadTranscript(TrackReason.EMPTY)
     return tuple(sorted(cleaned, key=lambda cue: (cue.start_ms, cue.end_ms)))

@@ -24,23 +24,18 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, Literal
 
 from handlers.common.json_models import Message
 from handlers.common.records import deserialize_item, serialize_item
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
-from handlers.livestream.keys import TRANSCRIPTS, Key, UploadedObject, parse_upload, window_key
+from handlers.livestream.keys import LAST_WINDOW, TRANSCRIPTS, Key, UploadedObject, parse_upload, window_key
 from handlers.livestream.models import Claim, Clip
 from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
-MAX_WINDOWS = 1_000
-"""Maximum number of windows of a transcript. Each window is one model request, in a queue that all episodes share. The
-speech of a whole day stays below this limit."""
 WINDOWS_PER_QUERY = 20
 """Number of windows that a query for a page of findings reads at once. A page usually needs only a few windows."""
 
@@ -49,7 +44,7 @@ class WindowMessage(Message):
     """Queue message that asks the agent to analyze one window."""
 
     schema_version: Literal[1] = 1
-    transcript_key: Annotated[str, Field(repr=False)]
+    transcript_key: str
     transcript_version: str
     """S3 version of the transcript's object."""
     index: int
@@ -204,7 +199,7 @@ class FindingsTable:
 
         `upload` is the owner, the episode and the upload.
         """
-        key, last_key = window_key(*upload, first), window_key(*upload, MAX_WINDOWS)
+        key, last_key = window_key(*upload, first), window_key(*upload, LAST_WINDOW)
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",

@@ -55,13 +55,23 @@ class Cursors:
         self._secret = secret
         self._clock = clock
 
-    def encrypt(self, position: str, *listing: str) -> str:
-        """Return a cursor for the page after a position of a list with the identity `listing`."""
+    def encrypt(self, position: str | None, *listing: str) -> str | None:
+        """Return a cursor for the page after a position of a list with the identity `listing`.
+
+        Return None for the position None, after which the list has no page.
+        """
+        if position is None:
+            return None
         content = json.dumps([*listing, position]).encode()
         return self._fernet().encrypt_at_time(content, self._seconds()).rstrip(b"=").decode()
 
-    def decrypt(self, cursor: str, *listing: str) -> str:
-        """Return the position of a cursor. Raise HandlerError if it is invalid, expired or of another list."""
+    def decrypt(self, cursor: str | None, *listing: str) -> str | None:
+        """Return the position of a cursor, None without a cursor.
+
+        Raise HandlerError if it is invalid, expired or of another list.
+        """
+        if cursor is None:
+            return None
         padded = cursor.encode() + b"=" * (-len(cursor) % 4)
         try:
             content = self._fernet().decrypt_at_time(padded, CURSOR_SECONDS, self._seconds())
@@ -152,12 +162,12 @@ class EpisodeOperations:
 
     def list_episodes(self, call: RestRequest[None, PageQuery]) -> RestAnswer[EpisodePage]:
         listing = ("listEpisodes", call.owner)
-        start = self._read_cursor(call.query, *listing)
+        start = self.cursors.decrypt(call.query.cursor, *listing)
         episodes, position = self.table.list_episodes(call.owner, call.query.limit, start)
         return RestAnswer(
             EpisodePage(
                 episodes=tuple(to_episode(episode) for episode in episodes),
-                next_cursor=self._create_cursor(position, *listing),
+                next_cursor=self.cursors.encrypt(position, *listing),
             )
         )
 
@@ -177,15 +187,9 @@ class EpisodeOperations:
         upload = self.table.get(owner, episode_id).transcript.upload
         upload_id = "" if upload is None else upload.upload_id
         listing = (operation, owner, episode_id, upload_id)
-        start = self._read_cursor(call.query, *listing)
+        start = self.cursors.decrypt(call.query.cursor, *listing)
         found, position = self.findings.list_findings(owner, episode_id, upload_id, kind, call.query.limit, start)
-        return found, self._create_cursor(position, *listing)
-
-    def _read_cursor(self, query: PageQuery, *listing: str) -> str | None:
-        return None if query.cursor is None else self.cursors.decrypt(query.cursor, *listing)
-
-    def _create_cursor(self, position: str | None, *listing: str) -> str | None:
-        return None if position is None else self.cursors.encrypt(position, *listing)
+        return found, self.cursors.encrypt(position, *listing)
 
 
 def to_episode(record: EpisodeRecord) -> Episode:

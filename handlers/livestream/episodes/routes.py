@@ -175,7 +175,7 @@ class LivestreamErrorCode(ErrorCode):
     )
     UPLOAD_NOT_EXPECTED = (
         "UPLOAD_NOT_EXPECTED",
-        "The file is uploaded or being processed already, its upload failed, or it uses a form, which has no parts.",
+        "The file is uploaded or being processed already, or its upload failed.",
         "Read the episode. If the state of this video or transcript is `failed`, request a new upload.",
         409,
     )
@@ -186,7 +186,7 @@ class LivestreamErrorCode(ErrorCode):
     )
     UPLOAD_UNKNOWN = (
         "UPLOAD_UNKNOWN",
-        "The episode has no such upload, the upload has another `multipartId`, or it no longer exists.",
+        "The episode has no such upload in parts, the upload has another `multipartId`, or it no longer exists.",
         "Send the `multipartId` that belongs to the `uploadId`, or request a new upload.",
         404,
     )

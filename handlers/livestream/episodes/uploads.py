@@ -22,7 +22,6 @@ from handlers.livestream.episode_table import EpisodeRecord, EpisodeTable
 from handlers.livestream.episodes.routes import LivestreamErrorCode
 from handlers.livestream.keys import TRANSCRIPTS, VIDEOS
 from handlers.livestream.models import (
-    MAX_PARTS,
     CompleteUpload,
     EpisodePath,
     MultipartUpload,
@@ -41,6 +40,8 @@ if TYPE_CHECKING:
 
 MEGABYTE, GIGABYTE = 1000**2, 1000**3
 MEBIBYTE = 1024**2
+MAX_PARTS = 100
+"""Maximum number of parts of a multipart upload."""
 MIN_PART_BYTES = 8 * MEBIBYTE
 """Smallest part size that the API chooses. S3 requires at least 5 MiB."""
 PREFIXES = {TrackKind.VIDEO: VIDEOS, TrackKind.TRANSCRIPT: TRANSCRIPTS}
@@ -62,9 +63,9 @@ SUFFIXES = {
 NOT_FOUND_CODES = frozenset({"403", "404"})
 """Error codes of HeadObject for a missing object. The response has no body, so the code is the HTTP status: 403 if
 the role may not list the bucket, otherwise 404."""
-REFUSED_PARTS_CODES = frozenset({"InvalidPart", "InvalidPartOrder", "InvalidRequest", "EntityTooSmall"})
-"""Error codes of CompleteMultipartUpload for parts that differ from those that were uploaded, for a part that is too
-small, and for a total size that is not the announced one."""
+REFUSED_PARTS_CODES = frozenset({"InvalidPart", "InvalidRequest"})
+"""Error codes of CompleteMultipartUpload for parts that differ from those that were uploaded, and for a total size that
+is not the announced one."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,7 @@ class UploadOperations:
         """Store the upload that the track now expects, and return its form or the URLs of its parts."""
         request, now = call.body, timestamp(self.clock())
         self._check(request)
-        upload = ExpectedUpload(
-            upload_id=self.new_id(),
-            content_type=request.content_type,
-            size=request.bytes,
-            parts=self._part_count(request),
-        )
+        upload = ExpectedUpload(upload_id=self.new_id(), content_type=request.content_type, size=request.bytes)
 
         def expect_upload(episode: EpisodeRecord) -> EpisodeRecord:
             track = request_upload(episode.track(request.kind), upload, now)
@@ -98,7 +94,7 @@ class UploadOperations:
                 )
             return episode.with_track(request.kind, track, now)
 
-        if upload.parts:
+        if request.kind is TrackKind.VIDEO and upload.size > self.environment.multipart_megabytes * MEGABYTE:
             # A request that is refused must not start a multipart upload, so the stored episode is checked before.
             episode = expect_upload(self.table.get(call.owner, call.parameters.episode_id))
             started = self.s3.create_multipart_upload(
@@ -108,31 +104,45 @@ class UploadOperations:
             )
             upload = upload.model_copy(update={"multipart_id": started["UploadId"]})
         episode = self.table.change(call.owner, call.parameters.episode_id, expect_upload)
-        key = _key(episode, request.kind, upload)
-        return RestAnswer(content=self._upload_ready(request.kind, upload, key), status=201)
+        return RestAnswer(content=self._upload_ready(episode, request.kind, upload), status=201)
 
     def sign(self, call: RestRequest[UploadPath, None, SignParts]) -> RestAnswer[UploadReady]:
         """Return new URLs for the parts of a multipart upload."""
-        kind, upload, key, state = self._find_multipart_upload(call.owner, call.parameters, call.body.multipart_id)
-        if state is not TrackState.REQUESTED:
-            raise _not_expected("This upload is already complete.")
-        return RestAnswer(self._upload_ready(kind, upload, key))
+        episode, upload = self._find_multipart_upload(call.owner, call.parameters, call.body.multipart_id)
+        if episode.video.state is not TrackState.REQUESTED:
+            raise _not_expected("This upload is already complete, or has failed. Read the episode to see its state.")
+        return RestAnswer(self._upload_ready(episode, TrackKind.VIDEO, upload))
 
     def complete(self, call: RestRequest[UploadPath, None, CompleteUpload]) -> RestAnswer[UploadCompleted]:
-        """Complete a multipart upload. A repeated request with the same parts gets the same response."""
-        _, upload, key, _ = self._find_multipart_upload(call.owner, call.parameters, call.body.multipart_id)
-        if len(call.body.parts) != upload.parts:
-            raise _incomplete([WrongField(field="parts", rule=f"must be the {upload.parts} parts of this upload")])
-        self._complete_multipart_upload(key, upload, call.body)
-        size = self._object_size(key)
-        if size is None:
-            raise HandlerError(
-                LivestreamErrorCode.UPLOAD_UNKNOWN,
-                "This upload does not exist, or no longer exists. Request a new upload.",
+        """Complete a multipart upload. A repeated request with the same parts gets the same response.
+
+        If the total size differs from the announced one, S3 refuses and creates no object.
+        """
+        episode, upload = self._find_multipart_upload(call.owner, call.parameters, call.body.multipart_id)
+        parts = sorted(call.body.parts, key=lambda part: part.part_number)
+        count = _part_count(upload)
+        if [part.part_number for part in parts] != list(range(1, count + 1)):
+            raise _incomplete([WrongField(field="parts", rule=f"must be the {count} parts of this upload")])
+        key = _key(episode, TrackKind.VIDEO, upload)
+        try:
+            self.s3.complete_multipart_upload(
+                Bucket=self.environment.bucket_name,
+                Key=key,
+                UploadId=call.body.multipart_id,
+                MultipartUpload={"Parts": [{"PartNumber": part.part_number, "ETag": part.etag} for part in parts]},
+                MpuObjectSize=upload.size,
             )
-        if size != upload.size:
-            raise _incomplete()
-        return RestAnswer(UploadCompleted(upload_id=upload.upload_id, key=key, bytes=size))
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in REFUSED_PARTS_CODES:
+                raise _incomplete() from None
+            # If S3 does not know the upload, an earlier request may have completed it.
+            if code != "NoSuchUpload":
+                raise
+            if not self._object_exists(key):
+                message = "This upload no longer exists. Request a new upload."
+                raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, message) from None
+        return RestAnswer(UploadCompleted(upload_id=upload.upload_id, key=key, bytes=upload.size))
 
     def _check(self, request: UploadRequest) -> None:
         """Raise HandlerError if the content type or the size is not accepted."""
@@ -155,41 +165,23 @@ class UploadOperations:
                 fields=[WrongField(field="bytes", rule=f"must be at most {max_bytes}")],
             )
 
-    def _part_count(self, request: UploadRequest) -> int:
-        """Return the number of parts, or 0 for an upload by form."""
-        size = request.bytes
-        if request.kind is TrackKind.TRANSCRIPT or size <= self.environment.multipart_megabytes * MEGABYTE:
-            return 0
-        return -(-size // part_bytes(size))  # rounded up
-
     def _find_multipart_upload(
         self, owner: str, path: UploadPath, multipart_id: str
-    ) -> tuple[TrackKind, ExpectedUpload, str, TrackState]:
-        """Return the track kind of the multipart upload that the path names, the upload, its key, and the track's state.
-
-        Raise HandlerError if there is no such upload, if it has no parts or another multipart id, or if it has failed.
-        """
+    ) -> tuple[EpisodeRecord, ExpectedUpload]:
+        """Return the episode and its video's upload, or raise HandlerError if the path or the id names another upload."""
         episode = self.table.get(owner, path.episode_id)
-        for kind in TrackKind:
-            track = episode.track(kind)
-            if track.upload is not None and track.upload.upload_id == path.upload_id:
-                if track.upload.parts == 0:
-                    raise _not_expected(
-                        "This upload uses a form, so it has no parts. It is complete when the form is sent."
-                    )
-                if track.upload.multipart_id != multipart_id:
-                    raise HandlerError(
-                        LivestreamErrorCode.UPLOAD_UNKNOWN,
-                        "multipartId is not that of this upload. Send the one that the request for the upload returned.",
-                    )
-                if track.state is TrackState.FAILED:
-                    raise _not_expected("This upload has failed. Request a new upload.")
-                return kind, track.upload, _key(episode, kind, track.upload), track.state
-        raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, "This episode has no such upload. Request a new upload.")
+        upload = episode.video.upload
+        if upload is None or (upload.upload_id, upload.multipart_id) != (path.upload_id, multipart_id):
+            raise HandlerError(
+                LivestreamErrorCode.UPLOAD_UNKNOWN,
+                "This episode has no upload in parts with these ids. Send the uploadId and the multipartId that the "
+                "latest request for the upload returned.",
+            )
+        return episode, upload
 
-    def _upload_ready(self, kind: TrackKind, upload: ExpectedUpload, key: str) -> UploadReady:
+    def _upload_ready(self, episode: EpisodeRecord, kind: TrackKind, upload: ExpectedUpload) -> UploadReady:
         """Return the upload with the form, or with the URLs of its parts."""
-        multipart_id = upload.multipart_id
+        key, multipart_id = _key(episode, kind, upload), upload.multipart_id
         return UploadReady(
             upload_id=upload.upload_id,
             kind=kind,
@@ -221,7 +213,7 @@ class UploadOperations:
         """
         size = part_bytes(upload.size)
         parts = []
-        for number in range(1, upload.parts + 1):
+        for number in range(1, _part_count(upload) + 1):
             url = self.s3.generate_presigned_url(
                 "upload_part",
                 Params={
@@ -236,36 +228,14 @@ class UploadOperations:
             parts.append(PartUrl(part_number=number, url=url))
         return MultipartUpload(multipart_id=multipart_id, part_bytes=size, parts=tuple(parts))
 
-    def _complete_multipart_upload(self, key: str, upload: ExpectedUpload, request: CompleteUpload) -> None:
-        """Complete a multipart upload. Raise HandlerError if S3 refuses the parts.
-
-        If the total size differs from the announced one, S3 refuses and creates no object. If S3 does not know the
-        upload, an earlier request may have completed it.
-        """
-        parts = sorted(request.parts, key=lambda part: part.part_number)
+    def _object_exists(self, key: str) -> bool:
         try:
-            self.s3.complete_multipart_upload(
-                Bucket=self.environment.bucket_name,
-                Key=key,
-                UploadId=request.multipart_id,
-                MultipartUpload={"Parts": [{"PartNumber": part.part_number, "ETag": part.etag} for part in parts]},
-                MpuObjectSize=upload.size,
-            )
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in REFUSED_PARTS_CODES:
-                raise _incomplete() from None
-            if code != "NoSuchUpload":
-                raise
-
-    def _object_size(self, key: str) -> int | None:
-        """Return the size of an object, or None if it does not exist."""
-        try:
-            return self.s3.head_object(Bucket=self.environment.bucket_name, Key=key)["ContentLength"]
+            self.s3.head_object(Bucket=self.environment.bucket_name, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] in NOT_FOUND_CODES:
-                return None
+                return False
             raise
+        return True
 
 
 def _key(episode: EpisodeRecord, kind: TrackKind, upload: ExpectedUpload) -> str:
@@ -280,6 +250,10 @@ def part_bytes(size: int) -> int:
     """
     # `-(-a // b)` rounds up.
     return max(MIN_PART_BYTES, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
+
+
+def _part_count(upload: ExpectedUpload) -> int:
+    return -(-upload.size // part_bytes(upload.size))
 
 
 def _not_expected(message: str) -> HandlerError:

@@ -12,7 +12,6 @@ A window's text and findings are first stored in the agent's memory, as one even
 has an event for every window that the table lists as analyzed.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -122,19 +121,10 @@ def _transcript_text(message: WindowMessage, window: Window[Cue]) -> str:
 
 def _findings_text(findings: VerifiedAnswer) -> str:
     """Return the verified findings as text for the memory, one JSON object on each line."""
-    claims = [
-        {
-            "claim": claim.text,
-            "quote": claim.quote,
-            "startMs": claim.start_ms,
-            "verdict": claim.verdict.value,
-            "explanation": claim.explanation or "",
-            "sources": claim.sources,
-        }
-        for claim in findings.claims
+    lines = [
+        finding.model_dump_json(by_alias=True, exclude={"claim_id", "clip_id"})
+        for finding in (*findings.claims, *findings.clips)
     ]
-    clips = [{"clip": clip.title, "startMs": clip.start_ms, "endMs": clip.end_ms} for clip in findings.clips]
-    lines = [json.dumps(finding, ensure_ascii=False) for finding in [*claims, *clips]]
     return "\n".join(lines) or "Nothing to check, and nothing to cut."
 
 

@@ -10,7 +10,7 @@ summaries, but only after a minute or two, so this module does not read them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ class MemoryEvent:
     """Text and findings of one window, as a request contains them."""
 
     event_id: str
-    text: str = field(repr=False)
+    text: str
 
 
 class AgentMemory:

@@ -23,14 +23,14 @@ The verified findings are instances of the API's models, so the table only conta
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from handlers.common.bedrock import ConverseRequest, ModelAnswer, build_request, keep_valid, parse_answer, to_json_lines
 from handlers.common.text import QuoteMatch, QuoteSearch, Window, clean_text
-from handlers.livestream.environment import MAX_OUTPUT_TOKENS
+from handlers.livestream.environment import MAX_OUTPUT_TOKENS, OVERLAP_CHARACTERS
 from handlers.livestream.fact_check_agent.memory import MemoryEvent
 from handlers.livestream.models import Claim, Clip, Verdict
 from handlers.livestream.transcript import Cue
@@ -40,10 +40,8 @@ MAX_CLIPS = 20
 CONFIDENCE_DIGITS = 4
 """Decimal places of the stored confidence. A model may write 1e-200, which DynamoDB rejects as too small."""
 MAX_TEXT_BYTES = 1_800
-"""Maximum size of a stored quote, statement or explanation in UTF-8. So the item of a window with all the claims and
-clips that an answer may have stays below DynamoDB's limit of 400 KB."""
-MAX_REASON_BYTES = 1_000
-"""Maximum size of the title of a clip, and of the reason for it."""
+"""Maximum size of a stored text in UTF-8. So the item of a window with all the claims and clips that an answer may have
+stays below DynamoDB's limit of 400 KB."""
 MIN_CLIP_MS, MAX_CLIP_MS = 10_000, 90_000
 """Minimum and maximum length of a clip."""
 INSTRUCTIONS = """\
@@ -136,14 +134,14 @@ that was read out earlier has 410.", "sources": ["0000001731#ab12"]}], "clips": 
 class AnsweredClaim(ModelAnswer):
     """Fact claim as the model wrote it, not verified yet."""
 
-    quote: Annotated[str, Field(min_length=1, max_length=600, repr=False)]
-    cue: Annotated[int | None, Field(ge=0)] = None
+    quote: Annotated[str, Field(max_length=OVERLAP_CHARACTERS)]
+    cue: int | None = None
     """Number of the cue in which the quote begins, according to the model."""
-    statement: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
+    statement: str
     verdict: Annotated[Verdict, Field(strict=False)]
     confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-    explanation: Annotated[str, Field(max_length=2_000, repr=False)] = ""
-    sources: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
+    explanation: str = ""
+    sources: list[str] = []
     """Ids of the cues and of the memories on which the verdict rests, according to the model."""
 
 
@@ -152,8 +150,8 @@ class AnsweredClip(ModelAnswer):
 
     start_ms: int
     end_ms: int
-    title: Annotated[str, Field(min_length=1, max_length=200, repr=False)]
-    reason: Annotated[str, Field(max_length=1_000, repr=False)] = ""
+    title: str
+    reason: str = ""
 
 
 class _AnswerObject(ModelAnswer):
@@ -165,8 +163,8 @@ class _AnswerObject(ModelAnswer):
 class WindowAnswer:
     """Well-formed fact claims and clips of an answer."""
 
-    claims: tuple[AnsweredClaim, ...] = field(repr=False)
-    clips: tuple[AnsweredClip, ...] = field(repr=False)
+    claims: tuple[AnsweredClaim, ...]
+    clips: tuple[AnsweredClip, ...]
     malformed: int = 0
     """Number of malformed claims and clips that were skipped."""
 
@@ -199,8 +197,8 @@ def _cue_lines(window: Window[Cue]) -> Iterator[dict[str, Any]]:
 class VerifiedAnswer:
     """Findings that may be stored, by time, and the number of items that were dropped or changed."""
 
-    claims: tuple[Claim, ...] = field(repr=False)
-    clips: tuple[Clip, ...] = field(repr=False)
+    claims: tuple[Claim, ...]
+    clips: tuple[Clip, ...]
     invented: int
     """Claims whose quote does not occur in the window."""
     unfounded: int
@@ -290,13 +288,13 @@ def _to_clip(answered: AnsweredClip, window: Window[Cue], clip_id: str) -> Clip 
     cues = [cue for cue in window.passages if cue.start_ms < answered.end_ms and cue.end_ms > answered.start_ms]
     start_ms = min([answered.start_ms, *(cue.start_ms for cue in cues)])
     end_ms = max([answered.end_ms, *(cue.end_ms for cue in cues)])
-    title = _shorten(clean_text(answered.title), MAX_REASON_BYTES)
+    title = _shorten(clean_text(answered.title))
     if not title or not MIN_CLIP_MS <= end_ms - start_ms <= MAX_CLIP_MS:
         return None
-    reason = _shorten(clean_text(answered.reason), MAX_REASON_BYTES) or None
+    reason = _shorten(clean_text(answered.reason)) or None
     return Clip(clip_id=clip_id, start_ms=start_ms, end_ms=end_ms, title=title, reason=reason)
 
 
-def _shorten(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
-    """Return the beginning of a text that has at most `max_bytes` in UTF-8, without a part of a character at its end."""
-    return text.encode()[:max_bytes].decode(errors="ignore")
+def _shorten(text: str) -> str:
+    """Return the beginning of a text that has at most `MAX_TEXT_BYTES`, without a part of a character at its end."""
+    return text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore")

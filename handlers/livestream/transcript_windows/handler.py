@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from handlers.common import ids
-from handlers.common.aws import CONFIG
+from handlers.common.aws import CONFIG, ServiceFailed, ServiceFault
 from handlers.common.events import IGNORED, BatchFailures, parse_object_created_event, process_batch
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text import WindowSizes, split_into_windows
 from handlers.livestream.environment import OVERLAP_CHARACTERS, WINDOW_SECONDS, TranscriptWindowsEnvironment
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.keys import TRANSCRIPTS, UploadedObject, parse_upload
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
-from handlers.livestream.transcript import BadTranscript, TranscriptProblem, fetch_transcript, read_transcript
-from handlers.livestream.windows import MAX_WINDOWS, WindowMessage
+from handlers.livestream.tracks import TrackKind, TrackState
+from handlers.livestream.transcript import BadTranscript, fetch_transcript, read_transcript
+from handlers.livestream.windows import WindowMessage
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -36,15 +36,6 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 10
 """Maximum number of messages in one SendMessageBatch request."""
-TRACK_REASONS = {
-    TranscriptProblem.EMPTY: TrackReason.EMPTY,
-    TranscriptProblem.TOO_LARGE: TrackReason.TOO_LARGE,
-}
-"""Failure reason of the track for each problem of a transcript. All other problems become `UNREADABLE`."""
-
-
-class WindowsNotQueued(Exception):
-    """SQS rejected some of the messages. The exception contains no part of them."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +67,8 @@ class TranscriptDivider:
         try:
             messages = self._build_messages(transcript, data)
         except BadTranscript as error:
-            self.log.warning("transcript_refused", cause=error.problem, key_hash=key_hash)
-            reason = TRACK_REASONS.get(error.problem, TrackReason.UNREADABLE)
-            self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.FAILED, reason)
+            self.log.warning("transcript_refused", cause=error.reason, key_hash=key_hash)
+            self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.FAILED, error.reason)
             return None
         self._send_messages(messages)
         self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.ANALYZING)
@@ -89,8 +79,6 @@ class TranscriptDivider:
         """Return one message for each window of a transcript. Raise BadTranscript if it is invalid."""
         sizes = WindowSizes(self.environment.window_characters, WINDOW_SECONDS * 1000, OVERLAP_CHARACTERS)
         windows = split_into_windows(read_transcript(data), sizes)
-        if len(windows) > MAX_WINDOWS:
-            raise BadTranscript(TranscriptProblem.TOO_LARGE)
         return [
             WindowMessage(
                 transcript_key=transcript.key,
@@ -115,7 +103,7 @@ class TranscriptDivider:
                 ],
             )
             if answer.get("Failed"):
-                raise WindowsNotQueued
+                raise ServiceFailed(ServiceFault.UNAVAILABLE)
 
 
 @cache

@@ -37,12 +37,11 @@ VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv"
 """Lower-case suffixes of the formats that MediaConvert reads."""
 JOB_STATES = {
     "PROGRESSING": TrackState.CHUNKING,
-    "STATUS_UPDATE": TrackState.CHUNKING,
     "COMPLETE": TrackState.CHUNKED,
     "ERROR": TrackState.FAILED,
     "CANCELED": TrackState.FAILED,
 }
-"""State of a video's track by the state of its job. Other states of a job are ignored."""
+"""State of a video's track by the state of its job. No rule matches the other states of a job."""
 
 
 class VideoEventKind(StrEnum):

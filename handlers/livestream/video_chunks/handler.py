@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from handlers.common import ids
-from handlers.common.aws import CONFIG
+from handlers.common.aws import CONFIG, ServiceFailed, ServiceFault
 from handlers.common.events import IGNORED, BatchFailures, process_batch
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.livestream.environment import VideoChunksEnvironment
@@ -47,10 +47,6 @@ from handlers.livestream.video_chunks.job import VideoVersion, job_request
 if TYPE_CHECKING:
     from types_boto3_events.client import EventBridgeClient
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
-
-
-class EventNotPublished(Exception):
-    """EventBridge rejected an event. The exception contains no part of the event."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ class VideoCutter:
             "Detail": version.model_dump_json(by_alias=True),
         }
         if self.bus.put_events(Entries=[entry])["FailedEntryCount"]:
-            raise EventNotPublished
+            raise ServiceFailed(ServiceFault.UNAVAILABLE)
         return True
 
     def _submit_job(self, event: VideoEvent) -> bool:

@@ -18,7 +18,6 @@ from pydantic import Field
 
 from handlers.common.events import VERSION_ID_PATTERN
 from handlers.common.json_models import Message
-from handlers.livestream.environment import ChunkSeconds
 from handlers.livestream.keys import CHUNKS, VIDEOS, UploadedObject, parse_upload
 
 AUDIO_SELECTOR = "Audio Selector 1"
@@ -41,7 +40,7 @@ class JobMetadata(VideoVersion):
 
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9.-]{3,63}$")]
     """Bucket of the stack that submitted the job. Several stacks may share an account."""
-    chunk_seconds: ChunkSeconds
+    chunk_seconds: int
 
     @property
     def token(self) -> str:
@@ -61,7 +60,6 @@ def job_request(bucket: str, video: UploadedObject, *, chunk_seconds: int, role_
     return {
         "ClientRequestToken": job.token,
         "Role": role_arn,
-        "StatusUpdateInterval": "SECONDS_60",
         "UserMetadata": {name: str(value) for name, value in job.model_dump(by_alias=True).items()},
         "Settings": {
             "TimecodeConfig": {"Source": "ZEROBASED"},

@@ -114,7 +114,7 @@ RULES: dict[str, tuple[str, dict[str, Any]]] = {
             "detail-type": ["MediaConvert Job State Change"],
             "detail": {
                 "userMetadata": {"bucket": [BUCKET]},
-                "status": ["PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED"],
+                "status": ["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"],
             },
         },
     ),

@@ -65,7 +65,7 @@ def _values(schema: Schema, definitions: dict[str, Schema]) -> st.SearchStrategy
         case "null":
             return st.none()
         case "integer":
-            return st.integers(schema["minimum"], schema["maximum"])
+            return st.integers(schema.get("minimum"), schema.get("maximum"))
         case "string":
             return _texts(schema)
         case "array":

@@ -1,6 +1,6 @@
 """Transcripts in SRT, WebVTT and the JSON of Amazon Transcribe are read as cues (timed lines).
 
-Every other file is refused with a problem, which does not quote the file.
+Every other file is refused with a failure reason, which does not quote the file.
 """
 
 import codecs
@@ -11,10 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.livestream import transcript
-from handlers.livestream.transcript import BadTranscript, Cue, TranscriptProblem, read_transcript
+from handlers.livestream.tracks import TrackReason
+from handlers.livestream.transcript import BadTranscript, Cue, read_transcript
 from tests.handlers.livestream.broadcast import srt, webvtt
 
-CANARY = "canary"  # text that must not appear in the problem of a refused file
+CANARY = "canary"  # text that must not appear in the exception of a refused file
 CUES = (
     Cue(0, 1_500, "Good evening."),
     Cue(1_500, 4_000, "We ran 600 ferries last spring, R&D <included>."),
@@ -28,14 +29,14 @@ def read(text: str) -> tuple[Cue, ...]:
     return read_transcript(text.encode())
 
 
-def problem(data: bytes | str) -> TranscriptProblem:
-    """Return the problem for which a file is refused."""
+def reason(data: bytes | str) -> TrackReason:
+    """Return the reason for which a file is refused."""
     with pytest.raises(BadTranscript) as caught:
         read_transcript(data.encode() if isinstance(data, str) else data)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None, "the original exception may contain the text"
-    assert str(caught.value) == caught.value.problem.value
-    return caught.value.problem
+    assert str(caught.value) == caught.value.reason.value
+    return caught.value.reason
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
@@ -140,71 +141,77 @@ def test_transcribe_words_without_punctuation_are_split() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "expected"),
+    "data", [b"", b" \n\t\n", b"WEBVTT", f"{SRT_CUE}<i></i>\n".encode(), b'{"results": {"items": []}}']
+)
+def test_a_transcript_without_text_is_refused_as_empty(data: bytes) -> None:
+    assert reason(data) is TrackReason.EMPTY
+
+
+@pytest.mark.parametrize(
+    "data",
     [
-        (b"", TranscriptProblem.EMPTY),
-        (b" \n\t\n", TranscriptProblem.EMPTY),
-        (b"WEBVTT", TranscriptProblem.EMPTY),
-        (f"{SRT_CUE}<i></i>\n".encode(), TranscriptProblem.EMPTY),
-        (b'{"results": {"items": []}}', TranscriptProblem.EMPTY),
-        (f"Hi {CANARY}".encode("utf-16"), TranscriptProblem.NOT_TEXT),
-        (f"Grüezi {CANARY}".encode("latin-1"), TranscriptProblem.NOT_TEXT),
-        (f"{CANARY}\0".encode(), TranscriptProblem.NOT_TEXT),
-        (f'<?xml version="1.0"?><tt>{CANARY}</tt>'.encode(), TranscriptProblem.OTHER_FORMAT),
-        (f"A transcript without times {CANARY}.".encode(), TranscriptProblem.OTHER_FORMAT),
-        (f"WEBVTTX is no header. {CANARY}".encode(), TranscriptProblem.OTHER_FORMAT),
-        (f'{{"text": "{CANARY}"}}'.encode(), TranscriptProblem.MALFORMED),
-        (f"{CANARY}\n\n{SRT_CUE}Hi".encode(), TranscriptProblem.MALFORMED),
-        (f"{WEBVTT_CUE}&#{'9' * 5_000};".encode(), TranscriptProblem.MALFORMED),
-        (f"{WEBVTT_CUE}<v &#{'9' * 5_000}>Hi".encode(), TranscriptProblem.MALFORMED),
-        (job_output([word("Hi", "900000.0", "900000.0")]).encode(), TranscriptProblem.BAD_TIMES),
-        (f"{WEBVTT_CUE}Hi\nA --> B\n{CANARY}".encode(), TranscriptProblem.BAD_TIMES),
-        (f"{SRT_CUE}Hi\n\n00:00:01,000 --> 00:00:02,000\n{CANARY}".encode(), TranscriptProblem.BAD_TIMES),
+        f"{SRT_CUE}Hi {CANARY}".encode("utf-16"),
+        f"{SRT_CUE}Grüezi {CANARY}".encode("latin-1"),
+        f"{SRT_CUE}{CANARY}\0".encode(),
+        f'<?xml version="1.0"?><tt>{CANARY}</tt>'.encode(),
+        f"A transcript without times {CANARY}.".encode(),
+        f"WEBVTTX is no header.\n\n00:00.000 --> 00:01.000\n{CANARY}".encode(),
+        f'{{"text": "{CANARY}"}}'.encode(),
+        f"{CANARY}\n\n{SRT_CUE}Hi".encode(),
+        f"{WEBVTT_CUE}&#{'9' * 5_000};".encode(),
+        f"{WEBVTT_CUE}<v &#{'9' * 5_000}>Hi".encode(),
+        job_output([word("Hi", "900000.0", "900000.0")]).encode(),
+        f"{WEBVTT_CUE}Hi\nA --> B\n{CANARY}".encode(),
+        f"{SRT_CUE}Hi\n\n00:00:01,000 --> 00:00:02,000\n{CANARY}".encode(),
     ],
 )
-def test_an_invalid_transcript_is_refused_with_its_problem(data: bytes, expected: TranscriptProblem) -> None:
-    assert problem(data) is expected
+def test_another_file_is_refused_as_unreadable(data: bytes) -> None:
+    assert reason(data) is TrackReason.UNREADABLE
 
 
 def test_a_cue_with_invalid_times_is_never_skipped() -> None:
     for times in (
         *("-00:00:01,000 --> 00:00:02,000", "00:00:02,000 --> 00:00:01,000", "00:60:00,000 --> 00:60:01,000"),
-        *("00:00:60,000 --> 00:00:61,000", "25:00:00,000 --> 25:00:01,000", "00:00:01,000 -->"),
+        *("00:00:60,000 --> 00:00:61,000", "24:00:00,000 --> 24:00:00,001", "00:00:01,000 -->"),
         *("00:00:01,000 --> later", "00:00:01,0000 --> 00:00:02,000"),
     ):
-        assert problem(f"{SRT_CUE}Hi\n\n2\n{times}\nHo") is TranscriptProblem.BAD_TIMES
-        assert problem(f"{WEBVTT_CUE}Hi\n\n{times.replace(',', '.')}\nHo") is TranscriptProblem.BAD_TIMES
+        assert reason(f"{SRT_CUE}Hi\n\n2\n{times}\nHo") is TrackReason.UNREADABLE
+        assert reason(f"{WEBVTT_CUE}Hi\n\n{times.replace(',', '.')}\nHo") is TrackReason.UNREADABLE
+    day = 24 * 3_600_000
+    assert read(f"{WEBVTT_CUE}Hi\n\n24:00:00.000 --> 24:00:00.000\nHo")[1] == Cue(day, day, "Ho")
+
+
+def long_file(text: str, cues: int) -> str:
+    """Return a WebVTT file with equal cues."""
+    return "WEBVTT\n\n" + f"{WEBVTT_CUE[8:]}{text}\n\n" * cues
 
 
 @pytest.mark.parametrize(
-    ("limit", "value", "text"),
+    ("largest", "addition"),
     [
-        ("MAX_CUES", 2, srt([Cue(0, 1, "a")] * 2)),
-        ("MAX_CUES", 3, WEBVTT_CUE + "<v Ann>a<v Bob>b<v Ann>c"),
-        ("MAX_SUBTITLE_LINES", 3, f"{WEBVTT_CUE}a"),
-        ("MAX_CHARACTERS", 4, srt([Cue(0, 1, "aa")] * 2)),
-        ("MAX_OBJECT_BYTES", len(f"{WEBVTT_CUE}a"), f"{WEBVTT_CUE}a"),
+        (WEBVTT_CUE.replace("\n\n", "\n" * 199_998) + "a", "\nb"),
+        (long_file("<v A>a" * 3_125, 16), f"{WEBVTT_CUE[8:]}b"),
+        (long_file("a" * 2_000, 1_000), f"{WEBVTT_CUE[8:]}b"),
+        (f"{WEBVTT_CUE}a".ljust(20_000_000), " "),
     ],
+    ids=["lines", "cues", "characters", "bytes"],
 )
-def test_a_transcript_above_a_limit_is_refused(
-    monkeypatch: pytest.MonkeyPatch, limit: str, value: int, text: str
-) -> None:
-    monkeypatch.setattr(transcript, limit, value)
-    assert read(text)
-    monkeypatch.setattr(transcript, limit, value - 1)
-    assert problem(text) is TranscriptProblem.TOO_LARGE
+def test_a_transcript_above_a_limit_is_refused(largest: str, addition: str) -> None:
+    assert read(largest)
+    assert reason(largest + addition) is TrackReason.TOO_LARGE
 
 
-@pytest.mark.parametrize("written", ["a" * 2_001, f"a{' ' * 20_000}b", "<b></b>" * 5_000 + "a", "<v Ann>a</v>" * 5_000])
+@pytest.mark.parametrize("written", ["a" * 2_001, f"a{' ' * 19_999}b", "<b></b>" * 5_000 + "a", "<v Ann>a</v>" * 5_000])
 def test_a_cue_with_too_many_characters_is_refused_even_if_few_remain_after_cleaning(written: str) -> None:
     for header in (WEBVTT_CUE, SRT_CUE):
-        assert problem(header + written) is TranscriptProblem.TOO_LONG_CUE
+        assert reason(header + written) is TrackReason.UNREADABLE
         assert read(header + "a" * 2_000)
+        assert read(f"{header}a{' ' * 19_998}b")
 
 
-def test_a_cue_of_endless_punctuation_is_refused_before_the_rest_is_read() -> None:
-    items = [word("Hi", "0", "1"), *[mark("," * 900)] * 10_000, word("Hi", "never", "1")]
-    assert problem(job_output(items)) is TranscriptProblem.TOO_LONG_CUE, "the invalid time must not be reached"
+def test_punctuation_is_refused_before_it_becomes_too_long_to_be_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcript, "MAX_CUE_CHARACTERS", 30_000)
+    assert reason(job_output([word("Hi", "0", "1"), *[mark("," * 900)] * 23])) is TrackReason.UNREADABLE
 
 
 def test_unclosed_voice_tags_are_parsed_quickly() -> None:

@@ -8,12 +8,9 @@ and in any order. When all windows have a result, the transcript's track (its pr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.settings.livestream import ClaimAgentSettings
 from handlers.common import ids
-from handlers.livestream.environment import WINDOW_SECONDS
 from handlers.livestream.models import Claim, Clip, Verdict
-from handlers.livestream.transcript import MAX_CHARACTERS, MAX_MS
-from handlers.livestream.windows import MAX_WINDOWS, FindingsTable, WindowOutcome, WindowResult
+from handlers.livestream.windows import FindingsTable, WindowOutcome, WindowResult
 from tests.handlers.livestream.broadcast import LONG_CUES, Broadcast
 from tests.handlers.livestream.harness import TABLE
 
@@ -30,12 +27,6 @@ def test_a_window_id_is_unique_and_begins_with_the_id_of_its_transcript(broadcas
     changes = [{"transcript_version": "v2"}, {"transcript_key": f"{messages[1].transcript_key}x"}]
     others = [messages[1].model_copy(update=change).window_id for change in changes]
     assert len({first, second, third, *others}) == 5
-
-
-def test_the_largest_readable_transcript_stays_below_the_window_limit() -> None:
-    characters = ClaimAgentSettings().window_characters
-    max_windows = 1 + MAX_MS // (WINDOW_SECONDS * 1000) + 2 * MAX_CHARACTERS // characters
-    assert max_windows <= MAX_WINDOWS
 
 
 def table(broadcast: Broadcast) -> FindingsTable:

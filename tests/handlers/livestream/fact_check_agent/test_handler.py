@@ -164,13 +164,10 @@ def test_the_largest_answer_fits_into_one_item(broadcast: Broadcast) -> None:
     broadcast.divide(broadcast.upload(webvtt(cues)))
     window = broadcast.receive_all()[0].model_copy(update={"first": 0, "core_end": 50, "end": 50})
     claims = [
-        claim(f"ferry {at:02}", statement=long[:1_000], explanation=long, sources=[f"cue-{at}" for at in range(20)])
+        claim(f"ferry {at:02}", statement=long, explanation=long, sources=[f"cue-{at}" for at in range(20)])
         for at in range(50)
     ]
-    clips = [
-        {"startMs": at * 12_000, "endMs": at * 12_000 + 12_000, "title": long[:200], "reason": long[:1_000]}
-        for at in range(20)
-    ]
+    clips = [{"startMs": at * 12_000, "endMs": at * 12_000 + 12_000, "title": long, "reason": long} for at in range(20)]
     broadcast.api.bedrock.script = [answer(*claims, clips=tuple(clips))]
     assert broadcast.analyze(window) == []
     assert (len(broadcast.list_findings(limit=100)), len(broadcast.list_findings("clips"))) == (50, 20)

@@ -16,8 +16,6 @@ from handlers.common.text import Window
 from handlers.livestream.fact_check_agent.memory import MemoryEvent
 from handlers.livestream.fact_check_agent.model_answer import (
     INSTRUCTIONS,
-    MAX_CLAIMS,
-    MAX_CLIPS,
     AnsweredClaim,
     AnsweredClip,
     VerifiedAnswer,
@@ -66,8 +64,8 @@ def answer(**changes: Any) -> str:
     [
         f"Sure! {answer(note=CANARY)}",
         '{"claims": []}',
-        answer(claims=[CLAIM] * (MAX_CLAIMS + 1)),
-        answer(clips=[CLIP] * (MAX_CLIPS + 1)),
+        answer(claims=[CLAIM] * 51),
+        answer(clips=[CLIP] * 21),
         answer(claims=[{}]),
     ],
 )
@@ -81,14 +79,16 @@ def test_an_answer_of_another_form_is_refused(text: str) -> None:
     ("field", "malformed"),
     [
         ("claims", CANARY),
-        ("claims", {**CLAIM, "quote": CANARY * 200}),
+        ("claims", {**CLAIM, "quote": "x" * 601}),
         ("claims", {**CLAIM, "confidence": "0.5"}),
         ("claims", {**CLAIM, "confidence": 1.1}),
+        ("claims", {**CLAIM, "confidence": -0.1}),
+        ("claims", {**CLAIM, "confidence": float("nan")}),
         ("clips", {"title": CANARY}),
     ],
 )
 def test_a_malformed_claim_or_clip_is_skipped_and_counted(field: str, malformed: object) -> None:
-    valid = CLAIM if field == "claims" else CLIP
+    valid = {**CLAIM, "quote": "x" * 600, "confidence": 1} if field == "claims" else CLIP
     result = read_answer(f"```json\n{answer(**{field: [malformed, valid]})}\n```")
     assert (len(result.claims), len(result.clips), result.malformed) == (1, 1, 1)
     assert (result.claims[0].verdict, result.clips[0].end_ms) == ("refuted", 9_000)
@@ -242,8 +242,8 @@ def test_texts_of_the_model_are_cleaned_and_shortened_to_whole_characters() -> N
 
 
 def test_a_confidence_is_rounded_to_a_number_that_dynamodb_accepts() -> None:
-    results = [verify(claim(verdict="unverified", confidence=value)).claims[0] for value in (1e-200, 1 / 3)]
-    assert [result.confidence for result in results] == [0, 0.3333]
+    results = [verify(claim(verdict="unverified", confidence=value)).claims[0] for value in (0, 1e-200, 1 / 3)]
+    assert [result.confidence for result in results] == [0, 0, 0.3333]
 
 
 TRANSCRIPT = " ".join(cue.text for cue in CUES)

@@ -45,7 +45,7 @@ from tests.handlers.livestream.video_chunks.video_events import (
 
 SUCCESSFUL_EVENTS = (
     *(object_created(), upload_completed()),
-    *(job_event(status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
+    *(job_event(status) for status in ("PROGRESSING", "COMPLETE")),
 )
 """All events of a video that is cut without a failure."""
 CHUNKS = VideoChunks(playlist=f"{chunk_prefix()}{UPLOAD}_chunk.m3u8", duration_ms=250_041)
@@ -184,7 +184,7 @@ def test_events_about_other_objects_and_jobs_are_ignored() -> None:
     for event in (
         object_created(key().replace("videos/", "chunks/")),
         object_created("videos/" + "x" * 1000),
-        job_event("INPUT_INFORMATION"),
+        job_event("STATUS_UPDATE"),
         job_event("COMPLETE", userMetadata=None),
         job_event("ERROR", userMetadata={"bucket": BUCKET, "key": key()}),
         job_event("ERROR", userMetadata={**METADATA, "bucket": "another-stacks"}),
