@@ -127,7 +127,10 @@ class EpisodeTable:
 
         `transition` gets the stored record, to which the time limits of the tracks are not applied.
         """
-        return self._change(owner, episode_id, transition).at(self._now())
+        key = episode_key(owner, episode_id)
+        return _check_exists(self._records.change(key, lambda record: transition(_check_exists(record)))).at(
+            self._now()
+        )
 
     def advance_track(
         self,
@@ -150,7 +153,7 @@ class EpisodeTable:
             return record.with_track(kind, apply_update(record.track(kind), update), update.at)
 
         try:
-            record = self._change(upload.owner, upload.episode_id, transition)
+            record = self.change(upload.owner, upload.episode_id, transition)
         except EpisodeNotFound:
             return False
         return is_applied(record.track(kind), update)
@@ -188,13 +191,6 @@ class EpisodeTable:
         page = episodes[:limit]
         position = None if is_last or not page else f"{page[-1].created_at}#{page[-1].episode_id}"
         return page, position
-
-    def _change(
-        self, owner: str, episode_id: str, transition: Callable[[EpisodeRecord], EpisodeRecord]
-    ) -> EpisodeRecord:
-        """Change an episode and return its stored record."""
-        key = episode_key(owner, episode_id)
-        return _check_exists(self._records.change(key, lambda record: transition(_check_exists(record))))
 
     def _now(self) -> str:
         return timestamp(self._clock())

@@ -83,8 +83,6 @@ class WindowOutcome(StrEnum):
     """The window was analyzed, even if nothing was found."""
     TRANSCRIPT_GONE = "transcript_gone"
     """The transcript's object no longer exists."""
-    TRANSCRIPT_UNREADABLE = "transcript_unreadable"
-    """The object is no valid transcript, or it has fewer cues than when its windows were queued."""
     UNUSABLE_ANSWER = "unusable_answer"
     """The model was asked twice, and both answers were unusable, for example malformed or cut off."""
     FILTERED = "filtered"

@@ -6,7 +6,7 @@ message again, and the function deletes what is left. A message that fails too o
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 
 ITEMS_PER_BATCH = 25
 """Maximum number of items of one BatchWriteItem request."""
-RECORDS_PER_BATCH = 100
-"""Maximum number of entries of a list of AgentCore, and of records of one BatchDeleteMemoryRecords request."""
 MISSING_CODES = frozenset({"NoSuchUpload", "ResourceNotFoundException"})
-"""Error codes for something that is already deleted, or for a memory session that never had an event."""
+"""Error codes for something that is already deleted."""
 
 
 @dataclass(frozen=True)
@@ -76,29 +74,24 @@ class EpisodeCleanup:
 
         Events would expire after some time, but records never do.
         """
-        memory_id = self.environment.memory_id
-        for event in list(self._list_memory(self.memory.list_events, "events", **session)):
-            _call_if_present(self.memory.delete_event, memoryId=memory_id, eventId=event["eventId"], **session)
+        memory_id, delete_records = self.environment.memory_id, self.memory.batch_delete_memory_records
+        for page in self._list_memory("list_events", **session):
+            for event in page["events"]:
+                _call_if_present(self.memory.delete_event, memoryId=memory_id, eventId=event["eventId"], **session)
         for namespace in (self.environment.summary_namespace, self.environment.fact_namespace):
-            listed = self._list_memory(
-                self.memory.list_memory_records, "memoryRecordSummaries", namespace=namespace.format(**session)
-            )
-            records = [{"memoryRecordId": record["memoryRecordId"]} for record in listed]
-            for start in range(0, len(records), RECORDS_PER_BATCH):
-                batch = records[start : start + RECORDS_PER_BATCH]
-                answer = self.memory.batch_delete_memory_records(memoryId=memory_id, records=batch)
-                if answer["failedRecords"]:
+            for page in self._list_memory("list_memory_records", namespace=namespace.format(**session)):
+                # A page has at most 100 records, the maximum of one BatchDeleteMemoryRecords request.
+                records = [{"memoryRecordId": record["memoryRecordId"]} for record in page["memoryRecordSummaries"]]
+                if records and delete_records(memoryId=memory_id, records=records)["failedRecords"]:
                     raise NotDeleted
 
-    def _list_memory(self, operation: Any, result_key: str, **parameters: str) -> Iterator[Mapping[str, Any]]:
-        token: dict[str, str] = {}
-        while True:
-            request = {"memoryId": self.environment.memory_id, "maxResults": RECORDS_PER_BATCH, **parameters, **token}
-            page = _call_if_present(operation, **request)
-            yield from page.get(result_key, ())
-            if not page.get("nextToken"):
-                return
-            token = {"nextToken": page["nextToken"]}
+    def _list_memory(self, operation: str, **parameters: str) -> list[Mapping[str, Any]]:
+        """Return all pages of a list, before anything in them is deleted, none if the session never had an event."""
+        pages = self.memory.get_paginator(operation).paginate(memoryId=self.environment.memory_id, **parameters)
+        try:
+            return list(pages)
+        except self.memory.exceptions.ResourceNotFoundException:
+            return []
 
     def _delete_items(self, partition: str) -> None:
         """Delete all items of the episode except its own item."""
@@ -117,14 +110,13 @@ class EpisodeCleanup:
                 raise NotDeleted
 
 
-def _call_if_present(operation: Any, **request: Any) -> Mapping[str, Any]:
-    """Call an operation. Return an empty response if what the request names does not exist."""
+def _call_if_present(operation: Any, **request: Any) -> None:
+    """Call an operation. Do nothing if what the request names does not exist."""
     try:
-        return operation(**request)  # type: ignore[no-any-return]
+        operation(**request)
     except ClientError as error:
-        if error.response["Error"]["Code"] in MISSING_CODES:
-            return {}
-        raise
+        if error.response["Error"]["Code"] not in MISSING_CODES:
+            raise
 
 
 @cache

@@ -13,7 +13,7 @@ has an event for every window that the table lists as analyzed.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from handlers.common.text import Window
 from handlers.livestream.environment import AgentEnvironment
 from handlers.livestream.fact_check_agent.memory import AgentMemory
 from handlers.livestream.fact_check_agent.model_answer import VerifiedAnswer, read_answer, verify_answer, window_request
-from handlers.livestream.transcript import BadTranscript, Cue, fetch_transcript, read_transcript
+from handlers.livestream.transcript import Cue, fetch_transcript, read_transcript
 from handlers.livestream.windows import FindingsTable, WindowMessage, WindowOutcome, WindowResult
 
 if TYPE_CHECKING:
@@ -54,30 +54,16 @@ class FactCheckAgent:
         if self.findings.finish_if_done(message):
             self.log.info("window_already_done", session_hash=session)
             return
-        window = self._read_window(message)
-        result = WindowResult(outcome=window) if isinstance(window, WindowOutcome) else self._analyze(message, window)
+        # Only valid transcripts are queued, and a version of an object never changes, so `read_transcript` succeeds again.
+        key, version = message.transcript_key, message.transcript_version
+        data = fetch_transcript(self.s3, self.environment.bucket_name, key, version)
+        if data is None:
+            result = WindowResult(outcome=WindowOutcome.TRANSCRIPT_GONE)
+        else:
+            result = self._analyze(message, _cut_window(message, read_transcript(data)))
         self.findings.save(message, result)
         if result.outcome is not WindowOutcome.ANALYZED:
             self.log.warning("window_failed", session_hash=session, cause=result.outcome)
-
-    def _read_window(self, message: WindowMessage) -> Window[Cue] | WindowOutcome:
-        """Return the window, or the reason why the transcript does not contain it."""
-        bucket = self.environment.bucket_name
-        data = fetch_transcript(self.s3, bucket, message.transcript_key, message.transcript_version)
-        if data is None:
-            return WindowOutcome.TRANSCRIPT_GONE
-        try:
-            cues = read_transcript(data)
-        except BadTranscript:
-            return WindowOutcome.TRANSCRIPT_UNREADABLE
-        if message.end > len(cues):
-            return WindowOutcome.TRANSCRIPT_UNREADABLE
-        return Window(
-            index=message.index,
-            first=message.first,
-            core_count=message.core_end - message.first,
-            passages=cues[message.first : message.end],
-        )
 
     def _analyze(self, message: WindowMessage, window: Window[Cue]) -> WindowResult:
         """Ask the model, store its verified findings in the agent's memory, and return them."""
@@ -107,6 +93,16 @@ class FactCheckAgent:
             malformed=answer.malformed,
         )
         return WindowResult(outcome=WindowOutcome.ANALYZED, claims=verified.claims, clips=verified.clips)
+
+
+def _cut_window(message: WindowMessage, cues: Sequence[Cue]) -> Window[Cue]:
+    """Return the window of a transcript that a message names."""
+    return Window(
+        index=message.index,
+        first=message.first,
+        core_count=message.core_end - message.first,
+        passages=tuple(cues[message.first : message.end]),
+    )
 
 
 def _transcript_text(message: WindowMessage, window: Window[Cue]) -> str:

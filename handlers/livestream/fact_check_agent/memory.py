@@ -27,10 +27,6 @@ MAX_EVENT_CHARACTERS = 100_000
 """Maximum length of one text in an event."""
 WINDOW_METADATA = "window"
 """Metadata key under which an event has the id of its window."""
-TRANSCRIPT_ROLE = "USER"
-"""Conversation role of the part of an event that has the text of the window."""
-FINDINGS_ROLE = "ASSISTANT"
-"""Conversation role of the part of an event that has the findings."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ class AgentMemory:
 
         The window id is the client token of the call, so AgentCore stores a window only once.
         """
-        turns = ((TRANSCRIPT_ROLE, transcript_text), (FINDINGS_ROLE, findings_text))
+        turns = (("USER", transcript_text), ("ASSISTANT", findings_text))
         self._client.create_event(
             memoryId=self._memory_id,
             actorId=window.transcript.owner,
@@ -101,7 +97,6 @@ def _window_id(event: Mapping[str, Any]) -> str:
 
 
 def _text(event: Mapping[str, Any]) -> str:
-    turns = [item["conversational"] for item in event.get("payload", ()) if "conversational" in item]
-    # Findings come first, because the end of a long text is cut off, and a window's transcript may be very long.
-    turns.sort(key=lambda turn: turn["role"] != FINDINGS_ROLE)
-    return "\n".join(turn["content"].get("text", "") for turn in turns)
+    texts = [item["conversational"]["content"]["text"] for item in event["payload"]]
+    # The findings come first, because the end of a long text is cut off, and a window's transcript may be very long.
+    return "\n".join(reversed(texts))

@@ -18,15 +18,15 @@ LOAD: dict[str, float] = {"episodesPerDay": 400}
 @pytest.mark.parametrize(
     ("load", "settings", "usd"),
     [
-        (LOAD, {}, 7_374.88),
+        (LOAD, {}, 7_373.31),
         ({"episodesPerDay": 1, "videoMinutes": 0.1}, {}, 33.71),
         (
             LOAD,
             {"agent": {"windowCharacters": 50_000}, "uploads": {"objectDays": 7}, "video": {"chunkSeconds": 30}},
-            7_108.26,
+            7_106.69,
         ),
-        (LOAD, {"episodes": {"provisionedConcurrency": 2}}, 7_391.60),
-        (LOAD, {"episodes": {"snapStart": True}}, 7_383.87),
+        (LOAD, {"episodes": {"provisionedConcurrency": 2}}, 7_390.03),
+        (LOAD, {"episodes": {"snapStart": True}}, 7_382.30),
     ],
 )
 def test_the_monthly_cost_follows_from_the_load_and_the_settings(

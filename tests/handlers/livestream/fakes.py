@@ -1,8 +1,9 @@
 """Fakes of the services that livestream's functions call and moto does not have: Bedrock, AgentCore and MediaConvert."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -79,6 +80,16 @@ class FakeMemory:
         for namespace, names in self.records.items():
             self.records[namespace] = [name for name in names if name not in deleted]
         return {"failedRecords": [record for record in records if record["memoryRecordId"] not in deleted]}
+
+    def get_paginator(self, operation: str) -> Any:
+        def paginate(**request: Any) -> Iterator[Mapping[str, Any]]:
+            page = getattr(self, operation)(**request)
+            yield page
+            while "nextToken" in page:
+                page = getattr(self, operation)(**request, nextToken=page["nextToken"])
+                yield page
+
+        return SimpleNamespace(paginate=paginate)
 
     def _page(self, name: str, entries: list[dict[str, Any]], token: str) -> Mapping[str, Any]:
         end = int(token) + 2

@@ -42,7 +42,7 @@ def event(event_id: str, window_id: str | None, findings: str, text: str = "") -
     payload = [{"conversational": {"role": role, "content": {"text": turn}}} for role, turn in turns if turn]
     metadata = {} if window_id is None else {"metadata": {"window": {"stringValue": window_id}}}
     time = NOW + timedelta(seconds=int(event_id.partition("#")[0]))
-    return {**SESSION, "eventId": event_id, "eventTimestamp": time, "payload": [{"blob": {}}, *payload], **metadata}
+    return {**SESSION, "eventId": event_id, "eventTimestamp": time, "payload": payload, **metadata}
 
 
 def recall(*events: dict[str, Any]) -> tuple[MemoryEvent, ...]:
