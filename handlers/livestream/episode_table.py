@@ -94,10 +94,18 @@ class EpisodeRecord(Record):
 class EpisodeTable:
     """Reads, changes and lists the records of episodes."""
 
-    def __init__(self, client: "DynamoDBClient", name: str, clock: Callable[[], datetime] = ids.now) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        name: str,
+        clock: Callable[[], datetime] = ids.now,
+        not_found: Callable[[], Exception] = EpisodeNotFound,
+    ) -> None:
+        """`not_found` creates the exception that is raised if an episode does not exist or is deleted."""
         self._client = client
         self._name = name
         self._clock = clock
+        self._not_found = not_found
         self._records = Records(client, name, EpisodeRecord, _index_attributes)
 
     def create(self, episode: EpisodeRecord) -> tuple[EpisodeRecord, bool]:
@@ -118,7 +126,7 @@ class EpisodeTable:
 
     def get(self, owner: str, episode_id: str) -> EpisodeRecord:
         """Return an episode. Raise EpisodeNotFound if it does not exist or is deleted."""
-        return _check_exists(self.find(owner, episode_id)).at(self._now())
+        return self._check_exists(self.find(owner, episode_id)).at(self._now())
 
     def change(
         self, owner: str, episode_id: str, transition: Callable[[EpisodeRecord], EpisodeRecord]
@@ -128,9 +136,8 @@ class EpisodeTable:
         `transition` gets the stored record, to which the time limits of the tracks are not applied.
         """
         key = episode_key(owner, episode_id)
-        return _check_exists(self._records.change(key, lambda record: transition(_check_exists(record)))).at(
-            self._now()
-        )
+        record = self._records.change(key, lambda record: transition(self._check_exists(record)))
+        return self._check_exists(record).at(self._now())
 
     def advance_track(
         self,
@@ -163,7 +170,7 @@ class EpisodeTable:
         now = self._clock()
         values = {"deleted_at": timestamp(now), "ttl": int((now + TOMBSTONE_TIME).timestamp())}
         self._records.change(
-            episode_key(owner, episode_id), lambda record: _check_exists(record).model_copy(update=values)
+            episode_key(owner, episode_id), lambda record: self._check_exists(record).model_copy(update=values)
         )
 
     def list_episodes(self, owner: str, limit: int, after: str | None) -> tuple[list[EpisodeRecord], str | None]:
@@ -192,15 +199,13 @@ class EpisodeTable:
         position = None if is_last or not page else f"{page[-1].created_at}#{page[-1].episode_id}"
         return page, position
 
+    def _check_exists(self, record: EpisodeRecord | None) -> EpisodeRecord:
+        if record is None or record.deleted_at is not None:
+            raise self._not_found()
+        return record
+
     def _now(self) -> str:
         return timestamp(self._clock())
-
-
-def _check_exists(record: EpisodeRecord | None) -> EpisodeRecord:
-    """Return the record. Raise EpisodeNotFound if there is none, or if its episode is deleted."""
-    if record is None or record.deleted_at is not None:
-        raise EpisodeNotFound
-    return record
 
 
 def _index_attributes(record: EpisodeRecord) -> Key:

@@ -13,26 +13,22 @@ from handlers.livestream.tracks import ContentType, EpisodeStatus, TrackKind, Tr
 
 
 def _one_line(max_length: int) -> TextForm:
-    rule = f"must be one line of 1 to {max_length} characters, without control characters"
-    return TextForm(
-        r"^[^\u0000-\u001f\u007f-\u009f]*$", rule, min_length=1, max_length=max_length, strip_whitespace=True
-    )
-
-
-def _lines(max_length: int) -> TextForm:
-    rule = f"must have 1 to {max_length} characters, without control characters other than the line feed"
-    return TextForm(
-        r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$",
-        rule,
-        min_length=1,
-        max_length=max_length,
-        strip_whitespace=True,
-    )
+    rule = f"must be one line of at most {max_length} characters, without control characters"
+    return TextForm(r"^[^\u0000-\u001f\u007f-\u009f]*$", rule, max_length=max_length, strip_whitespace=True)
 
 
 EpisodeId = Ulid
 Title = Annotated[str, _one_line(200), VISIBLE_TEXT]
-Description = Annotated[str, _lines(5_000), VISIBLE_TEXT]
+Description = Annotated[
+    str,
+    TextForm(
+        r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$",
+        "must have at most 5000 characters, without control characters other than the line feed",
+        max_length=5_000,
+        strip_whitespace=True,
+    ),
+    VISIBLE_TEXT,
+]
 Speakers = Annotated[tuple[Annotated[str, _one_line(100), VISIBLE_TEXT], ...], Field(max_length=20)]
 Timestamp = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z$")]
 PageLimit = Annotated[int, Field(ge=1, le=100)]

@@ -1,7 +1,8 @@
 """Reader for uploaded transcripts in S3: SRT, WebVTT, and the JSON output of an Amazon Transcribe job.
 
 The content decides the format, because the client chooses file name and content type, and both may be wrong. Every
-format is read as cues, which are timed lines.
+format is read as cues, which are timed lines. The cues are divided into windows, sections that are small enough for one
+model request.
 
 A transcript is an upload by an untrusted client. So its size and its lines of times are checked before webvtt-py reads
 it, and the text and times of each cue afterwards. The parser skips a cue whose times it cannot read, and such a cue
@@ -20,7 +21,7 @@ import webvtt
 from botocore.exceptions import ClientError
 from webvtt.errors import MalformedCaptionError, MalformedFileError
 
-from handlers.common.text import clean_text
+from handlers.common.text import Window, WindowSizes, clean_text, split_into_windows
 from handlers.common.transcribe_output import (
     SENTENCE_ENDS,
     InvalidTranscribeOutput,
@@ -28,6 +29,7 @@ from handlers.common.transcribe_output import (
     TranscribedWord,
     parse_transcribe_output,
 )
+from handlers.livestream.environment import OVERLAP_CHARACTERS, WINDOW_SECONDS
 from handlers.livestream.tracks import TrackReason
 
 if TYPE_CHECKING:
@@ -123,6 +125,12 @@ def read_transcript(data: bytes) -> tuple[Cue, ...]:
     else:
         raise BadTranscript(TrackReason.UNREADABLE if text else TrackReason.EMPTY)
     return _clean_cues(cues)
+
+
+def divide_transcript(data: bytes, window_characters: int) -> tuple[Window[Cue], ...]:
+    """Return the windows of a transcript. Raise BadTranscript as `read_transcript` does."""
+    sizes = WindowSizes(window_characters, WINDOW_SECONDS * 1000, OVERLAP_CHARACTERS)
+    return split_into_windows(read_transcript(data), sizes)
 
 
 def _decode(data: bytes) -> str:

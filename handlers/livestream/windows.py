@@ -5,8 +5,8 @@ which repeats the start of the next window (see `handlers.common.text`). The fun
 uploaded transcript and sends a message for each window. The function `fact-check-agent` analyzes the windows, and stores
 the result of each as one item: its outcome, and its findings (fact claims and clips).
 
-A message contains no text of the transcript, so the agent reads the transcript again. The message names the window's
-cues (timed lines) by their numbers in the transcript, so the agent does not divide the transcript again.
+A message contains no text of the transcript, so the agent reads and divides the transcript again. The same version of a
+transcript, divided with the same `window_characters`, always has the same windows.
 
 SQS may deliver the message of a window twice, and a model that is asked again answers differently. So an item is written
 only if the window has none yet, and the findings and the outcome become visible together.
@@ -51,12 +51,8 @@ class WindowMessage(Message):
     """Position of the window in the transcript, from 0."""
     count: int
     """Number of windows of the transcript."""
-    first: int
-    """Number of the window's first cue."""
-    core_end: int
-    """Number of the first cue after the core."""
-    end: int
-    """Number of the first cue after the overlap."""
+    window_characters: int
+    """Maximum number of characters in a window's core, with which the transcript was divided."""
 
     @property
     def transcript(self) -> UploadedObject:

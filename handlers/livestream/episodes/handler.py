@@ -1,7 +1,7 @@
 """Lambda function `episodes`: serves livestream's REST API."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -12,20 +12,9 @@ from handlers.common import ids
 from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, build_presigning_config, secret_parameter
 from handlers.common.errors import HandlerError
 from handlers.common.logging import EventLog
-from handlers.common.rest import (
-    Answer,
-    Body,
-    BoundOperation,
-    Parameters,
-    ProxyResponse,
-    Query,
-    RestAnswer,
-    RestDispatcher,
-    RestOperation,
-    RestRequest,
-)
+from handlers.common.rest import ProxyResponse, RestDispatcher
 from handlers.livestream.environment import EpisodesApiEnvironment
-from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable, queue_deletion
+from handlers.livestream.episode_table import EpisodeTable, queue_deletion
 from handlers.livestream.episodes import routes
 from handlers.livestream.episodes.operations import Cursors, EpisodeOperations
 from handlers.livestream.episodes.routes import LivestreamErrorCode
@@ -37,27 +26,15 @@ _S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "t
 """Completing a multipart upload takes seconds. Two attempts fit into the function's timeout."""
 
 
-def _bind(
-    operation: RestOperation[Parameters, Query, Body, Answer],
-    perform: Callable[[RestRequest[Parameters, Query, Body]], RestAnswer[Answer]],
-) -> BoundOperation:
-    """Return the operation with its function. If the function does not find the episode, the client gets a 404."""
-
-    def perform_or_refuse(request: RestRequest[Parameters, Query, Body]) -> RestAnswer[Answer]:
-        try:
-            return perform(request)
-        except EpisodeNotFound:
-            message = "This episode does not exist, or it was deleted."
-            raise HandlerError(LivestreamErrorCode.EPISODE_UNKNOWN, message) from None
-
-    return operation.bind(perform_or_refuse)
+def _episode_unknown() -> HandlerError:
+    return HandlerError(LivestreamErrorCode.EPISODE_UNKNOWN, "This episode does not exist, or it was deleted.")
 
 
 @cache
 def _rest() -> RestDispatcher:
     environment = EpisodesApiEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=SHORT_TIMEOUT_CONFIG)
-    table = EpisodeTable(dynamodb, environment.table_name, ids.now)
+    table = EpisodeTable(dynamodb, environment.table_name, ids.now, _episode_unknown)
     secret = secret_parameter(boto3.client("ssm", config=SHORT_TIMEOUT_CONFIG), environment.encryption_key)
     sqs = boto3.client("sqs", config=SHORT_TIMEOUT_CONFIG)
     episodes = EpisodeOperations(
@@ -72,17 +49,17 @@ def _rest() -> RestDispatcher:
     uploads = UploadOperations(table, s3, environment, clock=ids.now, new_id=ids.new_id)
     playback = PlaybackOperations(table, s3, environment.bucket_name)
     operations = [
-        _bind(routes.CREATE_EPISODE, episodes.create),
-        _bind(routes.LIST_EPISODES, episodes.list_episodes),
-        _bind(routes.GET_EPISODE, episodes.get),
-        _bind(routes.UPDATE_EPISODE, episodes.update),
-        _bind(routes.DELETE_EPISODE, episodes.delete),
-        _bind(routes.REQUEST_UPLOAD, uploads.request),
-        _bind(routes.SIGN_PARTS, uploads.sign),
-        _bind(routes.COMPLETE_UPLOAD, uploads.complete),
-        _bind(routes.LIST_CHUNKS, playback.list_chunks),
-        _bind(routes.LIST_CLAIMS, episodes.list_claims),
-        _bind(routes.LIST_CLIPS, episodes.list_clips),
+        routes.CREATE_EPISODE.bind(episodes.create),
+        routes.LIST_EPISODES.bind(episodes.list_episodes),
+        routes.GET_EPISODE.bind(episodes.get),
+        routes.UPDATE_EPISODE.bind(episodes.update),
+        routes.DELETE_EPISODE.bind(episodes.delete),
+        routes.REQUEST_UPLOAD.bind(uploads.request),
+        routes.SIGN_PARTS.bind(uploads.sign),
+        routes.COMPLETE_UPLOAD.bind(uploads.complete),
+        routes.LIST_CHUNKS.bind(playback.list_chunks),
+        routes.LIST_CLAIMS.bind(episodes.list_claims),
+        routes.LIST_CLIPS.bind(episodes.list_clips),
     ]
     return RestDispatcher(operations, origin=environment.origin, log=EventLog(environment.log_level))
 

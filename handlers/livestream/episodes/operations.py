@@ -6,7 +6,7 @@ The partition key of an episode contains its owner. So another owner's episode g
 exist.
 
 A list is returned in pages. A cursor contains the position after which the next page starts, and the identity of its
-list: operation, owner and parameters. It is valid for this list only, and for a limited time. It is encrypted and signed
+list: kind of entries, owner and parameters. It is valid for this list only, and for a limited time. It is encrypted and signed
 (Fernet), so clients can neither read nor create one. The page size is not part of the identity, so a client may change
 it between pages. The secret may have several lines, and each line gives one key. The first key encrypts, and the other
 keys still decrypt older cursors, so the secret can be changed without invalidating cursors.
@@ -161,7 +161,7 @@ class EpisodeOperations:
         return RestAnswer(content=None, status=204)
 
     def list_episodes(self, call: RestRequest[None, PageQuery]) -> RestAnswer[EpisodePage]:
-        listing = ("listEpisodes", call.owner)
+        listing = ("episodes", call.owner)
         start = self.cursors.decrypt(call.query.cursor, *listing)
         episodes, position = self.table.list_episodes(call.owner, call.query.limit, start)
         return RestAnswer(
@@ -172,21 +172,21 @@ class EpisodeOperations:
         )
 
     def list_claims(self, call: RestRequest[EpisodePath, PageQuery]) -> RestAnswer[ClaimPage]:
-        claims, cursor = self._list_findings(call, "claims", "listClaims")
+        claims, cursor = self._list_findings(call, "claims")
         return RestAnswer(ClaimPage(claims=tuple(map(Claim.model_validate, claims)), next_cursor=cursor))
 
     def list_clips(self, call: RestRequest[EpisodePath, PageQuery]) -> RestAnswer[ClipPage]:
-        clips, cursor = self._list_findings(call, "clips", "listClips")
+        clips, cursor = self._list_findings(call, "clips")
         return RestAnswer(ClipPage(clips=tuple(map(Clip.model_validate, clips)), next_cursor=cursor))
 
     def _list_findings(
-        self, call: RestRequest[EpisodePath, PageQuery], kind: Literal["claims", "clips"], operation: str
+        self, call: RestRequest[EpisodePath, PageQuery], kind: Literal["claims", "clips"]
     ) -> tuple[Sequence[Mapping[str, Any]], str | None]:
         """Return a page of the findings of the episode's current transcript, and the cursor of the next page."""
         owner, episode_id = call.owner, call.parameters.episode_id
         upload = self.table.get(owner, episode_id).transcript.upload
         upload_id = "" if upload is None else upload.upload_id
-        listing = (operation, owner, episode_id, upload_id)
+        listing = (kind, owner, episode_id, upload_id)
         start = self.cursors.decrypt(call.query.cursor, *listing)
         found, position = self.findings.list_findings(owner, episode_id, upload_id, kind, call.query.limit, start)
         return found, self.cursors.encrypt(position, *listing)

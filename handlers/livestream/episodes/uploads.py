@@ -153,11 +153,10 @@ class UploadOperations:
                 f"This content type is not accepted for a {request.kind}.",
                 fields=[WrongField(field="contentType", rule=f"must be one of {accepted}")],
             )
-        max_bytes = (
-            self.environment.max_video_gigabytes * GIGABYTE
-            if request.kind is TrackKind.VIDEO
-            else self.environment.max_transcript_megabytes * MEGABYTE
-        )
+        max_bytes = {
+            TrackKind.VIDEO: self.environment.max_video_gigabytes * GIGABYTE,
+            TrackKind.TRANSCRIPT: self.environment.max_transcript_megabytes * MEGABYTE,
+        }[request.kind]
         if request.bytes > max_bytes:
             raise HandlerError(
                 LivestreamErrorCode.UPLOAD_TOO_LARGE,

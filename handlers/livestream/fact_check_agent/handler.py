@@ -13,7 +13,7 @@ has an event for every window that the table lists as analyzed.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from handlers.common.text import Window
 from handlers.livestream.environment import AgentEnvironment
 from handlers.livestream.fact_check_agent.memory import AgentMemory
 from handlers.livestream.fact_check_agent.model_answer import VerifiedAnswer, read_answer, verify_answer, window_request
-from handlers.livestream.transcript import Cue, fetch_transcript, read_transcript
+from handlers.livestream.transcript import Cue, divide_transcript, fetch_transcript
 from handlers.livestream.windows import FindingsTable, WindowMessage, WindowOutcome, WindowResult
 
 if TYPE_CHECKING:
@@ -54,13 +54,13 @@ class FactCheckAgent:
         if self.findings.finish_if_done(message):
             self.log.info("window_already_done", session_hash=session)
             return
-        # Only valid transcripts are queued, and a version of an object never changes, so `read_transcript` succeeds again.
+        # Only valid transcripts are queued, and a version of an object never changes, so it can be divided again.
         key, version = message.transcript_key, message.transcript_version
         data = fetch_transcript(self.s3, self.environment.bucket_name, key, version)
         if data is None:
             result = WindowResult(outcome=WindowOutcome.TRANSCRIPT_GONE)
         else:
-            result = self._analyze(message, _cut_window(message, read_transcript(data)))
+            result = self._analyze(message, divide_transcript(data, message.window_characters)[message.index])
         self.findings.save(message, result)
         if result.outcome is not WindowOutcome.ANALYZED:
             self.log.warning("window_failed", session_hash=session, cause=result.outcome)
@@ -93,16 +93,6 @@ class FactCheckAgent:
             malformed=answer.malformed,
         )
         return WindowResult(outcome=WindowOutcome.ANALYZED, claims=verified.claims, clips=verified.clips)
-
-
-def _cut_window(message: WindowMessage, cues: Sequence[Cue]) -> Window[Cue]:
-    """Return the window of a transcript that a message names."""
-    return Window(
-        index=message.index,
-        first=message.first,
-        core_count=message.core_end - message.first,
-        passages=tuple(cues[message.first : message.end]),
-    )
 
 
 def _transcript_text(message: WindowMessage, window: Window[Cue]) -> str:

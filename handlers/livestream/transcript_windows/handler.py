@@ -22,12 +22,11 @@ from handlers.common import ids
 from handlers.common.aws import CONFIG, ServiceFailed, ServiceFault
 from handlers.common.events import IGNORED, BatchFailures, parse_object_created_event, process_batch
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.text import WindowSizes, split_into_windows
-from handlers.livestream.environment import OVERLAP_CHARACTERS, WINDOW_SECONDS, TranscriptWindowsEnvironment
+from handlers.livestream.environment import TranscriptWindowsEnvironment
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.keys import TRANSCRIPTS, UploadedObject, parse_upload
+from handlers.livestream.keys import TRANSCRIPTS, parse_upload
 from handlers.livestream.tracks import TrackKind, TrackState
-from handlers.livestream.transcript import BadTranscript, fetch_transcript, read_transcript
+from handlers.livestream.transcript import BadTranscript, divide_transcript, fetch_transcript
 from handlers.livestream.windows import WindowMessage
 
 if TYPE_CHECKING:
@@ -65,32 +64,26 @@ class TranscriptDivider:
             self.log.warning("transcript_gone", key_hash=key_hash)
             return None
         try:
-            messages = self._build_messages(transcript, data)
+            windows = divide_transcript(data, self.environment.window_characters)
         except BadTranscript as error:
             self.log.warning("transcript_refused", cause=error.reason, key_hash=key_hash)
             self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.FAILED, error.reason)
             return None
-        self._send_messages(messages)
+        self._send_messages(
+            [
+                WindowMessage(
+                    transcript_key=transcript.key,
+                    transcript_version=transcript.version_id,
+                    index=window.index,
+                    count=len(windows),
+                    window_characters=self.environment.window_characters,
+                )
+                for window in windows
+            ]
+        )
         self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.ANALYZING)
-        self.log.info("transcript_queued", windows=len(messages), key_hash=key_hash)
+        self.log.info("transcript_queued", windows=len(windows), key_hash=key_hash)
         return None
-
-    def _build_messages(self, transcript: UploadedObject, data: bytes) -> list[WindowMessage]:
-        """Return one message for each window of a transcript. Raise BadTranscript if it is invalid."""
-        sizes = WindowSizes(self.environment.window_characters, WINDOW_SECONDS * 1000, OVERLAP_CHARACTERS)
-        windows = split_into_windows(read_transcript(data), sizes)
-        return [
-            WindowMessage(
-                transcript_key=transcript.key,
-                transcript_version=transcript.version_id,
-                index=window.index,
-                count=len(windows),
-                first=window.first,
-                core_end=window.first + window.core_count,
-                end=window.first + len(window.passages),
-            )
-            for window in windows
-        ]
 
     def _send_messages(self, messages: Sequence[WindowMessage]) -> None:
         """Send all messages. After a failure, the caller must send all of them again."""

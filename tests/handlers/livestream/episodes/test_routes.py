@@ -10,8 +10,8 @@ from handlers.common.json_models import Message
 from handlers.common.rest import AnyRestOperation
 from handlers.livestream.episodes import handler
 from handlers.livestream.episodes.routes import OPERATIONS
+from tests.handlers.json_schema_strategies import arbitrary_values, valid_values, validator
 from tests.handlers.livestream.harness import ANN, MAX_FORM_BYTES, OPERATION, ApiResponse, Harness, is_ready_at_start
-from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator
 
 ERROR_STATUSES = {400, 404, 409}
 OPERATIONS_WITH_BODY = [operation.name for operation in OPERATIONS if operation.body is not None]

@@ -180,24 +180,19 @@ class MultipartVideo:
         return bool(self.harness.s3.list_objects_v2(Bucket=BUCKET).get("Contents"))
 
 
-def test_a_completion_creates_the_object_and_can_be_repeated(harness: Harness) -> None:
-    video = MultipartVideo(harness)
-    before = harness.stored_items()
+def test_a_completion_creates_the_object_and_can_be_repeated(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    video, before = MultipartVideo(harness), harness.stored_items()
+    complete = Mock(wraps=s3_of_the_api().complete_multipart_upload)
+    monkeypatch.setattr(s3_of_the_api(), "complete_multipart_upload", complete)
     answer = video.complete(body={"parts": video.parts[::-1]})
     assert (answer.status, answer.body) == (200, {"uploadId": video.upload, "key": video.key, "bytes": SIZE})
+    assert complete.call_args.kwargs["MpuObjectSize"] == SIZE, "S3 refuses parts of another total size"
     assert harness.stored_items() == before, "the event of S3 advances the track"
     head = harness.s3.head_object(Bucket=BUCKET, Key=video.key)
     assert (head["ContentLength"], head["ContentType"]) == (SIZE, "video/mp4")
     assert video.complete().text == answer.text, "a repeated completion gets the same response"
     video.advance(TrackState.CHUNKING)
     assert video.complete().status == 200
-
-
-def test_the_completion_sends_the_announced_size_to_s3(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    video, complete = MultipartVideo(harness), Mock()
-    monkeypatch.setattr(s3_of_the_api(), "complete_multipart_upload", complete)
-    video.complete()
-    assert complete.call_args.kwargs["MpuObjectSize"] == SIZE
 
 
 def test_other_parts_than_those_of_the_upload_are_refused(harness: Harness) -> None:
@@ -235,7 +230,10 @@ def test_only_an_error_of_s3_that_the_client_caused_is_a_client_error(
 
 def test_only_the_expected_upload_can_be_signed_and_completed(harness: Harness) -> None:
     video, other_video = MultipartVideo(harness), MultipartVideo(harness)
+    form = {"upload_id": harness.request_upload(video.episode, "transcript")["uploadId"]}
+    without_video = {"episode_id": harness.create_episode()}
     for request in (video.complete, video.sign):
+        assert request(**form).error == request(**without_video).error == (404, "UPLOAD_UNKNOWN")
         assert request(body={"multipartId": other_video.multipart}).error == (404, "UPLOAD_UNKNOWN")
         assert request(upload_id=new_id()).error == (404, "UPLOAD_UNKNOWN")
         assert request(owner=BOB).error == (404, "EPISODE_UNKNOWN")
@@ -244,11 +242,3 @@ def test_only_the_expected_upload_can_be_signed_and_completed(harness: Harness) 
     assert video.complete().error == (404, "UPLOAD_UNKNOWN"), "a replaced upload must be refused"
     other_video.advance(TrackState.UPLOADED)
     assert other_video.sign().error == (409, "UPLOAD_NOT_EXPECTED"), "the upload is complete"
-
-
-def test_an_upload_by_form_has_no_parts_to_sign_or_complete(harness: Harness) -> None:
-    episode = harness.create_episode()
-    path = {"episode_id": episode, "upload_id": harness.request_upload(episode, "transcript")["uploadId"]}
-    completion = {"multipartId": "m", "parts": [{"partNumber": 1, "etag": "e"}]}
-    assert harness.call("completeUpload", completion, **path).error == (404, "UPLOAD_UNKNOWN")
-    assert harness.call("signParts", {"multipartId": "m"}, **path).error == (404, "UPLOAD_UNKNOWN")

@@ -74,6 +74,8 @@ def test_a_player_lists_the_chunks_from_a_position_on(harness: Harness) -> None:
         body = harness.call("listChunks", episode_id=episode, **query).body
         assert [chunk["number"] for chunk in body["chunks"]] == numbers
         assert body.get("nextMs") == next_ms
+    episode, _ = cut_video(harness, "#EXTINF:1,\na.ts\n" * 11)
+    assert len(harness.call("listChunks", episode_id=episode).body["chunks"]) == 10, "ten are a page without `limit`"
 
 
 def test_chunks_of_a_video_that_is_not_cut_are_refused(harness: Harness) -> None:

@@ -154,7 +154,7 @@ def test_the_largest_answer_fits_into_one_item(broadcast: Broadcast) -> None:
         for at in range(50)
     )
     broadcast.divide(broadcast.upload(webvtt(cues)))
-    window = broadcast.receive_all()[0].model_copy(update={"first": 0, "core_end": 50, "end": 50})
+    window = broadcast.receive_all()[0].model_copy(update={"window_characters": 100_000})
     claims = [
         claim(f"ferry {at:02}", statement=long, explanation=long, sources=[f"cue-{at}" for at in range(20)])
         for at in range(50)

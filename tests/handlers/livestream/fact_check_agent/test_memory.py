@@ -28,9 +28,7 @@ FIRST = WindowMessage(
     transcript_version="v1",
     index=0,
     count=2,
-    first=0,
-    core_end=1,
-    end=2,
+    window_characters=1_200,
 )
 OTHER = FIRST.model_copy(update={"index": 1}).window_id
 SESSION = {"memoryId": MEMORY, "actorId": "everybody", "sessionId": EPISODE}

@@ -96,8 +96,11 @@ def videos(harness: Harness) -> Iterator[Videos]:
         yield opened
 
 
-def test_an_uploaded_video_is_announced_with_the_name_of_its_version(videos: Videos) -> None:
+def test_an_uploaded_video_is_announced_with_the_name_of_its_version(
+    videos: Videos, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert videos.handle(object_created()) == []
+    assert '"accepted":true' in capsys.readouterr().out
     assert (videos.state, videos.track.version_id) == (("uploaded", None), "v1")
     [event] = videos.api.media.published
     assert (event["Source"], event["DetailType"]) == (SOURCE, "Video Upload Completed")

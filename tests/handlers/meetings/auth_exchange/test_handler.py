@@ -19,7 +19,7 @@ from handlers.meetings.deletions import DeletedMeeting
 from handlers.meetings.record import MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
 from tests.handlers.client_events import at_event
-from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator
+from tests.handlers.json_schema_strategies import arbitrary_values, valid_values, validator
 from tests.handlers.meetings.meeting_harness import BUCKET, ROLE, TABLE, MeetingHarness, client_error
 from tests.handlers.rest_response import RestResponse
 from tests.token_issuer import Key, Provider, seconds_from_now
