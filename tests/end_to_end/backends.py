@@ -5,11 +5,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from handlers.common import ids
 from handlers.common.ids import DEFAULT_OWNER, derive_user_id
 from handlers.common.records import serialize_item
 from handlers.meetings.s3_keys import ALL_PREFIXES, MeetingId
-from handlers.meetings.storage.handler import COUNTS_PREFIX
+from handlers.meetings.storage.handler import LATEST_COUNT_KEY
 from handlers.transcription.environment import FALLBACK_METRIC, METRICS_NAMESPACE
 from handlers.voice_qa.messages import LectureState
 from handlers.voice_qa.records import QuestionReference, lecture_key
@@ -213,7 +212,7 @@ class DeployedMeetings(MeetingsBackend):
     def count_storage(self) -> None:
         """Invoke the function that counts the storage of each user.
 
-        It counts only once a day. So delete the count of today first, which the schedule may have stored.
+        It counts only once a day. So delete the latest count first, which the schedule may have stored.
         """
-        self.client("s3").delete_object(Bucket=self.bucket, Key=f"{COUNTS_PREFIX}{ids.now().date().isoformat()}.json")
-        invoke(self.client, self.storage_function, kind="storage")
+        self.client("s3").delete_object(Bucket=self.bucket, Key=LATEST_COUNT_KEY)
+        invoke(self.client, self.storage_function)

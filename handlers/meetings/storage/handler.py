@@ -4,7 +4,7 @@ It lists the current objects below `COUNTED_PREFIXES`, a thousand per call. A mi
 bucket needs S3 Inventory. If the function times out, nothing is sent or stored, because an incomplete count would look like
 deleted data.
 
-Each finished count is stored as an object, so that a day is counted once, and the next count can be compared with it.
+The latest count is stored as an object, so that a day is counted once, and the next count can be compared with it.
 The metrics are sent before the count is stored. If storing the count fails, the next run on this day sends them again.
 So metrics may be sent twice, but are never lost.
 """
@@ -13,12 +13,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
 from typing import Any, Final, Literal
 
 import boto3
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG
@@ -31,10 +31,8 @@ from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO,
 
 COUNTED_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
 """Prefixes whose objects are counted. The prefix `work/` is missing, because its internal objects expire."""
-COUNTS_PREFIX: Final = f"{WORK}storage/"
-"""Prefix of the stored counts, for example `work/storage/2026-01-31.json`."""
-LOOK_BACK_DAYS: Final = 7
-"""Number of previous days in which the last stored count is searched."""
+LATEST_COUNT_KEY: Final = f"{WORK}storage/latest.json"
+"""Key of the latest count."""
 OTHERS: Final = "others"
 """Name in the place of a user. In counts, it stands for the objects without a user in their key. In metrics, it stands
 for these objects and for all users without a metric of their own. No user has this name, because ids have another form.
@@ -43,7 +41,7 @@ _USER: Final = re.compile(rf"({ids.USER_ID_PATTERN})/", re.ASCII)
 
 
 class StorageTotals(Message):
-    """One daily count. It is stored as an object below `work/storage/`."""
+    """One daily count, the content of the object `LATEST_COUNT_KEY`."""
 
     schema_version: Literal[1] = 1
     day: date
@@ -63,8 +61,8 @@ class StorageCounter:
 
     def run(self) -> None:
         """Run the count, unless this day was counted before."""
-        day = self.clock().date()
-        if self._read_count(day) is not None:
+        day, earlier = self.clock().date(), self._read_latest_count()
+        if earlier is not None and earlier.day >= day:
             return
         objects, by_user = 0, Counter[str]()
         for prefix in COUNTED_PREFIXES:
@@ -73,20 +71,14 @@ class StorageCounter:
                 for item in page:
                     by_user[_owner_of(item["Key"], prefix)] += item["Size"]
         totals = StorageTotals(day=day, bytes_of=by_user)
-        earlier = self._find_earlier_count(day)
         if earlier is not None:
             self.metrics.put(growth_metrics(daily_growth(earlier, totals), self.environment.max_users))
-        self.bucket.write(_count_key(day), totals.model_dump_json(by_alias=True))
+        self.bucket.write(LATEST_COUNT_KEY, totals.model_dump_json(by_alias=True))
         self.log.info("storage_counted", objects=objects, users=len(by_user))
 
-    def _find_earlier_count(self, day: date) -> StorageTotals | None:
-        """Return the latest stored count of the previous days, or None if there is none."""
-        counts = (self._read_count(day - timedelta(days=days)) for days in range(1, LOOK_BACK_DAYS + 1))
-        return next((count for count in counts if count is not None), None)
-
-    def _read_count(self, day: date) -> StorageTotals | None:
-        """Return the stored count of a day, or None if it does not exist or another version of the code wrote it."""
-        text = self.bucket.read(_count_key(day))
+    def _read_latest_count(self) -> StorageTotals | None:
+        """Return the latest count, or None if there is none, or if another version of the code wrote it."""
+        text = self.bucket.read(LATEST_COUNT_KEY)
         try:
             return None if text is None else StorageTotals.model_validate_json(text)
         except ValidationError:
@@ -99,7 +91,7 @@ def daily_growth(earlier: StorageTotals, today: StorageTotals) -> dict[str, int]
 
     If the earlier count is several days old, the growth since then is divided by the number of days.
     """
-    days = max(1, (today.day - earlier.day).days)
+    days = (today.day - earlier.day).days
     users = earlier.bytes_of.keys() | today.bytes_of.keys()
     return {user: (today.bytes_of.get(user, 0) - earlier.bytes_of.get(user, 0)) // days for user in users}
 
@@ -115,20 +107,10 @@ def growth_metrics(growth: Mapping[str, int], max_users_with_metric: int) -> lis
     ]
 
 
-def _count_key(day: date) -> str:
-    return f"{COUNTS_PREFIX}{day.isoformat()}.json"
-
-
 def _owner_of(key: str, prefix: str) -> str:
     """Return the user in a key, or `others` if it contains none."""
     match = _USER.match(key, len(prefix))
     return OTHERS if match is None else match[1]
-
-
-class StorageScheduleEvent(BaseModel):
-    """Event with which the schedule invokes the function."""
-
-    kind: Literal["storage"]
 
 
 @cache
@@ -143,6 +125,5 @@ def _storage_counter() -> StorageCounter:
     )
 
 
-def handler(event: Mapping[str, Any], _context: object) -> None:
-    StorageScheduleEvent.model_validate(event)
+def handler(_event: Mapping[str, Any], _context: object) -> None:
     _storage_counter().run()

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from handlers.common.ids import ulid
 from handlers.meetings.metrics import STORAGE_GROWTH
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.storage import handler
-from handlers.meetings.storage.handler import OTHERS, StorageTotals, daily_growth, growth_metrics
+from handlers.meetings.storage.handler import LATEST_COUNT_KEY, OTHERS, StorageTotals, daily_growth, growth_metrics
 from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, STACK, START, MeetingHarness
 
 EVE = "E" * 32
@@ -20,7 +19,7 @@ DAY = date(2026, 1, 31)
 
 
 def run() -> None:
-    handler.handler({"kind": "storage"}, None)
+    handler.handler({}, None)
 
 
 def growth_by_user(harness: MeetingHarness) -> dict[str, float]:
@@ -81,17 +80,6 @@ def test_growth_is_the_difference_per_day(
     assert daily_growth(earlier, StorageTotals(day=DAY, bytes_of=bytes_now)) == growth
 
 
-def test_a_count_is_compared_with_the_last_one_of_a_week(harness: MeetingHarness) -> None:
-    run()
-    harness.advance(days=8)
-    put_recording(harness, ANN, 3)
-    run()
-    assert harness.cloudwatch.calls == []
-    harness.advance(days=7)
-    run()
-    assert growth_by_user(harness) == {ANN: 0, OTHERS: 0, STACK: 0}
-
-
 def test_a_count_whose_metrics_failed_is_repeated(harness: MeetingHarness) -> None:
     run()
     harness.advance(days=1)
@@ -136,14 +124,12 @@ def test_a_count_that_fails_sends_and_stores_nothing(harness: MeetingHarness) ->
 
 
 def test_a_count_of_another_schema_version_is_ignored(harness: MeetingHarness) -> None:
-    harness.put_object("work/storage/2026-01-30.json", b'{"schemaVersion": 2}')
-    harness.put_object(
-        "work/storage/2026-01-29.json",
-        StorageTotals(day=DAY - timedelta(days=2), bytes_of={ANN: 1}).model_dump_json(by_alias=True).encode(),
-    )
-    put_recording(harness, ANN, 1)
+    harness.put_object(LATEST_COUNT_KEY, b'{"schemaVersion": 2, "day": "2026-01-30", "bytesOf": {}}')
     run()
-    assert growth_by_user(harness)[ANN] == 2, "from 1 byte to 5 bytes in two days"
+    assert harness.cloudwatch.calls == []
+    harness.advance(days=1)
+    run()
+    assert growth_by_user(harness)[STACK] == 0
 
 
 def test_the_objects_and_users_are_logged(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,12 +137,6 @@ def test_the_objects_and_users_are_logged(harness: MeetingHarness, capsys: pytes
     harness.put_object(f"raw/{CANARY}", b"1")
     run()
     assert '"objects":6,"users":2' in capsys.readouterr().out.replace(": ", ":"), "BOB, and `OTHERS` as a user"
-
-
-def test_other_events_are_rejected(harness: MeetingHarness) -> None:
-    with pytest.raises(ValidationError):
-        handler.handler({"kind": "other"}, None)
-    assert harness.cloudwatch.calls == []
 
 
 BYTES_BY_USER = st.dictionaries(st.sampled_from([ANN, BOB, EVE, OTHERS]), st.integers(0, 10**15))
