@@ -103,7 +103,6 @@ def measure(clients: EmulatorClients, case: MediaCase) -> dict[str, float | str]
             max_hours=12,
             scratch_folder=str(scratch),
             ffmpeg=FFMPEG,
-            encode_threads=1,
         )
         values = (recording.meeting.user, recording.meeting.meeting_id, recording.content)
         environment = {

@@ -21,7 +21,7 @@ STEPS = 3  # calls of the function `steps` for a recording that succeeds: `media
 STEP_METRIC_REQUESTS = 2  # those of them that send metrics: `media` and `finish`
 METRICS = 5
 """Number of custom metrics of the stack. Each measured user adds one, which this estimate leaves out."""
-MEDIA_PART_MEGABYTES = 16  # of the media job's uploads (`PART_BYTES` in its transfers.py)
+MEDIA_PART_MEGABYTES = 8  # of the media job's uploads: the part size of boto3
 READS_PER_UPLOAD = 1  # of each chunk by the media job, which downloads it
 
 # Assumed, without a source.

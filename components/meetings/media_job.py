@@ -64,8 +64,8 @@ class MediaJob:
             grants=[
                 bucket.grant("GetObject", prefix=f"{RAW}*"),
                 *(bucket.grant("PutObject", "AbortMultipartUpload", prefix=f"{prefix}*") for prefix in (VIDEO, AUDIO)),
-                bucket.grant("GetObject", "PutObject", prefix=f"{WORK}*"),
-                bucket.grant_list(),
+                bucket.grant("PutObject", prefix=f"{WORK}*"),
+                bucket.grant_list(),  # without it, S3 answers 403 and not 404 for a missing chunk
             ],
         )
 

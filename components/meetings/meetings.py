@@ -144,7 +144,7 @@ class Meetings(pulumi.ComponentResource):
                 *media.grant_run(),
                 *self._transcription_grants(),
             ],
-            timeout_seconds=workflow.timeout_seconds(settings),
+            timeout_seconds=workflow.TIMEOUT_SECONDS,
         )
 
     def _transcription_grants(self) -> list[Grant]:
@@ -169,7 +169,7 @@ class Meetings(pulumi.ComponentResource):
             environment=SummaryEnvironment,
             uses=[
                 self.bucket.grant("GetObject", prefix=f"{WORK}*", variable="bucket_name"),
-                self.bucket.grant("GetObject", "PutObject", prefix=f"{TRANSCRIPTS}*"),
+                self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
                 self.bucket.grant("PutObject", prefix=f"{SUMMARIES}*"),
                 self.bucket.grant_list(),
                 grant_metrics(NAMESPACE),
@@ -275,5 +275,4 @@ class Meetings(pulumi.ComponentResource):
             expression="cron(0 2 * * ? *)",
             target=storage,
             failed_events=self.failed_events,
-            event={"kind": "storage"},
         )

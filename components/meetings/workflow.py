@@ -29,12 +29,11 @@ from components.blocks.states import (
     SUCCEED,
     TRANSIENT_LAMBDA_ERRORS,
     Catch,
+    Retry,
     State,
     catch,
     choice_state,
     fail_state,
-    lambda_state,
-    max_detection_seconds,
     poll_states,
     retry,
     task_state,
@@ -45,16 +44,13 @@ from components.settings.meetings import ProcessingSettings
 from handlers.meetings.bedrock_summarize.models import SummaryBusy
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES
 from handlers.meetings.record import MeetingReason
-from handlers.meetings.s3_keys import WORK
+from handlers.meetings.s3_keys import AUDIO, WORK
 
 FIRST_STATE: Final = "Media"
-CALL_SECONDS: Final = 60
-"""Timeout of one call to an AWS service."""
-STEP_SECONDS: Final = 120
-"""Timeout of one call of the function `steps`."""
-OTHER_STEPS_SECONDS: Final = 3 * 3600
-"""Part of the workflow's timeout for all other states, for retries, and for the minimum pause of each polling, which
-`max_detection_seconds` leaves out."""
+CALL_SECONDS: Final = 120
+"""Timeout of one call to an AWS service or to the function `steps`."""
+TIMEOUT_SECONDS: Final = 15 * 24 * 3600
+"""Timeout of an execution. The longest jobs that the settings allow take less than two weeks."""
 INPUT: Final = "$states.context.Execution.Input"
 """JSONata expression of the execution's input."""
 RECORDING: Final = {name: f"{{% {INPUT}.{name} %}}" for name in ("user", "meetingId", "content")}
@@ -62,19 +58,10 @@ RECORDING: Final = {name: f"{{% {INPUT}.{name} %}}" for name in ("user", "meetin
 RECORDING_NAME: Final = f"{INPUT}.user & '-' & {INPUT}.meetingId & '-' & {INPUT}.content"
 """JSONata expression of the recording's name in the names of jobs. It contains the user, because two users may have the
 same meeting id."""
-BATCH_ERRORS: Final = (
-    "Batch.TooManyRequestsException",
-    "Batch.ThrottlingException",
-    "Batch.ServerException",
-    "Batch.BatchException",
-    "Batch.AWSBatchException",
-    "Batch.SdkClientException",
-    "States.Timeout",
-)
-"""Errors after which a call of Batch is repeated. An error outside the API model, for example a throttled call, is an
-`AWSBatchException` in `batch:submitJob`, and a `BatchException` in the other calls.
+RETRY: Final = retry(["States.ALL"], attempts=10)
+"""Retries of a call that may be repeated after any error.
 
-If only the response of a submission was lost, the repeated submission starts a second job. This is rare and costs
+If only the response of a submission to Batch was lost, the repeated submission starts a second job. This is rare and costs
 cents. Both jobs write the same content to the same keys.
 """
 END_REASON: Final = "The workflow waited too long for this job to get capacity or to end"
@@ -83,13 +70,12 @@ TRANSCRIBE_ERRORS: Final = (
     "Transcribe.LimitExceededException",
     "Transcribe.InternalFailureException",
     "Transcribe.SdkClientException",
+    "Transcribe.TranscribeException",
     "States.Timeout",
 )
-"""Errors after which a call of Transcribe is repeated. A repeated start creates no second job, because the job's name
-is taken."""
-UNNAMED_TRANSCRIBE_ERROR: Final = "Transcribe.TranscribeException"
-"""Name of every error that is not in Transcribe's API model: for example of a throttled call, but also of a denied
-call."""
+"""Errors after which a transcription job is started again. A repeated start creates no second job, because the job's name
+is taken. `TranscribeException` is every error outside Transcribe's API model, for example of a throttled call.
+"""
 MAX_SPEAKERS: Final = 10
 """Number of voices that Transcribe distinguishes in one part."""
 FAILED: Final = "Failed"
@@ -102,16 +88,6 @@ GIVE_UP: Final = {
 """Names of the states that mark the meeting as failed, by the reason."""
 
 
-def timeout_seconds(settings: MeetingsSettings) -> int:
-    """Return the workflow's timeout: the longest Spot job, the longest on-demand job, all transcription jobs, each with
-    the delay until polling notices its end, and the other states.
-    """
-    processing, speech = settings.processing, settings.speech
-    rounds = -(-settings.audio_parts // speech.at_once)
-    jobs = (processing.spot_seconds, processing.on_demand_seconds, *[speech.max_minutes * 60] * rounds)
-    return sum(map(max_detection_seconds, jobs)) + OTHER_STEPS_SECONDS
-
-
 def build_states(
     media: MediaJob, steps: Function, summarize: Function, bucket: str, settings: MeetingsSettings
 ) -> dict[str, State]:
@@ -121,7 +97,7 @@ def build_states(
         **_media_states(media, settings.processing),
         "ReadMedia": _step(
             steps,
-            {"step": "media", "attempts": "{% $starts %}"},
+            {"step": "media", "jobStarts": "{% $starts %}"},
             to="AnythingToHear",
             on_failure=media_failed,
             assign={"media": "{% $states.result.Payload %}"},
@@ -155,10 +131,7 @@ def build_states(
             },
             settings.bedrock_summarize.timeout_seconds + CALL_SECONDS,
             to="Finish",
-            retries=[
-                retry([SummaryBusy.__name__], attempts=8, first_seconds=30, longest_seconds=600),
-                retry([*TRANSIENT_LAMBDA_ERRORS, "Sandbox.Timedout"], attempts=3),
-            ],
+            retries=[_retry_busy(SummaryBusy.__name__, *TRANSIENT_LAMBDA_ERRORS)],
             catches=[_catch_failure(summary_failed)],
             assign={"outcome": "{% $states.result.Payload.outcome %}"},
         ),
@@ -201,14 +174,13 @@ def _job_states(
 ) -> dict[str, State]:
     """Return the states that submit the media job to one queue, poll it, and terminate it if `is_late` holds."""
     end, described_job = f"End{name}", "$states.result.Jobs[0]"
-    retries = [retry(BATCH_ERRORS, attempts=10)]
     environment = zip(RECORDING_VARIABLES, RECORDING.values(), strict=True)
     describe = task_state(
         "arn:aws:states:::aws-sdk:batch:describeJobs",
         {"Jobs": ["{% $job %}"]},
         CALL_SECONDS,
         to=f"{name}Done",
-        retries=retries,
+        retries=[RETRY],
         catches=[_catch_failure(end)],
         assign={
             # The text is empty if Batch does not find the job yet.
@@ -234,7 +206,7 @@ def _job_states(
             },
             CALL_SECONDS,
             to=f"WaitFor{name}",
-            retries=retries,
+            retries=[RETRY],
             catches=[_catch_failure(on_failure)],
             assign={
                 "job": "{% $states.result.JobId %}",
@@ -250,7 +222,7 @@ def _job_states(
             {"JobId": "{% $job %}", "Reason": END_REASON},
             CALL_SECONDS,
             to=on_failure,
-            retries=retries,
+            retries=[RETRY],
             catches=[catch(on_failure)],
         ),
     }
@@ -264,7 +236,7 @@ def _part_states(bucket: str, label: str, settings: MeetingsSettings) -> dict[st
     part that failed could not be transcribed again for months, because Transcribe also keeps the names of failed jobs.
     """
     digits = "$formatNumber($states.context.Map.Item.Index, '000')"
-    work_prefix = f"'{WORK}' & {INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
+    folder = f"{INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
     name = f"{{% '{label}-' & {RECORDING_NAME} & '-' & $string({INPUT}.attempt) & '-' & {digits} %}}"
     started = {"part": name, "partSeconds": 0}
     describe = task_state(
@@ -272,7 +244,7 @@ def _part_states(bucket: str, label: str, settings: MeetingsSettings) -> dict[st
         {"TranscriptionJobName": "{% $part %}"},
         CALL_SECONDS,
         to="PartDone",
-        retries=[retry([*TRANSCRIBE_ERRORS, UNNAMED_TRANSCRIBE_ERROR], attempts=10)],
+        retries=[RETRY],
         assign={"partStatus": "{% $states.result.TranscriptionJob.TranscriptionJobStatus %}"},
     )
     outcomes = [
@@ -290,17 +262,14 @@ def _part_states(bucket: str, label: str, settings: MeetingsSettings) -> dict[st
                 "TranscriptionJobName": name,
                 "LanguageCode": "{% $media.language %}",
                 "MediaFormat": "flac",
-                "Media": {"MediaFileUri": f"{{% 's3://{bucket}/' & $states.input.key %}}"},
+                "Media": {"MediaFileUri": f"{{% 's3://{bucket}/{AUDIO}' & {folder} & {digits} & '.flac' %}}"},
                 "OutputBucketName": bucket,
-                "OutputKey": f"{{% {work_prefix} & 'transcripts/' & $media.language & '/' & {digits} & '.json' %}}",
+                "OutputKey": f"{{% '{WORK}' & {folder} & 'transcripts/' & $media.language & '/' & {digits} & '.json' %}}",
                 "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": MAX_SPEAKERS},
             },
             CALL_SECONDS,
             to="WaitForPart",
-            retries=[
-                retry(TRANSCRIBE_ERRORS, attempts=20, first_seconds=30, longest_seconds=600),
-                retry([UNNAMED_TRANSCRIBE_ERROR], attempts=8),
-            ],
+            retries=[_retry_busy(*TRANSCRIBE_ERRORS)],
             # The job exists already, from an earlier call whose response was lost.
             catches=[catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=started)],
             assign=started,
@@ -317,20 +286,24 @@ def _part_states(bucket: str, label: str, settings: MeetingsSettings) -> dict[st
 def _step(
     steps: Function, step: Mapping[str, str], to: str, on_failure: str, assign: Mapping[str, str] | None = None
 ) -> State:
-    """Return a state that invokes the function `steps` for one step. Repeating a step does no harm, so errors are
-    retried.
-    """
-    return lambda_state(
-        steps.live_arn,
-        {**step, **RECORDING, "attempt": f"{{% {INPUT}.attempt %}}"},
-        STEP_SECONDS,
+    """Return a state that invokes the function `steps` for one step."""
+    return task_state(
+        LAMBDA_INVOKE,
+        {
+            "FunctionName": steps.live_arn,
+            "Payload": {**step, **RECORDING, "attempt": f"{{% {INPUT}.attempt %}}"},
+        },
+        CALL_SECONDS,
         to=to,
-        # The function raises StepFailed for every error except a missing or malformed result of the media job, which a
-        # retry would not change.
-        retries=[retry(["StepFailed"], attempts=10)],
+        retries=[RETRY],
         catches=[_catch_failure(on_failure) if on_failure != FAILED else catch(FAILED)],
         assign=assign or {"step": "{% $states.result.Payload %}"},
     )
+
+
+def _retry_busy(*errors: str) -> Retry:
+    """Return a retrier for a service that is busy, which may take long."""
+    return retry(errors, attempts=8, first_seconds=30, longest_seconds=600)
 
 
 def _catch_failure(to: str) -> Catch:

@@ -20,15 +20,7 @@ from components.settings.base import (
 from components.settings.foundation import BuiltNetwork, LargeCidr
 from handlers.common.bedrock import SONNET
 from handlers.common.ids import ModelId
-from handlers.meetings.bedrock_summarize.environment import (
-    ANSWER_SECONDS,
-    MAX_OUTPUT_TOKENS,
-    AnswerSeconds,
-    AtOnce,
-    OutputTokens,
-)
-from handlers.meetings.environment import MaxUsers
-from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS, ENCODE_THREADS, MaxHours
+from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS, ENCODE_THREADS
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 
@@ -105,7 +97,7 @@ class ProcessingSettings(SettingsModel):
     """Shortest interval at which the workflow checks the status of the job, or of the transcription of a part."""
     max_vcpus: Annotated[int, Field(ge=1, le=16)] = 8
     """Maximum total of the vCPUs of all jobs of a queue that run at the same time."""
-    max_hours: MaxHours = 12
+    max_hours: Annotated[int, Field(ge=1, le=24)] = 12
     """Maximum length of a recording."""
     alarm_minutes: Annotated[int, Field(ge=1)] = 180
     """Alarm threshold for the time from the complete upload to the summary (95th percentile)."""
@@ -155,16 +147,16 @@ class ModelSettings(SettingsModel):
     operations.compare_models`."""
     regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
-    max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
+    max_output_tokens: Annotated[int, Field(ge=256, le=32_000)] = 5_200
     """Maximum length of one answer of a model, not counting reasoning tokens. For Claude Sonnet 5.5, 4,000 more tokens
     are allowed."""
-    answer_seconds: AnswerSeconds = ANSWER_SECONDS
+    answer_seconds: Annotated[int, Field(ge=10, le=600)] = 180
     """Timeout for one answer of a model."""
     part_characters: Annotated[int, Field(ge=4_000, le=400_000)] = 100_000
     """Maximum number of characters of a transcript in one request. A longer transcript is divided into windows of this
     size (not the parts of the audio). If a request has more than 100,000 tokens, Claude Haiku 5.5 bills all its tokens
     at five times their price."""
-    at_once: AtOnce = 3
+    at_once: Annotated[int, Field(ge=1, le=10)] = 3
     """Maximum number of windows of one transcript that are summarised at the same time."""
 
 
@@ -199,7 +191,7 @@ class MeetingsSettings(SubsystemSettings):
     table_kms_key: KeyArn | None = None
     """KMS key of the table. Set it only for a table that already uses this key. Without it, DynamoDB's own key is used,
     which is free."""
-    storage_users: MaxUsers = 20
+    storage_users: Annotated[int, Field(ge=0, le=500)] = 20
     """Maximum number of users that have a metric of their storage: the users whose storage grew most. Each metric costs
     money."""
     auth_exchange: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 15})

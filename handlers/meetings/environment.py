@@ -1,11 +1,9 @@
-"""Environment variables of the meetings functions, and the ranges of numbers that the stack's settings use too.
+"""Environment variables of the meetings functions.
 
 The media job and the summary function have their own `environment.py`, because no other function loads their modules.
 """
 
-from typing import Annotated, Final
-
-from pydantic import Field
+from typing import Final
 
 from handlers.common.environment import HandlerEnvironment
 
@@ -15,10 +13,6 @@ chaining, and limits the credentials to an hour.
 """
 RENEW_BEFORE_SECONDS: Final = 900
 """Time before the expiration of credentials at which clients should request new ones."""
-MaxUsers = Annotated[int, Field(ge=0, le=500)]
-"""Maximum number of users with a metric of their own. Each such metric costs money. All values are sent in one call, in
-which CloudWatch accepts a thousand.
-"""
 
 
 class StartEnvironment(HandlerEnvironment):
@@ -44,7 +38,7 @@ class StorageEnvironment(HandlerEnvironment):
     bucket_name: str
     stack: str
     """Name of the stack, which is a dimension of the metrics."""
-    max_users: MaxUsers
+    max_users: int
     """Maximum number of users with a metric of their own: those whose storage grew most. All others share a metric."""
 
 

@@ -35,7 +35,6 @@ class MediaOutcome(StrEnum):
 class AudioPart(Message):
     """A part of the audio within the limits of Amazon Transcribe."""
 
-    key: str
     offset_ms: Milliseconds
     """Start of the part within the whole audio."""
     duration_ms: Milliseconds
@@ -48,14 +47,12 @@ class MediaResult(Message):
     outcome: MediaOutcome
     wrong: tuple[WrongChunk, ...] = ()
     """Chunks because of which the outcome is `incomplete` or `unreadable`. Empty with any other outcome."""
-    video_key: str | None = None
-    """None if the recording has no video track, or the outcome is neither `ready` nor `no_audio`."""
+    has_video: bool = False
+    """True if the job has made a video."""
     audio: tuple[AudioPart, ...] = ()
     """Parts of the whole audio, in their order. Empty unless the outcome is `ready`."""
     duration_ms: Milliseconds = 0
     """Duration of the recording. Zero unless the outcome is `ready` or `no_audio`."""
-    copied: bool = False
-    """True if the video was made without encoding the chunks' videos again."""
     ffmpeg_ms: Milliseconds = 0
     """Time during which at least one ffmpeg process ran. The metric `FfmpegRatio` is this time divided by the duration.
     """

@@ -1,6 +1,6 @@
 """S3 gateway for small objects of the meetings bucket: `complete.json`, results of the media job, transcripts, summaries.
 
-The media job transfers chunks, videos and audio itself (`media_job/transfers.py`).
+The media job transfers chunks, videos and audio itself.
 """
 
 from collections.abc import Iterator

@@ -55,7 +55,7 @@ def verify_findings() -> list[str | None]:
 def read_meeting_transcript() -> list[str]:
     item = {"type": "pronunciation", "alternatives": [{"content": HOSTILE}], "start_time": "0.1", "end_time": "0.2"}
     output = json.dumps({"results": {"items": [{**item, "speaker_label": HOSTILE}]}}).encode()
-    [segment] = parse_part(AudioPart(key="a", offset_ms=0, duration_ms=1_000), output, "en-US")
+    [segment] = parse_part(AudioPart(offset_ms=0, duration_ms=1_000), output, "en-US")
     return [segment.text, segment.speaker]
 
 

@@ -70,7 +70,8 @@ class Summarizer:
         recording = request.recording
         if self.bucket.exists(recording.summary_key):
             return SummaryOutcome.SUMMARIZED
-        transcript = self._read_or_join_transcript(request)
+        transcript = self._join_transcript(request)
+        self.bucket.write(recording.transcript_key, transcript.model_dump_json(by_alias=True))
         if not transcript.said:
             return SummaryOutcome.NOTHING_SAID
         summary = self._summarize_transcript(transcript)
@@ -82,16 +83,11 @@ class Summarizer:
         self.metrics.put_or_log(metrics, self.log)
         return SummaryOutcome.SUMMARIZED
 
-    def _read_or_join_transcript(self, request: SummaryRequest) -> Transcript:
-        """Return the stored transcript, or join the transcripts of the parts and store the result."""
-        key = request.recording.transcript_key
-        if (stored := self.bucket.read(key)) is not None:
-            return Transcript.model_validate_json(stored)
+    def _join_transcript(self, request: SummaryRequest) -> Transcript:
+        """Return the transcript of the recording, which consists of the transcripts of the parts."""
         parts = (self._read_part(request, number) for number in range(len(request.audio)))
         said = tuple(segment for part in parts for segment in part)
-        transcript = Transcript(language=request.language, duration_ms=request.duration_ms, said=said)
-        self.bucket.write(key, transcript.model_dump_json(by_alias=True))
-        return transcript
+        return Transcript(language=request.language, duration_ms=request.duration_ms, said=said)
 
     def _read_part(self, request: SummaryRequest, number: int) -> tuple[TranscriptSegment, ...]:
         key = request.recording.part_transcript_key(number, request.language)
@@ -195,16 +191,14 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
 def to_workflow_error(error: Exception) -> SummaryBusy | SummaryFailed:
     """Return the exception by which the workflow decides whether to retry.
 
-    A model that refuses a request would refuse it again. S3 may accept the same call later, for example after a change
-    of a bucket policy, and a repeated call costs little.
+    A service that refuses a request would refuse it again.
     """
     match error:
         case SummaryFailed() | NoAnswer() | InvalidTranscribeOutput():
             return SummaryFailed(str(error))
         case ClientError() | BotoCoreError():
             fault = find_fault(error)
-            is_of_model = isinstance(error, BotoCoreError) or error.operation_name == "Converse"
-            return (SummaryFailed if is_of_model and fault not in TRANSIENT_FAULTS else SummaryBusy)(fault.value)
+            return (SummaryBusy if fault in TRANSIENT_FAULTS else SummaryFailed)(fault.value)
         case _:
             return SummaryFailed(type(error).__name__)
 

@@ -4,18 +4,15 @@ The media job is an AWS Batch job that joins the files of one recording to a vid
 its outcome to the object `result.json` in the meetings bucket.
 
 The exit status is 0 if the job wrote an outcome, even if the outcome is that the recording cannot be processed. Other
-values are failures:
+values are failures, for which standard error names the reason, without any key, name or content of a recording:
 
 - 1: the job failed, for example because the memory ran out and the kernel killed ffmpeg. The meeting then fails too.
 - 2: the environment variables are invalid.
-- 143: the job was terminated by SIGTERM, for example because its Spot capacity was reclaimed. Another attempt starts
-  again.
 
-For 1 and 2, standard error names the reason, without any key, name or content of a recording.
+SIGTERM ends the job at once, for example because its Spot capacity is reclaimed. Another attempt starts again.
 """
 
 import resource
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -31,15 +28,12 @@ from handlers.meetings.media_job.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed
 from handlers.meetings.media_job.job import MediaJob
 
-FAILED, BAD_ENVIRONMENT, TERMINATED = 1, 2, 128 + signal.SIGTERM
+FAILED, BAD_ENVIRONMENT = 1, 2
 """Exit statuses other than 0."""
 
 
 def main() -> int:
     """Run the job; return the exit status."""
-    # Python is the container's first process, which ignores SIGTERM without a handler. SystemExit passes through the
-    # `with` blocks, which end ffmpeg and delete the job's files.
-    signal.signal(signal.SIGTERM, _exit)
     try:
         environment = MediaEnvironment.read()
     except ValidationError as error:
@@ -60,10 +54,6 @@ def main() -> int:
         _print_error(_failure_reason(error))
         return FAILED
     return 0
-
-
-def _exit(*_: object) -> None:
-    raise SystemExit(TERMINATED)
 
 
 def _failure_reason(error: Exception) -> str:

@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -46,9 +45,8 @@ crash. `GCONV_PATH` prevents that.
 """
 MIN_RUN_SECONDS: Final = 1800
 """Time limit of a run, in addition to a multiple of the duration of the media that it encodes."""
-_MESSAGES: Final = "messages"
+MESSAGES: Final = "messages"
 """Name of the file with the messages of the latest run."""
-_MAX_LINE_BYTES: Final = 4096
 
 
 class InputRefused(Exception):
@@ -69,13 +67,6 @@ class Ffmpeg:
         """Time so far during which a process ran."""
         self._path = path
 
-    def check(self) -> None:
-        """Raise FfmpegFailed if ffmpeg does not even print its version, so that a broken ffmpeg blames no chunk."""
-        try:
-            self.run("-version")
-        except InputRefused:
-            raise FfmpegFailed("does not work") from None
-
     def run(self, *arguments: str, seconds: float = 0.0) -> None:
         """Run a process to its end. Raises InputRefused or FfmpegFailed.
 
@@ -84,7 +75,7 @@ class Ffmpeg:
         command = [self._path, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info", "-y", *arguments]
         started_at = time.monotonic()
         try:
-            with Path(self.folder, _MESSAGES).open("wb") as messages:
+            with Path(self.folder, MESSAGES).open("wb") as messages:
                 status = subprocess.run(  # noqa: S603 - an argument list without a shell; all names are the job's own
                     command,
                     check=False,
@@ -105,9 +96,3 @@ class Ffmpeg:
             raise InputRefused
         if status < 0:
             raise FfmpegFailed("was killed")
-
-    def read_messages(self) -> Iterator[bytes]:
-        """Yield the lines that the latest run wrote to standard error. Very long lines are divided."""
-        with Path(self.folder, _MESSAGES).open("rb") as messages:
-            while line := messages.readline(_MAX_LINE_BYTES):
-                yield line.rstrip(b"\n")

@@ -12,27 +12,33 @@ Before the job makes any output, it checks in this order:
 A failed check raises RecordingUnprocessable. The job then writes the reason as the outcome in `result.json`, and
 succeeds. Any other exception fails the job, and the workflow marks the meeting as failed.
 
-A job that was interrupted starts again. A job for a recording that was already processed returns the stored result.
+A job that was interrupted starts again. A repeated job writes the same output to the same keys.
+
+A chunk that is missing, or that S3 refuses to return, is an outcome and not a failure, because the client uploads the
+chunks, and may archive them or encrypt them with a key of its own.
 """
 
+import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from pydantic import ValidationError
+from botocore.exceptions import ClientError
 
 from handlers.common.aws import ParallelCalls
 from handlers.common.logging import EventLog, LogText, hash_for_log
+from handlers.common.unreadable_objects import UNREADABLE_CODES
 from handlers.meetings.complete_file import Chunk, ChunkProblem, CompleteFile, WrongChunk
-from handlers.meetings.media_job.environment import MediaEnvironment
+from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS, MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.outputs import OutputMaker
 from handlers.meetings.media_job.plan import SPEECH_RATE, RecordingPlan
 from handlers.meetings.media_job.probe import SECOND, ChunkFacts, probe_chunk
-from handlers.meetings.media_job.transfers import download_chunk, upload_file
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
@@ -42,9 +48,8 @@ if TYPE_CHECKING:
 
 MAX_DOWNLOADS: Final = 8
 """Number of chunks that are downloaded concurrently."""
-FINAL_OUTCOMES: Final = frozenset({MediaOutcome.READY, MediaOutcome.NO_AUDIO})
-"""Outcomes that stay as long as the output exists. Other outcomes may change after a new upload or a changed setting.
-"""
+BLOCK_BYTES: Final = 256 * 1024
+"""Number of bytes that are read from a chunk's download at once."""
 FLAC, MP4 = "audio/flac", "video/mp4"
 """Content types of the output."""
 OUTPUT_NAME: Final = "output"
@@ -83,15 +88,13 @@ class MediaJob:
         return min(self.environment.scratch_mb * 1_000_000, shutil.disk_usage(self.ffmpeg.folder).free)
 
     def run(self) -> MediaResult:
-        """Return the final result of an earlier job, or process the recording and write the result."""
+        """Process the recording. Write the result, and return it."""
         started_at = time.monotonic()
-        result = self._read_result()
-        if result is None:
-            try:
-                result = self._process(self._read_complete_file())
-            except RecordingUnprocessable as unprocessable:
-                result = unprocessable.result
-            self.bucket.write(self.recording.media_result_key, result.model_dump_json(by_alias=True))
+        try:
+            result = self._process(self._read_complete_file())
+        except RecordingUnprocessable as unprocessable:
+            result = unprocessable.result
+        self.bucket.write(self.recording.media_result_key, result.model_dump_json(by_alias=True))
         self.log.info(
             "media_done",
             outcome=result.outcome,
@@ -100,18 +103,6 @@ class MediaJob:
             milliseconds=round((time.monotonic() - started_at) * 1000),
         )
         return result
-
-    def _read_result(self) -> MediaResult | None:
-        """Return the result of an earlier job if its outcome is final and all its output still exists, or None."""
-        body = self.bucket.read(self.recording.media_result_key)
-        try:
-            result = None if body is None else MediaResult.model_validate_json(body)
-        except ValidationError:  # another version of the code wrote it
-            return None
-        if result is None or result.outcome not in FINAL_OUTCOMES:
-            return None
-        keys = [part.key for part in result.audio] + ([result.video_key] if result.video_key else [])
-        return result if all(self.bucket.exists(key) for key in keys) else None
 
     def _read_complete_file(self) -> CompleteFile:
         """Return `complete.json`. Raises RecordingUnprocessable if it describes another recording or is unusable."""
@@ -129,7 +120,6 @@ class MediaJob:
         # The client named the chunks, and a name could have a special meaning for the file system or ffmpeg.
         names = [f"chunk-{number:04d}" for number in range(len(complete.chunks))]
         self._download(complete.chunks, names)
-        self.ffmpeg.check()
         chunks: list[ChunkFacts] = self._for_each_chunk(
             complete, lambda number: probe_chunk(self.ffmpeg, names[number])
         )
@@ -138,15 +128,15 @@ class MediaJob:
         is_too_long = plan.duration > self.environment.max_hours * 3600 * SECOND
         if is_too_long or plan.required_bytes(complete.size) > self.scratch_bytes:
             raise RecordingUnprocessable(MediaOutcome.TOO_LARGE)
-        maker = OutputMaker(self.ffmpeg, plan, names, self.environment.encode_threads)
+        maker = OutputMaker(self.ffmpeg, plan, names)
         audio = self._make_audio(complete, plan, maker) if plan.channels else ()
-        is_copied = plan.has_video and self._make_video(complete, plan, maker)
+        if plan.has_video:
+            self._make_video(complete, plan, maker)
         return MediaResult(
             outcome=MediaOutcome.READY if audio else MediaOutcome.NO_AUDIO,
-            video_key=self.recording.video_key if plan.has_video else None,
+            has_video=plan.has_video,
             audio=audio,
             duration_ms=round(plan.duration / 1000),  # the plan has microseconds
-            copied=is_copied,
             ffmpeg_ms=round(self.ffmpeg.busy_seconds * 1000),
         )
 
@@ -154,10 +144,7 @@ class MediaJob:
         """Download all chunks. Raises RecordingUnprocessable, which lists all that are missing or wrong."""
 
         def download(number: int) -> ChunkProblem | None:
-            chunk = chunks[number]
-            key = self.recording.meeting.upload_key(chunk.name)
-            path = self.ffmpeg.folder / names[number]
-            return download_chunk(self.s3, self.environment.bucket_name, key, chunk, path)
+            return self._download_chunk(chunks[number], self.ffmpeg.folder / names[number])
 
         problems = ParallelCalls(MAX_DOWNLOADS).call_all(download, range(len(chunks)))
         wrong = [
@@ -168,22 +155,41 @@ class MediaJob:
         if wrong:
             raise RecordingUnprocessable(MediaOutcome.INCOMPLETE, wrong)
 
+    def _download_chunk(self, chunk: Chunk, path: Path) -> ChunkProblem | None:
+        """Download a chunk to a file; return the problem if the object is not what `complete.json` states."""
+        key = self.recording.meeting.upload_key(chunk.name)
+        try:
+            answer = self.s3.get_object(Bucket=self.environment.bucket_name, Key=key)
+        except self.s3.exceptions.NoSuchKey:
+            return ChunkProblem.MISSING
+        except ClientError as error:
+            if error.response["Error"]["Code"] in UNREADABLE_CODES:
+                return ChunkProblem.UNREADABLE
+            raise
+        digest = hashlib.sha256()
+        with closing(answer["Body"]) as body, path.open("wb") as file:
+            if answer["ContentLength"] != chunk.bytes:
+                return ChunkProblem.SIZE
+            while block := body.read(BLOCK_BYTES):
+                digest.update(block)
+                file.write(block)
+        return None if digest.hexdigest() == chunk.sha256 else ChunkProblem.HASH
+
     def _make_audio(self, complete: CompleteFile, plan: RecordingPlan, maker: OutputMaker) -> tuple[AudioPart, ...]:
         """Upload the parts of the audio, and make the soundtrack of the video."""
         self._for_each_chunk(complete, maker.decode_audio)
         parts = []
-        for number, (start_ms, samples) in enumerate(plan.divide_speech(self.environment.audio_part_seconds)):
+        for number, (start_ms, samples) in enumerate(plan.divide_speech(AUDIO_PART_SECONDS)):
             maker.make_part(start_ms, samples, OUTPUT_NAME)
-            key = self.recording.audio_key(number)
-            self._upload(key, FLAC)
-            parts.append(AudioPart(key=key, offset_ms=start_ms, duration_ms=round(samples * 1000 / SPEECH_RATE)))
+            self._upload(self.recording.audio_key(number), FLAC)
+            parts.append(AudioPart(offset_ms=start_ms, duration_ms=round(samples * 1000 / SPEECH_RATE)))
         if plan.has_video:
             maker.make_soundtrack()
         maker.delete_decoded_audio()
         return tuple(parts)
 
-    def _make_video(self, complete: CompleteFile, plan: RecordingPlan, maker: OutputMaker) -> bool:
-        """Upload the video; return True if the chunks' videos were copied."""
+    def _make_video(self, complete: CompleteFile, plan: RecordingPlan, maker: OutputMaker) -> None:
+        """Upload the video. The chunks' videos are copied if possible, and encoded otherwise."""
         is_copied = plan.is_copiable
         if is_copied:
             try:
@@ -198,7 +204,6 @@ class MediaJob:
             except InputRefused:
                 raise FfmpegFailed("cannot join videos that it encoded") from None
         self._upload(self.recording.video_key, MP4)
-        return is_copied
 
     def _for_each_chunk(self, complete: CompleteFile, work: Callable[[int], T]) -> list[T]:
         """Call a function with the number of each chunk; return the results.
@@ -217,7 +222,7 @@ class MediaJob:
 
     def _upload(self, key: str, content_type: str) -> None:
         path = self.ffmpeg.folder / OUTPUT_NAME
-        upload_file(self.s3, self.environment.bucket_name, key, path, content_type)
+        self.s3.upload_file(str(path), self.environment.bucket_name, key, ExtraArgs={"ContentType": content_type})
         path.unlink()
 
     @property

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from handlers.meetings.media_job.environment import ENCODE_THREADS
 from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, LIST_OPTIONS, OUTPUT_OPTIONS, Ffmpeg, InputRefused
 from handlers.meetings.media_job.plan import (
     AUDIO_BIT_RATE,
@@ -46,11 +47,10 @@ _SOUNDTRACK: Final = "soundtrack"
 class OutputMaker:
     """Writes files to the folder of the chunks. `names` are the chunks' file names, in their order."""
 
-    def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: Sequence[str], threads: int) -> None:
+    def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: Sequence[str]) -> None:
         self._ffmpeg = ffmpeg
         self._plan = plan
         self._names = names
-        self._threads = threads
 
     def decode_audio(self, number: int) -> None:
         """Decode the audio of a chunk. Raises InputRefused if ffmpeg cannot decode it."""
@@ -98,7 +98,7 @@ class OutputMaker:
             *COLOUR_OPTIONS,
             *("-maxrate", str(MAX_VIDEO_BIT_RATE), "-bufsize", str(2 * MAX_VIDEO_BIT_RATE)),
             *("-g", str(KEYFRAME_SECONDS * self._plan.frame_rate)),
-            *("-threads", str(self._threads), "-t", _seconds(chunk), "-video_track_timescale", str(TIME_SCALE)),
+            *("-threads", str(ENCODE_THREADS), "-t", _seconds(chunk), "-video_track_timescale", str(TIME_SCALE)),
             # ffmpeg skips single frames that it cannot decode. A video without any frame is an error.
             *("-abort_on", "empty_output", *OUTPUT_OPTIONS, "-f", "mp4", _encoded(name)),
             seconds=ENCODE_SECONDS * chunk.duration / SECOND,
@@ -145,7 +145,7 @@ class OutputMaker:
             f"tpad=stop=-1:stop_mode=clone,fps={rate}:start_time=0"
         )
         scaled = f"scale=iw*sar:ih,scale={width}:{height}:{SCALE_OPTIONS},pad={width}:{height}:-1:-1,setsar=1"
-        threads = ("-threads", str(self._threads))
+        threads = ("-threads", str(ENCODE_THREADS))
         return *threads, *CHUNK_OPTIONS, "-i", name, "-map", "0:V:0", "-vf", f"{constant_rate},{scaled}"
 
     def _write_list(self, name: str, files: Sequence[str]) -> str:

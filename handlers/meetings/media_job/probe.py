@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, Ffmpeg, InputRefused
+from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, MESSAGES, Ffmpeg, InputRefused
 
 SECOND: Final = 1_000_000
 """Microseconds per second."""
@@ -32,9 +32,9 @@ MIN_TIMESTAMP: Final = -(2**62)
 """ffmpeg prints smaller numbers for packets without a timestamp."""
 # Only whole messages may match, because ffmpeg also prints the file's metadata. For example, the line of a title can be
 # `title : Stream #0:7 -> #0:0 (copy)`.
-_MAPPING = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)")
+_MAPPING = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)\n")
 """Matches the message that maps a stream of the file to a track of the output."""
-_ROTATION = re.compile(rb" *displaymatrix: rotation of (-?\d+\.\d+) degrees")
+_ROTATION = re.compile(rb" *displaymatrix: rotation of (-?\d+\.\d+) degrees\n")
 _HEADER = re.compile(r"#(\w+) (\d+): *(.*)")
 """Matches a property of a track before its packets: name, number of the track and value, as in `#tb 0: 1/1000`."""
 _PACKETS: Final = "packets"
@@ -133,13 +133,14 @@ def _read_messages(ffmpeg: Ffmpeg) -> tuple[dict[int, int], float]:
     """
     streams: dict[int, int] = {}
     rotation = 0.0
-    for line in ffmpeg.read_messages():
-        if any(message in line for message in TRUNCATION_MESSAGES):
-            raise InputRefused
-        if match := _MAPPING.fullmatch(line):
-            streams[int(match[2])] = int(match[1])
-        elif streams and not rotation and (match := _ROTATION.fullmatch(line)):
-            rotation = float(match[1]) or 0.0  # -0.0 becomes 0.0
+    with Path(ffmpeg.folder, MESSAGES).open("rb") as messages:
+        for line in messages:
+            if any(message in line for message in TRUNCATION_MESSAGES):
+                raise InputRefused
+            if match := _MAPPING.fullmatch(line):
+                streams[int(match[2])] = int(match[1])
+            elif streams and not rotation and (match := _ROTATION.fullmatch(line)):
+                rotation = float(match[1]) or 0.0  # -0.0 becomes 0.0
     return streams, rotation
 
 

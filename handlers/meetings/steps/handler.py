@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import boto3
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG
@@ -49,8 +49,6 @@ from handlers.meetings.record import (
 )
 from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
 
-UNNAMED_ERROR: Final = "unnamed"
-"""Form of an error name. Any other text may quote customer data, so it is not logged."""
 FailureReason = Literal[MeetingReason.MEDIA_FAILED, MeetingReason.TRANSCRIPTION_FAILED, MeetingReason.SUMMARY_FAILED]
 
 
@@ -58,10 +56,6 @@ class StepFailed(Exception):
     """A step failed, and the workflow may retry it. The message is only the class name of the original exception, whose
     own message may quote keys.
     """
-
-
-class ResultUnusable(Exception):
-    """The media job ended without a result, or with an invalid one. A retry of the step would not change that."""
 
 
 class StepEvent(Message):
@@ -74,16 +68,17 @@ class StepEvent(Message):
     """Identity of the recording that the execution processes: a hash over the hashes of its chunks."""
     attempt: Annotated[int, Field(ge=1)]
     """Number of the meeting's processing attempt, to which the execution belongs."""
-    job_starts: Annotated[int, Field(alias="attempts")] = 1
+    job_starts: int = 1
     """Parameter of the step `media`: how often AWS Batch started the media job. All runs but the last were interrupted.
-    Batch calls a run an attempt, which is not a processing attempt.
     """
     outcome: Literal["summarized", "nothing_said"] = "summarized"
     """Parameter of the step `finish`: the outcome of the summary function."""
     reason: FailureReason | None = None
     """Parameter of the step `fail`."""
-    error: str = UNNAMED_ERROR
-    """Parameter of the step `fail`: the name of the error, for the log."""
+    error: str = ""
+    """Parameter of the step `fail`: the name of the error, for the log. Any other text may quote customer data, so it is
+    not logged.
+    """
 
     @property
     def execution(self) -> MeetingExecution:
@@ -100,12 +95,6 @@ class StepOutcome(StrEnum):
     """The meeting has another recording or a newer attempt by now, or was deleted."""
 
 
-class StepResult(Message):
-    """Response of a step."""
-
-    outcome: StepOutcome | MediaOutcome
-
-
 class StepAudioPart(AudioPart):
     """A part of the audio, for the transcription by the workflow."""
 
@@ -113,9 +102,10 @@ class StepAudioPart(AudioPart):
     """True if the part has a transcript already, for example from an earlier attempt. The workflow then skips it."""
 
 
-class MediaStepResult(StepResult):
-    """Response of the step `media`. The other fields have values only if the outcome is `ready`."""
+class StepResult(Message):
+    """Response of a step. Only the step `media` with the outcome `ready` has values in the other fields."""
 
+    outcome: StepOutcome | MediaOutcome
     audio: tuple[StepAudioPart, ...] = ()
     """Parts of the audio, in their order."""
     language: str = ""
@@ -134,7 +124,7 @@ class Steps:
     log: EventLog
 
     def run(self, step: StepEvent) -> StepResult:
-        """Run the step that the event names. Raises ResultUnusable."""
+        """Run the step that the event names."""
         execution = step.execution
         match step.step:
             case "media":
@@ -149,35 +139,31 @@ class Steps:
 
     def _record_media_result(self, execution: MeetingExecution, job_starts: int) -> StepResult:
         """Write the media job's result to the record, and return the parts of the audio."""
-        result = self._read_result(execution.recording)
+        result = MediaResult.model_validate_json(self.bucket.read(execution.recording.media_result_key) or "")
         record, has_changed = self._apply(_to_report(execution, result))
         if has_changed:
             self.log.info("media_read", interruptions=job_starts - 1, key_hash=_hash(execution))
             self._put_metrics(record, result)
         if record is None or not is_current(record, execution):
-            return MediaStepResult(outcome=StepOutcome.SUPERSEDED)
+            return StepResult(outcome=StepOutcome.SUPERSEDED)
         if result.outcome is not MediaOutcome.READY:
-            return MediaStepResult(outcome=result.outcome)
-        return MediaStepResult(
-            outcome=result.outcome,
-            audio=tuple(
-                StepAudioPart(
-                    **part.model_dump(), transcribed=self._is_transcribed(execution.recording, number, record.language)
-                )
-                for number, part in enumerate(result.audio)
-            ),
-            language=record.language,
-            duration_ms=result.duration_ms,
+            return StepResult(outcome=result.outcome)
+        transcripts = [
+            execution.recording.part_transcript_key(number, record.language) for number in range(len(result.audio))
+        ]
+        audio = tuple(
+            StepAudioPart(**part.model_dump(), transcribed=self.bucket.exists(key))
+            for part, key in zip(result.audio, transcripts, strict=True)
         )
+        return StepResult(outcome=result.outcome, audio=audio, language=record.language, duration_ms=result.duration_ms)
 
     def _finish(self, execution: MeetingExecution, *, has_summary: bool) -> StepResult:
         """Mark the meeting as ready, with a summary or with the reason `NOTHING_SAID`."""
         recording = execution.recording
-        output_keys = {
+        fields = {
             "transcript_key": recording.transcript_key,
             "summary_key": recording.summary_key if has_summary else None,
         }
-        fields = {**_video_fields(self._read_result(recording)), **output_keys}
         reason = None if has_summary else MeetingReason.NOTHING_SAID
         record, has_changed = self._apply(Report(execution, MeetingStatus.READY, reason=reason, fields=fields))
         if has_changed:
@@ -195,24 +181,6 @@ class Steps:
             cause = error_name_for_log(error)
             self.log.error("meeting_failed", code=record.reason, cause=cause, key_hash=_hash(execution))
         return _step_result(record, execution)
-
-    def _read_result(self, recording: Recording) -> MediaResult:
-        """Return the media job's latest result for a recording. It is validated, because the job handles untrusted
-        files. Raises ResultUnusable.
-        """
-        text = self.bucket.read(recording.media_result_key)
-        try:
-            result = MediaResult.model_validate_json(text or "")
-        except ValidationError:
-            raise ResultUnusable from None
-        if not _names_own_objects(recording, result):
-            raise ResultUnusable
-        return result
-
-    def _is_transcribed(self, recording: Recording, part: int, language: str) -> bool:
-        """Return True if a part of the audio has a transcript, or the whole recording has one."""
-        keys = (recording.transcript_key, recording.part_transcript_key(part, language))
-        return any(self.bucket.exists(key) for key in keys)
 
     def _apply(self, report: Report) -> tuple[MeetingRecord | None, bool]:
         """Apply a report. Return the record afterwards, and whether the report changed it. A repeated one does not."""
@@ -242,34 +210,18 @@ class Steps:
 
 def _to_report(execution: MeetingExecution, result: MediaResult) -> Report:
     """Return the report of the media job's result."""
+    video_key = execution.recording.video_key if result.has_video else None
+    output = {"video_key": video_key, "duration_ms": result.duration_ms}
     match result.outcome:
         case MediaOutcome.READY:
-            return Report(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, fields=_video_fields(result))
+            return Report(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, fields=output)
         case MediaOutcome.NO_AUDIO:
-            fields = _video_fields(result)
-            return Report(execution, MeetingStatus.READY, reason=MeetingReason.NO_AUDIO, fields=fields)
+            return Report(execution, MeetingStatus.READY, reason=MeetingReason.NO_AUDIO, fields=output)
         case MediaOutcome.INCOMPLETE:
             return Report(execution, MeetingStatus.INCOMPLETE, wrong=result.wrong)
-        case MediaOutcome.UNREADABLE:
-            return Report(execution, MeetingStatus.FAILED, reason=MeetingReason.UNREADABLE, wrong=result.wrong)
-        case MediaOutcome.TOO_LARGE:
-            return Report(execution, MeetingStatus.FAILED, reason=MeetingReason.TOO_LARGE)
-
-
-def _names_own_objects(recording: Recording, result: MediaResult) -> bool:
-    """Return True if all keys in the result belong to its recording, and it has audio parts if, and only if, its outcome
-    is `ready`.
-    """
-    parts = [recording.audio_key(number) for number in range(len(result.audio))]
-    return (
-        [part.key for part in result.audio] == parts
-        and result.video_key in {None, recording.video_key}
-        and bool(result.audio) == (result.outcome is MediaOutcome.READY)
-    )
-
-
-def _video_fields(result: MediaResult) -> dict[str, object]:
-    return {"video_key": result.video_key, "duration_ms": result.duration_ms}
+        case MediaOutcome.UNREADABLE | MediaOutcome.TOO_LARGE:
+            reason = MeetingReason[result.outcome.name]
+            return Report(execution, MeetingStatus.FAILED, reason=reason, wrong=result.wrong)
 
 
 def _step_result(record: MeetingRecord | None, execution: MeetingExecution) -> StepResult:
@@ -293,12 +245,10 @@ def _steps() -> Steps:
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Run the step that the event names. Raises StepFailed or ResultUnusable."""
+    """Run the step that the event names. Raises StepFailed."""
     steps = _steps()
     try:
         return steps.run(StepEvent.model_validate(event)).model_dump(mode="json", by_alias=True)
-    except ResultUnusable:
-        raise
     except Exception as error:  # noqa: BLE001 - the message may quote customer data
         steps.log.failure("step_failed", error)
         error_type = type(error).__name__

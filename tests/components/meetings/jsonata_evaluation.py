@@ -17,7 +17,7 @@ INPUT = {
     "attempt": 2,
 }
 """Input of the execution."""
-AUDIO_PART = {"key": RECORDING.audio_key(1), "offsetMs": 0, "durationMs": 1}
+AUDIO_PART = {"offsetMs": 0, "durationMs": 1}
 MEDIA = {"outcome": "ready", "audio": [AUDIO_PART], "language": "en-US", "durationMs": 5}
 """Result of the media job, as the step `ReadMedia` returns it."""
 

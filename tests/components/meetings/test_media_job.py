@@ -92,9 +92,7 @@ def test_timeout_number_of_vcpus_and_network_are_settings() -> None:
 
 def test_the_job_definition_and_the_submission_together_set_every_variable_of_the_job() -> None:
     assert job_variables(deployed()) == {
-        "AUDIO_PART_SECONDS": "13800",
         "BUCKET_NAME": BUCKET,
-        "ENCODE_THREADS": "2",
         "LOG_LEVEL": "INFO",
         "MAX_HOURS": "12",
         "POWERTOOLS_SERVICE_NAME": "meetings",

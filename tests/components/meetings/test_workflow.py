@@ -9,13 +9,11 @@ from typing import Any
 import pytest
 from statelint.linter import Linter
 
-from components.meetings import workflow as meeting_workflow
-from components.settings.meetings import ATTEMPTS
 from handlers.meetings.bedrock_summarize.models import SummaryOutcome, SummaryRequest
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.steps.handler import StepEvent, StepOutcome
 from local.drivers.service_shapes import service_model
-from local.emulation.step_functions.parameter_name_conversion import error_name, to_pascal_case
+from local.emulation.step_functions.parameter_name_conversion import error_name
 from tests.components.deployment_harness import arn
 from tests.components.meetings.jsonata_evaluation import (
     AUDIO_PART,
@@ -39,8 +37,6 @@ from tests.components.meetings.recorded_deployment import (
 from tests.fake_engine import Recorded
 
 STEPS = arn("lambda", f"function:{PREFIX}-steps:live")
-FIRST_PART = {"Map": {"Item": {"Index": 0}}}
-JOB_IN_PROGRESS = {"result": {"TranscriptionJob": {"TranscriptionJobStatus": "IN_PROGRESS"}}}
 FAILURE_REASONS = {
     "GiveMediaUp": "MEDIA_FAILED",
     "GiveTranscriptionUp": "TRANSCRIPTION_FAILED",
@@ -86,24 +82,12 @@ def test_every_step_receives_its_parameters() -> None:
 
 
 def test_the_summary_function_and_the_last_step_receive_their_parameters() -> None:
-    media = {**MEDIA, "audio": [{**AUDIO_PART, "key": RECORDING.audio_key(0)}]}
-    payload = fill_arguments(states(deployed())["Summarize"]["Arguments"]["Payload"], media=media)
+    payload = fill_arguments(states(deployed())["Summarize"]["Arguments"]["Payload"], media=MEDIA)
     request = SummaryRequest.model_validate(payload)
-    assert (request.recording, [part.key for part in request.audio]) == (RECORDING, [RECORDING.audio_key(0)])
+    assert (request.recording, len(request.audio)) == (RECORDING, 1)
     payload = states(deployed())["Finish"]["Arguments"]["Payload"]
     for outcome in SummaryOutcome:
         assert StepEvent.model_validate(fill_arguments(payload, outcome=outcome.value)).outcome == outcome.value
-
-
-def test_a_busy_model_is_retried_and_a_refusal_is_not() -> None:
-    state = states(deployed())["Summarize"]
-    [busy] = [retrier for retrier in state["Retry"] if "SummaryBusy" in retrier["ErrorEquals"]]
-    assert (busy["MaxAttempts"], busy["MaxDelaySeconds"], busy["JitterStrategy"]) == (8, 600, "FULL")
-    retried_errors = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
-    assert not retried_errors & {"SummaryFailed", "States.ALL", "States.TaskFailed"}
-    [stopped] = [retrier for retrier in state["Retry"] if "Sandbox.Timedout" in retrier["ErrorEquals"]]
-    assert stopped["MaxAttempts"] == 3, "each attempt is billed"
-    assert state["TimeoutSeconds"] > 900, "the function must end before the task's timeout"
 
 
 def test_an_error_in_a_stage_leads_to_the_stages_failure_state() -> None:
@@ -131,36 +115,9 @@ def test_a_catch_block_keeps_only_the_name_of_the_error() -> None:
             assert "errorOutput" not in str(assigned)
 
 
-def test_the_workflow_timeout_exceeds_all_waiting_times() -> None:
-    summary_seconds = workflow(deployed())["States"]["Summarize"]["TimeoutSeconds"]
-    assert workflow(deployed())["TimeoutSeconds"] == meeting_workflow.timeout_seconds(MEETINGS.settings())
-    changes: list[dict[str, Any]] = [
-        {},
-        {"processing": {"engine": "fargate"}},
-        {"processing": {"timeoutMinutes": 1_440, "capacityMinutes": 720}},
-        {"processing": {"maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}, "speech": {"atOnce": 1}},
-    ]
-    for settings in (MEETINGS.settings(**changed) for changed in changes):
-        job = settings.processing
-        on_demand_minutes = 2 * job.timeout_minutes  # the job may first wait for another job of its queue
-        media_minutes = ATTEMPTS * (job.timeout_minutes + job.capacity_minutes) + on_demand_minutes
-        transcription_minutes = -(-settings.audio_parts // settings.speech.at_once) * settings.speech.max_minutes
-        max_seconds = (media_minutes + transcription_minutes) * 60 + summary_seconds
-        # Polling notices the end of a job up to a twentieth of its time late. An execution can last at most a year.
-        assert 1.05 * max_seconds < meeting_workflow.timeout_seconds(settings) < 365 * 24 * 3600
-
-
 def part_states(recorded: Recorded | None = None) -> Any:
     """Return the states for one part of the audio."""
     return states(recorded or deployed())["Transcribe"]["ItemProcessor"]["States"]
-
-
-def retry_count(name: str, error: str) -> int:
-    """Return the number of retries of a state after an error."""
-    for retrier in part_states()[name]["Retry"]:
-        if error in retrier["ErrorEquals"]:
-            return int(retrier["MaxAttempts"])
-    return 0
 
 
 def test_a_parts_transcript_is_written_to_the_key_that_is_read() -> None:
@@ -220,39 +177,37 @@ def test_a_part_is_polled_until_it_is_done_or_too_late(status: str, waited_secon
     assert {part_states()[name]["Type"] for name in ("PartFailed", "PartTooLate")} == {"Fail"}
 
 
-def test_the_polling_interval_and_time_limit_are_settings() -> None:
-    changed_states = part_states(changed_deployment())
-    variables = fill_arguments(
-        changed_states["StartPart"]["Assign"], {"context": {"Execution": {"Input": INPUT}, **FIRST_PART}}
-    )
-    pauses, next_state = [], "WaitForPart"
-    while next_state == "WaitForPart":
-        pauses.append(fill_arguments(changed_states["WaitForPart"]["Seconds"], **variables))
-        variables |= fill_arguments(changed_states["WaitForPart"]["Assign"], **variables)
-        variables |= fill_arguments(changed_states["DescribePart"]["Assign"], JOB_IN_PROGRESS, **variables)
-        next_state = evaluate_choice(changed_states["PartDone"], **variables)
-    poll, seconds = MEETINGS.settings(**CHANGES).processing.poll_seconds, 17 * 60
-    assert (next_state, pauses[0]) == ("PartTooLate", poll)
-    assert sum(pauses[:-1]) < seconds <= sum(pauses) <= max(1.06 * seconds, seconds + poll)
+def test_the_polling_interval_and_the_time_limit_of_a_part_are_settings() -> None:
+    start = part_states(changed_deployment())["StartPart"]
+    waits = part_states(changed_deployment())["WaitForPart"]
+    assert start["Assign"]["partSeconds"] == 0
+    assert fill_arguments(waits["Seconds"], partSeconds=0) == MEETINGS.settings(**CHANGES).processing.poll_seconds
+    done = part_states(changed_deployment())["PartDone"]
+    next_states = [evaluate_choice(done, partStatus="IN_PROGRESS", partSeconds=17 * 60 - late) for late in (1, 0)]
+    assert next_states == ["WaitForPart", "PartTooLate"]
 
 
-def test_interrupted_calls_and_calls_to_a_busy_service_are_retried() -> None:
-    """If the response of a start was lost, the repeated start finds the job by its name."""
+def test_failed_calls_are_repeated_for_long_if_a_service_is_busy() -> None:
+    """A start of a transcription that was refused, and a summary that cannot be written, are not repeated."""
+    tasks = {**states(deployed()), **part_states()}
+    retries = {name: state["Retry"] for name, state in tasks.items() if state["Type"] == "Task"}
+    [summary], [start] = retries.pop("Summarize"), retries.pop("StartPart")
+    for busy in (summary, start):
+        assert (busy["MaxAttempts"], busy["IntervalSeconds"], busy["MaxDelaySeconds"]) == (8, 30, 600)
+    assert {"SummaryBusy", "Lambda.TooManyRequestsException"} <= set(summary["ErrorEquals"])
+    operation = service_model("transcribe").operation_model("StartTranscriptionJob")
     codes = ("LimitExceededException", "InternalFailureException", "ThrottlingException", "ServiceUnavailable")
-    for name in ("StartPart", "DescribePart"):
-        action = to_pascal_case(part_states()[name]["Resource"].rpartition(":")[2])
-        operation = service_model("transcribe").operation_model(action)
-        errors = [*(error_name(operation, code) for code in codes), "Transcribe.SdkClientException", "States.Timeout"]
-        assert [error for error in errors if retry_count(name, error) < 5] == []
+    assert {*(error_name(operation, code) for code in codes), "States.Timeout"} <= set(start["ErrorEquals"])
+    not_repeated = {"SummaryFailed", "Transcribe.BadRequestException", "Transcribe.ConflictException", "States.ALL"}
+    assert not not_repeated & {*summary["ErrorEquals"], *start["ErrorEquals"]}
+    for name, [retrier] in retries.items():
+        assert (retrier["ErrorEquals"], retrier["MaxAttempts"]) == (["States.ALL"], 10), name
 
 
-def test_a_denied_start_fails_within_ten_minutes() -> None:
-    """A denied call has the same error name as a throttled call."""
-    [retry] = [
-        retrier
-        for retrier in part_states()["StartPart"]["Retry"]
-        if "Transcribe.TranscribeException" in retrier["ErrorEquals"]
-    ]
-    pauses = [retry["IntervalSeconds"] * retry["BackoffRate"] ** number for number in range(retry["MaxAttempts"])]
-    assert sum(pauses) <= 600
-    assert retry_count("StartPart", "Transcribe.BadRequestException") == 0
+def test_the_jobs_of_the_longest_recording_end_before_the_workflow_times_out() -> None:
+    longest = {"timeoutMinutes": 1_440, "capacityMinutes": 720, "maxHours": 24}
+    settings = MEETINGS.settings(processing=longest, speech={"atOnce": 1, "maxMinutes": 1_440})
+    job, speech_minutes = settings.processing, settings.audio_parts * settings.speech.max_minutes
+    seconds = job.spot_seconds + job.on_demand_seconds + speech_minutes * 60
+    # Polling notices the end of a job up to a twentieth of its time late.
+    assert 1.05 * seconds < workflow(deployed())["TimeoutSeconds"]

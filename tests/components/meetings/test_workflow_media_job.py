@@ -12,8 +12,6 @@ import pytest
 
 from components.blocks.states import count_polls
 from components.meetings.workflow import END_REASON
-from local.drivers.service_shapes import service_model
-from local.emulation.step_functions.parameter_name_conversion import error_name, to_pascal_case
 from tests.components.meetings.jsonata_evaluation import RECORDING, evaluate_choice, fill_arguments, find_catch
 from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, deployed, states
 
@@ -148,16 +146,6 @@ def test_a_refused_call_ends_the_job_and_leads_to_the_next_queue_or_to_the_failu
         next_states = [find_catch(all_states[f"{call}{name}"], "AnyError")["Next"] for call in ("", "Describe", "End")]
         assert next_states == [following, f"End{name}", following]
         assert all_states[f"End{name}"]["Next"] == following
-
-
-def test_calls_of_a_busy_or_failing_batch_are_retried() -> None:
-    for name in ("SpotJob", "DescribeSpotJob", "EndSpotJob", "OnDemandJob"):
-        state = states(deployed())[name]
-        operation = service_model("batch").operation_model(to_pascal_case(state["Resource"].rpartition(":")[2]))
-        [retried] = [{*retrier["ErrorEquals"]} for retrier in state["Retry"]]
-        errors = {error_name(operation, code) for code in ("ServerException", "ThrottlingException")}
-        assert errors | {"Batch.SdkClientException", "Batch.AWSBatchException", "States.Timeout"} <= retried
-        assert "Batch.ClientException" not in retried, "a refused call is not repeated"
 
 
 def test_a_jobs_name_and_variables_name_its_recording() -> None:

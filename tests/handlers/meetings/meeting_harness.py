@@ -27,6 +27,7 @@ from moto.stepfunctions.models import stepfunctions_backends
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG
+from handlers.common.bedrock import SONNET
 from handlers.common.ids import ulid
 from handlers.common.records import Records
 from handlers.meetings.auth_exchange import handler as auth_handler
@@ -189,8 +190,8 @@ class MeetingHarness:
         """Write the result of the media job."""
         body = {"schemaVersion": 1, "outcome": outcome, **result}
         if outcome is MediaOutcome.READY:
-            part = {"key": recording.audio_key(0), "offsetMs": 0, "durationMs": 60_000}
-            output = {"videoKey": recording.video_key, "audio": [part], "durationMs": 60_000, "ffmpegMs": 6_000}
+            part = {"offsetMs": 0, "durationMs": 60_000}
+            output = {"hasVideo": True, "audio": [part], "durationMs": 60_000, "ffmpegMs": 6_000}
             body = {**body, **output, **result}
         self.put_object(recording.media_result_key, json.dumps(body).encode())
 
@@ -284,6 +285,12 @@ def create_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
             "DELETIONS_QUEUE_URL": harness.queue_url,
             "STACK": STACK,
             "MAX_USERS": "20",
+            "SUMMARY_MODEL_ID": SONNET,
+            "ACTION_MODEL_ID": SONNET,
+            "MAX_OUTPUT_TOKENS": "5200",
+            "ANSWER_SECONDS": "180",
+            "PART_CHARACTERS": "100000",
+            "AT_ONCE": "3",
             "LOG_LEVEL": "DEBUG",
         }
         for name, value in variables.items():

@@ -143,7 +143,7 @@ def store_part_transcripts(harness: MeetingHarness, *parts: Sequence[Turn]) -> d
     for number, part in enumerate(parts):
         harness.put_object(RECORDING.part_transcript_key(number, "en-US"), transcribe_output(part))
         duration_ms = audio_milliseconds(part)
-        audio.append({"key": RECORDING.audio_key(number), "offsetMs": offset_ms, "durationMs": duration_ms})
+        audio.append({"offsetMs": offset_ms, "durationMs": duration_ms})
         offset_ms += duration_ms
     return {
         "user": RECORDING.meeting.user,

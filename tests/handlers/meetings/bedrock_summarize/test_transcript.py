@@ -62,7 +62,7 @@ def _job_output(items: object) -> bytes:
 
 
 def audio_part(duration_ms: int = 2_000, offset_ms: int = 0) -> AudioPart:
-    return AudioPart(key="a", offset_ms=offset_ms, duration_ms=duration_ms)
+    return AudioPart(offset_ms=offset_ms, duration_ms=duration_ms)
 
 
 def single_part_segments(turns: tuple[Turn, ...], offset_ms: int = 0) -> tuple[TranscriptSegment, ...]:

@@ -51,6 +51,11 @@ class JobHarness:
         return log.read_text().splitlines() if log.exists() else []
 
     @property
+    def has_copied_video(self) -> bool:
+        """True if there is a video, and no job has encoded the chunks' videos."""
+        return bool(self.keys("video/")) and not any("libx264" in run for run in self.ffmpeg_runs)
+
+    @property
     def recording(self) -> Recording:
         assert self.complete_file is not None
         return Recording(MEETING, self.complete_file.content)
@@ -62,7 +67,6 @@ class JobHarness:
             "BUCKET_NAME": BUCKET,
             "SCRATCH_FOLDER": os.fspath(self.scratch),
             "FFMPEG": os.fspath(self.program),
-            "ENCODE_THREADS": "1",
             "SCRATCH_MB": "16000",
             "MAX_HOURS": "12",
             **dict(zip(RECORDING_VARIABLES, (MEETING.user, MEETING.meeting_id, self.recording.content), strict=True)),

@@ -11,18 +11,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError
 
 from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, Chunk
 from handlers.meetings.media_job import ffmpeg
-from handlers.meetings.media_job.ffmpeg import FfmpegFailed
-from handlers.meetings.media_job.transfers import DOWNLOAD_ATTEMPTS, PART_BYTES, download_chunk, upload_file
 from handlers.meetings.media_result import MediaOutcome
 from tests.handlers.client_events import at_event
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_harness import JobHarness
 from tests.handlers.meetings.media_job.sample_videos import AAC, H264, VP8, audio_only, video_only, video_with_audio
-from tests.handlers.meetings.meeting_harness import BUCKET
 
 pytestmark = pytest.mark.media
 
@@ -132,25 +129,12 @@ def test_a_recording_whose_output_does_not_fit_is_not_processed(harness: JobHarn
     assert "framecrc" in harness.ffmpeg_runs[-1], "the chunk must be probed, but not processed"
 
 
-def test_a_second_job_returns_the_stored_result_although_the_chunks_were_deleted(harness: JobHarness) -> None:
-    harness.upload(audio_only(1))
-    result, run_count = harness.run(), len(harness.ffmpeg_runs)
-    for key in harness.keys("raw/"):
-        harness.delete(key)
-    assert (harness.run(), len(harness.ffmpeg_runs)) == (result, run_count)
-
-
 def test_deleted_output_is_created_again(harness: JobHarness) -> None:
-    """A result that another version of the code wrote counts as deleted, too."""
     harness.upload(video_with_audio(1))
-    harness.run()
-    for key in (harness.recording.audio_key(0), harness.recording.video_key):
-        harness.delete(key)
+    for _ in range(2):
         assert harness.run().outcome is MediaOutcome.READY
-        assert key in harness.keys("")
-    body = b'{"schemaVersion": 99, "outcome": "ready"}'
-    harness.s3.put_object(Bucket=BUCKET, Key=harness.recording.media_result_key, Body=body)
-    assert harness.run().outcome is MediaOutcome.READY
+        for key in (harness.recording.audio_key(0), harness.recording.video_key):
+            harness.delete(key)
 
 
 @pytest.mark.parametrize(
@@ -177,64 +161,10 @@ def test_a_chunk_that_no_retry_can_read_is_listed_and_other_errors_fail_the_job(
             assert harness.keys("work/") == []
 
 
-class BrokenBody:
-    """A response body whose connection breaks."""
-
-    def read(self, *_: Any) -> bytes:
-        raise ReadTimeoutError(endpoint_url="https://s3")
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-def test_an_interrupted_download_is_repeated(harness: JobHarness) -> None:
-    harness.upload(b"chunk")
-    assert harness.complete_file is not None
-    [chunk] = harness.complete_file.chunks
-    broken_bodies: list[BrokenBody] = []
-
-    def break_connection(parsed: dict[str, Any], **_: Any) -> None:
-        if broken_bodies:
-            parsed["Body"] = broken_bodies.pop()
-
-    key, path = harness.recording.meeting.upload_key(chunk.name), harness.scratch / "file"
-    with at_event(harness.s3, "after-call.s3.GetObject", break_connection):
-        broken_bodies += [BrokenBody()] * (DOWNLOAD_ATTEMPTS - 1)
-        assert download_chunk(harness.s3, BUCKET, key, chunk, path) is None
-        broken_bodies += [BrokenBody()] * DOWNLOAD_ATTEMPTS
-        with pytest.raises(ReadTimeoutError):
-            download_chunk(harness.s3, BUCKET, key, chunk, path)
-
-
-def test_output_is_uploaded_in_parts_and_a_failed_upload_leaves_none(harness: JobHarness) -> None:
-    path, size = harness.scratch / "file", PART_BYTES + 1
-    path.write_bytes(bytes(size))
-    upload_file(harness.s3, BUCKET, "video/k", path, "video/mp4")
-    stored = harness.s3.head_object(Bucket=BUCKET, Key="video/k")
-    assert (stored["ContentLength"], stored["ContentType"]) == (size, "video/mp4")
-
-    def fail(**_: Any) -> None:
-        raise ReadTimeoutError(endpoint_url="https://s3")
-
-    with at_event(harness.s3, "before-call.s3.CompleteMultipartUpload", fail), pytest.raises(ReadTimeoutError):
-        upload_file(harness.s3, BUCKET, "video/other", path, "video/mp4")
-    assert harness.keys("video/") == ["video/k"]
-    assert "Uploads" not in harness.s3.list_multipart_uploads(Bucket=BUCKET)
-
-
-@pytest.mark.parametrize("program", ["exit 127", "kill -SEGV $$"], ids=["does not work", "is killed"])
-def test_a_broken_ffmpeg_fails_the_job_and_blames_no_chunk(harness: JobHarness, program: str) -> None:
-    harness.upload(video_with_audio(1))
-    harness.program.write_text(f"#!/bin/sh\n{program}\n")
-    with pytest.raises(FfmpegFailed):
-        harness.run()
-    assert harness.keys("work/") == []
-
-
 def test_a_chunk_that_takes_too_long_is_listed(harness: JobHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ffmpeg, "MIN_RUN_SECONDS", 0.3)
     harness.upload(audio_only(1))
-    harness.program.write_text('#!/bin/sh\n[ "$7" = -version ] || exec /bin/sleep 60\n')
+    harness.program.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
     assert harness.find_wrong(harness.run()) == (MediaOutcome.UNREADABLE, {"canary-0.bin": "unreadable"})
 
 
