@@ -37,7 +37,7 @@ from handlers.meetings.complete_file import Chunk, ChunkProblem, CompleteFile, W
 from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS, MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.outputs import OutputMaker
-from handlers.meetings.media_job.plan import SPEECH_RATE, RecordingPlan
+from handlers.meetings.media_job.plan import RecordingPlan
 from handlers.meetings.media_job.probe import SECOND, ChunkFacts, probe_chunk
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.meeting_bucket import MeetingBucket
@@ -179,10 +179,10 @@ class MediaJob:
         """Upload the parts of the audio, and make the soundtrack of the video."""
         self._for_each_chunk(complete, maker.decode_audio)
         parts = []
-        for number, (start_ms, samples) in enumerate(plan.divide_speech(AUDIO_PART_SECONDS)):
-            maker.make_part(start_ms, samples, OUTPUT_NAME)
+        for number, (start_ms, duration_ms) in enumerate(plan.divide_speech(AUDIO_PART_SECONDS)):
+            maker.make_part(start_ms, duration_ms, OUTPUT_NAME)
             self._upload(self.recording.audio_key(number), FLAC)
-            parts.append(AudioPart(offset_ms=start_ms, duration_ms=round(samples * 1000 / SPEECH_RATE)))
+            parts.append(AudioPart(offset_ms=start_ms, duration_ms=duration_ms))
         if plan.has_video:
             maker.make_soundtrack()
         maker.delete_decoded_audio()

@@ -54,22 +54,22 @@ class OutputMaker:
 
     def decode_audio(self, number: int) -> None:
         """Decode the audio of a chunk. Raises InputRefused if ffmpeg cannot decode it."""
-        chunk, samples = self._plan.chunks[number], self._plan.sample_counts[number]
+        chunk = self._plan.chunks[number]
         silence = ("-f", "lavfi", "-i", f"anullsrc=r={SOUNDTRACK_RATE}:cl=mono")
         self._ffmpeg.run(
             *((*CHUNK_OPTIONS, "-i", self._names[number], "-map", "0:a:0") if chunk.channels else silence),
             # async=1 fills gaps between timestamps and removes excess samples. It does not stretch audio.
-            *("-af", f"aresample={SOUNDTRACK_RATE}:async=1:first_pts=0,{_exactly(samples)}"),
+            *("-af", f"aresample={SOUNDTRACK_RATE}:async=1:first_pts=0,{_exactly(chunk.duration)}"),
             *("-ac", str(self._plan.channels), "-sample_fmt", "s16", "-c:a", "flac"),
             *("-f", "flac", _decoded(self._names[number])),
             seconds=chunk.duration / SECOND,
         )
 
-    def make_part(self, start_ms: int, samples: int, name: str) -> None:
+    def make_part(self, start_ms: int, duration_ms: int, name: str) -> None:
         """Write a part of the audio for the transcription as a FLAC file."""
         self._ffmpeg.run(
             *("-ss", f"{start_ms}ms", *self._audio_input()),
-            *("-ac", "1", "-af", f"aresample={SPEECH_RATE},{_exactly(samples)}"),
+            *("-ac", "1", "-af", f"aresample={SPEECH_RATE},{_exactly(duration_ms * 1000)}"),
             *("-sample_fmt", "s16", "-c:a", "flac", *OUTPUT_OPTIONS, "-f", "flac", name),
             seconds=self._plan.duration / SECOND,
         )
@@ -167,9 +167,9 @@ def _encoded(name: str) -> str:
     return f"video-{name}"
 
 
-def _exactly(samples: int) -> str:
-    """Return the filters that extend or cut audio to a number of samples."""
-    return f"apad=whole_len={samples},atrim=end_sample={samples}"
+def _exactly(microseconds: int) -> str:
+    """Return the filters that extend or cut audio to a duration."""
+    return f"apad=whole_dur={microseconds}us,atrim=end={microseconds}us"
 
 
 def _seconds(chunk: ChunkFacts) -> str:

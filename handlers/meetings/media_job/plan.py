@@ -18,8 +18,8 @@ SPEECH_RATE: Final = 16_000
 """Samples per second of the audio for the transcription, which is mono."""
 SOUNDTRACK_RATE: Final = 48_000
 """Samples per second of the video's soundtrack."""
-MIN_SAMPLES: Final = SPEECH_RATE // 2
-"""Half a second of audio, because Amazon Transcribe rejects shorter audio."""
+MIN_AUDIO_MS: Final = 500
+"""Minimum duration of the audio in milliseconds, because Amazon Transcribe rejects shorter audio."""
 BYTES_PER_SAMPLE: Final = 2
 """Size of a sample of one channel."""
 MAX_FRAME_RATE: Final = 30
@@ -64,33 +64,14 @@ class RecordingPlan:
         all_have_video = all(chunk.video for chunk in self.chunks)
         return first is not None and all_have_video and len(shared) == 1 and first.codec in MP4_VIDEO_CODECS
 
-    @cached_property
-    def sample_counts(self) -> tuple[int, ...]:
-        """Number of samples of each chunk in the soundtrack. Each chunk starts at the nearest sample, so rounding errors
-        do not add up.
-        """
-        counts, microseconds, samples = [], 0, 0
-        for chunk in self.chunks:
-            microseconds += chunk.duration
-            end = (microseconds * SOUNDTRACK_RATE + SECOND // 2) // SECOND
-            counts.append(end - samples)
-            samples = end
-        return tuple(counts)
-
     def divide_speech(self, max_seconds: int) -> list[tuple[int, int]]:
-        """Return start in milliseconds and number of samples of each part of the audio for the transcription.
+        """Return start and duration in milliseconds of each part of the audio for the transcription.
 
         All parts have about the same length, so that the last one is not too short to be transcribed.
         """
-        samples = max(MIN_SAMPLES, sum(self.sample_counts) * SPEECH_RATE // SOUNDTRACK_RATE)
-        milliseconds = ceil(samples * 1000 / SPEECH_RATE)
-        count = ceil(milliseconds / (max_seconds * 1000))
-        each = ceil(milliseconds / count)
-        samples_per_ms = SPEECH_RATE // 1000
-        return [
-            (start, min(each * samples_per_ms, samples - start * samples_per_ms))
-            for start in range(0, milliseconds, each)
-        ]
+        whole = max(MIN_AUDIO_MS, ceil(self.duration * 1000 / SECOND))
+        each = ceil(whole / ceil(whole / (max_seconds * 1000)))
+        return [(start, min(each, whole - start)) for start in range(0, whole, each)]
 
     @cached_property
     def frame_rate(self) -> int:
