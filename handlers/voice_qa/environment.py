@@ -61,10 +61,9 @@ MAX_QUERY_BYTES = 10_000_000
 SessionDays = Annotated[int, Field(ge=1)]
 """Number of days for which a question is stored. A conversation (the questions of one guest about a lecture, and their
 answers) is stored for this number of days after its first answer."""
-# The items that count lectures and questions keep their names, so the numbers are limited.
-LecturesPerDay = Annotated[int, Field(ge=1, le=1000)]
+LecturesPerDay = Annotated[int, Field(ge=1)]
 """Maximum number of lectures that one guest can upload in a day (UTC)."""
-QueriesPerHour = Annotated[int, Field(ge=1, le=1000)]
+QueriesPerHour = Annotated[int, Field(ge=1)]
 """Maximum number of one guest's questions in an hour."""
 UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
 """Maximum lifetime of an upload form. The requirements state one hour, which is longer than the lifetime of other

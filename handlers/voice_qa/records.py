@@ -98,15 +98,13 @@ class GuestConnection(Record):
 
 
 class Counter(Record):
-    """What a guest did in one hour or day. It keeps names, so that a repeated write does not count twice."""
+    """Number of a guest's lectures in a day, or of a guest's questions in an hour."""
 
-    counted: tuple[str, ...] = ()
+    count: int = 0
 
-    def count(self, name: str, limit: int) -> Self:
-        """Count something, unless it is already counted or the limit is reached."""
-        if name in self.counted or len(self.counted) >= limit:
-            return self
-        return self.model_copy(update={"counted": (*self.counted, name)})
+    def add(self, limit: int) -> Self:
+        """Count one more. Nothing is counted once the limit is exceeded."""
+        return self if self.count > limit else self.model_copy(update={"count": self.count + 1})
 
 
 class QuestionStatus(StrEnum):
@@ -150,17 +148,17 @@ class Question(Record):
     """Number of requests for this question. If a client repeats its request on the same connection, only this number
     changes, and the pieces are sent again."""
     asked_ms: int
-    """Time at which the current attempt was requested."""
+    """Time of the request that a worker is answering, or will answer."""
     attempt: int = 0
     """Number of answer attempts so far."""
     worker: str = ""
-    """Random name of the invocation that began the current attempt."""
-    running_until_ms: int = 0
-    """Time at which the current attempt must have ended. After this time, a request starts a new attempt."""
+    """Random name of the invocation that began last."""
+    is_stored: bool = False
+    """True if the worker only sends the stored answer of the last attempt again."""
     retryable: bool = False
     """True if a failed question can be asked again."""
     reported: bool = False
-    """True if the client that asked last was notified of the end of the question."""
+    """True if the client was notified of the end of the question, or is not connected any more."""
 
     @property
     def has_ended(self) -> bool:
@@ -169,71 +167,53 @@ class Question(Record):
     @property
     def needs_worker(self) -> bool:
         """True if a worker must be invoked: to answer the question, or to send the stored answer."""
-        return self.status in {QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED}
+        return self.status is QuestionStatus.ACCEPTED
 
-    def first_piece(self, attempt: int) -> int:
-        """Return the number of the first piece of an attempt that the client needs. It is 0 if the client named another
-        attempt.
-        """
-        return self.resume_from if attempt == self.resume_attempt else 0
+    @property
+    def first_piece(self) -> int:
+        """Number of the first piece that the client needs. It is 0 if the client named another attempt."""
+        return self.resume_from if self.attempt == self.resume_attempt else 0
 
-    def needs_attempt(self, now_ms: int) -> bool:
-        """Return True if a request for the question begins a new attempt to answer it."""
-        if self.status is QuestionStatus.FAILED:
-            return self.retryable
-        return self.status is QuestionStatus.RUNNING and self.running_until_ms <= now_ms
+    def is_overdue(self, now_ms: int, limit_ms: int) -> bool:
+        """Return True if the question is in progress after its time limit. Its worker died or never started."""
+        return not self.has_ended and self.asked_ms + limit_ms <= now_ms
 
-    def apply_request(self, new: Self, now_ms: int) -> Self:
+    def apply_request(self, new: Self, limit_ms: int) -> Self:
         """Apply a further request of the client. `new` is the question as the client sends it now.
 
-        Its connection always becomes the listener of the answer. Its other fields are only used for a new attempt. The
-        conversation and the number of attempts stay. A question that cannot be answered does not change.
+        Its connection always becomes the listener of the answer. Its other fields are only used for a new attempt, which
+        follows a failure. The conversation and the number of attempts stay. A question that cannot be answered does not
+        change.
         """
         if self.status is QuestionStatus.FAILED and not self.retryable:
             return self
-        kept = {"request_count": self.request_count + 1, "revision": self.revision}
-        if self.needs_attempt(now_ms):
+        kept: dict[str, object] = {"request_count": self.request_count + 1, "revision": self.revision}
+        if self.status is QuestionStatus.FAILED or self.is_overdue(new.asked_ms, limit_ms):
             return new.model_copy(update={**kept, "session": self.session, "attempt": self.attempt})
-        return self.model_copy(
-            update={
-                **kept,
-                "connection": new.connection,
-                "resume_attempt": new.resume_attempt,
-                "resume_from": new.resume_from,
-                "reported": False,
-            }
-        )
+        listener = {name: getattr(new, name) for name in ("connection", "resume_attempt", "resume_from")}
+        if self.status is QuestionStatus.ANSWERED:
+            kept |= {"status": QuestionStatus.ACCEPTED, "is_stored": True, "asked_ms": new.asked_ms, "reported": False}
+        return self.model_copy(update={**kept, **listener})
 
-    def begin(self, worker: str, until_ms: int) -> Self:
-        """Begin an attempt that must have ended at `until_ms`, unless one has begun or the question has ended."""
-        if self.status is not QuestionStatus.ACCEPTED:
+    def begin(self, worker: str) -> Self:
+        """Let a worker begin, unless another one has begun or the question has ended."""
+        if not self.needs_worker:
             return self
-        return self.model_copy(
-            update={
-                "status": QuestionStatus.RUNNING,
-                "worker": worker,
-                "running_until_ms": until_ms,
-                "attempt": self.attempt + 1,
-            }
-        )
+        attempt = self.attempt if self.is_stored else self.attempt + 1
+        return self.model_copy(update={"status": QuestionStatus.RUNNING, "worker": worker, "attempt": attempt})
 
     def is_run_by(self, worker: str) -> bool:
         return self.status is QuestionStatus.RUNNING and self.worker == worker
 
-    def mark_answered(self) -> Self:
-        """Mark the question as answered: its answer is complete and stored."""
-        return self.model_copy(update={"status": QuestionStatus.ANSWERED})
-
-    def mark_failed(self, *, retryable: bool) -> Self:
-        return self.model_copy(update={"status": QuestionStatus.FAILED, "retryable": retryable})
+    def end(self, status: QuestionStatus, *, retryable: bool, reported: bool) -> Self:
+        return self.model_copy(update={"status": status, "retryable": retryable, "reported": reported})
 
     def fail_if_overdue(self, now_ms: int, limit_ms: int) -> Self:
-        """Fail the question if it is in progress after its time limit. Its worker does not run it any more."""
-        if self.has_ended or self.asked_ms + limit_ms > now_ms:
+        """Fail the question if it is overdue. Its worker does not run it any more."""
+        if not self.is_overdue(now_ms, limit_ms):
             return self
-        failed = self.mark_failed(retryable=True)
-        return failed.model_copy(update={"worker": ""})
+        return self.end(QuestionStatus.FAILED, retryable=True, reported=False).model_copy(update={"worker": ""})
 
-    def mark_reported(self, request_count: int) -> Self:
-        """Record that the client was notified of the end, unless it has asked again since this number of requests."""
-        return self.model_copy(update={"reported": True}) if request_count == self.request_count else self
+    def mark_reported(self) -> Self:
+        """Record that the client was notified of the end, unless it has asked again in the meantime."""
+        return self.model_copy(update={"reported": True}) if self.has_ended else self

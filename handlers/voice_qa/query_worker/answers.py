@@ -47,24 +47,24 @@ CONTENT_TYPES = {"ogg": "audio/ogg", "mp3": "audio/mpeg", "jsonl": "application/
 
 @dataclass(frozen=True)
 class AnswerStore:
-    """Gateway for stored answers in the audio bucket."""
+    """Gateway for stored answers in the audio bucket. The name of an answer is `<guestId>/<queryId>.<attempt>`."""
 
     client: "S3Client"
     bucket: str
 
-    def put(self, guest_id: str, query_id: str, attempt: int, pieces: Sequence[Piece]) -> None:
+    def put(self, name: str, pieces: Sequence[Piece]) -> None:
         """Store an answer. The parts of the spoken answer have one format, and joined they are an audio file."""
         audio = [piece for piece in pieces if isinstance(piece, AudioPiece)]
         if audio:
             data = b"".join(base64.b64decode(piece.audio) for piece in audio)
-            self._put_object(guest_id, query_id, attempt, EXTENSIONS[audio[0].format], data)
+            self._put_object(name, EXTENSIONS[audio[0].format], data)
         lines = "".join(f"{piece.model_dump_json(by_alias=True, exclude_none=True)}\n" for piece in pieces)
-        self._put_object(guest_id, query_id, attempt, "jsonl", lines.encode())
+        self._put_object(name, "jsonl", lines.encode())
 
-    def get(self, guest_id: str, query_id: str, attempt: int) -> list[Piece] | None:
+    def get(self, name: str) -> list[Piece] | None:
         """Return an answer as it was sent, or None if it is not stored any more."""
         try:
-            answer = self.client.get_object(Bucket=self.bucket, Key=_key(guest_id, query_id, attempt, "jsonl"))
+            answer = self.client.get_object(Bucket=self.bucket, Key=_key(name, "jsonl"))
         except ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchKey":
                 return None
@@ -72,25 +72,22 @@ class AnswerStore:
         with answer["Body"] as body:
             return [PIECES.validate_json(line) for line in body.read().splitlines()]
 
-    def audio_url(self, guest_id: str, query_id: str, attempt: int, pieces: Sequence[Piece]) -> str | None:
+    def audio_url(self, name: str, pieces: Sequence[Piece]) -> str | None:
         """Return a presigned URL of the spoken answer, or None if the answer has no audio."""
         audio = next((piece for piece in pieces if isinstance(piece, AudioPiece)), None)
         if audio is None:
             return None
-        params = {"Bucket": self.bucket, "Key": _key(guest_id, query_id, attempt, EXTENSIONS[audio.format])}
+        params = {"Bucket": self.bucket, "Key": _key(name, EXTENSIONS[audio.format])}
         return self.client.generate_presigned_url("get_object", Params=params, ExpiresIn=PRESIGNED_SECONDS)
 
-    def _put_object(self, guest_id: str, query_id: str, attempt: int, extension: str, data: bytes) -> None:
+    def _put_object(self, name: str, extension: str, data: bytes) -> None:
         self.client.put_object(
-            Bucket=self.bucket,
-            Key=_key(guest_id, query_id, attempt, extension),
-            Body=data,
-            ContentType=CONTENT_TYPES[extension],
+            Bucket=self.bucket, Key=_key(name, extension), Body=data, ContentType=CONTENT_TYPES[extension]
         )
 
 
-def _key(guest_id: str, query_id: str, attempt: int, extension: str) -> str:
-    return f"{RESPONSES}{guest_id}/{query_id}.{attempt}.{extension}"
+def _key(name: str, extension: str) -> str:
+    return f"{RESPONSES}{name}.{extension}"
 
 
 KEPT_TURNS = 20

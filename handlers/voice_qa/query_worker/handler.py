@@ -4,10 +4,9 @@ The worker sends the question to the agent, the external service that answers qu
 client while it arrives, and stores it. If the question was already answered, the worker sends the stored answer again.
 Lambda may deliver an invocation twice, so the question's record names the invocation that answers it.
 
-Lambda does not repeat a failed invocation. After any failure, the question is marked as failed and the client is
-notified at once, so that it can ask again. If the worker dies, the WebSocket handler's time limit check does this later.
-Once the record says that the question is answered, failures to notify the client or to store the turn (the question and
-its answer) are only logged.
+Lambda does not repeat a failed invocation. After any failure, the client is notified at once and the question is marked
+as failed, so that the client can ask again. If the worker dies, the WebSocket handler's time limit check does this
+later.
 """
 
 import os
@@ -22,12 +21,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common import ids
-from handlers.common.aws import (
-    CONFIG,
-    SHORT_TIMEOUT_CONFIG,
-    LambdaContext,
-    build_presigning_config,
-)
+from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, build_presigning_config
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.records import Records, TooManyWriters
@@ -48,7 +42,6 @@ from handlers.voice_qa.query_worker.answers import AnswerStore, Conversations
 from handlers.voice_qa.query_worker.forwarding import AnswerForwarder
 from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.records import (
-    CHECK_GRACE_SECONDS,
     Question,
     QuestionReference,
     QuestionStatus,
@@ -63,6 +56,8 @@ ANSWER_GONE = UnanswerableQuestion(
 WORKER_FAILED = UnanswerableQuestion(
     VoiceQaErrorCode.AGENT_FAILED, "The question could not be answered. Ask again.", retryable=True
 )
+MAX_LAST_POSTS = 3
+"""Maximum number of times that the end of an answer is posted."""
 
 
 class AnswerOutcome(StrEnum):
@@ -74,7 +69,7 @@ class AnswerOutcome(StrEnum):
     REPLAYED = "replayed"
     """The stored answer was sent again."""
     NOTHING_TO_DO = "nothing_to_do"
-    """Another invocation is answering the question, or its client was already notified of its end."""
+    """Another invocation is answering the question, or the question has ended."""
     OVERTAKEN = "overtaken"
     """The question was marked as failed after its time limit, and this attempt ended later."""
 
@@ -87,7 +82,7 @@ class AnsweringFailed(Exception):
 
 @dataclass(frozen=True)
 class QueryWorker:
-    """The services that the worker uses, and its limits."""
+    """The services that the worker uses."""
 
     records: Records[Question]
     context: QuestionContext
@@ -95,16 +90,14 @@ class QueryWorker:
     answers: AnswerStore
     connections: WebSocketConnections
     agent: Agent
-    max_attempt_ms: int
-    """Time after which an attempt counts as dead, so that a client can ask again."""
     clock_ms: Callable[[], int]
     log: EventLog
 
-    def handle(self, event: Mapping[str, Any], remaining_ms: int) -> AnswerOutcome:
-        """Answer one question. The invocation times out in `remaining_ms`. Raises AnsweringFailed."""
+    def handle(self, event: Mapping[str, Any]) -> AnswerOutcome:
+        """Answer one question, or send its stored answer, or do nothing. Raises AnsweringFailed."""
         invocation = _Invocation(self, QuestionReference.model_validate(event))
         try:
-            return invocation.run(self.clock_ms() + min(remaining_ms, self.max_attempt_ms))
+            return invocation.run()
         except Exception as error:  # noqa: BLE001 - replaced by AnsweringFailed
             self.log.failure("query_broken", error)
             invocation.fail_unexpectedly()
@@ -121,96 +114,68 @@ class _Invocation:
         self._name = token_hex()
         """Random name of this invocation, by which the question's record names its worker."""
 
-    def run(self, until_ms: int) -> AnswerOutcome:
-        """Answer the question, or send its stored answer if the client asked for it again, or do nothing.
-
-        The attempt counts as dead at `until_ms`.
-        """
-        question = self._change(lambda record: record.begin(self._name, until_ms))
-        if question is not None and question.is_run_by(self._name):
-            return self._answer(question)
-        if question is not None and question.status is QuestionStatus.ANSWERED and not question.reported:
-            return self._send_stored_answer(question)
-        self._worker.log.info("query_not_ours", outcome=None if question is None else question.status)
-        return AnswerOutcome.NOTHING_TO_DO
+    def run(self) -> AnswerOutcome:
+        forwarder = self._begin()
+        if forwarder is None:
+            return AnswerOutcome.NOTHING_TO_DO
+        try:
+            self._collect_pieces(forwarder)
+        except UnanswerableQuestion as error:
+            return self._end(forwarder, error)
+        return self._end(forwarder)
 
     def fail_unexpectedly(self) -> None:
-        """Mark the question as failed unless another invocation answers it, and notify its client to ask again.
+        """Notify the client to ask again, and mark the question as failed, unless another invocation answers it.
 
         If this fails too, the time limit check does it.
         """
-
-        def fail(record: Question) -> Question:
-            if record.status is not QuestionStatus.ACCEPTED and not record.is_run_by(self._name):
-                return record
-            return record.mark_failed(retryable=WORKER_FAILED.retryable)
-
         try:
-            question = self._change(fail)
-            if question is not None and question.has_ended and not question.reported:
-                self._report_end(question, self._create_forwarder(question), self._failed_message(WORKER_FAILED))
+            if forwarder := self._begin():
+                self._end(forwarder, WORKER_FAILED)
         except Exception as error:  # noqa: BLE001 - the exception that came first is raised
             self._worker.log.failure("failure_not_reported", error, level="WARNING")
 
-    def _change(self, transition: Callable[[Question], Question]) -> Question | None:
-        return self._worker.records.change(self._key, lambda record: record and transition(record))
-
-    def _end(self, transition: Callable[[Question], Question]) -> Question | None:
-        """End the question with `transition`. Return None if this invocation is not answering it any more."""
-        ended = self._change(lambda record: transition(record) if record.is_run_by(self._name) else record)
-        return ended if ended is not None and ended.has_ended and ended.worker == self._name else None
-
-    def _create_forwarder(self, question: Question, pieces: list[Piece] | None = None) -> AnswerForwarder:
+    def _begin(self) -> AnswerForwarder | None:
+        """Begin to answer the question, or go on. Return None if this invocation must not answer it."""
         worker = self._worker
+        question = self._change(lambda record: record.begin(self._name))
+        if question is None or not question.is_run_by(self._name):
+            return None
         return AnswerForwarder(
             question,
             connections=worker.connections,
             read_question=lambda: worker.records.read(self._key),
             clock_ms=worker.clock_ms,
             log=worker.log,
-            pieces=pieces or [],
         )
 
-    def _answer(self, question: Question) -> AnswerOutcome:
-        forwarder = self._create_forwarder(question)
-        try:
-            agent_question = self._worker.context.collect(self._guest_id, self._query_id, question)
-            with self._worker.agent.answer(agent_question, question.attempt) as pieces:
-                for piece in pieces:
-                    forwarder.send(piece)
-        except UnanswerableQuestion as error:
-            return self._fail(forwarder, question, error)
-        self._worker.answers.put(self._guest_id, self._query_id, question.attempt, forwarder.pieces)
-        ended = self._end(Question.mark_answered)
-        if ended is not None:
-            self._append_turn(ended, forwarder.pieces)
-            self._report_end(ended, forwarder, self._answered_message(ended, forwarder.pieces))
-        return self._log_end(question, forwarder, AnswerOutcome.ANSWERED if ended else AnswerOutcome.OVERTAKEN)
+    def _change(self, transition: Callable[[Question], Question]) -> Question | None:
+        return self._worker.records.change(self._key, lambda record: record and transition(record))
 
-    def _fail(self, forwarder: AnswerForwarder, question: Question, error: UnanswerableQuestion) -> AnswerOutcome:
-        ended = self._end(lambda record: record.mark_failed(retryable=error.retryable))
-        if ended is not None:
-            self._report_end(ended, forwarder, self._failed_message(error))
-        outcome = AnswerOutcome.FAILED if ended else AnswerOutcome.OVERTAKEN
-        return self._log_end(question, forwarder, outcome, error.cause)
+    def _replace(self, before: Question, after: Question) -> None:
+        """Write a record, unless it was changed since it was read as `before`."""
+        self._change(lambda record: after if record == before else record)
 
-    def _send_stored_answer(self, question: Question) -> AnswerOutcome:
-        pieces = self._worker.answers.get(self._guest_id, self._query_id, question.attempt)
-        forwarder = self._create_forwarder(question, pieces)
-        if pieces is None:
-            self._change(
-                lambda record: (
-                    record.mark_failed(retryable=ANSWER_GONE.retryable)
-                    if record.status is QuestionStatus.ANSWERED
-                    else record
-                )
-            )
-            self._report_end(question, forwarder, self._failed_message(ANSWER_GONE))
-            self._worker.log.warning("answer_not_kept")
-            return AnswerOutcome.FAILED
-        self._report_end(question, forwarder, self._answered_message(question, pieces))
-        self._worker.log.info("query_replayed", pieces=len(pieces))
-        return AnswerOutcome.REPLAYED
+    def _collect_pieces(self, forwarder: AnswerForwarder) -> None:
+        """Read the pieces of the stored answer, or those of the agent's answer, which are sent and stored.
+
+        Raises UnanswerableQuestion.
+        """
+        worker, question = self._worker, forwarder.question
+        name = self._answer_name(question)
+        if question.is_stored:
+            stored = worker.answers.get(name)
+            if stored is None:
+                raise ANSWER_GONE
+            forwarder.pieces = stored
+            return
+        agent_question = worker.context.collect(self._guest_id, self._query_id, question)
+        with worker.agent.answer(agent_question, question.attempt) as pieces:
+            for piece in pieces:
+                forwarder.send(piece)
+        worker.answers.put(name, forwarder.pieces)
+        if forwarder.follow():
+            self._append_turn(question, forwarder.pieces)
 
     def _append_turn(self, question: Question, pieces: list[Piece]) -> None:
         """Append question and answer to the conversation. A failure is only logged, because the answer is complete."""
@@ -223,40 +188,47 @@ class _Invocation:
         except (ClientError, BotoCoreError, TooManyWriters) as error:
             self._worker.log.failure("turn_lost", error, level="WARNING")
 
-    def _report_end(self, ended: Question, forwarder: AnswerForwarder, last_message: Message) -> None:
-        """Notify the client that the question has ended, and record that it was notified.
+    def _end(self, forwarder: AnswerForwarder, error: UnanswerableQuestion | None = None) -> AnswerOutcome:
+        """Notify the client that the question has ended, and then write the end to the question's record.
 
-        If this process dies before that is recorded, the time limit check notifies the client.
+        If the client asks again in between, the record is not ended and the client is notified again. If this process
+        dies in between, the time limit check notifies the client.
         """
-        if not forwarder.end(ended, last_message):
-            return
-        try:
-            self._change(lambda record: record.mark_reported(ended.request_count))
-        except (ClientError, BotoCoreError, TooManyWriters) as error:
-            self._worker.log.failure("report_not_marked", error, level="WARNING")
-
-    def _answered_message(self, question: Question, pieces: list[Piece]) -> Answered:
-        url = self._worker.answers.audio_url(self._guest_id, self._query_id, question.attempt, pieces)
-        return Answered(query_id=self._query_id, attempt=question.attempt, pieces=len(pieces), audio_url=url)
-
-    def _failed_message(self, error: UnanswerableQuestion) -> QueryFailed:
-        return QueryFailed(code=error.code, message=error.message, query_id=self._query_id, retryable=error.retryable)
-
-    def _log_end(
-        self,
-        question: Question,
-        forwarder: AnswerForwarder,
-        outcome: AnswerOutcome,
-        cause: StrEnum | None = None,
-    ) -> AnswerOutcome:
+        question, pieces = forwarder.question, forwarder.pieces
+        last_message: Message
+        if error is not None:
+            outcome, status = AnswerOutcome.FAILED, QuestionStatus.FAILED
+            last_message = QueryFailed(
+                code=error.code, message=error.message, query_id=self._query_id, retryable=error.retryable
+            )
+        else:
+            outcome = AnswerOutcome.REPLAYED if question.is_stored else AnswerOutcome.ANSWERED
+            status = QuestionStatus.ANSWERED
+            url = self._worker.answers.audio_url(self._answer_name(question), pieces)
+            last_message = Answered(
+                query_id=self._query_id, attempt=question.attempt, pieces=len(pieces), audio_url=url
+            )
+        is_overtaken = True
+        while forwarder.follow():
+            is_overtaken = False
+            ended = forwarder.question.end(
+                status,
+                retryable=error is not None and error.retryable,
+                reported=any(forwarder.post([last_message]) for _ in range(MAX_LAST_POSTS)),
+            )
+            self._replace(forwarder.question, ended)
+        outcome = AnswerOutcome.OVERTAKEN if is_overtaken else outcome
         self._worker.log.info(
-            "query_ended",
+            "query_replayed" if outcome is AnswerOutcome.REPLAYED else "query_ended",
             outcome=outcome,
-            cause=cause,
+            cause=error.cause if error is not None else None,
             milliseconds=max(0, self._worker.clock_ms() - question.asked_ms),
-            pieces=len(forwarder.pieces),
+            pieces=len(pieces),
         )
         return outcome
+
+    def _answer_name(self, question: Question) -> str:
+        return f"{self._guest_id}/{self._query_id}.{question.attempt}"
 
 
 def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
@@ -286,14 +258,13 @@ def _worker() -> QueryWorker:
         answers=AnswerStore(s3, environment.s3_bucket),
         connections=WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         agent=create_agent(environment, session),
-        max_attempt_ms=int((environment.answer_seconds + CHECK_GRACE_SECONDS) * 1000),
         clock_ms=ids.now_ms,
         log=EventLog(environment.log_level),
     )
 
 
-def handler(event: Mapping[str, Any], context: LambdaContext) -> str:
-    return _worker().handle(event, context.get_remaining_time_in_millis())
+def handler(event: Mapping[str, Any], _context: object) -> str:
+    return _worker().handle(event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

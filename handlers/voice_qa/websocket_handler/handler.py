@@ -10,9 +10,8 @@ lectures.
 The reply to a question only confirms it, and another Lambda function, the query worker, sends the answer later. The
 query worker can die at any moment or never start, and the client would then wait for ever. So before each invocation, a
 message is sent to an SQS queue: the time limit check. SQS delivers it to this function after the time limit. If the
-question has not ended, it is marked as failed, and the client gets an error. If it has ended, but the worker died before
-it notified the client, the client gets the same error, but the question is not changed. In both cases, the client can
-ask again.
+question has not ended, it is marked as failed. If it has ended, but the worker could not notify the client, it is not
+changed. In both cases, the client gets an error and can ask again.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
 """
 
@@ -172,7 +171,7 @@ class SocketHandler:
         if self.environment.lecture_uploads == "off":
             raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "This stack does not accept lectures from guests.")
         lecture_id, limit = self.new_id(), self.environment.lectures_per_day
-        if not self._count(guest_id, "lectures", DAY_MS, lecture_id, limit):
+        if not self._count(guest_id, "lectures", DAY_MS, limit):
             raise HandlerError(
                 VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again tomorrow."
             )
@@ -202,7 +201,7 @@ class SocketHandler:
     def ask(self, guest: GuestConnection, connection: str, message: Query) -> QueryAccepted:
         """Accept a question. It may have been asked before. Raises HandlerError if it is refused."""
         _check_question(guest, message)
-        now_ms, key = self.clock_ms(), query_key(guest.guest_id, message.query_id)
+        key = query_key(guest.guest_id, message.query_id)
         new = Question(
             identity=guest.identity,
             lecture=message.lecture_id,
@@ -213,22 +212,23 @@ class SocketHandler:
             connection=connection,
             resume_attempt=message.attempt,
             resume_from=message.resume_from,
-            asked_ms=now_ms,
+            asked_ms=self.clock_ms(),
         )
         stored = self.questions.read(key)
-        if stored is None or stored.needs_attempt(now_ms):
-            # Only a new attempt needs a ready lecture. A running attempt continues even if its lecture is replaced.
-            self.lectures.find_ready(message.lecture_id)
-        requested = new if stored is None else stored.apply_request(new, now_ms)
+        requested = stored.apply_request(new, self._limit_ms) if stored else new
         if requested.needs_worker:
-            request, limit = f"{message.query_id}.{requested.request_count}", self.environment.queries_per_hour
-            if not self._count(guest.guest_id, "queries", HOUR_MS, request, limit):
+            if not requested.is_stored:
+                # A running attempt and a stored answer do not need the lecture, which may be replaced by now.
+                self.lectures.find_ready(message.lecture_id)
+            limit = self.environment.queries_per_hour
+            if not self._count(guest.guest_id, "queries", HOUR_MS, limit):
                 raise HandlerError(
                     VoiceQaErrorCode.TOO_MANY_QUERIES,
                     f"Limit of {limit} questions per hour reached. Ask again in the next hour.",
                 )
         question = (
-            self.questions.change(key, lambda record: record.apply_request(new, now_ms) if record else new) or new
+            self.questions.change(key, lambda record: record.apply_request(new, self._limit_ms) if record else new)
+            or new
         )
         if question.status is QuestionStatus.FAILED:
             raise HandlerError(
@@ -248,22 +248,25 @@ class SocketHandler:
         """
         check = QuestionReference.model_validate_json(body)
         key, now_ms = query_key(check.guest_id, check.query_id), self.clock_ms()
-        limit_ms = int(self.environment.answer_seconds * 1000)
-        question = self.questions.change(key, lambda record: record and record.fail_if_overdue(now_ms, limit_ms))
+        question = self.questions.change(key, lambda record: record and record.fail_if_overdue(now_ms, self._limit_ms))
         if question is None or not question.has_ended or question.reported:
             return
         self.log.error("query_overdue", outcome=question.status)
         error = QueryFailed(
             code=VoiceQaErrorCode.AGENT_FAILED, message=OVERDUE_MESSAGE, query_id=check.query_id, retryable=True
         )
-        if self.connections.post(question.connection, error):
-            self.questions.change(key, lambda record: record and record.mark_reported(question.request_count))
+        self.connections.post(question.connection, error)
+        self.questions.change(key, lambda record: record and record.mark_reported())
 
-    def _count(self, guest_id: str, counted: str, period_ms: int, name: str, limit: int) -> bool:
+    @property
+    def _limit_ms(self) -> int:
+        return int(self.environment.answer_seconds * 1000)
+
+    def _count(self, guest_id: str, counted: str, period_ms: int, limit: int) -> bool:
         """Count something in the guest's current hour or day. Return False if the limit was reached before."""
         key = counter_key(guest_id, counted, self.clock_ms() // period_ms)
-        counter = self.counters.change(key, lambda stored: (stored or Counter()).count(name, limit))
-        return counter is not None and name in counter.counted
+        counter = self.counters.change(key, lambda stored: (stored or Counter()).add(limit))
+        return counter is not None and counter.count <= limit
 
     def _start_worker(self, question: QuestionReference) -> None:
         try:

@@ -14,7 +14,6 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO,
     INTERRUPTED,
     LECTURE_ID,
-    REMAINING_MS,
     TEXT,
     Step,
     WorkerHarness,
@@ -43,7 +42,7 @@ class FlowHarness:
         self.worker.agent.scripts = [script]
         self.send("query", queryId=query_id, lectureId=LECTURE_ID, **content)
         event = json.loads(self.api.worker_events[-1].model_dump_json(by_alias=True))
-        return self.worker.query_worker.handle(event, REMAINING_MS)
+        return self.worker.query_worker.handle(event)
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Yield each text that the two functions passed on, with a name of its kind."""

@@ -22,8 +22,8 @@ from handlers.voice_qa.query_worker.answers import (
 from tests.handlers.common.fakes import START_MS, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness
 
-GUEST_ID, QUERY_ID = "guest", "query-number-1"
-OBJECT_NAME = f"responses/{GUEST_ID}/{QUERY_ID}.1"
+QUERY_ID = "query-number-1"
+NAME = f"guest/{QUERY_ID}.1"
 COMMON: dict[str, Any] = {"query_id": QUERY_ID, "attempt": 1}
 
 
@@ -49,21 +49,21 @@ def test_an_answer_is_read_back_as_it_was_sent_and_its_audio_is_one_file(
         CitationPiece(**COMMON, number=3, start_ms=0, end_ms=1, quote=""),
         audio(4, b"two", audio_format),
     ]
-    answers.put(GUEST_ID, QUERY_ID, 1, pieces)
-    assert answers.get(GUEST_ID, QUERY_ID, 1) == pieces
-    file = lectures.s3.get_object(Bucket=BUCKET, Key=f"{OBJECT_NAME}.{extension}")
+    answers.put(NAME, pieces)
+    assert answers.get(NAME) == pieces
+    file = lectures.s3.get_object(Bucket=BUCKET, Key=f"responses/{NAME}.{extension}")
     assert (file["Body"].read(), file["ContentType"]) == (b"onetwo", content_type)
-    assert f"{QUERY_ID}.1.{extension}" in str(answers.audio_url(GUEST_ID, QUERY_ID, 1, pieces))
+    assert f"{QUERY_ID}.1.{extension}" in str(answers.audio_url(NAME, pieces))
 
 
 def test_an_answer_without_audio_has_no_url(answers: AnswerStore) -> None:
-    assert answers.audio_url(GUEST_ID, QUERY_ID, 1, [TextPiece(**COMMON, number=0, text="a")]) is None
+    assert answers.audio_url(NAME, [TextPiece(**COMMON, number=0, text="a")]) is None
 
 
 def test_only_a_missing_answer_is_gone(answers: AnswerStore, lectures: LectureHarness) -> None:
-    assert answers.get(GUEST_ID, QUERY_ID, 1) is None
+    assert answers.get(NAME) is None
     with pytest.raises(ClientError):
-        AnswerStore(lectures.s3, "no-such-bucket").get(GUEST_ID, QUERY_ID, 1)
+        AnswerStore(lectures.s3, "no-such-bucket").get(NAME)
 
 
 KEY = {"sessionId": "us-east-1:guest#01M7W8GQNQY865WCQPRM59D2J7", "lectureId": "01M7W8GQNQY865WCQPRM59D2J8"}

@@ -102,9 +102,10 @@ def test_the_client_of_a_dead_worker_gets_an_error_and_can_ask_again(
             worker.invoke(*script)
         if not stopped:
             break
-        if not ends(worker):
+        if not worker.question.has_ended:
             assert stop is kill or lasting, "after a single failure, the client is told at once"
             worker.clock.now_ms += LIMIT_MS
+        assert stop is kill or lasting or ends(worker)
         assert worker.check_time_limit() == NO_FAILURES
         last = ends(worker)[-1]
         assert last["type"] == "answered" or last["retryable"], f"stopped at point {point}"

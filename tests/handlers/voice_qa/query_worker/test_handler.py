@@ -37,7 +37,6 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     MORE_TEXT,
     QUERY_ID,
     QUESTION_TEXT,
-    REMAINING_MS,
     SESSION_ID,
     TEXT,
     Step,
@@ -165,7 +164,7 @@ EVENT = {"schemaVersion": 1, "guestId": GUEST_ID, "queryId": QUERY_ID}
 
 def test_an_invalid_event_raises_an_error_without_its_content(worker: WorkerHarness) -> None:
     with pytest.raises(ValidationError, match=r"^(?!.*canary)"):
-        worker.query_worker.handle(EVENT | {"guestId": "../canary"}, REMAINING_MS)
+        worker.query_worker.handle(EVENT | {"guestId": "../canary"})
 
 
 def test_the_end_of_an_answer_is_logged_with_times_and_counts(
@@ -190,13 +189,6 @@ def test_the_logged_milliseconds_are_never_negative(worker: WorkerHarness, capsy
     assert line["milliseconds"] == 0
 
 
-class WorkerContext:
-    """Context object that Lambda passes to the entry point."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return REMAINING_MS
-
-
 def test_the_entry_point_uses_its_environment(lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """This test uses moto's table, and shows that DynamoDB accepts the worker's conditions."""
     lectures.dynamodb = boto3.client("dynamodb")
@@ -211,7 +203,7 @@ def test_the_entry_point_uses_its_environment(lectures: LectureHarness, monkeypa
     handler._worker.cache_clear()
     worker.upload_audio()
     worker.agent.scripts.append((AUDIO,))
-    assert handler.handler(EVENT, WorkerContext()) == "answered"
+    assert handler.handler(EVENT, None) == "answered"
     [question] = worker.agent.questions
     assert isinstance(question.query, SpokenQuery)
     for url in (question.lecture.url, question.query.url, worker.sent_messages("answered")[0]["audioUrl"]):
@@ -221,7 +213,7 @@ def test_the_entry_point_uses_its_environment(lectures: LectureHarness, monkeypa
     worker.query_id = "canary-query-2"
     worker.ask()
     worker.agent.scripts.append((TEXT,))
-    assert handler.handler(EVENT | {"queryId": "canary-query-2"}, WorkerContext()) == "answered"
+    assert handler.handler(EVENT | {"queryId": "canary-query-2"}, None) == "answered"
     conversation = conversation_key(IDENTITY, SESSION_ID, LECTURE_ID)
     stored = stored_items(lectures.dynamodb, TABLE)
     assert [item["totalTurns"]["N"] for item in stored if item["sessionId"]["S"] == conversation["sessionId"]] == ["2"]

@@ -22,14 +22,13 @@ from handlers.voice_qa.query_worker.answers import AnswerStore, Conversations
 from handlers.voice_qa.query_worker.handler import AnswerOutcome, QueryWorker
 from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.records import (
-    CHECK_GRACE_SECONDS,
     GuestConnection,
     Question,
     conversation_key,
     query_key,
 )
 from tests.handlers.common.fakes import Clients, Clock, client_error
-from tests.handlers.voice_qa.socket_harness import ENVIRONMENT, LIMIT_MS, SocketHarness
+from tests.handlers.voice_qa.socket_harness import ENVIRONMENT, SocketHarness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, put_lecture
 
 IDENTITY = "us-east-1:canary-guest"
@@ -38,8 +37,6 @@ LECTURE_ID = "01M7W8GQNQY865WCQPRM59D2J8"
 AUDIO_KEY = f"queries/{GUEST_ID}/01M7W8GQNQY865WCQPRM59D2J9"
 LECTURE_KEY = f"lectures/{LECTURE_ID}/canary.mp3"
 QUESTION_TEXT = "What is the canary?"
-REMAINING_MS = 900_000
-"""Remaining time that Lambda reports to each invocation."""
 SOCKET_ENVIRONMENT = ENVIRONMENT.model_copy(update={"queries_per_hour": 1_000})
 
 TEXT, MORE_TEXT = ({"type": "text", "text": text} for text in ("Canaries ", "sing."))
@@ -112,7 +109,6 @@ class WorkerHarness:
             answers=AnswerStore(self.s3, BUCKET),
             connections=self.clients,
             agent=self.agent,  # type: ignore[arg-type]  # only `answer` is used
-            max_attempt_ms=LIMIT_MS + CHECK_GRACE_SECONDS * 1000,
             clock_ms=self.clock,
             log=EventLog("DEBUG"),
         )
@@ -143,7 +139,7 @@ class WorkerHarness:
         """Invoke the worker. `steps` are the script of the agent's answer."""
         self.agent.scripts.append(steps)
         event = {"schemaVersion": 1, "guestId": GUEST_ID, "queryId": self.query_id}
-        return self.query_worker.handle(event, REMAINING_MS)
+        return self.query_worker.handle(event)
 
     def answer_question(self, *steps: Step) -> AnswerOutcome:
         """Ask the question and invoke the worker."""
