@@ -47,9 +47,8 @@ class Lecture(Record):
     message: str | None = None
     """Reason for the rejection as a sentence for the guest."""
     format: str = ""
-    """Name of an `AudioFormat`, if the recording could be read."""
+    """Name of an `AudioFormat`, if the lecture is ready."""
     duration_ms: int = 0
-    """Duration, if the recording could be read."""
     key: str = ""
     version_id: str = ""
     sequencer: str = "0"

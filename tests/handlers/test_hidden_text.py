@@ -26,7 +26,7 @@ from handlers.transcription.audio_processor.results import parse_results
 from handlers.transcription.messages import REQUESTS as TRANSCRIPTION_REQUESTS
 from handlers.voice_qa.messages import REQUESTS as VOICE_QA_REQUESTS
 from handlers.voice_qa.messages import Query
-from handlers.voice_qa.query_worker.agent_protocol import AnswerReader
+from handlers.voice_qa.query_worker.agent_protocol import read_pieces
 from handlers.voice_qa.query_worker.answers import StoredTurn
 from tests.handlers.livestream.fact_check_agent.test_model_answer import claim, clip, verify
 from tests.handlers.transcription.router_harness import transcript_payload
@@ -78,8 +78,8 @@ def read_answer() -> list[str]:
     """Return the texts of an agent's answer. The answer's own text arrives in parts of one character."""
     lines: list[dict[str, object]] = [{"type": "text", "text": character} for character in HOSTILE]
     lines += [{"type": "transcript", "text": HOSTILE}, {"type": "citation", "startMs": 0, "endMs": 1, "quote": HOSTILE}]
-    reader = AnswerReader("q" * 8, 1, 1)
-    pieces = [piece for message in lines if (piece := reader.read_line(json.dumps(message).encode()))]
+    encoded = (json.dumps(message).encode() for message in (*lines, {"type": "done"}))
+    pieces = read_pieces(encoded, "q" * 8, attempt=1, duration_ms=1)
     *text_pieces, transcript, citation = (str(getattr(piece, "text", getattr(piece, "quote", ""))) for piece in pieces)
     return ["".join(text_pieces), transcript, citation]
 

@@ -25,7 +25,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError, SSLEr
 
 from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.messages import Piece
-from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AgentQuestion, AnswerReader
+from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AgentQuestion, read_pieces
 
 MAX_LINE_BYTES = 120_000
 """Maximum size of a line. The message to the client with its content is hardly longer. API Gateway allows 128 KB."""
@@ -33,7 +33,7 @@ MAX_ANSWER_BYTES = 24 * 1024 * 1024
 """Maximum size of a response. The worker keeps the answer in memory until it has ended."""
 CONNECT_SECONDS = 2
 SILENCE_SECONDS = 20
-"""Maximum time without a complete line of the response."""
+"""Maximum time in which nothing of the response arrives."""
 MAX_RETRIES = 3
 MAX_PAUSE_SECONDS = 10
 """Maximum pause before a retry, if the agent asks for a pause with the header `Retry-After`."""
@@ -50,17 +50,12 @@ RETRIED_STATUSES: Mapping[int, AgentCode] = {
 }
 STATUSES: Mapping[int, AgentCode] = {
     **RETRIED_STATUSES,
-    HTTPStatus.UNAUTHORIZED: AgentCode.REFUSED,
-    HTTPStatus.FORBIDDEN: AgentCode.REFUSED,
-    HTTPStatus.NOT_FOUND: AgentCode.REFUSED,
-    HTTPStatus.METHOD_NOT_ALLOWED: AgentCode.REFUSED,
+    HTTPStatus.BAD_REQUEST: AgentCode.REJECTED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: AgentCode.REJECTED,
+    HTTPStatus.UNPROCESSABLE_ENTITY: AgentCode.REJECTED,
     HTTPStatus.FAILED_DEPENDENCY: AgentCode.FAILED,  # of AgentCore, if the agent itself failed
 }
-STATUS_CLASSES = {3: AgentCode.REFUSED, 4: AgentCode.REJECTED, 5: AgentCode.FAILED}
-"""Meanings of other statuses, by their first digit. The remaining statuses are malformed.
-
-REFUSED: the agent answers no question of this stack. REJECTED: it does not accept this question. FAILED: it had an error.
-"""
+"""Meanings of statuses. Others mean that the agent failed, from 500 on, or that it answers no question of this stack."""
 
 AGENTCORE = "bedrock-agentcore"
 SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
@@ -84,9 +79,8 @@ class Agent:
         create_headers: Callable[[AgentQuestion, bytes], Headers] = lambda _question, _body: HEADERS,
     ) -> None:
         """`answer_seconds` is the time from a question to the end of its answer. It is checked after each read, and a read
-        from a silent agent lasts up to `SILENCE_SECONDS`, so the worker can wait longer by this time.
-
-        `create_headers` returns the headers for a question and the body of its request.
+        from a silent agent lasts up to `SILENCE_SECONDS`, so the worker can wait longer by this time. `create_headers`
+        returns the headers for a question and the body of its request.
         """
         self._url = url
         self._answer_seconds = answer_seconds
@@ -127,8 +121,8 @@ class Agent:
         try:
             if response.status != HTTPStatus.OK:
                 raise AgentFailed(_judge_status(response.status))
-            reader = AnswerReader(question.query_id, attempt, question.lecture.duration_ms)
-            yield self._read(response, reader, asked_at)
+            lines = self._read_lines(response, asked_at + self._answer_seconds)
+            yield read_pieces(lines, question.query_id, attempt, question.lecture.duration_ms)
         finally:
             response.close()
 
@@ -147,7 +141,6 @@ class Agent:
                     allowed_methods=None,
                     status_forcelist=RETRIED_STATUSES,
                     backoff_factor=0.2,
-                    backoff_jitter=0.2,
                     raise_on_status=False,
                     retry_after_max=MAX_PAUSE_SECONDS,
                 ),
@@ -159,38 +152,27 @@ class Agent:
             code = _judge_failure(error.reason if isinstance(error, MaxRetryError) else error)
         raise AgentFailed(code)
 
-    def _read(self, response: urllib3.BaseHTTPResponse, reader: AnswerReader, asked_at: float) -> Iterator[Piece]:
-        ends_at, line_at = asked_at + self._answer_seconds, monotonic()
+    def _read_lines(self, response: urllib3.BaseHTTPResponse, ends_at: float) -> Iterator[bytes]:
         size, rest = 0, b""
-        while True:
-            data = _read_bytes(response)
+        while data := _read_bytes(response):
             size += len(data)
             *lines, rest = (rest + data).split(b"\n")
             if size > MAX_ANSWER_BYTES or max(map(len, (*lines, rest))) > MAX_LINE_BYTES:
                 raise AgentFailed(AgentCode.MALFORMED)
-            for line in lines:
-                piece = reader.read_line(line)
-                if reader.done:
-                    return
-                if piece is not None:
-                    yield piece
+            # Empty lines mean nothing. With this one, the clock is also read if no line is complete.
+            for line in (*lines, b""):
+                yield line
                 if monotonic() >= ends_at:
                     raise AgentFailed(AgentCode.TOO_SLOW)
-            line_at = monotonic() if lines else line_at
-            if monotonic() >= min(ends_at, line_at + SILENCE_SECONDS):
-                raise AgentFailed(AgentCode.TOO_SLOW)
 
 
 def _read_bytes(response: urllib3.BaseHTTPResponse) -> bytes:
-    """Return the bytes of the body that have arrived, at least one. Raises AgentFailed."""
+    """Return the bytes of the body that have arrived, or none at its end. Raises AgentFailed."""
     try:
-        data = response.read1(READ_BYTES)
-        code = AgentCode.UNAVAILABLE
+        return response.read1(READ_BYTES)
     except HTTPError as error:
-        data, code = b"", _judge_failure(error)
-    if not data:
-        raise AgentFailed(code)
-    return data
+        code = _judge_failure(error)
+    raise AgentFailed(code)
 
 
 def _judge_failure(error: Exception | None) -> AgentCode:
@@ -200,4 +182,5 @@ def _judge_failure(error: Exception | None) -> AgentCode:
 
 
 def _judge_status(status: int) -> AgentCode:
-    return STATUSES.get(status) or STATUS_CLASSES.get(status // 100, AgentCode.MALFORMED)
+    others = AgentCode.FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else AgentCode.REFUSED
+    return STATUSES.get(status, others)

@@ -21,6 +21,7 @@ No exception contains anything that the agent sent.
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -30,7 +31,6 @@ from handlers.common.json_models import Message
 from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.messages import (
     PIECES,
-    AnswerAudioFormat,
     AudioPiece,
     CitationPiece,
     Piece,
@@ -123,30 +123,29 @@ _EVENT_FIELDS = (b":", b"event:", b"id:", b"retry:")
 """Prefixes of the lines of server-sent events that contain no object."""
 
 
-class AnswerReader:
-    """Parser that converts the lines of a response to the numbered pieces of an answer."""
+def read_pieces(lines: Iterable[bytes], query_id: str, attempt: int, duration_ms: int) -> Iterator[Piece]:
+    """Yield the numbered pieces of an answer until the line `done`. Raises AgentFailed.
 
-    def __init__(self, query_id: str, attempt: int, duration_ms: int) -> None:
-        """`duration_ms` is the duration of the lecture."""
-        self.done = False
-        """True once the agent has sent `done`."""
-        self._answer = {"queryId": query_id, "attempt": attempt}
-        self._duration_ms = duration_ms
-        self._count = 0
-        """Number of pieces so far."""
-        self._format: AnswerAudioFormat | None = None
-
-    def read_line(self, line: bytes) -> Piece | None:
-        """Return the piece of a line, or None if it has none. Raises AgentFailed."""
-        line = line.strip()
+    `duration_ms` is the duration of the lecture. Empty pieces, and citations of a section outside the lecture, are left
+    out.
+    """
+    count, audio_format = 0, None
+    for line in map(bytes.strip, lines):
         if not line or line.startswith(_EVENT_FIELDS):
-            return None
+            continue
         message = _parse_object(line.removeprefix(b"data:"))
         match message.get("type", "error" if isinstance(message.get("error"), str) else None):
             case "text" | "audio" | "citation" | "transcript":
-                return self._accept(_parse_piece({**message, **self._answer, "number": self._count}))
+                piece = _parse_piece({**message, "queryId": query_id, "attempt": attempt, "number": count})
+                if isinstance(piece, AudioPiece):
+                    if audio_format not in {None, piece.format}:
+                        raise AgentFailed(AgentCode.MALFORMED)
+                    audio_format = piece.format
+                if not _is_void(piece, duration_ms):
+                    count += 1
+                    yield piece
             case "done":
-                self.done = True
+                return
             case "error":
                 code = next((known for known in AGENT_CODES if known == message.get("code")), AgentCode.FAILED)
                 retryable = message.get("retryable")
@@ -155,21 +154,16 @@ class AnswerReader:
                 pass  # a type that this version does not read
             case _:
                 raise AgentFailed(AgentCode.MALFORMED)
-        return None
+    raise AgentFailed(AgentCode.UNAVAILABLE)
 
-    def _accept(self, piece: Piece) -> Piece | None:
-        """Return the piece, or None if it is empty or cites a section outside the lecture."""
-        match piece:
-            case TextPiece(text="") | AudioPiece(audio=""):
-                return None
-            case CitationPiece(start_ms=start, end_ms=end) if not 0 <= start < end <= self._duration_ms:
-                return None
-            case AudioPiece(format=audio_format):
-                if self._format not in {None, audio_format}:
-                    raise AgentFailed(AgentCode.MALFORMED)
-                self._format = audio_format
-        self._count += 1
-        return piece
+
+def _is_void(piece: Piece, duration_ms: int) -> bool:
+    match piece:
+        case TextPiece(text="") | AudioPiece(audio=""):
+            return True
+        case CitationPiece(start_ms=start, end_ms=end):
+            return not 0 <= start < end <= duration_ms
+    return False
 
 
 # The errors that these functions catch may quote the agent. So AgentFailed is raised later, without them as its context.

@@ -1,4 +1,8 @@
-"""Stored answers: the pieces and the spoken answer in the audio bucket, and the conversations in the table.
+"""Storage of the query worker: questions, lectures and answers in the audio bucket, and conversations in the table.
+
+The agent gets audio as presigned URLs. Each URL names an object version: of a lecture, the one that the lecture
+validator checked, and of a spoken question, the one that the worker found. So a guest cannot replace the audio after
+that by uploading to the same key again. This protection needs a bucket with versioning.
 
 The object `responses/<guestId>/<queryId>.<attempt>.jsonl` contains the messages of an answer as they were sent, one per
 line, so that they can be sent again to a client that reconnects. The object with the same name and `.ogg` or `.mp3`
@@ -27,13 +31,22 @@ from botocore.exceptions import ClientError
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from handlers.common.aws import PRESIGNED_SECONDS
+from handlers.common.events import NULL_VERSION_ID
 from handlers.common.ids import timestamp
 from handlers.common.json_models import Message
 from handlers.common.records import Record, Records
 from handlers.common.text import remove_hidden_characters
 from handlers.voice_qa.environment import RESPONSES
-from handlers.voice_qa.messages import PIECES, AnswerAudioFormat, AudioPiece, Piece, QueryId
-from handlers.voice_qa.query_worker.agent_protocol import ContextTurn
+from handlers.voice_qa.messages import (
+    PIECES,
+    AnswerAudioFormat,
+    AudioPiece,
+    Piece,
+    QueryId,
+    UnanswerableQuestion,
+    VoiceQaErrorCode,
+)
+from handlers.voice_qa.query_worker.agent_protocol import ContextTurn, SpokenQuery
 from handlers.voice_qa.records import DAY_SECONDS, Key
 
 if TYPE_CHECKING:
@@ -43,16 +56,49 @@ if TYPE_CHECKING:
 EXTENSIONS = {AnswerAudioFormat.OGG_OPUS: "ogg", AnswerAudioFormat.MP3: "mp3"}
 CONTENT_TYPES = {"ogg": "audio/ogg", "mp3": "audio/mpeg", "jsonl": "application/jsonl"}
 """Content types of stored answers, by the extension of their keys."""
+NOT_FOUND = "404"
+"""Error code of HeadObject, whose response has no body, if the object does not exist."""
+FORMATS = {
+    "audio/webm": "webm",
+    "video/webm": "webm",
+    "audio/ogg": "ogg",
+    "audio/wav": "wav",
+    "audio/mpeg": "mp3",
+    "audio/mp4": "mp4",
+    "video/mp4": "mp4",
+    "audio/flac": "flac",
+}
+"""Names of the audio formats in the agent protocol, by the content types that clients can upload."""
 
 
 @dataclass(frozen=True)
-class AnswerStore:
-    """Gateway for stored answers in the audio bucket. The name of an answer is `<guestId>/<queryId>.<attempt>`."""
+class AudioBucket:
+    """Gateway for the audio bucket. The name of an answer is `<guestId>/<queryId>.<attempt>`."""
 
     client: "S3Client"
-    bucket: str
+    name: str
 
-    def put(self, name: str, pieces: Sequence[Piece]) -> None:
+    def find_question(self, key: str) -> SpokenQuery:
+        """Return the audio of a spoken question. The form for its upload has limited its size and content type.
+
+        Raises UnanswerableQuestion if it does not exist.
+        """
+        try:
+            head = self.client.head_object(Bucket=self.name, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != NOT_FOUND:
+                raise
+            raise UnanswerableQuestion(
+                VoiceQaErrorCode.AUDIO_REFUSED, "The audio has not been uploaded yet.", retryable=True
+            ) from None
+        url = self.presign_url(key, VersionId=head.get("VersionId", NULL_VERSION_ID))
+        return SpokenQuery(url=url, format=FORMATS[head["ContentType"]])
+
+    def presign_url(self, key: str, **version: str) -> str:
+        params = {"Bucket": self.name, "Key": key, **version}
+        return self.client.generate_presigned_url("get_object", Params=params, ExpiresIn=PRESIGNED_SECONDS)
+
+    def put_answer(self, name: str, pieces: Sequence[Piece]) -> None:
         """Store an answer. The parts of the spoken answer have one format, and joined they are an audio file."""
         audio = [piece for piece in pieces if isinstance(piece, AudioPiece)]
         if audio:
@@ -61,10 +107,10 @@ class AnswerStore:
         lines = "".join(f"{piece.model_dump_json(by_alias=True, exclude_none=True)}\n" for piece in pieces)
         self._put_object(name, "jsonl", lines.encode())
 
-    def get(self, name: str) -> list[Piece] | None:
+    def read_answer(self, name: str) -> list[Piece] | None:
         """Return an answer as it was sent, or None if it is not stored any more."""
         try:
-            answer = self.client.get_object(Bucket=self.bucket, Key=_key(name, "jsonl"))
+            answer = self.client.get_object(Bucket=self.name, Key=_key(name, "jsonl"))
         except ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchKey":
                 return None
@@ -72,17 +118,16 @@ class AnswerStore:
         with answer["Body"] as body:
             return [PIECES.validate_json(line) for line in body.read().splitlines()]
 
-    def audio_url(self, name: str, pieces: Sequence[Piece]) -> str | None:
+    def presign_answer(self, name: str, pieces: Sequence[Piece]) -> str | None:
         """Return a presigned URL of the spoken answer, or None if the answer has no audio."""
         audio = next((piece for piece in pieces if isinstance(piece, AudioPiece)), None)
         if audio is None:
             return None
-        params = {"Bucket": self.bucket, "Key": _key(name, EXTENSIONS[audio.format])}
-        return self.client.generate_presigned_url("get_object", Params=params, ExpiresIn=PRESIGNED_SECONDS)
+        return self.presign_url(_key(name, EXTENSIONS[audio.format]))
 
     def _put_object(self, name: str, extension: str, data: bytes) -> None:
         self.client.put_object(
-            Bucket=self.bucket, Key=_key(name, extension), Body=data, ContentType=CONTENT_TYPES[extension]
+            Bucket=self.name, Key=_key(name, extension), Body=data, ContentType=CONTENT_TYPES[extension]
         )
 
 

@@ -38,10 +38,16 @@ from handlers.voice_qa.messages import (
     VoiceQaErrorCode,
 )
 from handlers.voice_qa.query_worker.agent import Agent
-from handlers.voice_qa.query_worker.answers import AnswerStore, Conversations
+from handlers.voice_qa.query_worker.agent_protocol import (
+    AgentQuestion,
+    QuestionLecture,
+    WrittenQuery,
+    opaque_session_id,
+)
+from handlers.voice_qa.query_worker.answers import AudioBucket, Conversations
 from handlers.voice_qa.query_worker.forwarding import AnswerForwarder
-from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.records import (
+    Key,
     Question,
     QuestionReference,
     QuestionStatus,
@@ -85,9 +91,9 @@ class QueryWorker:
     """The services that the worker uses."""
 
     records: Records[Question]
-    context: QuestionContext
+    lectures: LectureTable
     conversations: Conversations
-    answers: AnswerStore
+    audio: AudioBucket
     connections: WebSocketConnections
     agent: Agent
     clock_ms: Callable[[], int]
@@ -164,27 +170,46 @@ class _Invocation:
         worker, question = self._worker, forwarder.question
         name = self._answer_name(question)
         if question.is_stored:
-            stored = worker.answers.get(name)
+            stored = worker.audio.read_answer(name)
             if stored is None:
                 raise ANSWER_GONE
             forwarder.pieces = stored
             return
-        agent_question = worker.context.collect(self._guest_id, self._query_id, question)
-        with worker.agent.answer(agent_question, question.attempt) as pieces:
+        with worker.agent.answer(self._collect_context(question), question.attempt) as pieces:
             for piece in pieces:
                 forwarder.send(piece)
-        worker.answers.put(name, forwarder.pieces)
+        worker.audio.put_answer(name, forwarder.pieces)
         if forwarder.follow():
             self._append_turn(question, forwarder.pieces)
+
+    def _collect_context(self, question: Question) -> AgentQuestion:
+        """Return the question with its context. Raises UnanswerableQuestion if it cannot be sent to the agent."""
+        worker, lecture = self._worker, self._worker.lectures.find_ready(question.lecture)
+        return AgentQuestion(
+            query_id=self._query_id,
+            session_id=opaque_session_id(f"{self._guest_id}#{question.session}"),
+            lecture=QuestionLecture(
+                lecture_id=question.lecture,
+                url=worker.audio.presign_url(lecture.key, VersionId=lecture.version_id),
+                format=lecture.format,
+                duration_ms=lecture.duration_ms,
+            ),
+            query=(
+                WrittenQuery(text=question.text or "")
+                if question.audio_key is None
+                else worker.audio.find_question(question.audio_key)
+            ),
+            conversation=worker.conversations.context(_conversation_key(question)),
+            language=question.language,
+        )
 
     def _append_turn(self, question: Question, pieces: list[Piece]) -> None:
         """Append question and answer to the conversation. A failure is only logged, because the answer is complete."""
         answer = "".join(piece.text for piece in pieces if isinstance(piece, TextPiece))
         transcripts = [piece.text for piece in pieces if isinstance(piece, TranscriptPiece)]
         asked = question.text if question.text is not None else "".join(transcripts[-1:])
-        key = conversation_key(question.identity, question.session, question.lecture)
         try:
-            self._worker.conversations.append(key, self._query_id, asked, answer)
+            self._worker.conversations.append(_conversation_key(question), self._query_id, asked, answer)
         except (ClientError, BotoCoreError, TooManyWriters) as error:
             self._worker.log.failure("turn_lost", error, level="WARNING")
 
@@ -204,7 +229,7 @@ class _Invocation:
         else:
             outcome = AnswerOutcome.REPLAYED if question.is_stored else AnswerOutcome.ANSWERED
             status = QuestionStatus.ANSWERED
-            url = self._worker.answers.audio_url(self._answer_name(question), pieces)
+            url = self._worker.audio.presign_answer(self._answer_name(question), pieces)
             last_message = Answered(
                 query_id=self._query_id, attempt=question.attempt, pieces=len(pieces), audio_url=url
             )
@@ -231,6 +256,10 @@ class _Invocation:
         return f"{self._guest_id}/{self._query_id}.{question.attempt}"
 
 
+def _conversation_key(question: Question) -> Key:
+    return conversation_key(question.identity, question.session, question.lecture)
+
+
 def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
     """Create the agent's client. Raises ValueError if the environment names no agent."""
     if environment.agentcore_endpoint is not None:
@@ -250,12 +279,11 @@ def _worker() -> QueryWorker:
     dynamodb = session.client("dynamodb", config=CONFIG)
     s3 = session.client("s3", config=CONFIG.merge(build_presigning_config()))
     table, days = environment.dynamodb_table, environment.session_days
-    conversations = Conversations(dynamodb, table, days, ids.now_ms)
     return QueryWorker(
         records=expiring_records(dynamodb, table, Question, days, ids.now_ms),
-        context=QuestionContext(LectureTable(dynamodb, table), conversations, s3, environment.s3_bucket),
-        conversations=conversations,
-        answers=AnswerStore(s3, environment.s3_bucket),
+        lectures=LectureTable(dynamodb, table),
+        conversations=Conversations(dynamodb, table, days, ids.now_ms),
+        audio=AudioBucket(s3, environment.s3_bucket),
         connections=WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         agent=create_agent(environment, session),
         clock_ms=ids.now_ms,

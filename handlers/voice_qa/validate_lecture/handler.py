@@ -9,7 +9,6 @@ A read names the version of the notification, and its ETag for a bucket without 
 been replaced since then. A replaced or deleted object is not judged: it has a later notification, or is not needed.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -90,40 +89,41 @@ class LectureValidator:
 
     def _judge(self, new_object: NewObject) -> Lecture | None:
         """Return the verdict on an uploaded version, or None if it no longer exists."""
-        started, file = time.monotonic(), self._open(new_object)
-        audio: AudioFile | None = None
+        lecture = Lecture(
+            status=LectureState.READY,
+            key=new_object.key,
+            version_id=new_object.version_id,
+            sequencer=new_object.sequencer,
+        )
         try:
-            problem = _check_size(new_object.size, self.environment.max_lecture_bytes)
-            if problem is None:
-                audio = probe(file)
-                problem = _check_duration(audio.duration_ms)
+            audio = self._measure(new_object)
+            changes = {"format": audio.format.value, "duration_ms": audio.duration_ms}
         except RejectedAudio as error:
-            problem = error.reason
+            message = REJECTIONS[error.reason].format(max_bytes=self.environment.max_lecture_bytes)
+            changes = {"status": LectureState.REJECTED, "code": error.reason, "message": message}
         except ClientError as error:
             if error.response["Error"]["Code"] not in GONE_CODES:
                 raise
             self.log.info("lecture_gone", key_hash=hash_for_log(new_object.key))
             return None
-        status = LectureState.READY if problem is None else LectureState.REJECTED
+        lecture = lecture.model_copy(update=changes)
         self.log.info(
-            "lecture_validated",
-            outcome=status,
-            code=problem,
-            key_hash=hash_for_log(new_object.key),
-            milliseconds=int((time.monotonic() - started) * 1000),
-            bytes_read=file.fetched,
-            requests=file.requests,
+            "lecture_validated", outcome=lecture.status, code=lecture.code, key_hash=hash_for_log(new_object.key)
         )
-        return Lecture(
-            status=status,
-            code=problem,
-            message=problem and REJECTIONS[problem].format(max_bytes=self.environment.max_lecture_bytes),
-            format=audio.format if audio else "",
-            duration_ms=audio.duration_ms if audio else 0,
-            key=new_object.key,
-            version_id=new_object.version_id,
-            sequencer=new_object.sequencer,
-        )
+        return lecture
+
+    def _measure(self, new_object: NewObject) -> AudioFile:
+        """Return format and duration of a lecture. Raises RejectedAudio or ClientError."""
+        if new_object.size == 0:
+            raise RejectedAudio(RejectionReason.EMPTY)
+        if new_object.size > self.environment.max_lecture_bytes:
+            raise RejectedAudio(RejectionReason.TOO_LARGE)
+        audio = probe(self._open(new_object))
+        if audio.duration_ms < LECTURE_MIN_SECONDS * 1000:
+            raise RejectedAudio(RejectionReason.TOO_SHORT)
+        if audio.duration_ms > LECTURE_MAX_SECONDS * 1000:
+            raise RejectedAudio(RejectionReason.TOO_LONG)
+        return audio
 
     def _open(self, new_object: NewObject) -> RangedFile:
         """Return an object as a file that fetches the parts which its caller reads. Nothing is fetched yet."""
@@ -153,19 +153,6 @@ class LectureValidator:
             self.connections.post(lecture.listener, lecture.to_report(lecture_id))
         except (ClientError, BotoCoreError) as error:
             self.log.failure("lecture_not_reported", error, level="WARNING")
-
-
-def _check_size(size: int, max_bytes: int) -> RejectionReason | None:
-    """Return a reason to reject an object that is not read, or None."""
-    if size == 0:
-        return RejectionReason.EMPTY
-    return RejectionReason.TOO_LARGE if size > max_bytes else None
-
-
-def _check_duration(duration_ms: int) -> RejectionReason | None:
-    if duration_ms < LECTURE_MIN_SECONDS * 1000:
-        return RejectionReason.TOO_SHORT
-    return RejectionReason.TOO_LONG if duration_ms > LECTURE_MAX_SECONDS * 1000 else None
 
 
 @cache

@@ -8,6 +8,7 @@ reading one file, and every exception of a parser rejects the file. A file is no
 that its headers state counts.
 """
 
+import math
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,8 +35,6 @@ MAX_READ = 64 * 1024 * 1024
 """Bytes handed to the parser, repeated reads included."""
 READ_COST = 1024
 """Minimum number of bytes for which a read counts, so that a parser cannot make millions of tiny reads."""
-MAX_SECONDS = 10**7
-"""About four months. A file that states a longer duration is wrong."""
 HEAD_BYTES = 64
 """Bytes at the start of a file by which its format is recognised."""
 OPUS_RATE = 48_000
@@ -79,15 +78,6 @@ class RangedFile:
         self._blocks: dict[int, bytes] = {}
         self._position = 0
         self._read = 0
-
-    @property
-    def requests(self) -> int:
-        return len(self._blocks)
-
-    @property
-    def fetched(self) -> int:
-        """Number of fetched bytes so far."""
-        return sum(map(len, self._blocks.values()))
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes, fewer at the end. A negative size reads to the end."""
@@ -139,7 +129,7 @@ def probe(file: RangedFile) -> AudioFile:
             raise file.failure from None
     if seconds == 0:
         raise RejectedAudio(RejectionReason.NO_DURATION)
-    if not 0 < seconds < MAX_SECONDS:
+    if not 0 < seconds < math.inf:
         raise RejectedAudio(RejectionReason.UNREADABLE)
     return AudioFile(audio_format, round(seconds * 1000))
 

@@ -16,7 +16,7 @@ from handlers.voice_qa.query_worker.answers import (
     CONTEXT_CHARACTERS,
     CONTEXT_TURNS,
     KEPT_TURNS,
-    AnswerStore,
+    AudioBucket,
     Conversations,
 )
 from tests.handlers.common.fakes import START_MS, Clock
@@ -28,8 +28,8 @@ COMMON: dict[str, Any] = {"query_id": QUERY_ID, "attempt": 1}
 
 
 @pytest.fixture
-def answers(lectures: LectureHarness) -> AnswerStore:
-    return AnswerStore(lectures.s3, BUCKET)
+def answers(lectures: LectureHarness) -> AudioBucket:
+    return AudioBucket(lectures.s3, BUCKET)
 
 
 def audio(number: int, data: bytes, audio_format: str) -> AudioPiece:
@@ -40,7 +40,7 @@ def audio(number: int, data: bytes, audio_format: str) -> AudioPiece:
     ("audio_format", "extension", "content_type"), [("mp3", "mp3", "audio/mpeg"), ("ogg-opus", "ogg", "audio/ogg")]
 )
 def test_an_answer_is_read_back_as_it_was_sent_and_its_audio_is_one_file(
-    answers: AnswerStore, lectures: LectureHarness, audio_format: str, extension: str, content_type: str
+    answers: AudioBucket, lectures: LectureHarness, audio_format: str, extension: str, content_type: str
 ) -> None:
     pieces: list[Piece] = [
         TranscriptPiece(**COMMON, number=0, text="why\n\u2028?"),
@@ -49,21 +49,21 @@ def test_an_answer_is_read_back_as_it_was_sent_and_its_audio_is_one_file(
         CitationPiece(**COMMON, number=3, start_ms=0, end_ms=1, quote=""),
         audio(4, b"two", audio_format),
     ]
-    answers.put(NAME, pieces)
-    assert answers.get(NAME) == pieces
+    answers.put_answer(NAME, pieces)
+    assert answers.read_answer(NAME) == pieces
     file = lectures.s3.get_object(Bucket=BUCKET, Key=f"responses/{NAME}.{extension}")
     assert (file["Body"].read(), file["ContentType"]) == (b"onetwo", content_type)
-    assert f"{QUERY_ID}.1.{extension}" in str(answers.audio_url(NAME, pieces))
+    assert f"{QUERY_ID}.1.{extension}" in str(answers.presign_answer(NAME, pieces))
 
 
-def test_an_answer_without_audio_has_no_url(answers: AnswerStore) -> None:
-    assert answers.audio_url(NAME, [TextPiece(**COMMON, number=0, text="a")]) is None
+def test_an_answer_without_audio_has_no_url(answers: AudioBucket) -> None:
+    assert answers.presign_answer(NAME, [TextPiece(**COMMON, number=0, text="a")]) is None
 
 
-def test_only_a_missing_answer_is_gone(answers: AnswerStore, lectures: LectureHarness) -> None:
-    assert answers.get(NAME) is None
+def test_only_a_missing_answer_is_gone(answers: AudioBucket, lectures: LectureHarness) -> None:
+    assert answers.read_answer(NAME) is None
     with pytest.raises(ClientError):
-        AnswerStore(lectures.s3, "no-such-bucket").get(NAME)
+        AudioBucket(lectures.s3, "no-such-bucket").read_answer(NAME)
 
 
 KEY = {"sessionId": "us-east-1:guest#01M7W8GQNQY865WCQPRM59D2J7", "lectureId": "01M7W8GQNQY865WCQPRM59D2J8"}

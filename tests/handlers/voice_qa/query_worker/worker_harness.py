@@ -17,10 +17,9 @@ from handlers.common.records import Records
 from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.messages import Piece, Query
-from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AgentQuestion, AnswerReader
-from handlers.voice_qa.query_worker.answers import AnswerStore, Conversations
+from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AgentQuestion, read_pieces
+from handlers.voice_qa.query_worker.answers import AudioBucket, Conversations
 from handlers.voice_qa.query_worker.handler import AnswerOutcome, QueryWorker
-from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.records import (
     GuestConnection,
     Question,
@@ -65,18 +64,20 @@ class ScriptedAgent:
         if steps and isinstance(steps[0], Exception):
             raise steps[0]
         try:
-            yield self._run(steps, AnswerReader(question.query_id, attempt, question.lecture.duration_ms))
+            yield read_pieces(_run(steps), question.query_id, attempt, question.lecture.duration_ms)
         finally:
             self.closed_count += 1
 
-    def _run(self, steps: tuple[Step, ...], reader: AnswerReader) -> Iterator[Piece]:
-        for step in steps:
-            if isinstance(step, Exception):
-                raise step
-            if callable(step):
-                step()
-            elif piece := reader.read_line(json.dumps(step).encode()):
-                yield piece
+
+def _run(steps: tuple[Step, ...]) -> Iterator[bytes]:
+    for step in steps:
+        if isinstance(step, Exception):
+            raise step
+        if callable(step):
+            step()
+        else:
+            yield json.dumps(step).encode()
+    yield b'{"type": "done"}'
 
 
 @dataclass
@@ -104,9 +105,9 @@ class WorkerHarness:
         """The worker. It is created in the test that first uses it, like the WebSocket handler."""
         return QueryWorker(
             records=self.records,
-            context=QuestionContext(LectureTable(self.dynamodb, TABLE), self.conversations, self.s3, BUCKET),
+            lectures=LectureTable(self.dynamodb, TABLE),
             conversations=self.conversations,
-            answers=AnswerStore(self.s3, BUCKET),
+            audio=AudioBucket(self.s3, BUCKET),
             connections=self.clients,
             agent=self.agent,  # type: ignore[arg-type]  # only `answer` is used
             clock_ms=self.clock,

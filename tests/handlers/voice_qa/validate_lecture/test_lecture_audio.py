@@ -58,24 +58,28 @@ def spoken(kind: str, *options: str, piped: bool = False) -> bytes:
     return recording(kind, *options, rate=48000, seconds=SPEECH_SECONDS, piped=piped)
 
 
-def to_ranged_file(data: bytes) -> RangedFile:
-    return RangedFile(lambda start, length: data[start : start + length], len(data))
+def to_ranged_file(data: bytes, requests: list[int] | None = None) -> RangedFile:
+    """Return a file whose requests are added to `requests`, with their numbers of bytes."""
+
+    def fetch(start: int, length: int) -> bytes:
+        if requests is not None:
+            requests.append(length)
+        return data[start : start + length]
+
+    return RangedFile(fetch, len(data))
 
 
-def probe_or_reject(file: RangedFile) -> AudioFile | RejectionReason:
+def probe_or_reject(data: bytes) -> AudioFile | RejectionReason:
     """Probe a file within the limits of its cost."""
+    requests: list[int] = []
     result: AudioFile | RejectionReason
     try:
-        result = probe(file)
+        result = probe(to_ranged_file(data, requests))
     except RejectedAudio as error:
         result = error.reason
-    assert file.requests <= MAX_BLOCKS
-    assert file.fetched <= file.size
+    assert len(requests) <= MAX_BLOCKS
+    assert sum(requests) <= len(data), "no byte is fetched twice"
     return result
-
-
-def rejection(data: bytes) -> object:
-    return probe_or_reject(to_ranged_file(data))
 
 
 @pytest.mark.parametrize(("audio_format", "kind", "options", "piped"), RECORDINGS)
@@ -92,7 +96,7 @@ def test_a_video_file_is_probed_by_its_sound_and_rejected_without_sound(kind: st
     codec = ("-c:v", {"mp4": "mpeg4", "webm": "libvpx"}[kind])
     with_sound = recording(kind, *codec, seconds=1, rate=48000, source=PICTURE_AND_TONE)
     assert probe(to_ranged_file(with_sound)).duration_ms == pytest.approx(1000, abs=60)
-    assert rejection(recording(kind, *codec, "-an", seconds=1, source=PICTURE)) is RejectionReason.NO_AUDIO
+    assert probe_or_reject(recording(kind, *codec, "-an", seconds=1, source=PICTURE)) is RejectionReason.NO_AUDIO
 
 
 @pytest.mark.parametrize(
@@ -110,7 +114,9 @@ def test_a_video_file_is_probed_by_its_sound_and_rejected_without_sound(kind: st
 def test_other_formats_codecs_and_recordings_without_a_duration_are_rejected(
     kind: str, options: tuple[str, ...], reason: RejectionReason
 ) -> None:
-    assert rejection(recording(kind, *options, seconds=1, piped="-movflags" in options or kind == "flac")) is reason
+    assert (
+        probe_or_reject(recording(kind, *options, seconds=1, piped="-movflags" in options or kind == "flac")) is reason
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,7 +126,7 @@ def test_a_wav_file_has_an_accepted_codec(code: int, accepted: bool) -> None:
     """85 is the code of MP3."""
     audio = silence(1000)
     changed = audio[:20] + struct.pack("<H", code) + audio[22:]
-    result = probe_or_reject(to_ranged_file(changed))
+    result = probe_or_reject(changed)
     assert result == (AudioFile(AudioFormat.WAV, 1000) if accepted else RejectionReason.UNREADABLE)
 
 
@@ -129,16 +135,11 @@ def test_a_wav_file_has_an_accepted_codec(code: int, accepted: bool) -> None:
     [
         *((b"text", RejectionReason.UNKNOWN_FORMAT), (b"RIFF\xff\xff\xff\xffAVI LIST", RejectionReason.UNKNOWN_FORMAT)),
         (b"\xff\xfb\x90\x64" + bytes(413), RejectionReason.UNREADABLE),  # a single frame
-        (
-            b"fLaC\0\0\0\x22" + bytes(10) + (1 << 44 | 1 << 35).to_bytes(8, "big") + bytes(16),
-            RejectionReason.UNREADABLE,
-        ),
         *((b"\xff", RejectionReason.UNREADABLE), (b"\0\0\0\x14ftypM4A \0\0\0\0M4A ", RejectionReason.UNREADABLE)),
     ],
 )
 def test_a_file_without_a_recording_is_rejected(data: bytes, reason: RejectionReason) -> None:
-    """The FLAC file states a thousand years: 2 ** 35 samples, one per second."""
-    assert rejection(data) is reason
+    assert probe_or_reject(data) is reason
 
 
 def test_an_ogg_page_without_a_position_does_not_change_the_duration() -> None:
@@ -152,24 +153,24 @@ def test_a_live_recording_is_as_long_as_its_last_block() -> None:
     assert live.count(lecture_audio.CLUSTER_START) > 2
     result = probe(to_ranged_file(live[: len(live) // 2] + lecture_audio.CLUSTER_START + b"\x81\x81noise"))
     assert result.duration_ms == pytest.approx(SPEECH_SECONDS * 500, abs=100)
-    assert rejection(live[: live.index(lecture_audio.CLUSTER_START)]) is RejectionReason.NO_DURATION
+    assert probe_or_reject(live[: live.index(lecture_audio.CLUSTER_START)]) is RejectionReason.NO_DURATION
 
 
-@pytest.mark.parametrize("duration", [float("nan"), -1.0, 1e300])
+@pytest.mark.parametrize("duration", [float("nan"), -1.0, float("inf")])
 def test_a_duration_that_is_no_time_is_rejected(duration: float) -> None:
     audio = bytearray(spoken("webm"))
     position = audio.index(b"\x44\x89\x88") + 3
     audio[position : position + 8] = struct.pack(">d", duration)
-    assert rejection(bytes(audio)) is RejectionReason.UNREADABLE
+    assert probe_or_reject(bytes(audio)) is RejectionReason.UNREADABLE
 
 
 def test_only_small_parts_of_a_long_recording_are_read() -> None:
     cover = b"ID3\x04\x00\x00" + bytes([0, 0x7F, 0x7F, 0x7F]) + bytes((1 << 21) - 1)
     frames = recording("mp3-bare", "-b:a", "64k", rate=48000, seconds=1.2)
     audio = cover + frames * (10_800 * 8_000 // len(frames))  # three hours of 64 kbit/s
-    file = to_ranged_file(audio)
-    assert probe(file).duration_ms == pytest.approx(3 * 3600 * 1000, rel=0.01)
-    assert file.requests <= 3
+    requests: list[int] = []
+    assert probe(to_ranged_file(audio, requests)).duration_ms == pytest.approx(3 * 3600 * 1000, rel=0.01)
+    assert len(requests) <= 3
 
 
 @given(st.sampled_from(RECORDINGS).map(lambda item: spoken(item[1], *item[2], piped=item[3])), st.data())
@@ -183,7 +184,7 @@ def test_a_damaged_recording_is_rejected_or_read(audio: bytes, data: st.DataObje
         removed = data.draw(st.sampled_from([0, len(change), 9]))
         changed[start : start + removed] = change
     cut = data.draw(st.integers(0, len(changed)) | st.just(len(changed)))
-    probe_or_reject(to_ranged_file(bytes(changed[:cut])))
+    probe_or_reject(bytes(changed[:cut]))
 
 
 MP4_START = b"\0\0\0\x14ftypM4A \0\0\0\0M4A "
@@ -206,10 +207,10 @@ def id3_bomb() -> bytes:
     ],
 )  # fmt: skip
 def test_a_crafted_file_needs_little_memory(create_content: Callable[[], bytes]) -> None:
-    file = to_ranged_file(create_content())
+    content = create_content()
     tracemalloc.start()
     try:
-        probe_or_reject(file)
+        probe_or_reject(content)
         assert tracemalloc.get_traced_memory()[1] < 60_000_000
     finally:
         tracemalloc.stop()
@@ -225,14 +226,15 @@ SEEKS = st.one_of(
 
 @given(st.lists(st.integers(-1, len(DATA) + 9) | SEEKS, max_size=20))
 def test_reads_and_seeks_work_like_a_file_and_fetch_no_byte_twice(operations: list[int | tuple[int, int]]) -> None:
-    file, expected = to_ranged_file(DATA), io.BytesIO(DATA)
+    requests: list[int] = []
+    file, expected = to_ranged_file(DATA, requests), io.BytesIO(DATA)
     for operation in operations:
         if isinstance(operation, tuple):
             assert file.seek(*operation) == expected.seek(*operation)
         else:
             assert file.read(operation) == expected.read(operation)
         assert file.tell() == expected.tell()
-    assert file.fetched <= len(DATA)
+    assert sum(requests) <= len(DATA)
 
 
 def test_a_parser_cannot_make_millions_of_tiny_reads() -> None:
@@ -245,15 +247,16 @@ def test_a_parser_cannot_make_millions_of_tiny_reads() -> None:
 
 
 def test_a_read_beyond_a_limit_fetches_nothing() -> None:
-    file = RangedFile(lambda _start, length: bytes(length), 10 * 1024**3)
+    requests: list[int] = []
+    data = bytes(MAX_READ + 1)
     with pytest.raises(ReadLimitExceeded):
-        file.read(MAX_READ + 1)
-    assert file.requests == 0
-    file = RangedFile(lambda _start, length: bytes(length), 10 * 1024**3)
+        to_ranged_file(data, requests).read(MAX_READ + 1)
+    assert requests == []
+    file = to_ranged_file(data, requests)
     file.read(MAX_BLOCKS * BLOCK)
     with pytest.raises(ReadLimitExceeded):
         file.read(1)
-    assert (file.requests, file.failure) == (MAX_BLOCKS, None), "`failure` is only set by an error of the storage"
+    assert (len(requests), file.failure) == (MAX_BLOCKS, None), "`failure` is only set by an error of the storage"
 
 
 @pytest.mark.parametrize("kind", ["mp3", "mp4", "opus", "webm"])
