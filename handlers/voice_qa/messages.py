@@ -70,12 +70,6 @@ class VoiceQaErrorCode(ErrorCode):
         "The guest's daily limit of lectures is reached, or the stack accepts no lectures from guests.",
         "Try again on the next day (UTC), or let an operator upload the lecture.",
     )
-    UNAVAILABLE = (
-        "UNAVAILABLE",
-        "A transient failure: a service is busy or does not answer.",
-        "Ask again a little later with the same `queryId`.",
-        503,
-    )
     AGENT_FAILED = (
         "AGENT_FAILED",
         "The agent failed or was too slow, or the worker ended unexpectedly.",

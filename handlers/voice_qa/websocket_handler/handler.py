@@ -20,11 +20,10 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common import ids
 from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config, secret_parameter
@@ -32,7 +31,7 @@ from handlers.common.errors import CommonErrorCode, HandlerError
 from handlers.common.events import BatchFailures, process_batch
 from handlers.common.ids import ULID_PATTERN
 from handlers.common.logging import EventLog
-from handlers.common.records import Record, Records
+from handlers.common.records import Records
 from handlers.common.websocket import (
     ClientMessage,
     ProxyResponse,
@@ -72,13 +71,11 @@ from handlers.voice_qa.records import (
 )
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_s3.client import S3Client
 
 CONNECTION_DAYS, COUNTER_DAYS = 1, 2
 """Days that the records of connections and counters are kept. API Gateway ends a connection after two hours."""
 OVERDUE_MESSAGE = "The complete answer did not arrive in time. Ask again."
-R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,10 @@ class SocketHandler:
     """Handler for the events of API Gateway and for the messages of the queue of time limit checks."""
 
     environment: SocketEnvironment
-    dynamodb: "DynamoDBClient"
+    guests: Records[GuestConnection]
+    counters: Records[Counter]
+    questions: Records[Question]
+    lectures: LectureTable
     s3: "S3Client"
     """Client with the configuration of `build_presigning_config`."""
     connections: WebSocketConnections
@@ -98,25 +98,6 @@ class SocketHandler:
     new_id: Callable[[], str]
     clock_ms: Callable[[], int]
     log: EventLog
-
-    @cached_property
-    def guests(self) -> Records[GuestConnection]:
-        return self._expiring_records(GuestConnection, CONNECTION_DAYS)
-
-    @cached_property
-    def counters(self) -> Records[Counter]:
-        return self._expiring_records(Counter, COUNTER_DAYS)
-
-    @cached_property
-    def questions(self) -> Records[Question]:
-        return self._expiring_records(Question, self.environment.session_days)
-
-    @cached_property
-    def lectures(self) -> LectureTable:
-        return LectureTable(self.dynamodb, self.environment.dynamodb_table)
-
-    def _expiring_records(self, model: type[R], kept_days: int) -> Records[R]:
-        return expiring_records(self.dynamodb, self.environment.dynamodb_table, model, kept_days, self.clock_ms)
 
     def handle(self, event: Mapping[str, Any]) -> ProxyResponse | BatchFailures:
         if "Records" in event:
@@ -235,7 +216,10 @@ class SocketHandler:
                 VoiceQaErrorCode.QUERY_FAILED, "This question cannot be answered. Asking it again would not help."
             )
         if question.needs_worker:
-            self._start_worker(QuestionReference(guest_id=guest.guest_id, query_id=message.query_id))
+            # If a call fails, the question stays accepted, because its worker may have been invoked nevertheless.
+            reference = QuestionReference(guest_id=guest.guest_id, query_id=message.query_id)
+            self.schedule_check(reference)
+            self.invoke_worker(reference)
         return QueryAccepted(
             query_id=message.query_id, session_id=question.session, repeated=question.request_count > 1
         )
@@ -267,18 +251,6 @@ class SocketHandler:
         key = counter_key(guest_id, counted, self.clock_ms() // period_ms)
         counter = self.counters.change(key, lambda stored: (stored or Counter()).add(limit))
         return counter is not None and counter.count <= limit
-
-    def _start_worker(self, question: QuestionReference) -> None:
-        try:
-            self.schedule_check(question)
-            self.invoke_worker(question)
-        except (ClientError, BotoCoreError) as error:
-            # The invocation may have succeeded although its response was lost. So the question stays accepted, and the
-            # worker can answer it.
-            self.log.failure("worker_not_called", error)
-            raise HandlerError(
-                VoiceQaErrorCode.UNAVAILABLE, "The question could not be accepted. Ask it again."
-            ) from None
 
 
 def _check_question(guest: GuestConnection, message: Query) -> None:
@@ -318,9 +290,13 @@ def _handler() -> SocketHandler:
             Payload=question.model_dump_json(by_alias=True).encode(),
         )
 
+    dynamodb, table = session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG), environment.dynamodb_table
     return SocketHandler(
         environment=environment,
-        dynamodb=session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG),
+        guests=expiring_records(dynamodb, table, GuestConnection, CONNECTION_DAYS, ids.now_ms),
+        counters=expiring_records(dynamodb, table, Counter, COUNTER_DAYS, ids.now_ms),
+        questions=expiring_records(dynamodb, table, Question, environment.session_days, ids.now_ms),
+        lectures=LectureTable(dynamodb, table),
         s3=session.client(
             "s3", config=SHORT_TIMEOUT_CONFIG.merge(build_presigning_config(accelerated=environment.accelerated))
         ),

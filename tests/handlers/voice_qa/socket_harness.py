@@ -17,7 +17,10 @@ from handlers.common.ids import derive_keyed_user_id, ulid
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.voice_qa.environment import SocketEnvironment
+from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.records import (
+    Counter,
+    GuestConnection,
     Question,
     QuestionReference,
     expiring_records,
@@ -88,7 +91,10 @@ class SocketHarness:
         """
         return SocketHandler(
             environment=self.environment,
-            dynamodb=self.dynamodb,
+            guests=expiring_records(self.dynamodb, TABLE, GuestConnection, 1, self.clock),
+            counters=expiring_records(self.dynamodb, TABLE, Counter, 2, self.clock),
+            questions=self.questions,
+            lectures=LectureTable(self.dynamodb, TABLE),
             s3=s3_client(),
             connections=self.clients,
             schedule_check=self.scheduled_checks.append,
