@@ -9,6 +9,7 @@ not expire.
 import re
 from typing import TYPE_CHECKING
 
+from handlers.common.errors import HandlerError
 from handlers.common.events import is_later
 from handlers.common.ids import ULID_PATTERN
 from handlers.common.records import Record, Records
@@ -37,7 +38,6 @@ def parse_lecture_id(key: str) -> str | None:
 class Lecture(Record):
     """A lecture, and the uploaded version on which its state is based. Before the first verdict, there is no version."""
 
-    schema_version: int = 1
     owner: str = ""
     """Guest id of the guest who uploads the lecture. Empty if an operator uploads it."""
     listener: str = ""
@@ -110,11 +110,11 @@ class LectureTable:
         """Create the item of a lecture that a guest will upload."""
         self._records.change(lecture_key(lecture_id), lambda stored: stored or Lecture(owner=owner, listener=listener))
 
-    def register_listener(self, lecture_id: str, owner: str, listener: str) -> LectureReport | None:
+    def register_listener(self, lecture_id: str, owner: str, listener: str) -> LectureReport:
         """Register a connection of the owner for the lecture's next report, and return the current report.
 
         The report contains every verdict that was written before this connection was registered, and later verdicts are
-        sent to the connection. Return None if the lecture has another owner or does not exist.
+        sent to the connection. Raises HandlerError if the lecture has another owner or does not exist.
         """
 
         def update(stored: Lecture | None) -> Lecture | None:
@@ -123,4 +123,6 @@ class LectureTable:
             return stored.model_copy(update={"listener": listener})
 
         lecture = self._records.change(lecture_key(lecture_id), update)
-        return lecture.to_report(lecture_id) if lecture is not None and lecture.owner == owner else None
+        if lecture is None or lecture.owner != owner:
+            raise HandlerError(VoiceQaErrorCode.LECTURE_UNKNOWN, "You have uploaded no lecture with this id.")
+        return lecture.to_report(lecture_id)

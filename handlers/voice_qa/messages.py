@@ -89,11 +89,8 @@ class UnanswerableQuestion(HandlerError):
         self.cause = cause or code
 
 
-class UploadKind(StrEnum):
-    """Audio that a client can upload: a spoken question or a lecture."""
-
-    QUERY = "query"
-    LECTURE = "lecture"
+UploadKind = Literal["query", "lecture"]
+"""Audio that a client can upload: a spoken question or a lecture."""
 
 
 class Upload(ClientMessage):

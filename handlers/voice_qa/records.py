@@ -18,12 +18,10 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from handlers.common.ids import USER_ID_PATTERN
 from handlers.common.json_models import Message
 from handlers.common.records import Record, Records
-from handlers.voice_qa.messages import QueryId
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -72,10 +70,6 @@ def expiring_records(
     return Records(client, table, model, lambda _: {TTL_ATTRIBUTE: clock_ms() // 1000 + kept_days * DAY_SECONDS})
 
 
-GuestId = Annotated[str, StringConstraints(pattern=rf"^{USER_ID_PATTERN}$")]
-"""Guest id in the messages between functions: a keyed hash of the guest's Cognito identity id."""
-
-
 class QuestionReference(Message):
     """Event of the query worker, the function that answers a question, and message of the queue of time limit checks.
 
@@ -84,8 +78,8 @@ class QuestionReference(Message):
     """
 
     schema_version: Literal[1] = 1
-    guest_id: GuestId
-    query_id: QueryId
+    guest_id: str
+    query_id: str
 
 
 class GuestConnection(Record):

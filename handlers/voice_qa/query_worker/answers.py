@@ -58,17 +58,6 @@ CONTENT_TYPES = {"ogg": "audio/ogg", "mp3": "audio/mpeg", "jsonl": "application/
 """Content types of stored answers, by the extension of their keys."""
 NOT_FOUND = "404"
 """Error code of HeadObject, whose response has no body, if the object does not exist."""
-FORMATS = {
-    "audio/webm": "webm",
-    "video/webm": "webm",
-    "audio/ogg": "ogg",
-    "audio/wav": "wav",
-    "audio/mpeg": "mp3",
-    "audio/mp4": "mp4",
-    "video/mp4": "mp4",
-    "audio/flac": "flac",
-}
-"""Names of the audio formats in the agent protocol, by the content types that clients can upload."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +81,8 @@ class AudioBucket:
                 VoiceQaErrorCode.AUDIO_REFUSED, "The audio has not been uploaded yet.", retryable=True
             ) from None
         url = self.presign_url(key, VersionId=head.get("VersionId", NULL_VERSION_ID))
-        return SpokenQuery(url=url, format=FORMATS[head["ContentType"]])
+        subtype = head["ContentType"].partition("/")[2]
+        return SpokenQuery(url=url, format="mp3" if subtype == "mpeg" else subtype)
 
     def presign_url(self, key: str, **version: str) -> str:
         params = {"Bucket": self.name, "Key": key, **version}

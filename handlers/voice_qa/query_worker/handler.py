@@ -247,7 +247,7 @@ class _Invocation:
             "query_replayed" if outcome is AnswerOutcome.REPLAYED else "query_ended",
             outcome=outcome,
             cause=error.cause if error is not None else None,
-            milliseconds=max(0, self._worker.clock_ms() - question.asked_ms),
+            milliseconds=self._worker.clock_ms() - question.asked_ms,
             pieces=len(pieces),
         )
         return outcome

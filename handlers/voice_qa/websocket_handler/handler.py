@@ -43,14 +43,12 @@ from handlers.voice_qa.environment import LECTURES, MAX_QUERY_BYTES, QUERIES, So
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.messages import (
     REQUESTS,
-    LectureReport,
     Ping,
     Pong,
     Query,
     QueryAccepted,
     QueryFailed,
     Upload,
-    UploadKind,
     UploadReady,
     VoiceQaErrorCode,
     WatchLecture,
@@ -126,26 +124,19 @@ class SocketHandler:
         if guest is None:
             raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.")
         match message:
-            case Upload(kind=UploadKind.QUERY):
+            case Upload(kind="query"):
                 key = f"{QUERIES}{guest.guest_id}/{self.new_id()}"
                 return self._sign_form(message, key, MAX_QUERY_BYTES)
             case Upload():
                 return self._create_lecture_form(guest.guest_id, connection, message)
             case WatchLecture():
-                return self._watch_lecture(guest.guest_id, connection, message)
+                return self.lectures.register_listener(message.lecture_id, guest.guest_id, connection)
             case Query():
                 return self.ask(guest, connection, message)
             case Ping():
                 return Pong()
             case _:
                 raise TypeError("the message has no handler")
-
-    def _watch_lecture(self, guest_id: str, connection: str, message: WatchLecture) -> LectureReport:
-        """Return the state of a lecture that the guest uploads. A later verdict is sent to this connection."""
-        report = self.lectures.register_listener(message.lecture_id, guest_id, connection)
-        if report is None:
-            raise HandlerError(VoiceQaErrorCode.LECTURE_UNKNOWN, "You have uploaded no lecture with this id.")
-        return report
 
     def _create_lecture_form(self, guest_id: str, connection: str, message: Upload) -> UploadReady:
         """Return a form for a new lecture. The verdict on the upload is sent to this connection."""
@@ -260,13 +251,9 @@ def _check_question(guest: GuestConnection, message: Query) -> None:
             CommonErrorCode.MALFORMED,
             "A question has either audioKey or text: send exactly one of them.",
         )
-    if message.audio_key is not None and not is_own_query(guest.guest_id, message.audio_key):
+    own_key = rf"{QUERIES}{re.escape(guest.guest_id)}/{ULID_PATTERN}"
+    if message.audio_key is not None and not re.fullmatch(own_key, message.audio_key):
         raise HandlerError(VoiceQaErrorCode.AUDIO_REFUSED, "audioKey is not the key of one of your uploads.")
-
-
-def is_own_query(guest_id: str, key: str) -> bool:
-    """Return True if the key has the form of the keys that this guest gets for spoken questions."""
-    return re.fullmatch(rf"{QUERIES}{re.escape(guest_id)}/{ULID_PATTERN}", key) is not None
 
 
 @cache

@@ -443,8 +443,3 @@ def test_the_request_to_agentcore_equals_that_of_boto3(monkeypatch: pytest.Monke
         {line for line in head.lower().splitlines() if line.startswith(names)} for head in (our_head, boto3_head)
     )
     assert ours == {line for line in theirs if not line.startswith("x-amzn-trace")}
-
-
-def test_a_runtime_is_called_in_its_region_by_https() -> None:
-    agent = Agent.in_agentcore(ARN, "DEFAULT", CREDENTIALS, 600)
-    assert agent._url.startswith("https://bedrock-agentcore.eu-west-1.amazonaws.com/runtimes/arn%3A")

@@ -4,7 +4,6 @@
 functions, which are called between the pieces.
 """
 
-from collections.abc import Callable
 from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
@@ -58,15 +57,6 @@ def test_a_client_that_reconnects_during_the_last_message_is_served_by_the_same_
     worker.invoke(TEXT, MORE_TEXT)
     assert worker.clients.piece_numbers("c1") == worker.clients.piece_numbers("c2") == [0, 1]
     assert len(worker.sent_messages("answered", "c2")) == 1
-
-
-def test_a_failed_post_is_repeated_before_later_messages(worker: WorkerHarness) -> None:
-    worker.ask()
-    worker.clients.failures = [AWS_ERROR]
-    seen: list[list[int]] = []
-    look: Callable[[], object] = lambda: seen.append(worker.clients.piece_numbers("c1"))  # noqa: E731
-    worker.invoke(TEXT, look, MORE_TEXT, look)
-    assert seen == [[], [0, 1]]
 
 
 def test_a_message_that_cannot_be_posted_at_the_end_is_reported_by_the_time_limit_check(worker: WorkerHarness) -> None:

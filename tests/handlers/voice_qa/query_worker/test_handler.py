@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
 import pytest
-from pydantic import ValidationError
 
 from handlers.voice_qa.environment import AgentCode, WorkerEnvironment
 from handlers.voice_qa.messages import Upload
@@ -162,11 +161,6 @@ def test_a_turn_that_cannot_be_stored_does_not_affect_the_answer(
 EVENT = {"schemaVersion": 1, "guestId": GUEST_ID, "queryId": QUERY_ID}
 
 
-def test_an_invalid_event_raises_an_error_without_its_content(worker: WorkerHarness) -> None:
-    with pytest.raises(ValidationError, match=r"^(?!.*canary)"):
-        worker.query_worker.handle(EVENT | {"guestId": "../canary"})
-
-
 def test_the_end_of_an_answer_is_logged_with_times_and_counts(
     worker: WorkerHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,15 +172,6 @@ def test_the_end_of_an_answer_is_logged_with_times_and_counts(
     assert (line["level"], line["outcome"], line.get("cause")) == ("INFO", "answered", None)
     assert (line["milliseconds"], line["pieces"]) == (455, 3)
     assert "anary" not in output
-
-
-def test_the_logged_milliseconds_are_never_negative(worker: WorkerHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    """A metric is computed from them. The clock of the function that accepted the question may be ahead."""
-    worker.ask()
-    worker.change_question(asked_ms=1 << 50)
-    worker.invoke(TEXT, INTERRUPTED)
-    [line] = worker.log_lines(capsys.readouterr().out, "query_ended")
-    assert line["milliseconds"] == 0
 
 
 def test_the_entry_point_uses_its_environment(lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ A lecture is an uploaded recording about which guests ask questions. Notificatio
 while another invocation validates the same lecture.
 """
 
-from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 from unittest.mock import DEFAULT, Mock
@@ -110,32 +109,6 @@ def test_the_newest_version_counts_and_is_reported_for_any_order_of_notification
     assert lectures.table.find(LECTURE_ID).is_older_than("another key", "0"), "events of different keys have no order"
     if order == (2, 1, 0):
         assert [report["durationMs"] for report in lectures.clients.sent_to("c1", "lecture")] == [30_000]
-
-
-def before_the_next_write(lectures: LectureHarness, change: Callable[[], object]) -> None:
-    """Let another function change the item before the validator's next write."""
-    put_item, changes = lectures.dynamodb.put_item, [change]
-
-    def put_after_change(**request: Any) -> None:
-        if changes:
-            changes.pop()()
-        put_item(**request)
-
-    lectures.dynamodb.put_item = put_after_change
-
-
-def test_of_two_concurrent_validations_the_newer_version_counts(lectures: LectureHarness) -> None:
-    older, newer = lectures.put(VALID), lectures.put(OTHER_VALID)
-    before_the_next_write(lectures, lambda: lectures.handle(newer))
-    assert lectures.handle(older) == []
-    assert lectures.item()["durationMs"] == 30_000
-
-
-def test_a_listener_that_is_registered_during_the_validation_gets_the_report(lectures: LectureHarness) -> None:
-    lectures.table.store_owner(LECTURE_ID, "somebody", "c1")
-    before_the_next_write(lectures, lambda: lectures.table.register_listener(LECTURE_ID, "somebody", "c2"))
-    assert lectures.handle(lectures.put(VALID)) == []
-    assert list(lectures.clients.inbox) == ["c2"]
 
 
 class Killed(BaseException):

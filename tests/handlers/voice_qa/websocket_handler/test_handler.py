@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 
@@ -80,18 +81,6 @@ def test_a_ping_is_answered(api: SocketHarness) -> None:
     assert api.send("ping") == {"id": "m1", "type": "pong"}
 
 
-class RecordingClient:
-    """Client of SQS and Lambda that records the parameters of its calls."""
-
-    def __init__(self) -> None:
-        self.calls: list[dict[str, Any]] = []
-
-    def send_message(self, **parameters: Any) -> None:
-        self.calls.append(parameters)
-
-    invoke = send_message
-
-
 VARIABLES = {
     "S3_BUCKET": BUCKET,
     "DYNAMODB_TABLE": TABLE,
@@ -131,14 +120,15 @@ def entry_point(api: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def test_the_entry_point_uses_its_environment(entry_point: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder, session = RecordingClient(), boto3.Session
+    calls: dict[str, dict[str, Any]] = {}
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    # The entry point creates its clients with a session.
-    class Session(session):  # type: ignore[valid-type,misc]
-        def client(self, service: str, **options: Any) -> Any:
-            return recorder if service in {"lambda", "sqs"} else super().client(service, **options)
+    def record(client: BaseClient, operation: str, parameters: dict[str, Any]) -> object:
+        if operation not in {"SendMessage", "Invoke"}:
+            return call(client, operation, parameters)
+        return calls.setdefault(operation, parameters)
 
-    monkeypatch.setattr(boto3, "Session", Session)
+    monkeypatch.setattr(BaseClient, "_make_api_call", record)
     started = ids.now_ms() // 1000
     _call_entry_point("CONNECT")
     upload = _call_entry_point("MESSAGE", action="upload", kind="query", contentType="audio/ogg")
@@ -149,7 +139,7 @@ def test_the_entry_point_uses_its_environment(entry_point: SocketHarness, monkey
     question = {"action": "query", "lectureId": LECTURE_ID, "text": "Why?"}
     assert _call_entry_point("MESSAGE", queryId="question-1", **question)["type"] == "queryAccepted"
     assert _call_entry_point("MESSAGE", queryId="question-2", **question)["code"] == "TOO_MANY_QUERIES"
-    check, invocation = recorder.calls
+    check, invocation = calls["SendMessage"], calls["Invoke"]
     assert check["QueueUrl"] == ENVIRONMENT.time_limit_queue
     assert check["DelaySeconds"] == 12 + CHECK_GRACE_SECONDS, "11.5 s are rounded up"
     question_ids = {"schemaVersion": 1, "guestId": ANN_GUEST_ID, "queryId": "question-1"}
