@@ -103,6 +103,10 @@ UPLOAD_REQUESTS = {
             "TIME_LIMIT_QUEUE": "q",
             "IDENTITY_POOL": "p",
             "GUEST_ID_KEY": "k",
+            "LECTURE_UPLOADS": "off",
+            "ACCELERATED": "false",
+            **dict.fromkeys(("SESSION_DAYS", "MAX_LECTURE_BYTES", "LECTURES_PER_DAY", "QUERIES_PER_HOUR"), "1"),
+            **dict.fromkeys(("ANSWER_SECONDS", "URL_SECONDS"), "60"),
         },
         {
             "requestContext": {"connectionId": "c", "eventType": "MESSAGE", "routeKey": "upload", "requestId": "r"},

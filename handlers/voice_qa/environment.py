@@ -2,7 +2,8 @@
 
 The functions are the WebSocket handler, which replies to the messages of clients, the query worker, which gets questions
 answered by an agent, and the lecture validator. The agent is an external service: an HTTP service or Bedrock AgentCore
-Runtime. The stack settings use the types of the variables, which explain the meaning of these variables.
+Runtime. The stack settings use the types of the variables, which explain the meaning of these variables. They also have
+the defaults.
 """
 
 from enum import StrEnum
@@ -81,8 +82,8 @@ class VoiceQaEnvironment(HandlerEnvironment):
     s3_bucket: str
     """Audio bucket: lectures, spoken questions and stored answers."""
     dynamodb_table: str
-    session_days: SessionDays = 7
-    answer_seconds: AnswerSeconds = 600
+    session_days: SessionDays
+    answer_seconds: AnswerSeconds
 
 
 class SocketEnvironment(VoiceQaEnvironment):
@@ -100,15 +101,15 @@ class SocketEnvironment(VoiceQaEnvironment):
     guest_id_key_version: str | None = None
     """Deployed version of the parameter. No code reads this variable. A change of it starts new containers, which read
     the parameter again."""
-    lecture_uploads: Literal["guests", "off"] = "off"
+    lecture_uploads: Literal["guests", "off"]
     """`guests` if guests may upload lectures, or `off` if only operators may."""
-    url_seconds: UrlSeconds = 3600
-    accelerated: bool = False
+    url_seconds: UrlSeconds
+    accelerated: bool
     """True if upload forms use S3 Transfer Acceleration."""
-    max_lecture_bytes: int = 2_000_000_000
+    max_lecture_bytes: int
     """Maximum size of a lecture that a guest uploads."""
-    lectures_per_day: LecturesPerDay = 20
-    queries_per_hour: QueriesPerHour = 60
+    lectures_per_day: LecturesPerDay
+    queries_per_hour: QueriesPerHour
 
 
 class WorkerEnvironment(VoiceQaEnvironment):
@@ -119,7 +120,7 @@ class WorkerEnvironment(VoiceQaEnvironment):
     None if the agent runs in AgentCore Runtime."""
     agentcore_runtime_arn: str | None = None
     """ARN of an agent in AgentCore Runtime. None if the agent is an HTTP service."""
-    agentcore_qualifier: str = "DEFAULT"
+    agentcore_qualifier: str
     """Name of an endpoint of the AgentCore runtime, which selects a version of the agent."""
 
 
@@ -128,5 +129,5 @@ class ValidatorEnvironment(HandlerEnvironment):
 
     s3_bucket: str
     dynamodb_table: str
-    max_lecture_bytes: int = 2_000_000_000
-    """Maximum size of a lecture. The default is a limit of Amazon Transcribe."""
+    max_lecture_bytes: int
+    """Maximum size of a lecture."""

@@ -158,6 +158,14 @@ def test_a_turn_that_cannot_be_stored_does_not_affect_the_answer(
     assert len(worker.log_lines(capsys.readouterr().out, "turn_lost")) == 1
 
 
+ENVIRONMENT = WorkerEnvironment(
+    s3_bucket=BUCKET,
+    dynamodb_table=TABLE,
+    session_days=7,
+    answer_seconds=600,
+    agentcore_endpoint="http://127.0.0.1:9",
+    agentcore_qualifier="DEFAULT",
+)
 EVENT = {"schemaVersion": 1, "guestId": GUEST_ID, "queryId": QUERY_ID}
 
 
@@ -180,8 +188,7 @@ def test_the_entry_point_uses_its_environment(lectures: LectureHarness, monkeypa
     create_table(lectures.dynamodb, TABLE, "sessionId", "lectureId")
     worker = WorkerHarness(lectures)
     worker.store_lecture()
-    environment = {"S3_BUCKET": BUCKET, "DYNAMODB_TABLE": TABLE, "AGENTCORE_ENDPOINT": "http://127.0.0.1:9"}
-    for name, value in environment.items():
+    for name, value in ENVIRONMENT.variables().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(handler, "create_agent", lambda *_: worker.agent)
     monkeypatch.setattr(handler, "WebSocketConnections", lambda _: worker.clients)
@@ -217,7 +224,7 @@ def test_the_entry_point_uses_its_environment(lectures: LectureHarness, monkeypa
     ],
 )
 def test_the_environment_determines_the_agent(variables: dict[str, str], url: str | None) -> None:
-    environment = WorkerEnvironment.model_validate({"s3_bucket": "audio", "dynamodb_table": "sessions", **variables})
+    environment = ENVIRONMENT.model_copy(update={"agentcore_endpoint": None, **variables})
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
     if url is None:
         with pytest.raises(ValueError, match="AGENTCORE_ENDPOINT"):

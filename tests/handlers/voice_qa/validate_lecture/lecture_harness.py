@@ -30,7 +30,7 @@ BUCKET, TABLE = "audio", "sessions"
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 LECTURE_ID, OTHER_LECTURE_ID = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
 LECTURE_KEY = f"lectures/{LECTURE_ID}/canary name.mp3"
-ENVIRONMENT = ValidatorEnvironment(s3_bucket=BUCKET, dynamodb_table=TABLE)
+ENVIRONMENT = ValidatorEnvironment(s3_bucket=BUCKET, dynamodb_table=TABLE, max_lecture_bytes=2_000_000)
 
 
 def silence(milliseconds: int) -> bytes:

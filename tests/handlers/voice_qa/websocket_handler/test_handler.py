@@ -82,17 +82,13 @@ def test_a_ping_is_answered(api: SocketHarness) -> None:
 
 
 VARIABLES = {
-    "S3_BUCKET": BUCKET,
-    "DYNAMODB_TABLE": TABLE,
-    "WORKER": ENVIRONMENT.worker,
-    "TIME_LIMIT_QUEUE": ENVIRONMENT.time_limit_queue,
+    **ENVIRONMENT.variables(),
     "ANSWER_SECONDS": "11.5",
-    "IDENTITY_POOL": POOL_ID,
-    "GUEST_ID_KEY": GUEST_ID_KEY_NAME,
     "SESSION_DAYS": "3",
     "QUERIES_PER_HOUR": "1",
     "URL_SECONDS": "61",
     "ACCELERATED": "true",
+    "LECTURE_UPLOADS": "off",
 }
 
 
