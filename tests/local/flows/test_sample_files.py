@@ -1,9 +1,11 @@
-"""Tests that the backends accept the files of `make samples`, and that the local platform understands their speech."""
+"""Tests that the backends accept the files of `make samples`.
+
+The end-to-end tests of the console use the samples with speech, so they show that the local platform understands them.
+"""
 
 import gzip
 import json
 import wave
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -12,15 +14,11 @@ import pytest
 from handlers.ingestion.environment import ALLOWED_SUFFIXES
 from handlers.voice_qa.environment import LECTURE_MIN_SECONDS
 from local.__main__ import main
-from local.audio_formats import DEMUXERS, decode_file
+from local.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES, decode_file
 from local.emulation.speech.languages import ENGLISH_ONLY
-from local.emulation.speech.recognition import SpokenLine, recognise
-from local.emulation.speech.speakers import label_speakers
-from local.flows import meetings_flow, sample_files, voice_qa_flow
+from local.flows import sample_files
 from local.flows.livestream_flow import TRANSCRIPT
-from local.flows.sample_files import QUESTION, SAMPLES, SPEECH, read_sample
-from local.flows.speech_clips import clip_texts
-from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
+from local.flows.sample_files import SAMPLES, read_sample
 
 pytestmark = [pytest.mark.media, pytest.mark.xdist_group("samples")]  # so that each sample is created only once
 
@@ -32,41 +30,16 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def decode(path: Path) -> bytes:
-    return decode_file(path, DEMUXERS)
-
-
-@cache
-def recognised(path: Path) -> tuple[SpokenLine, ...]:
-    return tuple(recognise(decode(path)))
-
-
-@pytest.mark.parametrize(
-    ("name", "clips"),
-    [
-        ("sentence.wav", SPEECH),
-        ("lecture.ogg", voice_qa_flow.LECTURE),
-        ("question.ogg", (QUESTION,)),
-        ("recording.mp4", tuple(name for chunk in meetings_flow.CHUNKS for name in chunk)),
-    ],
-)
-def test_the_local_platform_understands_every_spoken_sample(samples: Path, name: str, clips: tuple[str, ...]) -> None:
-    text = " ".join(line.text for line in recognised(samples / name))
-    assert word_error_rate(" ".join(clip_texts(*clips)), text) <= MAX_WORD_ERROR_RATE, text
-
-
-def test_the_meeting_has_two_speakers(samples: Path) -> None:
-    recording = samples / "recording.mp4"
-    assert set(label_speakers(list(recognised(recording)), decode(recording), 10)) == {0, 1}
+def count_seconds(path: Path) -> float:
+    return len(decode_file(path, DEMUXERS)) / (RATE * SAMPLE_BYTES)
 
 
 def test_the_lecture_is_long_enough_and_the_video_covers_its_transcript(samples: Path) -> None:
-    lines = recognised(samples / "lecture.ogg")
-    assert lines[-1].end > LECTURE_MIN_SECONDS
+    assert count_seconds(samples / "lecture.ogg") > LECTURE_MIN_SECONDS
     transcript = (samples / "episode.srt").read_bytes()
     assert transcript == TRANSCRIPT
     assert b"--> 00:00:15" in transcript, "this is the end of its last line"
-    assert recognise(decode(samples / "episode.mp4"))[-1].end > 15
+    assert count_seconds(samples / "episode.mp4") > 15
 
 
 def test_the_sentence_is_a_mono_wav_file_with_16_bits(samples: Path) -> None:

@@ -1,6 +1,9 @@
 """Tests of `make cost-diff`, which compares the costs of two stacks or git revisions."""
 
 import io
+import json
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ from rich.console import Console
 
 from local.__main__ import main
 from local.preview import cost_difference, program_run, stack_files
-from local.preview.cost import CannotPrice
+from local.preview.cost import CannotPrice, StackCost
 from local.preview.cost_difference import compare_costs, price_revision
 from local.preview.preview_provider import PreviewProvider
 from local.preview.stack_files import StackConfig
@@ -62,9 +65,20 @@ def test_a_name_that_is_neither_a_stack_nor_a_revision_is_an_error(capsys: pytes
 def test_a_revision_is_priced_from_its_own_files_and_its_worktree_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost_difference, "WORKTREES", tmp_path)
-    priced = price_revision("HEAD", "dev")
-    assert priced.label == "dev at HEAD"
-    assert priced.report.total > 0
-    assert priced.budget > 0
-    assert list(tmp_path.iterdir()) == []
+    """The program of the test's repository only prints a cost. The working tree no longer has it."""
+    repository, worktrees = tmp_path / "repository", tmp_path / "worktrees"
+    monkeypatch.setattr(cost_difference, "ROOT", repository)
+    monkeypatch.setattr(cost_difference, "WORKTREES", worktrees)
+    cost = StackCost("dev", previewed("dev").cost, previewed("dev").budget)
+    program = repository / "local" / "__main__.py"
+    program.parent.mkdir(parents=True)
+    document = json.dumps(cost.as_json())
+    program.write_text(
+        f"import sys\nassert sys.argv[1:] == ['cost', '--stack', 'dev', '--json']\nprint({document!r})\n"
+    )
+    author = ("-c", "user.name=test", "-c", "user.email=test@example.com")
+    for arguments in (("init", "-q"), ("add", "."), (*author, "commit", "-q", "-m", "Print the cost")):
+        subprocess.run(["git", *arguments], cwd=repository, check=True)  # noqa: S603, S607
+    program.unlink()
+    assert price_revision("HEAD", "dev") == replace(cost, label="dev at HEAD")
+    assert list(worktrees.iterdir()) == []
