@@ -65,9 +65,7 @@ def install(folder: Path, requirements: Path) -> None:
             return
         package_count = len(re.findall(r"^\w[^\s;]*==", requirements.read_text(encoding="utf-8"), re.MULTILINE))
         _report(f"installing {requirements} into {folder}: {package_count} packages, {ENVIRONMENTS[str(folder)]}")
-        if folder.is_symlink():
-            folder.unlink()
-        elif folder.exists():
+        if folder.exists():
             _report(f"deleting the old {folder}")
             shutil.rmtree(folder)
         _run(lock.fileno(), sys.executable, "-m", "venv", str(folder))
