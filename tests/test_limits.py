@@ -16,7 +16,6 @@ from handlers.livestream.tracks import TIME_LIMITS, TrackState
 from handlers.meetings.complete_file import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, Chunk
 from handlers.meetings.environment import CREDENTIAL_SECONDS
 from handlers.transcription.audio import MAX_BYTES, MAX_SECONDS, MIN_MS, Encoding
-from handlers.transcription.session import MAX_SESSIONS_PER_HOUR
 from handlers.voice_qa.environment import LECTURE_MAX_SECONDS, LECTURE_MIN_SECONDS, MAX_QUERY_BYTES
 from handlers.voice_qa.messages import Query
 from local import ROOT
@@ -51,8 +50,6 @@ def test_the_table_has_the_limits_of_the_code() -> None:
         "transcription: length": f"{MIN_MS} ms to {pcm:g} s (`pcm`) or {flac:g} s (`flac`, `ogg-opus`)",
         "transcription: audio": f"{MAX_BYTES:,} bytes",
         "transcription: utterances of a session": f"{live.in_flight}",
-        "transcription: age": f"{live.hours:g} hours",
-        "transcription: sessions": f"{MAX_SESSIONS_PER_HOUR}",
         "voice Q&A: questions": f"{voice.sessions.queries_per_hour}",
         "voice Q&A: lectures": f"{voice.sessions.lectures_per_day}",
         "voice Q&A: size of a question": f"{MAX_QUERY_BYTES / 1000**2:g} MB, {question:,} characters",

@@ -78,7 +78,6 @@ def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
         "protocol": "polyphony.transcription.v2",
         "pingSeconds": 300,
         "inFlight": 3,
-        "sessionHours": 4,
         "routes": sorted(REQUESTS),
     }
     assert frontend["livestream"]["apiUrl"] == UNKNOWN
@@ -105,7 +104,6 @@ LOG_RETENTION = {"dev": 14, "staging": 30, "prod": 90}
     ("kind", "name", "key", "expected"),
     [
         ("Table", "files", "deletionProtectionEnabled", PROTECTED),
-        ("Table", "transcription-live", "deletionProtectionEnabled", PROTECTED),
         ("Table", "voice-qa-sessions", "deletionProtectionEnabled", PROTECTED),
         ("Table", "files", "pointInTimeRecovery", {name: {"enabled": value} for name, value in PROTECTED.items()}),
         ("Bucket", "landing", "forceDestroy", DISPOSABLE),

@@ -38,8 +38,6 @@ class TranscriptionSessionSettings(SettingsModel):
 
     in_flight: InFlight = 3
     """Maximum number of utterances of one session that are transcribed at the same time."""
-    hours: Annotated[float, Field(ge=0.1, le=6)] = 4
-    """Hours that a session can be used."""
     languages: Annotated[tuple[LanguageCode, ...], Field(min_length=1)] = (
         *("en-US", "en-GB", "en-AU", "de-DE", "fr-FR", "fr-CA", "es-US", "es-ES"),
         *("it-IT", "pt-BR", "ja-JP", "ko-KR", "zh-CN", "hi-IN", "nl-NL", "pl-PL"),

@@ -1,8 +1,8 @@
 """Monthly usage of transcription, derived from its load settings, for the cost model.
 
 An utterance is some seconds of speech that a client sends as one message. The router receives all messages, and invokes
-the audio processor for each utterance. The session table stores the settings of sessions. The live table stores the
-connections, and for each session a slot for each utterance in progress.
+the audio processor for each utterance. The session table stores for each connection its settings, and a slot for each
+utterance in progress.
 """
 
 from components.settings.transcription import TranscriptionSettings
@@ -11,18 +11,14 @@ from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Us
 PING_SECONDS = 300  # interval of the client's pings; API Gateway closes a connection after ten idle minutes
 BILLED_SECONDS = 15
 """Minimum duration that Amazon Transcribe bills for a stream. Each utterance is a separate stream of at most 5 s."""
-REQUESTS_PER_SESSION = 2  # messages of the client that open and close a session; each has an answer
+REQUESTS_PER_SESSION = 1  # message of the client that opens the session; it has an answer
 MESSAGES_PER_UTTERANCE = 3
 """Messages for one utterance without its captions: the utterance itself, and two that report its acceptance and its
 end. API Gateway bills each 32 KB as one message. Assumed: the client encodes the speech as Opus, so an utterance fits
 into 32 KB. Uncompressed samples need up to four times as much."""
-ROUTER_READS = 2  # of the live table for one utterance, each one unit: the items of the connection and of the slots
-SESSION_READS = 2  # of the session's settings for one utterance, by the router and by the processor
-SESSION_WRITES = (
-    3  # of the live table: the handshake writes the connection, `open` the slots and the counter of sessions
-)
+ROUTER_READS = 2  # of the session for one utterance, each one unit: to check the audio, and to take a slot
 SLOT_WRITES = 3
-"""Writes of the live table for one utterance. The router takes a slot, the processor marks in the slot that its attempt
+"""Writes of the session for one utterance. The router takes a slot, the processor marks in the slot that its attempt
 has started, and later releases the slot."""
 METRICS = 4  # names of the processor's metrics, each with one dimension value
 
@@ -31,13 +27,13 @@ CAPTIONS_PER_UTTERANCE = 12  # partial and final ones
 SESSION_MINUTES = 30  # duration of a session and its connection
 UTTERANCE_OVERHEAD_SECONDS = 1  # of an invocation beyond its utterance's length; the requirements allow 2 s
 ROUTED_MILLISECONDS = 60  # for one message in the router
-PROCESSOR_READS = 3
-"""Reads of the item with the slots for one utterance. The audio processor reads it to start its attempt to transcribe
-the utterance, before a final caption, and to end the attempt."""
+PROCESSOR_READS = 4
+"""Reads of the session for one utterance. The audio processor reads it to check the audio, to start its attempt to
+transcribe the utterance, before a final caption, and to end the attempt."""
 SLOT_WRITE_UNITS = 2
-"""Write units of one write to the item with the slots. It is more than one unit, because the item also lists the last
-utterances of the session that have ended."""
-ITEM_BYTES = 1_000  # in the session table or the live table
+"""Write units of one write of a session. It is more than one unit, because the item also lists the last utterances that
+have ended."""
+ITEM_BYTES = 2_000  # of a session
 ITEM_DAYS = 3  # until an expired item is deleted
 PROCESSOR_LOG_BYTES = 1_800  # of one invocation: the processor's own line, and Lambda's three lines at level INFO
 
@@ -65,14 +61,9 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
             "metricRequests": utterances,
         },
         "transcription-router": function_usage(routed, ROUTED_MILLISECONDS),
-        "transcription-live": {
-            "writes": utterances * SLOT_WRITES * SLOT_WRITE_UNITS + SESSION_WRITES * sessions,
-            "reads": utterances * (ROUTER_READS + PROCESSOR_READS),
-            "storageGb": SESSION_WRITES * sessions / DAYS_PER_MONTH * ITEM_DAYS * ITEM_BYTES / GB,
-        },
         "transcription-sessions": {
-            "writes": 2 * sessions,  # at `open` and `close`
-            "reads": utterances * SESSION_READS,
+            "writes": utterances * SLOT_WRITES * SLOT_WRITE_UNITS + sessions,  # one at `open`
+            "reads": utterances * (ROUTER_READS + PROCESSOR_READS),
             "storageGb": sessions / DAYS_PER_MONTH * ITEM_DAYS * ITEM_BYTES / GB,
         },
     }

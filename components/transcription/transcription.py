@@ -22,7 +22,7 @@ from components.transcription.alarms import create_alarms
 from components.transcription.cost import PING_SECONDS
 from handlers.transcription.environment import METRICS_NAMESPACE, PROTOCOL, ProcessorEnvironment, RouterEnvironment
 
-MESSAGE_ACTIONS = ("audio", "close", "open", "ping")
+MESSAGE_ACTIONS = ("audio", "open", "ping")
 """Values that a message's `action` may have. The router reads them, and clients find them in the output `frontend`."""
 MAX_EVENT_AGE_SECONDS = 60
 """Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The processor
@@ -39,12 +39,14 @@ class TranscriptionArgs:
 
 
 class Transcription(pulumi.ComponentResource):
-    """WebSocket API, tables, functions and alarms of transcription."""
+    """WebSocket API, table, functions and alarms of transcription."""
 
     def __init__(self, name: str, args: TranscriptionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:transcription:Transcription", name, None, opts)
         self._scope, self._settings = args.scope.within(self), args.settings
-        self._create_tables()
+        self.sessions = Table(
+            self._scope, "sessions", display_name="Sessions", hash_key="session_id", ttl_attribute="ttl"
+        )
         self.socket = self._create_socket()
         self.processor = self._create_processor()
         self.router = self._create_router()
@@ -55,32 +57,10 @@ class Transcription(pulumi.ComponentResource):
             "protocol": PROTOCOL,
             "ping_seconds": PING_SECONDS,
             "in_flight": args.settings.sessions.in_flight,
-            "session_hours": args.settings.sessions.hours,
             "languages": list(args.settings.sessions.languages),
             "routes": list(MESSAGE_ACTIONS),
         }
         self.register_outputs({"url": self.socket.url})
-
-    def _create_tables(self) -> None:
-        """Create the table of the sessions' settings, and the live table.
-
-        The live table has the items that change while users speak. They record which connections are open, which
-        utterances are being processed, and how many sessions each user has opened.
-        """
-        self.sessions = Table(
-            self._scope,
-            "sessions",
-            display_name="Sessions",
-            hash_key="session_id",
-            ttl_attribute="ttl",
-        )
-        self.live = Table(
-            self._scope,
-            "live",
-            display_name="transcription-live",
-            hash_key="pk",
-            ttl_attribute="ttl",
-        )
 
     def _create_socket(self) -> WebSocketApi:
         unauthenticated = self._scope.foundation.identity.auth is Auth.NONE
@@ -105,8 +85,7 @@ class Transcription(pulumi.ComponentResource):
                 grant("transcribe", ["StartStreamTranscription", "StartStreamTranscriptionWebSocket"], "*"),
                 grant_metrics(METRICS_NAMESPACE),
                 # The processor does not use Query, but its requirement (docs/requirements.md) lists it.
-                self.sessions.grant("GetItem", "Query", variable="sessions_table_name"),
-                self.live.grant("GetItem", "PutItem", variable="live_table_name"),
+                self.sessions.grant("GetItem", "PutItem", "Query", variable="sessions_table_name"),
                 self.socket.grant_post(),
             ],
             values={
@@ -136,7 +115,6 @@ class Transcription(pulumi.ComponentResource):
             errors_above=0,
             uses=[
                 self.sessions.grant("GetItem", "PutItem", variable="sessions_table_name"),
-                self.live.grant("GetItem", "PutItem", variable="live_table_name"),
                 self.processor.grant_invoke(variable="processor"),
             ],
             values={
@@ -144,7 +122,6 @@ class Transcription(pulumi.ComponentResource):
                 "auth": identity.auth.value,
                 **token_variables,
                 "in_flight": sessions.in_flight,
-                "session_seconds": int(sessions.hours * 3600),
                 "languages": ",".join(sessions.languages),
             },
         )

@@ -1,15 +1,13 @@
 // Client of the transcription backend for one speaker. It sends speech in utterances of a few seconds, keeps each utterance until the
 // server is done with it, and sends failed and lost ones again, each time as another attempt with a higher number. A session holds the
-// speaker's settings on the server. It can be resumed over a new connection. If it ends, the dictation opens a new one.
+// speaker's settings on the server for one connection, so each new connection opens another session.
 
 import { CaptionLines } from "./caption-lines.js";
 import { toBase64 } from "./bytes.js";
 import { sleep } from "./pauses.js";
 import { Problem, problemFromMessage } from "./problems.js";
 
-const RETRYABLE_CODES = new Set(["UNAVAILABLE", "INTERNAL", "BUSY", "BROKEN"]);
-const RECONNECT_CODES = new Set(["SESSION_ELSEWHERE", "UNAUTHENTICATED", "LATE"]); // codes after which the connection is replaced
-const SESSION_OVER_CODES = new Set(["SESSION_CLOSED", "SESSION_UNKNOWN"]); // codes after which a new session is opened
+const RETRYABLE_CODES = new Set(["UNAVAILABLE", "INTERNAL", "BUSY", "BROKEN", "LATE"]);
 const RETRY_PAUSE_MS = 1000;
 const CHECK_INTERVAL_MS = 1000; // interval of checks for utterances without a message of the server
 const MAX_QUIET_CHECKS = 20; // number of checks after which an utterance without a message is sent again: an attempt ends earlier
@@ -17,7 +15,6 @@ const MAX_UNCHANGED_MS = 120000; // time without any change after which `finish`
 const POLL_MS = 100;
 const MAX_TRIES = 5; // attempts at an utterance that fail with a transient error or have no result
 const MAX_RECONNECTION_ATTEMPTS = 5; // in a row
-const MAX_FRUITLESS_SESSIONS = 5; // sessions in a row that ended before they accepted an utterance
 
 export class Dictation {
   #connect;
@@ -25,12 +22,10 @@ export class Dictation {
   #inFlight;
   #pingSeconds;
   #socket = null;
-  #sessionId = ""; // empty while a new session is opened
-  #fruitlessSessions = 0;
   #utterances = new Map(); // by name: sequence number, encoded audio, state, number of the last attempt, and number of failed tries
   #utteranceCount = 0;
   #isSending = false;
-  #isOver = false; // true after the end of the dictation, or if no connection or session works any more
+  #isOver = false; // true after the end of the dictation, or if no connection works any more
   #checkTimer = null;
   #reconnection = null; // promise of the reconnection that is in progress
 
@@ -78,7 +73,7 @@ export class Dictation {
     return this.counts.waiting + this.counts.sent > 0;
   }
 
-  // Wait until all utterances are done or failed, then end the session. Report how many have no result.
+  // Wait until all utterances are done or failed, then end the dictation. Report how many have no result.
   async finish() {
     for (let unchangedMs = 0, before = ""; this.isBusy && !this.#isOver && unchangedMs < MAX_UNCHANGED_MS; unchangedMs += POLL_MS) {
       const counts = JSON.stringify(this.counts);
@@ -89,36 +84,28 @@ export class Dictation {
     if (waiting + sent && !this.#isOver) {
       this.onFailure(new Problem(`No captions for the last ${waiting + sent} pieces of speech after ${MAX_UNCHANGED_MS / 1000} seconds.`, { todo: "Say it again." }));
     }
-    await this.end();
+    this.end();
   }
 
-  // End the session immediately.
-  async end() {
+  // End the dictation immediately.
+  end() {
     if (this.#isOver) return;
     this.#isOver = true;
     clearInterval(this.#checkTimer);
-    await this.#hangUp();
-  }
-
-  async #hangUp() {
-    try {
-      if (this.#sessionId && this.#socket?.isOpen) await this.#socket.request("close", { sessionId: this.#sessionId });
-    } catch {
-      // The server ends the session after its timeout.
-    }
     this.#socket?.close();
   }
 
   async #openConnection() {
     const socket = await this.#connect((message) => this.#handleMessage(message), () => this.#handleClose());
     try {
-      await this.#openSession(socket);
+      const opened = await socket.request("open", this.#speechSettings);
+      this.#inFlight = opened.inFlight;
       this.#socket = socket;
       if (this.#isOver) { // while this connection was being made
-        await this.#hangUp();
+        socket.close();
         return;
       }
-      socket.keepAlive(this.#pingSeconds, () => (this.#sessionId ? { sessionId: this.#sessionId } : {}));
+      socket.keepAlive(this.#pingSeconds);
       // Captions that were sent over an earlier connection may be lost, so each utterance that is not done is sent again.
       for (const utterance of this.#utterances.values()) if (utterance.state === "sent") utterance.state = "waiting";
     } catch (problem) {
@@ -127,40 +114,6 @@ export class Dictation {
     }
   }
 
-  // Resume the session over a connection. If there is none, or it has ended, open a new session.
-  async #openSession(socket) {
-    const before = this.#sessionId ? { sessionId: this.#sessionId } : {};
-    let opened;
-    try {
-      opened = await socket.request("open", { ...this.#speechSettings, ...before });
-    } catch (problem) {
-      if (!this.#sessionId || !SESSION_OVER_CODES.has(problem.code)) throw problem;
-      this.#sessionId = "";
-      await this.#openSession(socket);
-      return;
-    }
-    this.#sessionId = opened.sessionId;
-    this.#inFlight = opened.inFlight;
-  }
-
-  // Open a new session over the same connection, which still delivers captions of attempts in the ended session.
-  async #renewSession(session, problem) {
-    if (session !== this.#sessionId || this.#isOver) return;
-    this.#sessionId = "";
-    this.#fruitlessSessions += 1;
-    if (this.#fruitlessSessions > MAX_FRUITLESS_SESSIONS) {
-      this.#giveUp(problem);
-      return;
-    }
-    const socket = this.#socket;
-    try {
-      await this.#openSession(socket);
-    } catch {
-      socket.close(); // The close handler connects again.
-    }
-  }
-
-  // Resume the session over a new connection.
   #handleClose() {
     if (this.#isOver || !this.#socket) return;
     this.#reconnection ??= this.#reconnect().finally(() => { this.#reconnection = null; });
@@ -179,7 +132,7 @@ export class Dictation {
     }
   }
 
-  // Stop, because no connection or session works any more. Unfinished utterances are lost.
+  // Stop, because no connection works any more. Unfinished utterances are lost.
   #giveUp(problem) {
     this.#isOver = true;
     clearInterval(this.#checkTimer);
@@ -237,33 +190,26 @@ export class Dictation {
   }
 
   #nextWaiting() {
-    if (this.#isOver || !this.#sessionId || !this.#socket?.isOpen || this.counts.sent >= this.#inFlight) return null;
+    if (this.#isOver || !this.#socket?.isOpen || this.counts.sent >= this.#inFlight) return null;
     return [...this.#utterances].find(([, utterance]) => utterance.state === "waiting" && !utterance.isDelayed) ?? null;
   }
 
   async #sendUtterance(name, utterance) {
-    const session = this.#sessionId;
+    const socket = this.#socket;
     utterance.state = "sent";
     utterance.attempt += 1;
     utterance.quietChecks = 0;
     this.onChange();
     try {
       const { sequence, attempt, audio } = utterance;
-      const accepted = await this.#socket.request("audio", { sessionId: session, utterance: name, attempt, sequence, audio });
-      this.#fruitlessSessions = 0;
+      const accepted = await socket.request("audio", { utterance: name, attempt, sequence, audio });
       this.captions.apply(accepted);
       if (accepted.done) this.#endUtterance(name, accepted.failed ? "failed" : "done");
     } catch (problem) {
-      const isRetryable = [RETRYABLE_CODES, RECONNECT_CODES, SESSION_OVER_CODES].some((codes) => codes.has(problem.code));
-      utterance.tries += problem.code === "BUSY" || problem.code === "BROKEN" || SESSION_OVER_CODES.has(problem.code) ? 0 : 1;
-      if (RECONNECT_CODES.has(problem.code)) this.#socket.close();
-      if (isRetryable && utterance.tries < MAX_TRIES) {
-        this.#retry(utterance, RETRY_PAUSE_MS);
-        if (SESSION_OVER_CODES.has(problem.code)) {
-          await sleep(RETRY_PAUSE_MS);
-          await this.#renewSession(session, problem);
-        }
-      } else {
+      utterance.tries += problem.code === "BUSY" || problem.code === "BROKEN" ? 0 : 1;
+      if (problem.code === "LATE") socket.close(); // The close handler connects again.
+      if (RETRYABLE_CODES.has(problem.code) && utterance.tries < MAX_TRIES) this.#retry(utterance, RETRY_PAUSE_MS);
+      else {
         this.#endUtterance(name, "failed");
         this.onFailure(problem);
       }

@@ -87,10 +87,10 @@ export class Socket {
     });
   }
 
-  // Send a ping with `content()` at this interval, and pass its response to `onPong`. Close the connection if no response comes in time.
-  keepAlive(seconds, content, onPong = () => {}) {
+  // Send a ping at this interval. Close the connection if no response comes in time.
+  keepAlive(seconds) {
     const onFailure = (problem) => { if (problem.code === "LATE") this.close(); };
-    this.#pingTimer = setInterval(() => this.request("ping", content()).then(onPong, onFailure), seconds * 1000);
+    this.#pingTimer = setInterval(() => this.request("ping").catch(onFailure), seconds * 1000);
   }
 
   // Close the connection. `onClose` is called at once, although the browser may still wait for the server's close frame.

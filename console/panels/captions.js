@@ -22,7 +22,7 @@ export function captions({ stack, visitor, settings }) {
   async function connect(checkUser, onMessage, onClose) {
     const token = await visitor.tokenIfAny();
     checkUser();
-    const protocols = [settings.protocol, ...(token ? [`bearer.${token}`] : []), ...(stack.local ? [`user.${visitor.name}`] : [])];
+    const protocols = [settings.protocol, ...(token ? [`bearer.${token}`] : [])];
     const refused = token ? "Check that the token comes from this stack's identity provider and has not expired. Sign in at the top." : "Sign in at the top.";
     return Socket.open(settings.url, { protocols, refused, onMessage, onClose });
   }
@@ -108,7 +108,7 @@ export function captions({ stack, visitor, settings }) {
     } catch (failure) {
       session = null;
       if (shown === dictation) showHint("Captions appear here.");
-      await dictation.end();
+      dictation.end();
       throw failure;
     }
     if (dictation.isOver) { // Its connection failed while the browser asked for the microphone.
@@ -132,7 +132,7 @@ export function captions({ stack, visitor, settings }) {
     try {
       await dictation.open();
     } catch (failure) {
-      await dictation.end();
+      dictation.end();
       if (shown !== dictation) return;
       showHint("Captions appear here.");
       showProblem(problem, failure);

@@ -56,7 +56,7 @@ export function lectures({ stack, settings }) {
     const url = await presignUrl(stack, "execute-api", await guest.credentials(), settings.url, SIGNED_SECONDS);
     const onClose = () => { for (const pending of pendingQuestions.values()) pending.resume(); };
     socket = await Socket.open(url, { refused: "Check this machine's clock, then try again.", onMessage: handleMessage, onClose });
-    socket.keepAlive(settings.pingSeconds, () => ({}));
+    socket.keepAlive(settings.pingSeconds);
     return socket;
   }
 

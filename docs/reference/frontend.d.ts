@@ -80,8 +80,6 @@ export interface TranscriptionOutput {
   readonly pingSeconds: number;
   /** Maximum number of utterances of one session that are processed at the same time. */
   readonly inFlight: number;
-  /** Hours for which a session can be used. */
-  readonly sessionHours: number;
   /** Codes of the languages that a session may have, for example `en-US`. */
   readonly languages: ReadonlyArray<string>;
   /** Values that a message's `action` may have. */

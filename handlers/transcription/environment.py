@@ -123,15 +123,13 @@ class TranscriptionEnvironment(HandlerEnvironment):
     structured_logging: bool
     """True to log JSON lines, False to log plain text."""
     sessions_table_name: str
-    live_table_name: str
 
 
 class RouterEnvironment(TranscriptionEnvironment):
     processor: str
     """ARN of the audio processor's alias."""
     auth: Literal["oidc", "none"]
-    """`oidc` verifies the token of each handshake. `none`, which only local and dev stacks allow, trusts the user name
-    that the client states."""
+    """`oidc` verifies the token of each handshake. `none`, which only local and dev stacks allow, accepts every client."""
     issuer: str | None = None
     """Issuer of the tokens. None with `auth: none`, like the next two variables."""
     audience: str | None = None
@@ -141,7 +139,6 @@ class RouterEnvironment(TranscriptionEnvironment):
     """
     in_flight: int
     """Maximum number of utterances of one session that are transcribed at the same time."""
-    session_seconds: int
     languages: str
     """Languages that a session can use, separated by commas."""
 

@@ -1,8 +1,8 @@
 """Models of the messages of transcription's WebSocket API, and of the event with which the router invokes the audio
 processor.
 
-A client opens a session, and then sends utterances: a few seconds of speech each (see `session`). The session has a
-language, an audio format, and `settings`, which decide which captions the client gets, and when.
+A client opens the session of its connection, and then sends utterances: a few seconds of speech each (see `session`).
+The session has a language, an audio format, and `settings`, which decide which captions the client gets, and when.
 
 An answer has the `id` of the client's message. Unknown fields are ignored, except in `settings`, so a newer client can
 use an older platform.
@@ -15,18 +15,14 @@ from pydantic_core import PydanticCustomError
 
 from handlers.common.errors import ErrorCode
 from handlers.common.ids import LanguageCode
-from handlers.common.json_models import Message, TextForm
+from handlers.common.json_models import Message
 from handlers.common.websocket import ClientMessage, ErrorMessage, MessageId, ReplyMessage
 from handlers.transcription.audio import OPUS_SAMPLE_RATES, Encoding
 from handlers.transcription.environment import SessionSettings
 
 TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
 """Prefix of the token, which the client offers as a WebSocket subprotocol."""
-USER_PREFIX = "user."
-"""Prefix of the user name that a client offers as a subprotocol. It is used only with the setting `auth: none`, without
-tokens."""
 
-SessionId = Annotated[str, TextForm(r"^[0-9A-HJKMNP-TV-Z]{26}$", "must be the sessionId of a message `opened`")]
 SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
 """Sample rate in Hz. Each gives a whole number of samples in a chunk (`audio.CHUNK_MS`)."""
 
@@ -36,30 +32,20 @@ class TranscriptionErrorCode(ErrorCode):
 
     UNAUTHENTICATED = (
         "UNAUTHENTICATED",
-        "The handshake has no valid token, or the connection is unknown.",
+        "The handshake has no valid token.",
         "Get a new token from the identity provider, and connect again.",
         401,
     )
-    SESSION_UNKNOWN = ("SESSION_UNKNOWN", "The user has no such session.", "Open another session.")
-    SESSION_CLOSED = (
-        "SESSION_CLOSED",
-        "The session is closed, or older than `sessionHours` of the stack output.",
-        "Open another session.",
-    )
-    SESSION_ELSEWHERE = (
-        "SESSION_ELSEWHERE",
-        "The session was opened on another connection.",
-        "Send `open` with its `sessionId`.",
+    NO_SESSION = ("NO_SESSION", "The connection has no session.", "Send `open` first.")
+    SESSION_OPEN = (
+        "SESSION_OPEN",
+        "The connection has a session already.",
+        "Use it, or connect again to open another one.",
     )
     BUSY = (
         "BUSY",
         "As many utterances are in progress as `inFlight` allows, or an earlier attempt at the utterance is in progress.",
         "Send the utterance again a second later.",
-    )
-    TOO_MANY_SESSIONS = (
-        "TOO_MANY_SESSIONS",
-        "The user has opened too many sessions within an hour.",
-        "Use the sessions that are open, or try again in the next hour.",
     )
     BAD_AUDIO = (
         "BAD_AUDIO",
@@ -82,16 +68,14 @@ class TranscriptionErrorCode(ErrorCode):
 
 
 class Open(ClientMessage):
-    """Request to open a new session, or to go on with a session of the same user on this connection."""
+    """Request to open the session of this connection."""
 
     action: Literal["open"]
-    session_id: SessionId | None = None
-    """The session to go on with. Without it, a new session is opened, and the other fields apply."""
     language: LanguageCode = "en-US"
     encoding: Encoding = Encoding.PCM
     sample_rate: SampleRate = 16000
     settings: SessionSettings = SessionSettings()
-    """Caption thresholds of a new session, which replace those of the stack."""
+    """Caption thresholds of the session, which replace those of the stack."""
 
     @field_validator("sample_rate")
     @classmethod
@@ -106,7 +90,6 @@ class Audio(ClientMessage):
     """One utterance: speech up to a pause."""
 
     action: Literal["audio"]
-    session_id: SessionId
     utterance: MessageId
     """The client's name for the utterance."""
     attempt: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -118,26 +101,15 @@ class Audio(ClientMessage):
 
 
 class Ping(ClientMessage):
-    """Request that keeps the connection open. With a session id, it also checks that the session is open on it."""
+    """Request that keeps the connection open."""
 
     action: Literal["ping"]
-    session_id: SessionId | None = None
-
-
-class Close(ClientMessage):
-    """Request to close a session. Captions of utterances in progress are still delivered."""
-
-    action: Literal["close"]
-    session_id: SessionId
 
 
 class Opened(ReplyMessage):
-    """Answer to `open`: the session is open on this connection."""
+    """Answer to `open`: the session is open until the connection ends."""
 
     type: Literal["opened"] = "opened"
-    session_id: SessionId
-    expires_at: str
-    """End of the session: UTC in ISO 8601 with milliseconds, as in `2026-01-31T12:00:00.000Z`."""
     in_flight: int
     """Maximum number of utterances in progress at the same time."""
 
@@ -146,7 +118,6 @@ class Accepted(ReplyMessage):
     """Answer to `audio`: the attempt is in progress, or the utterance has ended already."""
 
     type: Literal["accepted"] = "accepted"
-    session_id: SessionId
     utterance: MessageId
     attempt: int
     repeated: bool
@@ -163,19 +134,11 @@ class Pong(ReplyMessage):
     type: Literal["pong"] = "pong"
 
 
-class Closed(ReplyMessage):
-    """Answer to `close`: the session is closed."""
-
-    type: Literal["closed"] = "closed"
-    session_id: SessionId
-
-
 class AttemptMessage(Message):
     """Base of the messages about an attempt. A client that gets one with a higher `attempt` than before removes the lines
     of the utterance's lower attempts, and ignores later messages about them.
     """
 
-    session_id: SessionId
     utterance: MessageId
     attempt: int
 
@@ -236,7 +199,8 @@ class ProcessorEvent(Message):
     """
 
     schema_version: Literal[1] = 1
-    session_id: SessionId
+    session_id: str
+    """Id of the session, which is also the id of its connection."""
     utterance: MessageId
     attempt: Annotated[int, Field(ge=1)]
     holder: str
@@ -254,7 +218,6 @@ REQUESTS: dict[str, type[ClientMessage]] = {
     "open": Open,
     "audio": Audio,
     "ping": Ping,
-    "close": Close,
 }
 """Request models by their `action`."""
 
@@ -262,7 +225,6 @@ RESPONSES: tuple[type[Message], ...] = (
     Opened,
     Accepted,
     Pong,
-    Closed,
     CaptionMessage,
     Done,
     Failed,

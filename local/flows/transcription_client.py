@@ -1,7 +1,7 @@
 """Client for the transcription backend: it sends speech and shows captions.
 
-The speech is made of clips (see `speech_clips.py`). A client opens a session, which is a period with the same
-settings, and sends utterances: messages with a few seconds of speech. The router is the function that receives
+The speech is made of clips (see `speech_clips.py`). A client opens the session of its connection, with settings for all
+its speech, and sends utterances: messages with a few seconds of speech. The router is the function that receives
 messages. The client receives captions: lines of text, each for a result of Transcribe. A newer caption of a result
 replaces an older one. Each time that a client sends an utterance, it is another attempt with a higher number, whose lines
 replace those of lower attempts.
@@ -12,11 +12,10 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 from handlers.transcription.environment import PROTOCOL
-from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX
+from handlers.transcription.messages import TOKEN_PREFIX
 from local.audio_formats import RATE
 from local.flows import USER, Stack
 from local.flows.speech_clips import encode_clips
@@ -33,10 +32,10 @@ class TranscriptionBackend:
     def request_token(self, user: str) -> str:
         return self.stack.token(user)
 
-    def list_subprotocols(self, user: str) -> tuple[str, str]:
-        """Return the subprotocols with which a user connects. Without authentication, any user name is accepted."""
+    def list_subprotocols(self, user: str) -> tuple[str, ...]:
+        """Return the subprotocols with which a user connects. Without authentication, no token is needed."""
         is_authenticated = self.stack.frontend.get("identity", {}).get("auth") == "oidc"
-        return PROTOCOL, f"{TOKEN_PREFIX}{self.request_token(user)}" if is_authenticated else f"{USER_PREFIX}{user}"
+        return PROTOCOL, *([f"{TOKEN_PREFIX}{self.request_token(user)}"] if is_authenticated else [])
 
 
 @dataclass
@@ -90,28 +89,14 @@ class Speaker(WebSocketClient):
         super().__init__(connect_to_api(backend.url, offered), backend.stack.patience_seconds)
         self.protocol = self._connection.subprotocol
         self.screen = Screen()
-        self.session = ""
         self.encoding = "pcm"
         self.attempts: dict[str, int] = {}
         """Number of the last attempt at each utterance."""
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.session and error is None:
-            self.ask("close", sessionId=self.session)
-        super().__exit__(kind, error, trace)
-
-    def disconnect(self) -> None:
-        """Close the connection without closing the session."""
-        self.session = ""
-        self._connection.close()
-
     def open(self, **settings: Any) -> Message:
-        """Open a session with these settings. With the setting `sessionId`, continue that session."""
+        """Open the session with these settings."""
         answer = self.ask("open", sampleRate=RATE, **settings)
         assert answer["type"] == "opened", answer
-        self.session = answer["sessionId"]
         self.encoding = settings.get("encoding", "pcm")
         return answer
 
@@ -124,7 +109,6 @@ class Speaker(WebSocketClient):
         self.attempts[utterance] = self.attempts.get(utterance, 0) + 1
         return self.ask(
             "audio",
-            sessionId=self.session,
             utterance=utterance,
             attempt=self.attempts[utterance],
             sequence=sequence,

@@ -27,7 +27,6 @@ TRANSCRIPTION: Mapping[str, pulumi.Input[object]] = {
     "protocol": "p.v1",
     "ping_seconds": 300,
     "in_flight": 3,
-    "session_hours": 4,
     "languages": ["en-US"],
     "routes": ["open"],
 }

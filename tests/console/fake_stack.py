@@ -22,7 +22,7 @@ FRONTEND: Final = Frontend.model_validate_json("""{
   },
   "transcription": {
     "url": "wss://transcription.example.com/live", "protocol": "polyphony.transcription.v2", "pingSeconds": 60,
-    "inFlight": 2, "sessionHours": 4, "languages": ["en-US"], "routes": []
+    "inFlight": 2, "languages": ["en-US"], "routes": []
   },
   "voiceQa": {
     "url": "wss://voice-qa.example.com/live", "identityPoolId": "eu-west-1:pool", "pingSeconds": 60,
@@ -103,10 +103,6 @@ def fake_host(page: Page, host: str, respond: Callable[[Request], FakeResponse])
     page.route(f"https://{host}/**", fulfil)
 
 
-SESSION: Final = {"sessionId": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}
-"""Transcription session, the period in which a page sends speech. Every message names its session."""
-
-
 @dataclass
 class FakeTranscription:
     """WebSocket API of transcription. A client opens a session, and then sends each utterance, a few seconds of speech,
@@ -126,7 +122,7 @@ class FakeTranscription:
     on_accepted: Callable[[dict[str, Any]], object] = lambda _: None
     """Function that is called with the message of every accepted utterance."""
     actions: list[str] = field(default_factory=list)
-    """Actions of all received messages: `open`, `audio`, `close` and `ping`."""
+    """Actions of all received messages, `open`, `audio` and `ping`, and `close` for each connection that the page closed."""
     sockets: list[WebSocketRoute] = field(default_factory=list)
     """All connections of the page, in order."""
     _open_id: str = ""
@@ -136,11 +132,11 @@ class FakeTranscription:
 
     def send(self, **message: object) -> None:
         """Send a message over the first connection."""
-        self.sockets[0].send(json.dumps({**SESSION, **message}))
+        self.sockets[0].send(json.dumps(message))
 
     def open_session(self) -> None:
         """Answer the delayed action `open`."""
-        self.send(type="opened", id=self._open_id, expiresAt="", inFlight=self.in_flight)
+        self.send(type="opened", id=self._open_id, inFlight=self.in_flight)
 
     def _on_connection(self, socket: WebSocketRoute) -> None:
         self.sockets.append(socket)
@@ -149,12 +145,11 @@ class FakeTranscription:
         def on_message(message: str | bytes) -> None:
             request = json.loads(message)
             self.actions.append(request["action"])
-            kind = {"open": "opened", "audio": "accepted", "close": "closed", "ping": "pong"}[request["action"]]
+            kind = {"open": "opened", "audio": "accepted", "ping": "pong"}[request["action"]]
             if self.is_open_delayed and request["action"] == "open":
                 self._open_id = request["id"]
             elif not is_refused:
-                session = {"expiresAt": "", "inFlight": self.in_flight, **SESSION}
-                socket.send(json.dumps({"type": kind, "id": request["id"], **session}))
+                socket.send(json.dumps({"type": kind, "id": request["id"], "inFlight": self.in_flight}))
             if is_refused or request["action"] == self.close_after_action:
                 socket.close(code=1001)
             elif kind == "accepted":
@@ -163,6 +158,7 @@ class FakeTranscription:
                     self.send(type="done", utterance=request["utterance"], attempt=request["attempt"], finals=0)
 
         socket.on_message(on_message)
+        socket.on_close(lambda *_: self.actions.append("close"))
 
 
 def silent_wav(seconds: int) -> bytes:

@@ -1,6 +1,6 @@
-"""Tests of the microphone and of dictations: errors, lost connections, and sessions that end.
+"""Tests of the microphone and of dictations: errors and lost connections.
 
-A dictation sends utterances, which are a few seconds of speech, in a session with the transcription service. The
+A dictation sends utterances, which are a few seconds of speech, in one session for each connection. The transcription
 service accepts each utterance, sends its captions, and reports that it is done. A dictation sends an utterance that is
 not done again, each time as an attempt with a higher number.
 """
@@ -76,7 +76,7 @@ function fakeConnect(responses) {
     const number = deliver.push(onMessage);
     const request = async (action, content) => {
       requests.push({ action, number, ...content });
-      if (action === "open") return { sessionId: "s", inFlight: 2, ...responses.open?.(number, content) };
+      if (action === "open") return { inFlight: 2, ...responses.open?.(number, content) };
       return responses[action]?.(content) ?? {};
     };
     const socket = { isOpen: true, keepAlive() {}, request, close() { this.isOpen = false; onClose(); } };
@@ -91,7 +91,7 @@ const createDictation = (connect) => new module.Dictation({
 });
 const requestsOf = (action) => requests.filter((request) => request.action === action);
 const sentAttempts = () => requestsOf("audio").map((request) => [request.number, request.utterance, request.attempt]);
-const deliverDone = (utterance, attempt = 1, sessionId = "s") => deliver[0]({ type: "done", utterance, attempt, sessionId });
+const deliverDone = (utterance) => deliver[0]({ type: "done", utterance, attempt: 1 });
 function addUtterances(dictation, count) {
   for (let number = 1; number <= count; number += 1) dictation.addUtterance(new Uint8Array(1));
 }
@@ -125,10 +125,10 @@ def test_after_a_reconnection_every_utterance_without_an_end_is_sent_again(windo
     sockets[0].close();
     await waitFor("both utterances are sent again", () => requestsOf("audio").length === 5);
     await dictation.end();
-    return [requestsOf("open").map((request) => request.sessionId ?? null), sentAttempts()];
+    return [requestsOf("open").map((request) => request.number), sentAttempts()];
     """
     sessions, attempts = run_dictation(window, script)
-    assert sessions == [None, "s"]
+    assert sessions == [1, 2]
     assert attempts == [[1, "u1", 1], [1, "u2", 1], [1, "u3", 1], [2, "u2", 2], [2, "u3", 2]]
 
 
@@ -138,7 +138,7 @@ def test_a_failed_attempt_is_followed_by_another_unless_the_utterance_is_given_u
     await dictation.open();
     dictation.addUtterance(new Uint8Array(9));
     await waitFor("the utterance is sent", () => requestsOf("audio").length === 1);
-    const fail = (attempt, retryable) => deliver[0]({ type: "failed", sessionId: "s", utterance: "u1", attempt, retryable, message: "not now" });
+    const fail = (attempt, retryable) => deliver[0]({ type: "failed", utterance: "u1", attempt, retryable, message: "not now" });
     fail(1, true);
     await waitFor("the utterance is sent again", () => requestsOf("audio").length === 2);
     fail(1, true); // too late, so it is ignored
@@ -186,7 +186,7 @@ def test_a_connection_without_responses_is_replaced(window: ConsoleWindow) -> No
     """A browser may need minutes to notice that a connection is dead, and to close it."""
     script = """
     const { Socket } = await import("/lib/socket.js");
-    const responses = { open: { type: "opened", sessionId: "s", inFlight: 2 }, audio: { type: "accepted" }, ping: { type: "pong" } };
+    const responses = { open: { type: "opened", inFlight: 2 }, audio: { type: "accepted" }, ping: { type: "pong" } };
     const connect = async (onMessage, onClose) => {
       const number = deliver.push(onMessage);
       const listeners = {};
@@ -208,11 +208,11 @@ def test_a_connection_without_responses_is_replaced(window: ConsoleWindow) -> No
     await waitFor("the session is opened again", () => requestsOf("open").length === 2);
     await waitFor("the utterance is sent again", () => requestsOf("audio").length === 2);
     await dictation.end();
-    const opened = requestsOf("open").map((request) => [request.number, request.sessionId ?? ""]);
+    const opened = requestsOf("open").map((request) => request.number);
     return [opened, sentAttempts(), dictation.counts.failed];
     """
     opened, attempts, failed_count = run_dictation(window, script)
-    assert opened == [[1, ""], [2, "s"]]
+    assert opened == [1, 2]
     assert (attempts, failed_count) == ([[1, "u1", 1], [2, "u1", 2]], 0)
 
 
@@ -226,7 +226,7 @@ def test_an_utterance_without_a_free_stream_waits_while_others_are_sent(window: 
     const timers = [];
     Math.random = () => 0.5;
     globalThis.setTimeout = (callback, ms) => { timers.push([ms, callback]); };
-    const fail = (fields) => deliver[0]({ type: "failed", sessionId: "s", utterance: "u1", attempt: 1, retryable: true, ...fields });
+    const fail = (fields) => deliver[0]({ type: "failed", utterance: "u1", attempt: 1, retryable: true, ...fields });
     try {
       fail({ waitMs: 3000 });
       fail({});
@@ -244,93 +244,21 @@ def test_an_utterance_without_a_free_stream_waits_while_others_are_sent(window: 
     assert (sent_meanwhile, sent_last) == (["u1", "u2", "u3"], "u1")
 
 
-RENEW_SESSION = """
-  intervalSpeed = 20;
-  const refuseSession = () => { throw new Problem("the session has ended", { code: input }); };
-  let isFirstSessionOver = false;
-  const open = (number, { sessionId }) => (sessionId ? refuseSession() : { sessionId: `s${requestsOf("open").length}` });
-  const dictation = createDictation(fakeConnect({ open, audio: ({ sessionId }) => (isFirstSessionOver && sessionId === "s1" ? refuseSession() : {}) }));
-  const caption = (sessionId, text, attempt = 1) => deliver[0]({ type: "caption", utterance: "u2", attempt, sequence: 2, resultId: sessionId, startMs: 0, endMs: 9, final: true, sessionId, text });
-  await dictation.open();
-  addUtterances(dictation, 2);
-  await waitFor("two utterances are sent", () => requestsOf("audio").length === 2);
-  isFirstSessionOver = true;
-  deliverDone("u1", 1, "s1");
-  caption("s1", "first");
-  %s
-  await dictation.end();
-  return {
-    opened: requestsOf("open").map((request) => [request.number, request.sessionId ?? ""]),
-    sent: requestsOf("audio").map((request) => `${request.sessionId} ${request.utterance}`),
-    lines: dictation.captions.lines.map((line) => line.text), counts: dictation.counts, errors,
-  };
-"""
-"""End the session s1 when u1 is done and u2 has the caption "first", and run the script that replaces `%s`. From then
-on, s1 refuses requests with the code `input`. A new session is named after the number of its `open` request.
-
-Return connection and continued session of each `open`, session and utterance of each `audio`, and the final state.
-"""
-SESSION_ENDED_CODES = pytest.mark.parametrize("code", ["SESSION_CLOSED", "SESSION_UNKNOWN"])
-
-
-@SESSION_ENDED_CODES
-def test_a_new_session_takes_later_utterances_while_the_ended_one_finishes(window: ConsoleWindow, code: str) -> None:
+def test_the_lines_of_a_lost_connection_stay_until_those_of_the_next_attempt_arrive(window: ConsoleWindow) -> None:
     script = """
-    dictation.addUtterance(new Uint8Array(1));
-    await waitFor("the new session has the utterance", () => requestsOf("audio").length === 4);
-    caption("s1", "last");
-    deliverDone("u2", 1, "s1");
-    deliverDone("u3", 2, "s2");
-    """
-    result = run_dictation(window, RENEW_SESSION % script, code)
-    assert result["opened"] == [[1, ""], [1, ""]]
-    assert result["sent"] == ["s1 u1", "s1 u2", "s1 u3", "s2 u3"]
-    assert result["lines"] == ["last"]
-    assert result["counts"] == {"waiting": 0, "sent": 0, "done": 3, "failed": 0}
-    assert result["errors"] == []
-
-
-def test_unfinished_utterances_of_an_ended_session_are_sent_to_the_next_one(window: ConsoleWindow) -> None:
-    """The captions that the ended session sent for such an utterance are replaced, and its later ones are ignored."""
-    script = """
-    dictation.addUtterance(new Uint8Array(1));
-    await waitFor("the utterance is sent again", () => requestsOf("audio").length >= 5);
-    caption("s2", "again", 2);
-    caption("s1", "late");
-    deliverDone("u2", 1, "s1");
-    """
-    result = run_dictation(window, RENEW_SESSION % script, "SESSION_CLOSED")
-    assert result["sent"][:4] == ["s1 u1", "s1 u2", "s1 u3", "s2 u3"]
-    assert "s2 u2" in result["sent"]
-    assert result["lines"] == ["again"]
-    assert result["counts"] == {"waiting": 0, "sent": 2, "done": 1, "failed": 0}
-
-
-@SESSION_ENDED_CODES
-def test_a_session_that_ended_while_its_connection_was_broken_is_replaced(window: ConsoleWindow, code: str) -> None:
-    script = """
+    const caption = (text, attempt) => deliver.at(-1)({ type: "caption", utterance: "u1", attempt, sequence: 1, resultId: `r${attempt}`, startMs: 0, endMs: 9, final: true, text });
+    const texts = () => dictation.captions.lines.map((line) => line.text);
+    const dictation = await openWithUtterances(2, {});
+    caption("first", 1);
     sockets[0].close();
-    dictation.addUtterance(new Uint8Array(1));
-    await waitFor("all utterances are sent again", () => requestsOf("audio").length === 4);
+    await waitFor("both utterances are sent again", () => requestsOf("audio").length === 4);
+    const before = texts();
+    caption("again", 2);
+    caption("late", 1);
+    dictation.end();
+    return [before, texts(), errors];
     """
-    result = run_dictation(window, RENEW_SESSION % script, code)
-    assert result["opened"] == [[1, ""], [2, "s1"], [2, ""]]
-    assert result["sent"] == ["s1 u1", "s1 u2", "s3 u2", "s3 u3"]
-    assert result["lines"] == ["first"], "the lines stay until those of the next attempt arrive"
-
-
-def test_the_dictation_ends_after_six_sessions_that_refused_its_utterance(window: ConsoleWindow) -> None:
-    script = """
-    const refuseSession = () => { throw new Problem("the session has ended", { code: "SESSION_CLOSED" }); };
-    const dictation = createDictation(fakeConnect({ open: () => ({ sessionId: `s${requestsOf("open").length}` }), audio: refuseSession }));
-    await dictation.open();
-    dictation.addUtterance(new Uint8Array(1));
-    await waitFor("the utterance has failed", () => dictation.isOver);
-    return [requestsOf("open").length, dictation.counts.failed, errors, sockets.map((socket) => socket.isOpen)];
-    """
-    session_count, failed_count, errors, is_connection_open = run_script(window, "dictation", FAKE_SERVICE % script)
-    assert (session_count, failed_count) == (6, 1)
-    assert (errors, is_connection_open) == (["the session has ended"], [False])
+    assert run_dictation(window, script) == [["first"], ["again"], []]
 
 
 def test_utterances_fail_with_one_error_if_reconnection_fails(window: ConsoleWindow) -> None:
@@ -356,12 +284,12 @@ def test_utterances_fail_with_one_error_if_reconnection_fails(window: ConsoleWin
     assert counts == {"waiting": 0, "sent": 0, "done": 0, "failed": 3}
 
 
-def test_a_session_that_ends_during_reconnection_closes_all_connections(window: ConsoleWindow) -> None:
+def test_a_dictation_that_ends_during_reconnection_closes_all_connections(window: ConsoleWindow) -> None:
     script = """
     const dictation = createDictation(fakeConnect({ open: (number) => { if (number === 2) void dictation.end(); return {}; } }));
     await dictation.open();
     sockets[0].close();
-    await waitFor("the session is ended over the second connection", () => requestsOf("close").some((request) => request.number === 2));
+    await waitFor("the second connection is closed", () => sockets[1]?.isOpen === false);
     return sockets.map((socket) => socket.isOpen);
     """
     assert run_dictation(window, script) == [False, False]

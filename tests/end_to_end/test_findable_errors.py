@@ -34,14 +34,14 @@ def request_failed_at_websocket(platform: Platform) -> dict[str, Any]:
     with Speaker(DeployedTranscription(platform.deployment)) as speaker:
         speaker.open()
         with platform.changed_actions("transcription-router", removed="dynamodb:GetItem"):
-            return speaker.ask("ping", sessionId=speaker.session)
+            return speaker.say("u1", "sky")
 
 
 @pytest.mark.parametrize(
     ("function", "fail", "message", "route"),
     [
         ("livestream-episodes", request_failed_at_rest, "request_failed", "getEpisode"),
-        ("transcription-router", request_failed_at_websocket, "message_failed", "ping"),
+        ("transcription-router", request_failed_at_websocket, "message_failed", "audio"),
     ],
 )
 def test_a_request_id_leads_to_one_line_and_one_place_in_the_code(

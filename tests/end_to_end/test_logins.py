@@ -41,7 +41,7 @@ def test_an_episode_belongs_to_the_user_of_the_token(platform: Platform, livestr
     assert episode not in [item["episodeId"] for item in listed]
 
 
-def test_a_session_belongs_to_the_user_of_the_token_in_the_subprotocol(
+def test_a_session_belongs_to_the_connection_of_the_token_in_the_subprotocol(
     platform: Platform, transcription: DeployedTranscription
 ) -> None:
     bob_token = transcription.request_token("bob")
@@ -50,9 +50,9 @@ def test_a_session_belongs_to_the_user_of_the_token_in_the_subprotocol(
         Speaker(transcription, protocols=(f"bearer.{bob_token}", PROTOCOL)) as bob,
     ):
         assert (ann.protocol, bob.protocol) == (PROTOCOL, PROTOCOL), "the token is not returned"
-        session = ann.open()["sessionId"]
-        assert ann.ask("ping", sessionId=session)["type"] == "pong"
-        assert bob.ask("ping", sessionId=session)["code"] == "SESSION_UNKNOWN"
+        ann.open()
+        assert ann.ask("ping")["type"] == "pong"
+        assert bob.send_audio("u1", bytes(32_000))["code"] == "NO_SESSION"
     lines = platform.log_lines("transcription-router")
     assert not [line for line in lines if bob_token.rpartition(".")[2] in line or "bearer." in line]
 
@@ -64,7 +64,7 @@ def test_callers_without_a_valid_token_are_refused(
     unauthorized = (401, "UNAUTHORIZED")
     assert status_and_code(ask("GET", f"{livestream.url}/episodes")) == unauthorized
     assert status_and_code(livestream.ask("GET", "/episodes", token=expired_token)) == unauthorized
-    for protocols in [(PROTOCOL,), (PROTOCOL, "user.ann"), (PROTOCOL, f"bearer.{expired_token}")]:
+    for protocols in [(PROTOCOL,), (PROTOCOL, f"bearer.{expired_token}")]:
         assert handshake_status(transcription, *protocols) == 401
     assert any("UNAUTHENTICATED" in line for line in platform.log_lines("transcription-router"))
 

@@ -23,7 +23,6 @@ ENVIRONMENT = {
     "PARTIAL_RESULTS_ENABLED": "true",
     "SESSIONS_TABLE_NAME": "sessions",
     "STRUCTURED_LOGGING": "true",
-    "LIVE_TABLE_NAME": "live",
     "LAST_RESULTS_MS": "3000",
     "PRIVATE_TOKEN": SECRET,
 }

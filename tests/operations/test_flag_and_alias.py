@@ -35,7 +35,7 @@ def test_the_new_live_version_has_the_new_value_and_all_others_unchanged(cloud: 
 @pytest.mark.parametrize(
     ("assignment", "expected"),
     [
-        ("UNKNOWN=1", "has no variable UNKNOWN, only: LAST_RESULTS_MS, LIVE_TABLE_NAME"),
+        ("UNKNOWN=1", "has no variable UNKNOWN, only: LAST_RESULTS_MS, LOG_LEVEL"),
         ("PARTIAL_RESULTS_ENABLED=perhaps", "every call of the function would fail"),
         (f"LOG_LEVEL {SECRET}", "must be given as KEY=VALUE"),
     ],

@@ -19,7 +19,7 @@ from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.stream import StreamRequest, TranscribeStream, presign_stream_url
 from handlers.transcription.audio_processor.transcription import Processor
 from handlers.transcription.environment import ProcessorEnvironment
-from handlers.transcription.session import TranscriptionTables
+from handlers.transcription.session import SessionTable
 
 
 @cache
@@ -34,7 +34,7 @@ def _processor() -> Processor:
         return TranscribeStream.open(url, seconds)
 
     return Processor(
-        TranscriptionTables(dynamodb, environment.sessions_table_name, environment.live_table_name, ids.now_ms),
+        SessionTable(dynamodb, environment.sessions_table_name, ids.now_ms),
         WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         UtteranceMetrics(
             session.client("cloudwatch", config=SHORT_TIMEOUT_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]

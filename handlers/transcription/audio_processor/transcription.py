@@ -33,7 +33,7 @@ from handlers.transcription.audio_processor.stream import (
 )
 from handlers.transcription.environment import GIVEN_UP_EVENT, CaptionThresholds
 from handlers.transcription.messages import CaptionMessage, Done, Failed, ProcessorEvent, TranscriptionErrorCode
-from handlers.transcription.session import Session, SessionUtterances, TranscriptionTables, session_key
+from handlers.transcription.session import Session, SessionTable
 
 OVERDUE_MS = 8_000
 """Time beyond the length of the audio after which a started attempt counts as lost. An attempt that is still running
@@ -70,7 +70,7 @@ class UtteranceEnd(StrEnum):
     GONE = "gone"
     """The client has closed its connection."""
     SLOT_LOST = "overtaken"
-    """The attempt no longer has its slot, or the client has moved to another connection."""
+    """The attempt no longer has its slot."""
 
 
 class EndCause(StrEnum):
@@ -105,7 +105,7 @@ class AttemptEnded(Exception):
 class Processor:
     """The audio processor with everything that its attempts use."""
 
-    tables: TranscriptionTables
+    sessions: SessionTable
     connections: WebSocketConnections
     metrics: UtteranceMetrics
     thresholds: CaptionThresholds
@@ -122,23 +122,21 @@ class Processor:
         """
         entered_ms = self.clock_ms()
         parsed = ProcessorEvent.model_validate(event)
-        session = self.tables.sessions.read(session_key(parsed.session_id))
+        session = self.sessions.read(parsed.session_id)
         if session is None:
             self.log.error("session_missing", session_hash=hash_for_log(parsed.session_id))
             return None
         audio = check_utterance(base64.b64decode(parsed.audio), session.encoding, session.sample_rate)
         holder, now_ms = secrets.token_hex(8), self.clock_ms()
         overdue_ms = now_ms + audio.duration_ms + OVERDUE_MS
-        utterances = self.tables.change_utterances(
-            parsed.session_id, lambda state: state.start(parsed.holder, holder, now_ms, overdue_ms)
+        session = self.sessions.change(
+            parsed.session_id, lambda current: current.start(parsed.holder, holder, now_ms, overdue_ms)
         )
-        if utterances.held_slot(holder) is None:
+        if session is None or session.find_held(holder) is None:
             self.log.warning("utterance_not_ours", session_hash=hash_for_log(parsed.session_id))
             return None
         deadline_ms = entered_ms + min(audio.duration_ms + self.last_results_ms, remaining_ms - RESERVE_MS)
-        attempt = Attempt(
-            self, parsed, session, audio, connection=utterances.connection, holder=holder, deadline_ms=deadline_ms
-        )
+        attempt = Attempt(self, parsed, session, audio, holder=holder, deadline_ms=deadline_ms)
         try:
             outcome = attempt.run()
         except Exception as error:
@@ -158,18 +156,16 @@ class Attempt:
         event: ProcessorEvent,
         session: Session,
         audio: Utterance,
-        connection: str,
         holder: str,
         deadline_ms: int,
     ) -> None:
-        """`connection` gets all messages of the attempt. `holder` is the text that proves that the attempt has its slot.
-        `deadline_ms` is the time at which the transcription stops.
+        """`holder` is the text that proves that the attempt has its slot. `deadline_ms` is the time at which the
+        transcription stops.
         """
         self._processor = processor
         self._event = event
         self._session = session
         self._audio = audio
-        self._connection = connection
         self._holder = holder
         self._deadline_ms = deadline_ms
         self._clock_ms = processor.clock_ms
@@ -257,11 +253,10 @@ class Attempt:
         event = self._event
         # This check reads the table, so it is left out for partials. It is made for the final that follows.
         if caption.final:
-            utterances = self._processor.tables.read_utterances(event.session_id)
-            if not utterances.is_current(self._holder, self._connection):
+            session = self._processor.sessions.read(event.session_id)
+            if session is None or session.find_held(self._holder) is None:
                 raise AttemptEnded(UtteranceEnd.SLOT_LOST)
         message = CaptionMessage(
-            session_id=event.session_id,
             utterance=event.utterance,
             attempt=event.attempt,
             sequence=event.sequence,
@@ -289,7 +284,7 @@ class Attempt:
         self._latencies_ms.append(max(0, self._clock_ms() - event.accepted_ms - caption.end_ms))
 
     def _post(self, message: Message) -> None:
-        if not self._processor.connections.post(self._connection, message):
+        if not self._processor.connections.post(self._event.session_id, message):
             raise AttemptEnded(UtteranceEnd.GONE)
 
     def end(self, outcome: Outcome, entered_ms: int) -> None:
@@ -298,15 +293,14 @@ class Attempt:
         session_hash = hash_for_log(event.session_id)
         had_slot = False
 
-        def end_attempt(utterances: SessionUtterances) -> SessionUtterances:
+        def end_attempt(session: Session) -> Session:
             nonlocal had_slot
-            had_slot = utterances.held_slot(self._holder) is not None
-            return self._end_attempt(utterances, outcome)
+            had_slot = session.find_held(self._holder) is not None
+            return self._end_attempt(session, outcome)
 
-        utterances = self._processor.tables.change_utterances(event.session_id, end_attempt)
+        session = self._processor.sessions.change(event.session_id, end_attempt)
         # The client ignores an attempt that has lost its slot, because it has sent the utterance again, or will do so.
-        is_expected = had_slot and utterances.connection == self._connection
-        message = self._last_message(utterances, outcome) if is_expected else None
+        message = self._last_message(session, outcome) if session and had_slot else None
         if isinstance(message, Failed) and not message.retryable:
             # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
             log.error(GIVEN_UP_EVENT, session_hash=session_hash, outcome=outcome.end, cause=outcome.cause)
@@ -331,26 +325,26 @@ class Attempt:
         except (ClientError, BotoCoreError) as error:
             log.failure("metrics_lost", error)
 
-    def _end_attempt(self, utterances: SessionUtterances, outcome: Outcome) -> SessionUtterances:
+    def _end_attempt(self, session: Session, outcome: Outcome) -> Session:
         is_failure = outcome.end is UtteranceEnd.BROKEN and not outcome.throttled
         if outcome.end in {UtteranceEnd.DONE, UtteranceEnd.DEADLINE}:
-            return utterances.finish(self._holder, self._connection, failed=False)
+            return session.finish(self._holder, failed=False)
         if outcome.end is UtteranceEnd.REJECTED or (is_failure and self._event.failures + 1 >= GIVE_UP_ATTEMPT):
-            return utterances.finish(self._holder, self._connection, failed=True)
-        return utterances.release(self._holder, is_failure=is_failure)
+            return session.finish(self._holder, failed=True)
+        return session.release(self._holder, is_failure=is_failure)
 
-    def _last_message(self, utterances: SessionUtterances, outcome: Outcome) -> Done | Failed:
+    def _last_message(self, session: Session, outcome: Outcome) -> Done | Failed:
         """Return the message about the end, for the client that waits for it."""
-        event = self._event
-        common = {"session_id": event.session_id, "utterance": event.utterance, "attempt": event.attempt}
-        if event.utterance in utterances.failed:
+        event, state = self._event, session.find(self._event.utterance)
+        common = {"utterance": event.utterance, "attempt": event.attempt}
+        if state.failed:
             text = (
                 "Amazon Transcribe refuses this utterance. Sending it again would not help."
                 if outcome.end is UtteranceEnd.REJECTED
                 else f"{GIVE_UP_ATTEMPT} attempts to transcribe this utterance failed, so it is given up."
             )
             return Failed(**common, code=TranscriptionErrorCode.NOT_TRANSCRIBED, message=text, retryable=False)
-        if event.utterance in utterances.done:
+        if state.done:
             return Done(**common, sequence=event.sequence, finals=self._final_count, fallback=self._fallback())
         return Failed(
             **common,
@@ -362,7 +356,7 @@ class Attempt:
 
     def _post_last(self, message: Message) -> None:
         try:
-            self._processor.connections.post(self._connection, message)
+            self._processor.connections.post(self._event.session_id, message)
         except (ClientError, BotoCoreError) as error:
             # The client sends the utterance again after some time, and the answer states how the utterance ended.
             self._processor.log.failure("last_word_lost", error)

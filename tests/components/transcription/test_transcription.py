@@ -26,15 +26,14 @@ REQUIRED_VARIABLES = {
 """Environment variables of the customer's requirement, except AWS_REGION, which Lambda sets itself and accepts from no
 deployment."""
 ADDED_VARIABLES = {
-    "LIVE_TABLE_NAME": f"{PREFIX}-live",
     "LAST_RESULTS_MS": "1500",
     "POWERTOOLS_SERVICE_NAME": "transcription",
     "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": CALLBACK,
 }
-"""Further environment variables: live table, time limit of the last captions, log service name and callback endpoint."""
+"""Further environment variables: time limit of the last captions, log service name and callback endpoint."""
 
 
-def test_the_processor_reads_the_variables_of_the_requirement_and_four_more() -> None:
+def test_the_processor_reads_the_variables_of_the_requirement_and_three_more() -> None:
     assert variables(deployed(), "audio-processor") == {**REQUIRED_VARIABLES, **ADDED_VARIABLES}
 
 
@@ -49,7 +48,7 @@ CHANGED_SETTINGS: dict[str, Any] = {
         "dedupCacheTtl": 0,
     },
     "structuredLogging": False,
-    "sessions": {"inFlight": 2, "hours": 1, "languages": ["de-DE", "en-GB"]},
+    "sessions": {"inFlight": 2, "languages": ["de-DE", "en-GB"]},
     "audioProcessor": {"memoryMb": 768, "reservedConcurrency": 20},
     "requestsPerSecond": 7,
 }
@@ -63,8 +62,8 @@ def test_every_variable_of_the_requirement_has_a_setting() -> None:
 
 def test_the_routers_environment_names_the_processor_and_the_limits_of_a_session() -> None:
     changed = variables(deployed(**CHANGED_SETTINGS), "router")
-    names = ("PROCESSOR", "IN_FLIGHT", "SESSION_SECONDS", "LANGUAGES")
-    assert [changed[name] for name in names] == [f"{PROCESSOR}:live", "2", "3600", "de-DE,en-GB"]
+    names = ("PROCESSOR", "IN_FLIGHT", "LANGUAGES")
+    assert [changed[name] for name in names] == [f"{PROCESSOR}:live", "2", "de-DE,en-GB"]
 
 
 def test_the_router_verifies_tokens_of_the_identity_provider() -> None:

@@ -1,4 +1,4 @@
-"""Tests of the WebSocket handlers of voice Q&A and transcription while calls of DynamoDB fail.
+"""Tests of a WebSocket handler, that of voice Q&A, while calls of DynamoDB fail.
 
 After a transient failure, a client gets an answer that asks it to try again. After a permanent failure, it gets the
 answer of an internal error.
@@ -14,10 +14,8 @@ from handlers.common.records import TooManyWriters
 from handlers.common.websocket import ErrorMessage, WebSocketConnections
 from tests.handlers.common.fakes import client_error
 from tests.handlers.scripted_clients import stubbed
-from tests.handlers.transcription.router_harness import TranscriptionHarness, create_tables
 from tests.handlers.voice_qa.socket_harness import SocketHarness, create_socket_harness
 
-Harness = SocketHarness | TranscriptionHarness
 OPERATIONS = pytest.mark.parametrize("operation", ["get_item", "put_item"])
 all_failures = pytest.mark.parametrize(
     ("error", "code", "status"),
@@ -32,20 +30,17 @@ all_failures = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture(params=["voice-qa", "transcription"])
-def api(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
-    """Return the harness of each WebSocket API, without connections."""
-    if request.param == "voice-qa":
-        with create_socket_harness(monkeypatch) as socket_handler:
-            yield socket_handler
-    else:
-        yield TranscriptionHarness(create_tables())
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
+    """Return the harness of the WebSocket API, without connections."""
+    with create_socket_harness(monkeypatch) as socket_handler:
+        yield socket_handler
 
 
 @OPERATIONS
 @all_failures
 def test_a_handshake_fails_with_the_status_of_the_error_and_the_client_can_connect_again(
-    api: Harness,
+    api: SocketHarness,
     operation: str,
     error: Exception,
     code: str,
@@ -66,7 +61,7 @@ def test_a_handshake_fails_with_the_status_of_the_error_and_the_client_can_conne
 
 @all_failures
 def test_a_message_during_a_failure_gets_an_error_and_can_be_sent_again(
-    api: Harness, error: Exception, code: str, status: int
+    api: SocketHarness, error: Exception, code: str, status: int
 ) -> None:
     api.connect()
     api.dynamodb.fail(error, "get_item")
@@ -87,7 +82,7 @@ def test_a_message_during_a_failure_gets_an_error_and_can_be_sent_again(
     ids=range(9),
 )
 def test_a_message_of_another_form_gets_an_error_that_repeats_its_id(
-    api: Harness, body: str, code: str, message_id: str | None, capsys: pytest.CaptureFixture[str]
+    api: SocketHarness, body: str, code: str, message_id: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     api.connect()
     answer = api.send_text(body)

@@ -1,16 +1,16 @@
-"""Fixtures for the tests of transcription's handlers: tables in memory, and a harness for both functions."""
+"""Fixtures for the tests of transcription's handlers: a table in memory, and a harness for both functions."""
 
 from typing import Any
 
 import pytest
 
-from tests.handlers.transcription.router_harness import TranscriptionHarness, create_tables
+from tests.handlers.transcription.router_harness import TranscriptionHarness, create_table
 
 
 @pytest.fixture
 def dynamodb() -> Any:
-    """Return a DynamoDB client. The live table and the session table exist, without items."""
-    return create_tables()
+    """Return a DynamoDB client. The session table exists, without items."""
+    return create_table()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Harness for tests of transcription: the router and the audio processor over the same tables, with fakes of their peers.
+"""Harness for tests of transcription: the router and the audio processor over the same table, with fakes of their peers.
 
 The router answers the clients' messages, and invokes the audio processor for each attempt to transcribe an utterance (a
 few seconds of speech). The harness keeps the events of these invocations, and a test decides when they are processed.
@@ -28,19 +28,17 @@ from handlers.transcription.environment import LATENCY_METRIC, PROTOCOL, Caption
 from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.router.connection_authorization import authorize_connection
 from handlers.transcription.router.handler import Router
-from handlers.transcription.session import SessionUtterances, TranscriptionTables
+from handlers.transcription.session import Session, SessionTable
 from local.flows.transcription_client import Screen
 from tests.handlers.common.fakes import Clients, Clock, MemoryDynamoDb
 
-LIVE_TABLE_NAME, SESSION_TABLE_NAME = "live", "sessions"
+SESSION_TABLE_NAME = "sessions"
 LIMITS = RouterEnvironment(
     sessions_table_name=SESSION_TABLE_NAME,
-    live_table_name=LIVE_TABLE_NAME,
     structured_logging=True,
     auth="none",
     processor="arn:aws:lambda:us-east-1:123456789012:function:processor:live",
     in_flight=2,
-    session_seconds=3600,
     languages="en-US,de-DE",
 )
 """Environment variables of the router, with a low limit: two slots in each session."""
@@ -53,9 +51,9 @@ STREAM_END: Step = (1_200, None)
 """Step at which Amazon Transcribe closes the stream normally, 200 ms after the audio of a one-second utterance."""
 
 
-def create_tables() -> Any:
-    """Return a fake DynamoDB client with both tables, without items."""
-    return MemoryDynamoDb(**{LIVE_TABLE_NAME: ["pk"], SESSION_TABLE_NAME: ["session_id"]})
+def create_table() -> Any:
+    """Return a fake DynamoDB client with the session table, without items."""
+    return MemoryDynamoDb(**{SESSION_TABLE_NAME: ["session_id"]})
 
 
 @dataclass(frozen=True)
@@ -232,7 +230,7 @@ class ScriptedTranscribe:
 
 @dataclass
 class TranscriptionHarness:
-    """Router and audio processor over the same tables, with fakes of everything else that they call."""
+    """Router and audio processor over the same table, with fakes of everything else that they call."""
 
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
@@ -248,17 +246,15 @@ class TranscriptionHarness:
 
     def __post_init__(self) -> None:
         dynamodb: Any = SlowAwsClient(self.dynamodb, self.clock, self.delays.calling_ms)
-        self.tables = TranscriptionTables(dynamodb, SESSION_TABLE_NAME, LIVE_TABLE_NAME, self.clock)
+        self.sessions = SessionTable(dynamodb, SESSION_TABLE_NAME, self.clock)
         self.transcribe = ScriptedTranscribe(self.clock, self.delays)
-        self.session = ""
-        """Session of `process_utterance`."""
 
     @cached_property
     def router(self) -> Router:
         """The router. It is created at its first use in a test, because its logger keeps the standard output of that
         time."""
         return Router(
-            self.tables,
+            self.sessions,
             LIMITS,
             invoke_processor=self.invoke_processor,
             authorize=lambda headers: authorize_connection(headers, None),
@@ -273,7 +269,7 @@ class TranscriptionHarness:
         clients: Any = SlowAwsClient(self.clients, self.clock, self.delays.calling_ms)
         cloudwatch: Any = SlowAwsClient(self.cloudwatch, self.clock, self.delays.calling_ms)
         return Processor(
-            self.tables,
+            self.sessions,
             clients,
             UtteranceMetrics(cloudwatch, "processor"),
             thresholds=DEFAULT_THRESHOLDS,
@@ -284,8 +280,8 @@ class TranscriptionHarness:
         )
 
     def connect(self, connection: str = "c1", *protocols: str) -> dict[str, Any]:
-        """Send a handshake with these WebSocket subprotocols; by default, those of the user `ann`."""
-        headers = {"Sec-WebSocket-Protocol": ", ".join(protocols or (PROTOCOL, "user.ann"))}
+        """Send a handshake with these WebSocket subprotocols; by default, the one of the API."""
+        headers = {"Sec-WebSocket-Protocol": ", ".join(protocols or (PROTOCOL,))}
         return self._handle_event(connection, "CONNECT", "$connect", headers=headers)
 
     def disconnect(self, connection: str = "c1") -> dict[str, Any]:
@@ -303,26 +299,23 @@ class TranscriptionHarness:
         answer: dict[str, Any] = json.loads(response["body"])
         return answer
 
-    def open_session(self, connection: str = "c1", **fields: Any) -> str:
-        """Connect as the user `ann`, open a session and return its id."""
+    def open_session(self, connection: str = "c1", **fields: Any) -> None:
+        """Connect, and open the session of the connection."""
         self.connect(connection)
-        return str(self.send("open", connection, **fields)["sessionId"])
-
-    def open_other_users_session(self) -> str:
-        """Connect as the user `bob` on connection `c2`, open a session and return its id."""
-        self.connect("c2", PROTOCOL, "user.bob")
-        return str(self.send("open", "c2")["sessionId"])
+        assert self.send("open", connection, **fields)["type"] == "opened"
 
     def send_utterance(
-        self, session: str, utterance: str = "u1", attempt: int = 1, connection: str = "c1", audio: str = ""
+        self, utterance: str = "u1", attempt: int = 1, connection: str = "c1", audio: str = ""
     ) -> dict[str, Any]:
         """Send an attempt at an utterance, with one second of silence as its audio by default."""
-        fields = {"sessionId": session, "utterance": utterance, "attempt": attempt, "sequence": 1}
+        fields = {"utterance": utterance, "attempt": attempt, "sequence": 1}
         return self.send("audio", connection, **fields, audio=audio or silence(1))
 
-    def utterances(self, session: str = "") -> SessionUtterances:
-        """Return the session's slots, its ended utterances, and the unfinished ones."""
-        return self.tables.read_utterances(session or self.session)
+    def session(self, connection: str = "c1") -> Session:
+        """Return the session of a connection, with its utterances."""
+        session = self.sessions.read(connection)
+        assert session is not None
+        return session
 
     def process_utterance(
         self,
@@ -341,8 +334,9 @@ class TranscriptionHarness:
         """
         if steps:
             self.transcribe.scripts.append(steps)
-        self.session = self.session or self.open_session(**settings)
-        answer = self.send_utterance(self.session, utterance, attempt, audio=audio or silence(seconds))
+        if self.sessions.read("c1") is None:
+            self.open_session(**settings)
+        answer = self.send_utterance(utterance, attempt, audio=audio or silence(seconds))
         assert answer.get("repeated") is False, answer
         return self.process_event(self.events[-1], remaining_ms)
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from handlers.transcription.audio_processor.stream import StreamFailureCode
 from handlers.transcription.audio_processor.transcription import OVERDUE_MS, UtteranceEnd
 from handlers.transcription.environment import FALLBACK_METRIC, GIVEN_UP_EVENT
-from handlers.transcription.session import MAX_REMEMBERED_UTTERANCES, MAX_START_MS, SessionUtterances
+from handlers.transcription.session import MAX_REMEMBERED_UTTERANCES, MAX_START_MS, Session
 from tests.handlers.common.fakes import client_error
 from tests.handlers.transcription.router_harness import (
     STREAM_END,
@@ -73,11 +73,13 @@ def test_the_end_of_an_attempt_decides_what_the_client_does(
     kinds = {True: "retry", False: "given up" if "attempts" in message.get("message", "") else "rejected"}
     assert kinds.get(message.get("retryable"), "done") == answer  # type: ignore[arg-type]
     is_over = answer != "retry"
-    assert harness.utterances().slots == ()
-    assert harness.utterances().find_unfinished("u1").failures == (counted_failures or 0)
+    state = harness.session().find("u1")
+    assert state.holder == ""
     if is_over:
-        repeated = harness.send_utterance(harness.session, attempt=9)
+        repeated = harness.send_utterance(attempt=9)
         assert (repeated["done"], repeated["failed"]) == (True, answer != "done")
+    else:
+        assert state.failures == counted_failures
     assert harness.cloudwatch.values.get(FALLBACK_METRIC, 0) == is_fallback
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     given_up = [line["level"] for line in lines if line["message"] == GIVEN_UP_EVENT]
@@ -99,17 +101,17 @@ def test_after_a_failed_attempt_only_finals_are_requested_and_shown(
 def test_an_attempt_starts_only_if_its_number_is_higher_and_no_other_is_in_progress(
     harness: TranscriptionHarness,
 ) -> None:
-    harness.session = harness.open_session()
-    assert harness.send_utterance(harness.session, attempt=3)["repeated"] is False
-    assert harness.send_utterance(harness.session, attempt=3)["repeated"] is True
-    assert harness.send_utterance(harness.session, attempt=2)["repeated"] is True
-    assert harness.send_utterance(harness.session, attempt=4)["code"] == "BUSY"
+    harness.open_session()
+    assert harness.send_utterance(attempt=3)["repeated"] is False
+    assert harness.send_utterance(attempt=3)["repeated"] is True
+    assert harness.send_utterance(attempt=2)["repeated"] is True
+    assert harness.send_utterance(attempt=4)["code"] == "BUSY"
     harness.transcribe.scripts += [DROPPED, HELLO]
     harness.process_event(harness.events[0])
-    assert harness.send_utterance(harness.session, attempt=3)["repeated"] is True
-    assert harness.send_utterance(harness.session, attempt=4)["repeated"] is False
+    assert harness.send_utterance(attempt=3)["repeated"] is True
+    assert harness.send_utterance(attempt=4)["repeated"] is False
     harness.process_event(harness.events[1])
-    answer = harness.send_utterance(harness.session, attempt=5)
+    answer = harness.send_utterance(attempt=5)
     assert (answer["repeated"], answer["done"], answer["failed"]) == (False, True, False)
     assert [event.attempt for event in harness.events] == [3, 4]
 
@@ -130,22 +132,22 @@ def test_an_utterance_is_shown_once_even_if_every_write_to_dynamodb_is_repeated(
 def test_a_lost_attempt_frees_its_slot_after_its_deadline(
     harness: TranscriptionHarness, capsys: pytest.CaptureFixture[str], has_started: bool
 ) -> None:
-    harness.session = session = harness.open_session()
+    harness.open_session()
     for utterance in ("u1", "u2"):
-        harness.send_utterance(session, utterance)
+        harness.send_utterance(utterance)
     if has_started:
         deadline_ms = harness.clock() + 1_000 + OVERDUE_MS
         for event in harness.events:
-            start = partial(SessionUtterances.start, holder=event.holder, new_holder=event.utterance, now_ms=0)
-            harness.tables.change_utterances(session, partial(start, deadline_ms=deadline_ms))
+            start = partial(Session.start, holder=event.holder, new_holder=event.utterance, now_ms=0)
+            harness.sessions.change("c1", partial(start, deadline_ms=deadline_ms))
     waiting_ms = 1_000 + OVERDUE_MS if has_started else MAX_START_MS
     harness.clock.now_ms += waiting_ms - 1
-    assert harness.send_utterance(session, "u1", 2)["code"] == "BUSY"
+    assert harness.send_utterance("u1", 2)["code"] == "BUSY"
     assert "utterances_lost" not in capsys.readouterr().out
     harness.clock.now_ms += 1
     if not has_started:
         assert harness.process_event(harness.events[0]) is None, "this invocation comes too late"
-    assert harness.send_utterance(session, "u1", 2)["repeated"] is False
+    assert harness.send_utterance("u1", 2)["repeated"] is False
     assert harness.events[-1].failures == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["lost"], line["level"]) for line in lines if line["message"] == "utterances_lost"] == [(2, "ERROR")]
@@ -160,12 +162,12 @@ def test_an_attempt_that_lost_its_slot_sends_no_final_and_no_last_message(
     harness: TranscriptionHarness, steps: tuple[Step, ...], has_newer_ended: bool
 ) -> None:
     """The deadline of its slot was over while it ran, and the client has sent the utterance again."""
-    harness.session = harness.open_session()
+    harness.open_session()
 
     def send_again() -> None:
         harness.transcribe.before_open = lambda: None
         harness.clock.now_ms += 30_000
-        assert harness.send_utterance(harness.session, attempt=2)["repeated"] is False
+        assert harness.send_utterance(attempt=2)["repeated"] is False
         if has_newer_ended:
             harness.transcribe.scripts.insert(0, HELLO)
             harness.process_event(harness.events[-1])
@@ -177,7 +179,7 @@ def test_an_attempt_that_lost_its_slot_sends_no_final_and_no_last_message(
     assert {message["attempt"] for message in [*finals, *harness.last_messages()]} == (
         {2} if has_newer_ended else set()
     )
-    assert [slot.attempt for slot in harness.utterances().slots] == ([] if has_newer_ended else [2])
+    assert [state.attempt for state in harness.session().held] == ([] if has_newer_ended else [2])
 
 
 @pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "dead without notice"])
@@ -186,47 +188,33 @@ def test_after_a_reconnection_an_utterance_is_transcribed_again(
     harness: TranscriptionHarness, is_closed: bool, after: str
 ) -> None:
     """API Gateway may notice late that a connection has ended, and accepts messages for it until then."""
-    harness.session = harness.open_session()
 
     def reconnect(_connection: str, message: Any) -> None:
         kind = message.type if message.type != "caption" else "final" if message.final else "partial"
         if kind == after:
             harness.clients.after_post = lambda *_: None
             harness.clients.gone |= {"c1"} if is_closed else set()
-            harness.connect("c2")
-            harness.send("open", "c2", sessionId=harness.session)
+            harness.open_session("c2")
 
     harness.clients.after_post = reconnect
-    harness.process_utterance(*HELLO)
-    assert (harness.utterances().slots, harness.utterances().done) == ((), ())
-    assert harness.clients.inbox.get("c2", []) == []
-    assert len(harness.last_messages()) == (after == "done"), "the client has moved"
-    assert ("Hello.", "final") not in harness.captions() or after != "partial", "the attempt stops before its final"
-    assert harness.send_utterance(harness.session, attempt=2, connection="c2")["repeated"] is False
+    is_noticed = is_closed and after == "partial"
+    assert harness.process_utterance(*HELLO) is (UtteranceEnd.GONE if is_noticed else UtteranceEnd.DONE)
+    assert (harness.session().held, harness.session().find("u1").failures) == ([], 0), "a reconnection is no failure"
+    assert harness.send_utterance(attempt=2, connection="c2")["repeated"] is False
     harness.transcribe.scripts.append(HELLO)
     assert harness.process_event(harness.events[-1]) is UtteranceEnd.DONE
-    assert harness.captions("c2") == [("Hel", "partial"), ("Hello.", "final")], "a reconnection is no failure"
+    assert harness.captions("c2") == [("Hel", "partial"), ("Hello.", "final")]
     assert len(harness.messages("done", "c2")) == 1
-
-
-def test_an_attempt_that_has_not_started_moves_to_the_new_connection(harness: TranscriptionHarness) -> None:
-    harness.session = harness.open_session()
-    harness.send_utterance(harness.session)
-    harness.connect("c2")
-    harness.send("open", "c2", sessionId=harness.session)
-    harness.transcribe.scripts.append(HELLO)
-    assert harness.process_event(harness.events[0]) is UtteranceEnd.DONE
-    assert harness.shown_lines("c2") == ["Hello."]
 
 
 def test_an_utterance_can_be_sent_again_with_the_same_number_after_the_invocation_failed(
     harness: TranscriptionHarness,
 ) -> None:
-    session = harness.open_session()
+    harness.open_session()
     harness.invocation_error = EndpointConnectionError(endpoint_url="https://somewhere")
-    assert harness.send_utterance(session)["code"] == "UNAVAILABLE"
+    assert harness.send_utterance()["code"] == "UNAVAILABLE"
     harness.invocation_error = None
-    assert harness.send_utterance(session)["repeated"] is False
+    assert harness.send_utterance()["repeated"] is False
 
 
 @pytest.mark.parametrize("has_ended", [True, False])
@@ -240,12 +228,13 @@ def test_an_utterance_whose_invocation_succeeded_without_a_response_is_accepted(
             harness.transcribe.scripts.append(HELLO)
             harness.process_event(event)
         else:
-            start = partial(SessionUtterances.start, holder=event.holder, new_holder="new", now_ms=0)
-            harness.tables.change_utterances(event.session_id, partial(start, deadline_ms=harness.clock() + 9_000))
+            start = partial(Session.start, holder=event.holder, new_holder="new", now_ms=0)
+            harness.sessions.change("c1", partial(start, deadline_ms=harness.clock() + 9_000))
         raise ReadTimeoutError(endpoint_url="https://somewhere")
 
     harness.invoke_processor = invoke_without_response  # type: ignore[method-assign]
-    answer = harness.send_utterance(harness.open_session())
+    harness.open_session()
+    answer = harness.send_utterance()
     assert (answer["type"], answer["done"]) == ("accepted", has_ended)
 
 
@@ -266,17 +255,19 @@ def test_the_utterance_fails_if_a_final_cannot_be_posted_but_not_without_another
     else:
         assert harness.process_utterance(*HELLO) is UtteranceEnd.DONE
         assert harness.shown_lines() == ["Hello."]
-        assert harness.send_utterance(harness.session, attempt=2)["done"] is True
-    assert harness.utterances().slots == ()
+        assert harness.send_utterance(attempt=2)["done"] is True
+    assert harness.session().held == []
     line = json.loads(capsys.readouterr().out.splitlines()[0])
     events = {"partial": "partial_not_posted", "final": "utterance_broken", "done": "last_word_lost"}
     assert (line["message"], line["error_type"]) == (events[lost], "ClientError")
 
 
-def test_a_session_remembers_only_its_last_utterances() -> None:
-    state = SessionUtterances(connection="c1")
+def test_a_session_remembers_only_its_last_utterances(harness: TranscriptionHarness) -> None:
+    harness.open_session()
+    session = harness.session()
     for number in range(2 * MAX_REMEMBERED_UTTERANCES):
-        state = state.take_slot(f"done{number}", 1, "a", 0, 2).finish("a", "c1", failed=True)
-        state = state.take_slot(f"lost{number}", 1, "b", 0, 2).release("b", is_failure=True)
-    assert len(state.done) == len(state.failed) == len(state.unfinished) == MAX_REMEMBERED_UTTERANCES
-    assert state.done[-1] == f"done{2 * MAX_REMEMBERED_UTTERANCES - 1}"
+        session = session.take_slot("running", 1, "a", 0, 2)
+        session = session.take_slot(f"u{number}", 1, "b", 0, 2).finish("b", failed=False)
+    assert [state.name for state in session.held] == ["running"], "an attempt in progress is not forgotten"
+    remembered = [state.name for state in session.utterances if state.done]
+    assert remembered == [f"u{number}" for number in range(MAX_REMEMBERED_UTTERANCES, 2 * MAX_REMEMBERED_UTTERANCES)]

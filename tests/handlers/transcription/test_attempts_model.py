@@ -33,7 +33,6 @@ from local.flows.transcription_client import Screen
 from tests.handlers.common.fakes import Clients, MemoryDynamoDb
 from tests.handlers.transcription.router_harness import (
     LIMITS,
-    LIVE_TABLE_NAME,
     SESSION_TABLE_NAME,
     STREAM_END,
     TranscriptionHarness,
@@ -56,7 +55,7 @@ class CountingDynamoDb(MemoryDynamoDb):
     """Client that calls a function before each call, and after each write."""
 
     def __init__(self, on_call: Callable[[], None]) -> None:
-        super().__init__(**{LIVE_TABLE_NAME: ["pk"], SESSION_TABLE_NAME: ["session_id"]})
+        super().__init__(**{SESSION_TABLE_NAME: ["session_id"]})
         self._on_call = on_call
 
     def get_item(self, **request: Any) -> dict[str, Any]:
@@ -86,7 +85,6 @@ class AttemptsMachine(RuleBasedStateMachine):
         """Attempts in which Amazon Transcribe recognised nothing."""
         self.connection_count = 0
         self.is_connected = False
-        self.session = ""
 
     @property
     def connection(self) -> str:
@@ -109,9 +107,7 @@ class AttemptsMachine(RuleBasedStateMachine):
     def reconnect(self) -> None:
         self.harness.clients.gone.add(self.connection)
         self.connection_count += 1
-        self.harness.connect(self.connection)
-        known = {"sessionId": self.session} if self.session else {}
-        self.session = self.harness.send("open", self.connection, **known)["sessionId"]
+        self.harness.open_session(self.connection)
         self.is_connected = True
 
     @rule(outcome=OUTCOME, call=CALL, event=EVENT)
@@ -155,9 +151,9 @@ class AttemptsMachine(RuleBasedStateMachine):
         if not self.is_connected:
             return
         self.attempts[name] += 1
-        answer = self.harness.send_utterance(self.session, name, self.attempts[name], self.connection)
+        answer = self.harness.send_utterance(name, self.attempts[name], self.connection)
         if answer["type"] == "error":
-            assert answer["code"] in {"BUSY", "SESSION_ELSEWHERE"}, answer
+            assert answer["code"] == "BUSY", answer
         elif self.is_connected:
             self.receive(answer)
 
@@ -237,9 +233,7 @@ class AttemptsMachine(RuleBasedStateMachine):
 
     @invariant()
     def slots_are_limited(self) -> None:
-        slots = self.harness.utterances(self.session).slots if self.session else ()
-        assert len(slots) <= LIMITS.in_flight
-        assert len({slot.utterance for slot in slots}) == len(slots)
+        assert len(self.harness.session(self.connection).held) <= LIMITS.in_flight
 
     def teardown(self) -> None:
         """Let nothing fail any more. Then each utterance is done after a few attempts."""

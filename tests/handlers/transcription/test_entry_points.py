@@ -12,7 +12,7 @@ from handlers.transcription.environment import PROTOCOL, ProcessorEnvironment
 from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.router import handler as router
 from tests.credentials import credentials
-from tests.handlers.transcription.router_harness import LIMITS, LIVE_TABLE_NAME, SESSION_TABLE_NAME, silence
+from tests.handlers.transcription.router_harness import LIMITS, SESSION_TABLE_NAME, silence
 from tests.moto_tables import create_table
 
 
@@ -21,7 +21,7 @@ class Context:
         return 60_000
 
 
-def test_the_functions_use_the_tables_of_their_environment(
+def test_the_functions_use_the_table_of_their_environment(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     credentials(monkeypatch)
@@ -35,7 +35,6 @@ def test_the_functions_use_the_tables_of_their_environment(
 
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
-        create_table(dynamodb, LIVE_TABLE_NAME, "pk")
         create_table(dynamodb, SESSION_TABLE_NAME, "session_id")
         assert send("CONNECT", headers={"Sec-WebSocket-Protocol": PROTOCOL})["statusCode"] == 200
         assert json.loads(send("MESSAGE", body='{"action": "open"}')["body"])["type"] == "opened"

@@ -22,13 +22,12 @@ from tests.handlers.common.fakes import START_MS
 from tests.handlers.transcription.recordings import flac
 from tests.handlers.transcription.router_harness import (
     LAST_RESULTS_MS,
-    LIVE_TABLE_NAME,
     SESSION_TABLE_NAME,
     STREAM_END,
     PeerDelays,
     Step,
     TranscriptionHarness,
-    create_tables,
+    create_table,
     final_at,
     partial_at,
     silence,
@@ -45,10 +44,10 @@ def test_captions_are_sent_during_the_stream_and_the_message_done_after_it(harne
     assert harness.captions() == [("Hello", "partial"), ("Hello world", "partial"), ("Hello world.", "final")]
     [done] = harness.messages("done")
     assert (done["utterance"], done["attempt"], done["finals"], done.get("fallback")) == ("u7", 4, 1, None)
-    assert (harness.utterances().slots, harness.utterances().done) == ((), ("u7",))
+    state = harness.session().find("u7")
+    assert (state.holder, state.done) == ("", True)
     assert harness.messages("caption")[-1] == {
         "type": "caption",
-        "sessionId": harness.session,
         "utterance": "u7",
         "attempt": 4,
         "sequence": 1,
@@ -74,7 +73,8 @@ def test_audio_is_sent_at_the_pace_of_speech_and_ends_with_its_last_chunk(harnes
 def test_an_invocation_for_a_missing_session_opens_no_stream(
     harness: TranscriptionHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    harness.send_utterance(harness.open_session())
+    harness.open_session()
+    harness.send_utterance()
     assert harness.process_event(harness.events[0].model_copy(update={"session_id": "0" * 26})) is None
     assert harness.transcribe.requests == []
     assert json.loads(capsys.readouterr().out)["message"] == "session_missing"
@@ -127,17 +127,17 @@ def test_no_audio_and_no_text_is_stored_or_logged(
 ) -> None:
     audio, stored = base64.b64encode(b"\x01\x02" * 16_000).decode(), list[Any]()
 
-    def read_tables(*_: object) -> None:
-        stored.extend(harness.dynamodb.scan(TableName=name)["Items"] for name in (LIVE_TABLE_NAME, SESSION_TABLE_NAME))
+    def read_table(*_: object) -> None:
+        stored.extend(harness.dynamodb.scan(TableName=SESSION_TABLE_NAME)["Items"])
 
-    harness.clients.after_post = read_tables
+    harness.clients.after_post = read_table
     for attempt, end in enumerate([(1_150, StreamFailureCode.BROKEN), STREAM_END], 1):
         steps = (partial_at(300, "Canary"), final_at(1_100, "Canary words."), end)
         harness.process_utterance(*steps, attempt=attempt, audio=audio)
     assert harness.captions()[-1] == ("Canary words.", "final")
     lines = capsys.readouterr().out
     assert "utterance_ended" in lines
-    assert "'utterance'" in str(stored)
+    assert "'u1'" in str(stored)
     for text in (lines, str(stored), str(harness.cloudwatch.calls), repr(harness.events)):
         assert "canary" not in text.lower()
         assert audio[:40] not in text
@@ -156,7 +156,7 @@ def test_orphans_are_logged_with_the_hash_of_their_session(
     harness.process_utterance(partial_at(300, "One"), partial_at(400, "Two", "r2", at_ms=500), STREAM_END)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     [last_line] = [line for line in lines if line["message"] == "utterance_ended"]
-    assert (last_line["session_hash"], last_line["orphans"]) == (hash_for_log(harness.session), 2)
+    assert (last_line["session_hash"], last_line["orphans"]) == (hash_for_log("c1"), 2)
     assert last_line.get("fallback") is None
     assert harness.cloudwatch.values["OrphanedResultsFlushed"] == 2
 
@@ -170,7 +170,8 @@ def test_the_latency_of_a_caption_counts_from_the_end_of_its_words_and_includes_
     harness = TranscriptionHarness(dynamodb, delays=PeerDelays(opening_ms=opening_ms))
     harness.slow_down_posts(10)
     harness.transcribe.scripts.append([partial_at(1_050, "Hello.", at_ms=900), final_at(1_100, "Hello."), STREAM_END])
-    harness.send_utterance(harness.open_session())
+    harness.open_session()
+    harness.send_utterance()
     harness.clock.now_ms += waiting_ms
     assert harness.process_event(harness.events[0]) is UtteranceEnd.DONE
     delay_ms = waiting_ms + opening_ms + 10
@@ -179,7 +180,8 @@ def test_the_latency_of_a_caption_counts_from_the_end_of_its_words_and_includes_
 
 def test_a_routers_clock_that_is_ahead_gives_no_negative_latency(harness: TranscriptionHarness) -> None:
     harness.transcribe.scripts.append([final_at(1_100, "Hello.", at_ms=900), final_at(1_100, "Yes.", "r2"), STREAM_END])
-    harness.send_utterance(harness.open_session())
+    harness.open_session()
+    harness.send_utterance()
     harness.process_event(harness.events[0].model_copy(update={"accepted_ms": START_MS + 60_000}))
     [call] = harness.cloudwatch.calls
     [latency] = call["MetricData"]
@@ -254,14 +256,14 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
 ) -> None:
     """The limit includes the message to the client and the metrics, whatever Amazon Transcribe sends and however slow
     it is. In a comparable system that opened a stream for each chunk of audio, 57 of 57 invocations timed out."""
-    harness = TranscriptionHarness(create_tables(), delays=delays)
+    harness = TranscriptionHarness(create_table(), delays=delays)
     harness.transcribe.scripts.append(sorted(steps, key=lambda step: step[0]))
-    session = harness.open_session()
-    harness.send_utterance(session, audio=silence(seconds))
+    harness.open_session()
+    harness.send_utterance(audio=silence(seconds))
     started_ms = harness.clock.now_ms
     assert harness.process_event(harness.events[-1]) in set(UtteranceEnd)
     assert harness.clock.now_ms - started_ms <= seconds * 1_000 + 2_000
-    assert harness.utterances(session).slots == (), "the slot is released in any case"
+    assert harness.session().held == [], "the slot is released in any case"
     assert len(harness.last_messages()) == 1
 
 
@@ -288,7 +290,7 @@ def test_the_end_of_the_longest_utterance_shows_its_orphans(harness: Transcripti
     assert (orphan["text"], orphan["final"], orphan["orphan"]) == ("Hello world", True, True)
     assert shown_ms[1] == 5_000 + LAST_RESULTS_MS, "the orphan is shown although Amazon Transcribe sends nothing more"
     assert harness.cloudwatch.values["OrphanedResultsFlushed"] == 1
-    assert harness.utterances().done == ("u1",)
+    assert harness.session().find("u1").done
 
 
 def test_every_stream_ends_within_seven_seconds() -> None:
