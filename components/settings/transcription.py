@@ -14,7 +14,7 @@ from components.settings.base import (
     SubsystemSettings,
 )
 from handlers.common.ids import LanguageCode
-from handlers.transcription.environment import CaptionThresholds, InFlight, LastResultsMs
+from handlers.transcription.environment import CaptionThresholds
 
 
 class TranscriptionLoad(SettingsModel):
@@ -36,7 +36,7 @@ class CaptionSettings(CaptionThresholds, SettingsModel):
 class TranscriptionSessionSettings(SettingsModel):
     """Limits of sessions."""
 
-    in_flight: InFlight = 3
+    in_flight: Annotated[int, Field(ge=1, le=8)] = 3
     """Maximum number of utterances of one session that are transcribed at the same time."""
     languages: Annotated[tuple[LanguageCode, ...], Field(min_length=1)] = (
         *("en-US", "en-GB", "en-AU", "de-DE", "fr-FR", "fr-CA", "es-US", "es-ES"),
@@ -87,7 +87,7 @@ class TranscriptionSettings(SubsystemSettings):
     load: TranscriptionLoad = TranscriptionLoad()
     captions: CaptionSettings = CaptionSettings()
     sessions: TranscriptionSessionSettings = TranscriptionSessionSettings()
-    last_results_ms: LastResultsMs = 1_500
+    last_results_ms: Annotated[int, Field(ge=500, le=6_000)] = 1_500
     """Milliseconds beyond the length of an utterance that its transcription may take. Then the captions that have
     arrived count as final. The requirement allows 2,000."""
     requests_per_second: RequestsPerSecond = 100

@@ -30,11 +30,6 @@ moment on, because Amazon Transcribe marked no words of its partials as stable o
 GIVEN_UP_EVENT = "utterance_given_up"
 """Log event of the audio processor for an utterance that is not transcribed and not sent again. An alarm counts it."""
 
-LastResultsMs = Annotated[int, Field(ge=500, le=6_000)]
-"""Milliseconds beyond the length of an utterance that its transcription may take."""
-InFlight = Annotated[int, Field(ge=1, le=8)]
-"""Maximum number of concurrent utterances of one session. Each uses one stream of Amazon Transcribe's quota."""
-
 
 class CaptionThresholds(BaseModel):
     """Thresholds that decide which captions are shown, and when, with the names and defaults of the product requirements.

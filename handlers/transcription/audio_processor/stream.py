@@ -80,9 +80,6 @@ _CODES_BY_EXCEPTION = {
     "InvalidSignatureException": StreamFailureCode.REFUSED,
     "UnrecognizedClientException": StreamFailureCode.REFUSED,
 }
-_NO_AUDIO = b"no new audio was received"
-"""Part of the message of a BadRequestException if the service has received no audio for 15 seconds. The audio itself is
-not rejected then."""
 
 
 @dataclass(frozen=True)
@@ -274,8 +271,6 @@ def _failure_code(frame: Any) -> StreamFailureCode | None:
     match headers.get(":message-type"), headers.get(":exception-type"):
         case "event", _:
             return None
-        case "exception", "BadRequestException" if _NO_AUDIO in frame.payload:
-            return StreamFailureCode.BROKEN
         case "exception", str(kind):
             return _CODES_BY_EXCEPTION.get(kind, StreamFailureCode.BROKEN)
         case _:

@@ -89,8 +89,6 @@ class Outcome:
     end: UtteranceEnd
     cause: StrEnum | None = None
     """Failure code of the stream or an `EndCause`. None if nothing failed."""
-    throttled: bool = False
-    """True if Amazon Transcribe had no free stream. A later attempt may get one."""
 
 
 class AttemptEnded(Exception):
@@ -182,10 +180,8 @@ class Attempt:
         try:
             return self._run_stream()
         except TranscribeStreamFailed as failure:
-            if failure.code is StreamFailureCode.REJECTED:
-                return Outcome(UtteranceEnd.REJECTED, failure.code)
-            is_throttled = failure.code is StreamFailureCode.THROTTLED and not self._captions.has_results
-            return Outcome(UtteranceEnd.BROKEN, failure.code, is_throttled)
+            is_rejected = failure.code is StreamFailureCode.REJECTED
+            return Outcome(UtteranceEnd.REJECTED if is_rejected else UtteranceEnd.BROKEN, failure.code)
         except AttemptEnded as ended:
             return ended.outcome
 
@@ -326,7 +322,7 @@ class Attempt:
             log.failure("metrics_lost", error)
 
     def _end_attempt(self, session: Session, outcome: Outcome) -> Session:
-        is_failure = outcome.end is UtteranceEnd.BROKEN and not outcome.throttled
+        is_failure = outcome.end is UtteranceEnd.BROKEN and not self._is_throttled(outcome)
         if outcome.end in {UtteranceEnd.DONE, UtteranceEnd.DEADLINE}:
             return session.finish(self._holder, failed=False)
         if outcome.end is UtteranceEnd.REJECTED or (is_failure and self._event.failures + 1 >= GIVE_UP_ATTEMPT):
@@ -366,9 +362,13 @@ class Attempt:
 
         If Amazon Transcribe has sent results in this attempt, it can be reached, so the next attempt may follow at once.
         """
-        if outcome.throttled:
+        if self._is_throttled(outcome):
             return WAIT_MS
         return None if self._captions.has_results else int(WAIT_MS * WAIT_FACTOR**self._event.failures)
+
+    def _is_throttled(self, outcome: Outcome) -> bool:
+        """Return True if Amazon Transcribe had no free stream. A later attempt may get one."""
+        return outcome.cause is StreamFailureCode.THROTTLED and not self._captions.has_results
 
     def _fallback(self) -> Fallback | None:
         return Fallback.RETRIED if self._event.failures else self._captions.counts.fallback

@@ -38,7 +38,7 @@ from handlers.transcription.messages import (
     ProcessorEvent,
     TranscriptionErrorCode,
 )
-from handlers.transcription.session import Session, SessionTable
+from handlers.transcription.session import Session, SessionTable, UtteranceState
 
 if TYPE_CHECKING:
     from handlers.common.tokens import TokenVerifier
@@ -129,7 +129,7 @@ class Router:
             # Logged as an error, because errors are logged at every log level.
             self._log.error("utterances_lost", session_hash=hash_for_log(connection), lost=lost_count)
         if session.find_held(holder):
-            session = self._start_attempt(connection, message, session, holder, now_ms)
+            self._start_attempt(connection, message, session.find(message.utterance), now_ms)
             return _answer_audio(message, session, repeated=False)
         state = session.find(message.utterance)
         is_repeated = message.attempt <= state.attempt
@@ -141,16 +141,14 @@ class Router:
             )
         return _answer_audio(message, session, repeated=is_repeated)
 
-    def _start_attempt(
-        self, connection: str, message: Audio, session: Session, holder: str, accepted_ms: int
-    ) -> Session:
-        """Invoke the processor, and return the session, which is a newer one if the call failed."""
+    def _start_attempt(self, connection: str, message: Audio, state: UtteranceState, accepted_ms: int) -> None:
+        """Invoke the processor for an attempt, which has taken its slot."""
         event = ProcessorEvent(
             session_id=connection,
             utterance=message.utterance,
             attempt=message.attempt,
-            holder=holder,
-            failures=session.find(message.utterance).failures,
+            holder=state.holder,
+            failures=state.failures,
             sequence=message.sequence,
             accepted_ms=accepted_ms,
             audio=message.audio,
@@ -158,18 +156,14 @@ class Router:
         try:
             self._invoke_processor(event)
         except (ClientError, BotoCoreError) as error:
-            # The invocation may have succeeded. If the attempt has started, another text holds the slot, and the
-            # utterance counts as accepted. Otherwise the slot is released, and without it the processor does nothing.
-            session = self._change(connection, lambda session: session.cancel(holder))
-            state = session.find(message.utterance)
-            if state.holder or state.done:
-                return session
+            # The invocation may have succeeded. If the attempt has started, another text holds the slot, and the attempt
+            # continues. Otherwise the slot is released, and without it the processor does nothing.
+            self._change(connection, lambda session: session.cancel(state.holder))
             # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
             self._log.failure("processor_not_called", error)
             raise HandlerError(
                 WebSocketErrorCode.UNAVAILABLE, "The utterance could not be accepted. Send it again."
             ) from None
-        return session
 
     def _change(self, connection: str, transition: Callable[[Session], Session]) -> Session:
         session = self._sessions.change(connection, transition)

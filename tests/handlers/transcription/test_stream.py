@@ -115,8 +115,8 @@ def failure_of(url: str) -> TranscribeStreamFailed:
     pytest.fail("the stream did not fail")
 
 
-def exception_frame(kind: str, message: str = "canary") -> bytes:
-    return encode_frame({":message-type": "exception", ":exception-type": kind}, f'{{"Message": "{message}"}}'.encode())
+def exception_frame(kind: str) -> bytes:
+    return encode_frame({":message-type": "exception", ":exception-type": kind}, b'{"Message": "canary"}')
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,6 @@ def test_each_http_status_of_a_refused_stream_has_a_failure_code(status: int, co
     ("message", "code"),
     [
         (exception_frame("BadRequestException"), REJECTED),
-        (exception_frame("BadRequestException", "timed out because no new audio was received for 15 seconds"), BROKEN),
         (exception_frame("LimitExceededException"), THROTTLED),
         (exception_frame("ServiceUnavailable"), THROTTLED),
         (exception_frame("AccessDeniedException"), REFUSED),
