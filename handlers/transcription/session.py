@@ -9,8 +9,8 @@ streams as slots.
 Each attempt in progress has a slot. The *holder* of a slot is a random text. The router, the function that answers
 clients, takes the slot under one text, and passes it to one invocation of the audio processor. This invocation replaces
 the text when it starts. So a second invocation with the same text does not start, and an attempt whose slot is released
-or taken knows that it must not report anything. A slot that is not released, for example because the invocation was
-killed, can be taken after its deadline.
+or taken does not report its end. A slot that is not released, for example because the invocation was killed, can be
+taken after its deadline.
 
 A session belongs to one connection, and its id is that of the connection. So no client can name the session of another
 one, and captions never go to an earlier connection. After a reconnection, the client opens another session, and sends

@@ -69,8 +69,6 @@ class UtteranceEnd(StrEnum):
     """Amazon Transcribe refuses the utterance, and would refuse it again."""
     GONE = "gone"
     """The client has closed its connection."""
-    SLOT_LOST = "overtaken"
-    """The attempt no longer has its slot."""
 
 
 class EndCause(StrEnum):
@@ -92,7 +90,7 @@ class Outcome:
 
 
 class AttemptEnded(Exception):
-    """The attempt ends before its stream: the deadline has passed, the client is gone, or the slot is lost."""
+    """The attempt ends before its stream: the deadline has passed, or the client is gone."""
 
     def __init__(self, end: UtteranceEnd, cause: EndCause | None = None) -> None:
         super().__init__(end)
@@ -247,11 +245,6 @@ class Attempt:
 
     def _deliver(self, caption: Caption) -> None:
         event = self._event
-        # This check reads the table, so it is left out for partials. It is made for the final that follows.
-        if caption.final:
-            session = self._processor.sessions.read(event.session_id)
-            if session is None or session.find_held(self._holder) is None:
-                raise AttemptEnded(UtteranceEnd.SLOT_LOST)
         message = CaptionMessage(
             utterance=event.utterance,
             attempt=event.attempt,
