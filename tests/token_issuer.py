@@ -50,8 +50,6 @@ class Key:
 
     kid: str | None
     algorithm: str = "RS256"
-    named_algorithm: bool = True
-    """True if the published key states its algorithm."""
 
     @property
     def private(self) -> PrivateKey:
@@ -63,8 +61,7 @@ class Key:
         """Public key as JSON Web Key."""
         jwk: dict[str, Any] = jwt.get_algorithm_by_name(self.algorithm).to_jwk(self.private.public_key(), as_dict=True)
         jwk.pop("key_ops", None)
-        algorithm = {"alg": self.algorithm} if self.named_algorithm else {}
-        return jwk | {"use": "sig"} | algorithm | ({} if self.kid is None else {"kid": self.kid})
+        return jwk | {"use": "sig", "alg": self.algorithm} | ({} if self.kid is None else {"kid": self.kid})
 
     def public(self, encoding: Encoding) -> bytes:
         """Return the public key in another encoding, like an attacker could."""

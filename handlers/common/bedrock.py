@@ -25,12 +25,11 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-adaptive-th
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -40,9 +39,6 @@ SONNET = "us.anthropic.claude-sonnet-5-5"
 """Claude Sonnet 5.5 through a cross-region inference profile, which selects a region with free capacity."""
 HAIKU = "us.anthropic.claude-haiku-5-5"
 """Claude Haiku 5.5 through a cross-region inference profile."""
-THINKING_TOKENS = 4_000
-"""Output tokens that a request allows for thinking, in addition to the answer. With the effort `low`, models use few of
-them."""
 ConverseRequest = dict[str, Any]
 """Parameters of a Converse call, without the model id."""
 ContentBlock = dict[str, Any]
@@ -60,7 +56,7 @@ class ModelTraits:
     request_fields: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the model's own request format (`additionalModelRequestFields`)."""
     thinking_tokens: int = 0
-    """Output tokens that a request allows for thinking."""
+    """Output tokens that a request allows for thinking, in addition to the answer."""
 
     def max_output_tokens(self, answer_tokens: int) -> int:
         """Return the limit of output tokens for a request whose answer has at most `answer_tokens` tokens."""
@@ -73,7 +69,7 @@ _TRAITS: Mapping[str, ModelTraits] = {
     "anthropic.claude-sonnet-5-5": ModelTraits(
         caches_prompts=True,
         request_fields={"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}},
-        thinking_tokens=THINKING_TOKENS,
+        thinking_tokens=4_000,
     ),
 }
 """Traits by a part of the ids of models and of inference profiles."""
@@ -188,14 +184,21 @@ class BedrockModel:
         raise NoAnswer(NoAnswerReason.UNUSABLE)
 
     def converse(self, request: ConverseRequest) -> ModelReply:
-        """Send a request and return the answer, whatever its form."""
-        try:
-            answer = self._call(request, self._traits)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ValidationException" or not self._traits.request_fields:
-                raise
-            # A model may refuse to disable or limit its thinking. Without the fields, the answer needs more tokens.
-            answer = self._call(request, replace(self._traits, request_fields={}, thinking_tokens=THINKING_TOKENS))
+        """Send a request, adapted to the model, and return the answer, whatever its form."""
+        traits, limits = self._traits, request["inferenceConfig"]
+
+        def keep(blocks: Sequence[ContentBlock]) -> list[ContentBlock]:
+            return [block for block in blocks if traits.caches_prompts or block != CACHE_POINT]
+
+        adapted = {
+            **request,
+            "system": keep(request["system"]),
+            "messages": [{**message, "content": keep(message["content"])} for message in request["messages"]],
+            "inferenceConfig": {**limits, "maxTokens": traits.max_output_tokens(limits["maxTokens"])},
+        }
+        if traits.request_fields:
+            adapted["additionalModelRequestFields"] = dict(traits.request_fields)
+        answer = self._client.converse(modelId=self._model_id, **adapted)
         # A thinking model returns reasoning blocks before its text.
         message = answer["output"].get("message", {"content": []})
         usage = answer["usage"]
@@ -209,22 +212,6 @@ class BedrockModel:
             ),
             stop_reason=answer["stopReason"],
         )
-
-    def _call(self, request: ConverseRequest, traits: ModelTraits) -> Mapping[str, Any]:
-        def keep(blocks: Sequence[ContentBlock]) -> list[ContentBlock]:
-            return [block for block in blocks if traits.caches_prompts or block != CACHE_POINT]
-
-        limits = request["inferenceConfig"]
-        adapted = {
-            **request,
-            "system": keep(request["system"]),
-            "messages": [{**message, "content": keep(message["content"])} for message in request["messages"]],
-            "inferenceConfig": {**limits, "maxTokens": traits.max_output_tokens(limits["maxTokens"])},
-        }
-        if traits.request_fields:
-            adapted["additionalModelRequestFields"] = dict(traits.request_fields)
-        answer: Mapping[str, Any] = self._client.converse(modelId=self._model_id, **adapted)
-        return answer
 
 
 def build_request(instructions: str, content: Sequence[ContentBlock], max_tokens: int) -> ConverseRequest:

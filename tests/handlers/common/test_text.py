@@ -44,19 +44,15 @@ def test_spaces_are_joined_and_the_text_is_normalized() -> None:
     assert clean_text("\u0000 \u0000") == ""
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_emoji_and_scripts_keep_the_characters_that_they_need() -> None:
+    texts = [
         "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian: I want
         "\u0915\u094d\u200d\u0937",  # Devanagari with a half form
         "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f 1\ufe0f\u20e3",  # family, heart, keycap
         "\u05e9\u05b8\u05dc\u05d5\u05b9\u05dd",  # Hebrew with vowels
-        "\u0e01\u0e33\u0e25\u0e31\u0e49\u0e07",  # Thai
         "\u2026" * 50 + "\U0001f600" * 50,
-    ],
-)
-def test_emoji_and_scripts_keep_the_characters_that_they_need(text: str) -> None:
-    assert clean_text(text) == text
+    ]
+    assert [clean_text(text) for text in texts] == texts
 
 
 @given(st.text())
@@ -98,12 +94,6 @@ LINES = (
 )
 
 
-def find_quote(text: str, quote: str) -> str | None:
-    """Return the text of the match in a single passage."""
-    match = QuoteSearch([Line(0, 1, text)]).find(quote)
-    return match.quote if match else None
-
-
 @pytest.mark.parametrize(
     ("quote", "found", "start_ms", "end_ms", "speaker"),
     [
@@ -136,15 +126,24 @@ def test_a_quote_with_missing_moved_or_cut_words_is_not_found(quote: str) -> Non
     ("text", "quote", "found"),
     [
         ("Unemployment fell to 4%.", "Unemployment fell to 4", "Unemployment fell to 4%"),
-        ("$5 million was lost, he said.", "5 million was lost", "$5 million was lost"),
         ("It grew by (-.5%), then", "grew by 5", "grew by (-.5%"),
         ("COVID-19 rose again", "19 rose again", "COVID-19 rose again"),
-        ("He said 'go home' twice", "go home", "go home"),
         ("So (go home), he said", "go home", "go home"),
+        # Scripts without spaces are compared by character, and vowel signs and accents count.
+        (
+            "去年の春、六百隻のフェリーを運航しました。",
+            "春六百隻のフェリー",
+            "去年の春、六百隻のフェリーを運航しました。",
+        ),
+        ("六百隻のフェリー", "六百台のフェリー", None),
+        ("किताब और", "कताब और", None),
+        ("cote caf\u00e9 \uff21\uff22", "cote cafe", None),
+        ("cote caf\u00e9 \uff21\uff22", "COTE CAFE\u0301 ab", "cote caf\u00e9 \uff21\uff22"),
     ],
 )
-def test_a_match_contains_the_signs_beside_its_words(text: str, quote: str, found: str) -> None:
-    assert find_quote(text, quote) == found
+def test_a_match_contains_the_signs_beside_its_words(text: str, quote: str, found: str | None) -> None:
+    match = QuoteSearch([Line(0, 1, text)]).find(quote)
+    assert (match and match.quote) == found
 
 
 def test_the_match_nearest_to_the_given_passage_is_returned() -> None:
@@ -153,19 +152,6 @@ def test_the_match_nearest_to_the_given_passage_is_returned() -> None:
         *((1, 2, 1, 3), (1, 2, 1, 3)),
         *((3, 0, 3, 1), (3, 0, 3, 1)),
     ]
-
-
-def test_scripts_without_spaces_are_compared_by_character() -> None:
-    text = "去年の春、六百隻のフェリーを運航しました。"
-    assert find_quote(text, "春六百隻のフェリー") == text
-    assert find_quote(text, "六百台のフェリー") is None
-
-
-def test_words_with_other_vowel_signs_or_accents_do_not_match() -> None:
-    search = QuoteSearch([Line(0, 1, "किताब और जॊब cote caf\u00e9 \uff21\uff22")])
-    assert search.find("कताब और") is None
-    assert search.find("cote cafe") is None
-    assert search.find("COTE CAFE\u0301 ab") is not None
 
 
 def test_passages_are_found_that_contain_a_quote_or_consist_of_a_part_of_it() -> None:
@@ -223,7 +209,9 @@ def test_a_core_ends_where_the_next_line_would_exceed_a_limit() -> None:
 
 
 @given(LINE_LENGTHS, SIZES)
-def test_cores_divide_the_transcript(lengths: list[int], sizes: WindowSizes) -> None:
+def test_cores_divide_the_transcript_and_each_line_belongs_to_one_window(
+    lengths: list[int], sizes: WindowSizes
+) -> None:
     lines = make_lines(lengths)
     windows = split_into_windows(lines, sizes)
     next_line = 0
@@ -237,6 +225,9 @@ def test_cores_divide_the_transcript(lengths: list[int], sizes: WindowSizes) -> 
             continue  # the last window has no overlap
         assert window.core_count == 1 or sum(len(line.text) for line in core) <= sizes.characters
         assert window.core_count == 1 or core[-1].start_ms - core[0].start_ms <= sizes.milliseconds
+    for line in lines:
+        containing = [window for window in windows if line in window.passages]
+        assert [window for window in containing if window.owns_start(line.start_ms)] == containing[-1:]
     assert next_line == len(lines) == windows[-1].first + len(windows[-1].passages)
     assert all(window.first + len(window.passages) < len(lines) for window in windows[:-1]), (
         "only the last window may reach the end of the transcript"
@@ -246,12 +237,6 @@ def test_cores_divide_the_transcript(lengths: list[int], sizes: WindowSizes) -> 
     assert len(windows) <= 1 + lines[-1].start_ms // sizes.milliseconds + max_by_characters, "cores are not too small"
 
 
-@given(LINE_LENGTHS, SIZES)
-def test_the_last_window_that_contains_a_line_owns_its_start_time(lengths: list[int], sizes: WindowSizes) -> None:
-    lines = make_lines(lengths)
-    windows = split_into_windows(lines, sizes)
-    for line in lines:
-        containing = [window for window in windows if line in window.passages]
-        assert [window for window in containing if window.owns_start(line.start_ms)] == containing[-1:]
+def test_an_earlier_passage_of_a_window_may_end_last() -> None:
     (window,) = split_into_windows((Line(0, 9_000, "a"), Line(1_000, 2_000, "b")), WindowSizes(100, 100_000, 10))
-    assert (window.start_ms, window.end_ms) == (0, 9_000), "an earlier passage may end last"
+    assert (window.start_ms, window.end_ms) == (0, 9_000)
