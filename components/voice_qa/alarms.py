@@ -53,14 +53,12 @@ def create_alarms(
         duration = function.metric("Duration", "p95")
         create_alarm(scope, f"{name}-duration", duration, threshold=threshold_ms, problem=problem, runbook=RUNBOOK)
     latency = worker.log_metric("answer-milliseconds", f"{{ {QUERY_ENDED} }}", value="$.milliseconds", statistic="p95")
-    concurrency = Metric("AWS/Lambda", "ConcurrentExecutions", dimensions={}, statistic="Maximum", period_seconds=60)
+    concurrency = Metric("AWS/Lambda", "ConcurrentExecutions", statistic="Maximum", period_seconds=60)
     reads, writes = (
         Metric("AWS/DynamoDB", f"{kind}ThrottleEvents", dimensions={"TableName": sessions.name})
         for kind in ("Read", "Write")
     )
-    connections = Metric(
-        "AWS/ApiGateway", "ConnectCount", dimensions=socket.dimensions, statistic="Sum", period_seconds=60
-    )
+    connections = Metric("AWS/ApiGateway", "ConnectCount", dimensions=socket.dimensions, period_seconds=60)
     thresholds = settings.alarms
     max_concurrency = thresholds.account_concurrency * CONCURRENCY_PERCENT / 100
     near_limit = "The account is near its limit of concurrent Lambda invocations."

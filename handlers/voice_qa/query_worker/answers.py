@@ -17,8 +17,7 @@ it has a `revision` of its own.
 
 A conversation expires a fixed number of days after its first turn. Further turns do not postpone this, so that the
 words of a guest who asks regularly are deleted too. A turn after the expiry begins a new conversation, even if DynamoDB
-has not deleted the old item yet. A guest can postpone the expiry by changing the item's `expiresAt`. But each new turn
-limits the expiry to the same number of days after that turn.
+has not deleted the old item yet.
 """
 
 import base64
@@ -28,7 +27,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from botocore.exceptions import ClientError
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.events import NULL_VERSION_ID
@@ -42,7 +41,6 @@ from handlers.voice_qa.messages import (
     AnswerAudioFormat,
     AudioPiece,
     Piece,
-    QueryId,
     UnanswerableQuestion,
     VoiceQaErrorCode,
 )
@@ -141,10 +139,10 @@ _StoredText = Annotated[str, AfterValidator(remove_hidden_characters), Field(rep
 class StoredTurn(Message):
     """A stored turn: a question and its answer."""
 
-    query_id: QueryId
+    query_id: str
     question: _StoredText
     answer: _StoredText
-    at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+    at: str
     """Time at which the turn was stored, after its answer was complete."""
 
 
@@ -196,18 +194,17 @@ class Conversations(Records[Conversation]):
             answer=_truncate(answer, MAX_ANSWER_BYTES),
             at=timestamp(datetime.fromtimestamp(now_ms / 1000, UTC)),
         )
-        latest_expiry = now_ms // 1000 + self._kept_seconds
+        expires_at = now_ms // 1000 + self._kept_seconds
 
         def add_turn(stored: Conversation | None) -> Conversation:
             if stored is None or self._has_expired(stored):
-                return Conversation(conversation=(turn,), total_turns=1, created_at=turn.at, expires_at=latest_expiry)
+                return Conversation(conversation=(turn,), total_turns=1, created_at=turn.at, expires_at=expires_at)
             if any(known.query_id == query_id for known in stored.conversation):
                 return stored
             return stored.model_copy(
                 update={
                     "conversation": (*stored.conversation, turn)[-KEPT_TURNS:],
                     "total_turns": stored.total_turns + 1,
-                    "expires_at": min(stored.expires_at, latest_expiry),
                 }
             )
 

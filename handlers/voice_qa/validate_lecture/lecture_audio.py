@@ -41,8 +41,6 @@ OPUS_RATE = 48_000
 """Sample rate with which Ogg counts positions in Opus. The rate of the recorded sound does not matter."""
 MP4_CODECS = ("mp4a", "alac", "Opus", "fLaC")
 """Beginnings of the names of supported codecs. Encrypted tracks have other names."""
-WAV_CODECS = {1, 3, 6, 7, 0xFFFE}
-"""Codes of PCM, floats, A-law, mu-law, and of the extended header, which only these codecs use."""
 Fetch = Callable[[int, int], bytes]
 """Return the bytes of an object for an offset and a length. The range always lies within the object."""
 
@@ -175,8 +173,6 @@ def _read_ogg_seconds(file: RangedFile, head: bytes) -> float:
 
 def _read_wav_seconds(file: RangedFile) -> float:
     info = WaveStreamInfo(file)
-    if info.audio_format not in WAV_CODECS:
-        raise RejectedAudio(RejectionReason.UNREADABLE)
     # A program that writes to a pipe states a placeholder that is larger than the file.
     return float(min(info.length, file.size * 8 / info.bitrate))
 

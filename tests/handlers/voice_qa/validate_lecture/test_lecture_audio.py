@@ -11,7 +11,6 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.voice_qa.environment import AudioFormat
 from handlers.voice_qa.messages import RejectionReason
 from handlers.voice_qa.validate_lecture import lecture_audio
 from handlers.voice_qa.validate_lecture.lecture_audio import (
@@ -26,7 +25,6 @@ from handlers.voice_qa.validate_lecture.lecture_audio import (
     probe,
 )
 from tests.handlers.transcription.recordings import recording
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import silence
 
 pytestmark = pytest.mark.media
 LIVE_WEBM = ("-live", "1", "-cluster_time_limit", "300")
@@ -117,17 +115,6 @@ def test_other_formats_codecs_and_recordings_without_a_duration_are_rejected(
     assert (
         probe_or_reject(recording(kind, *options, seconds=1, piped="-movflags" in options or kind == "flac")) is reason
     )
-
-
-@pytest.mark.parametrize(
-    ("code", "accepted"), [(1, True), (3, True), (6, True), (7, True), (0xFFFE, True), (85, False)]
-)
-def test_a_wav_file_has_an_accepted_codec(code: int, accepted: bool) -> None:
-    """85 is the code of MP3."""
-    audio = silence(1000)
-    changed = audio[:20] + struct.pack("<H", code) + audio[22:]
-    result = probe_or_reject(changed)
-    assert result == (AudioFile(AudioFormat.WAV, 1000) if accepted else RejectionReason.UNREADABLE)
 
 
 @pytest.mark.parametrize(
