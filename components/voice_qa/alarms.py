@@ -53,7 +53,7 @@ def create_alarms(
         duration = function.metric("Duration", "p95")
         create_alarm(scope, f"{name}-duration", duration, threshold=threshold_ms, problem=problem, runbook=RUNBOOK)
     latency = worker.log_metric("answer-milliseconds", f"{{ {QUERY_ENDED} }}", value="$.milliseconds", statistic="p95")
-    concurrency = Metric("AWS/Lambda", "ConcurrentExecutions", statistic="Maximum", period_seconds=60)
+    concurrency = Metric("AWS/Lambda", "ConcurrentExecutions", {}, statistic="Maximum", period_seconds=60)
     reads, writes = (
         Metric("AWS/DynamoDB", f"{kind}ThrottleEvents", dimensions={"TableName": sessions.name})
         for kind in ("Read", "Write")

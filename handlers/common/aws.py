@@ -164,18 +164,18 @@ def secret_parameter(client: "SSMClient", name: str) -> Callable[[], str]:
     return read
 
 
-class NotDeleted(Exception):
-    """A service did not delete everything that a request named. A repetition deletes the rest."""
+class PartlyFailed(Exception):
+    """A service carried out only a part of a request. A repetition carries out the rest."""
 
 
 def delete_versions(client: "S3Client", bucket: str, prefix: str) -> int:
-    """Delete every version of the objects below a prefix; return their number. Raises NotDeleted."""
+    """Delete every version of the objects below a prefix; return their number. Raises PartlyFailed."""
     count = 0
     for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         # A page has at most 1,000 versions, the maximum of one DeleteObjects request.
         listed: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         objects: list[Any] = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in listed]
         if objects and client.delete_objects(Bucket=bucket, Delete={"Objects": objects}).get("Errors"):
-            raise NotDeleted
+            raise PartlyFailed
         count += len(objects)
     return count

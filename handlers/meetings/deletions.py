@@ -10,6 +10,7 @@ until it has ended.
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from handlers.common.aws import PartlyFailed
 from handlers.common.ids import Ulid, UserId
 from handlers.common.json_models import Message
 
@@ -30,18 +31,14 @@ class DeletedMeeting(Message):
     meeting_id: Ulid
 
 
-class DeletionNotQueued(Exception):
-    """SQS rejected a message. The exception contains no part of it."""
-
-
 def queue_deletion(
     client: "SQSClient", queue_url: str, deleted: DeletedMeeting, delays: tuple[int, ...] = DELAYS_SECONDS
 ) -> None:
-    """Send the messages of a deletion. Raises DeletionNotQueued if SQS rejects one of them."""
+    """Send the messages of a deletion. Raises PartlyFailed if SQS rejects one of them."""
     body = deleted.model_dump_json(by_alias=True)
     answer = client.send_message_batch(
         QueueUrl=queue_url,
         Entries=[{"Id": str(delay), "MessageBody": body, "DelaySeconds": delay} for delay in delays],
     )
     if answer.get("Failed"):
-        raise DeletionNotQueued
+        raise PartlyFailed

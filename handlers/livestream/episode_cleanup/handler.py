@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
-from handlers.common.aws import CONFIG, NotDeleted, delete_versions
+from handlers.common.aws import CONFIG, PartlyFailed, delete_versions
 from handlers.common.events import IGNORED, BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.livestream.environment import EpisodeCleanupEnvironment
@@ -83,7 +83,7 @@ class EpisodeCleanup:
                 # A page has at most 100 records, the maximum of one BatchDeleteMemoryRecords request.
                 records = [{"memoryRecordId": record["memoryRecordId"]} for record in page["memoryRecordSummaries"]]
                 if records and delete_records(memoryId=memory_id, records=records)["failedRecords"]:
-                    raise NotDeleted
+                    raise PartlyFailed
 
     def _list_memory(self, operation: str, **parameters: str) -> list[Mapping[str, Any]]:
         """Return all pages of a list, before anything in them is deleted, none if the session never had an event."""
@@ -107,7 +107,7 @@ class EpisodeCleanup:
         for start in range(0, len(keys), ITEMS_PER_BATCH):
             deletions: list[Any] = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + ITEMS_PER_BATCH]]
             if self.dynamodb.batch_write_item(RequestItems={table: deletions}).get("UnprocessedItems"):
-                raise NotDeleted
+                raise PartlyFailed
 
 
 def _call_if_present(operation: Any, **request: Any) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from handlers.common import ids
-from handlers.common.aws import CONFIG, ServiceFailed, ServiceFault
+from handlers.common.aws import CONFIG, PartlyFailed
 from handlers.common.events import IGNORED, BatchFailures, parse_object_created_event, process_batch
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.livestream.environment import TranscriptWindowsEnvironment
@@ -96,7 +96,7 @@ class TranscriptDivider:
                 ],
             )
             if answer.get("Failed"):
-                raise ServiceFailed(ServiceFault.UNAVAILABLE)
+                raise PartlyFailed
 
 
 @cache

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from handlers.common import ids
-from handlers.common.aws import CONFIG, ServiceFailed, ServiceFault
+from handlers.common.aws import CONFIG, PartlyFailed
 from handlers.common.events import IGNORED, BatchFailures, process_batch
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.livestream.environment import VideoChunksEnvironment
@@ -93,7 +93,7 @@ class VideoCutter:
             "Detail": version.model_dump_json(by_alias=True),
         }
         if self.bus.put_events(Entries=[entry])["FailedEntryCount"]:
-            raise ServiceFailed(ServiceFault.UNAVAILABLE)
+            raise PartlyFailed
         return True
 
     def _submit_job(self, event: VideoEvent) -> bool:

@@ -24,8 +24,8 @@ from components.settings.voice_qa import WebsocketHandlerSettings
 from handlers.common.aws import (
     CONFIG,
     SHORT_TIMEOUT_CONFIG,
-    NotDeleted,
     ParallelCalls,
+    PartlyFailed,
     ServiceFault,
     delete_versions,
     find_fault,
@@ -126,5 +126,5 @@ def test_all_versions_of_the_objects_below_a_prefix_are_deleted(monkeypatch: pyt
         assert [delete_versions(s3, "files", "a/") for _ in range(2)] == [4, 0]
         assert [version["Key"] for version in s3.list_object_versions(Bucket="files")["Versions"]] == ["b/1"]
         monkeypatch.setattr(s3, "delete_objects", lambda **_: {"Errors": [{"Key": "b/1"}]})
-        with pytest.raises(NotDeleted):
+        with pytest.raises(PartlyFailed):
             delete_versions(s3, "files", "b/")
