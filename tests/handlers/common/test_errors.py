@@ -1,4 +1,4 @@
-"""Tests of error responses, which must not reveal internal details."""
+"""Tests of error responses: they reveal no internal details, and state the rule of each wrong field in words."""
 
 import json
 import re
@@ -18,6 +18,12 @@ from handlers.common.errors import (
     to_malformed_error,
 )
 from handlers.common.json_models import WrongField
+from handlers.livestream.episodes.routes import OPERATIONS as EPISODE_OPERATIONS
+from handlers.livestream.models import NewEpisode, Part
+from handlers.meetings.auth_exchange.api import OPERATIONS as MEETING_OPERATIONS
+from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.transcription import messages as transcription
+from handlers.voice_qa import messages as voice_qa
 
 CANARY = "canary-7f3a"
 JSON = st.recursive(
@@ -88,3 +94,38 @@ def test_the_answer_to_any_request_is_short_and_printable(request_body: object) 
     else:
         return
     assert re.fullmatch(r"[ -~]{1,15000}", answer["body"])
+
+
+OPERATIONS = (*EPISODE_OPERATIONS, *MEETING_OPERATIONS)
+MODELS: set[type[BaseModel]] = {
+    *filter(None, (part for item in OPERATIONS for part in (item.parameters, item.query, item.body))),
+    *(Part, Chunk, CompleteFile),
+    *transcription.REQUESTS.values(),
+    *voice_qa.REQUESTS.values(),
+}
+"""Models of everything that clients send, except those within `settings` of transcription, which has only numbers."""
+
+
+def rules(model: type[BaseModel], content: object) -> dict[str, str]:
+    """Return the rules that the content violates, by the paths of the fields."""
+    try:
+        model.model_validate(content)
+    except ValidationError as error:
+        return {problem.field: problem.rule for problem in to_field_problems(error)}
+    return {}
+
+
+@pytest.mark.parametrize("model", sorted(MODELS, key=str))
+def test_a_rule_says_in_words_what_is_allowed(model: type[BaseModel]) -> None:
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        for value in ("\x00 ü", 10**15, None):
+            rule = rules(model, {key: value}).get(key)
+            assert rule is None or (rule.startswith("must ") and "pattern" not in rule), f"{key}: {rule}"
+
+
+def test_a_missing_field_and_the_form_of_a_text_are_named() -> None:
+    assert rules(NewEpisode, {"language": "english"}) == {
+        "title": "is required",
+        "language": "must be a language code such as en-US",
+    }
