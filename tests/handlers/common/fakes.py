@@ -1,11 +1,18 @@
-"""Fakes for the tests of several functions: a clock, DynamoDB in memory, clients of a WebSocket API, and errors of AWS."""
+"""Fakes for the tests of several functions: a clock, clients and errors of AWS, DynamoDB in memory, clients of a
+WebSocket API, and the response to a request.
+"""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
+import botocore.session
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+from botocore.validate import ParamValidator
 
 from handlers.common.json_models import Message
 from handlers.common.websocket import WebSocketConnections
@@ -20,6 +27,25 @@ def client_error(code: str, status: int = 400, operation: str = "GetItem") -> Cl
         {"Error": {"Code": code, "Message": "canary"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
         operation,
     )
+
+
+@contextmanager
+def stubbed(service: str) -> Iterator[tuple[Any, Stubber]]:
+    """Yield a client with scripted answers, which botocore validates, and its stubber. All answers must be used."""
+    make: Any = boto3.client
+    client = make(service, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+    with Stubber(client) as stubber:
+        yield client, stubber
+        stubber.assert_no_pending_responses()
+    client.close()
+
+
+def is_valid_converse_request(request: dict[str, Any]) -> bool:
+    """Return True if botocore's service model accepts a request without model id for Bedrock's operation Converse."""
+    service = botocore.session.get_session().get_service_model("bedrock-runtime")
+    shape = service.operation_model("Converse").input_shape
+    assert shape is not None
+    return not ParamValidator().validate({"modelId": "a", **request}, shape).has_errors()
 
 
 @dataclass
@@ -125,3 +151,17 @@ class Clients(WebSocketConnections):
     def piece_numbers(self, connection_id: str) -> list[int]:
         """Return the numbers of the pieces of an answer that a client received, in order."""
         return [message["number"] for message in self.inbox.get(connection_id, []) if "number" in message]
+
+
+class RestResponse:
+    """Status, headers and JSON body of a Lambda function's response to API Gateway."""
+
+    def __init__(self, response: dict[str, Any]) -> None:
+        self.status: int = response["statusCode"]
+        self.headers: dict[str, str] = response["headers"]
+        self.text: str = response["body"]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.text)
+        return content

@@ -22,7 +22,7 @@ from handlers.common.bedrock import (
     parse_answer,
     to_json_lines,
 )
-from tests.handlers.converse_shape import is_valid_converse_request
+from tests.handlers.common.fakes import is_valid_converse_request
 
 CANARY = "canary"
 OTHER_MODEL = "meta.llama3-3-70b-instruct-v1:0"

@@ -20,7 +20,7 @@ from handlers.common.logging import (
     id_for_log,
 )
 from local import ROOT
-from tests.handlers.scripted_clients import stubbed
+from tests.handlers.common.fakes import stubbed
 
 ULID = "01K8PFVZQ0A1B2C3D4E5F6G7H8"
 

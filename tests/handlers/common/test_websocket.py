@@ -12,8 +12,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from handlers.common.records import TooManyWriters
 from handlers.common.websocket import ErrorMessage, WebSocketConnections
-from tests.handlers.common.fakes import client_error
-from tests.handlers.scripted_clients import stubbed
+from tests.handlers.common.fakes import client_error, stubbed
 from tests.handlers.voice_qa.socket_harness import SocketHarness, create_socket_harness
 
 OPERATIONS = pytest.mark.parametrize("operation", ["get_item", "put_item"])

@@ -33,8 +33,8 @@ from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, Video
 from handlers.livestream.transcript_windows import handler as windows
 from handlers.livestream.video_chunks import handler as videos
 from tests.credentials import credentials
+from tests.handlers.common.fakes import RestResponse
 from tests.handlers.livestream.fakes import FakeBedrock, FakeMediaConvert, FakeMemory
-from tests.handlers.rest_response import RestResponse
 from tests.loggers import own_logger
 from tests.moto_tables import Index, create_table, stored_items
 

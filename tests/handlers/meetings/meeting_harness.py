@@ -50,7 +50,7 @@ from handlers.meetings.start import handler as start_handler
 from handlers.meetings.steps import handler as steps_handler
 from handlers.meetings.storage import handler as storage_handler
 from tests.credentials import credentials
-from tests.handlers.client_events import at_event
+from tests.handlers.meetings.client_events import at_event
 from tests.moto_tables import Index, create_table
 from tests.token_issuer import AUDIENCE, Provider, keys_of
 

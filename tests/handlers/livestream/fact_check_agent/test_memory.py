@@ -18,7 +18,7 @@ from handlers.livestream.fact_check_agent.memory import (
     MemoryEvent,
 )
 from handlers.livestream.windows import WindowMessage
-from tests.handlers.scripted_clients import stubbed
+from tests.handlers.common.fakes import stubbed
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 MEMORY = "polyphony_dev_clipAgentMemory-0123456789"

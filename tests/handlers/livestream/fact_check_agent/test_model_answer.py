@@ -24,7 +24,7 @@ from handlers.livestream.fact_check_agent.model_answer import (
 )
 from handlers.livestream.models import Verdict
 from handlers.livestream.transcript import Cue
-from tests.handlers.converse_shape import is_valid_converse_request
+from tests.handlers.common.fakes import is_valid_converse_request
 
 CANARY = "canary"
 CLAIM = {"quote": "six hundred", "statement": "They ran 600.", "verdict": "refuted", "confidence": 0.8, "sources": []}

@@ -8,7 +8,7 @@ from typing import Any
 
 from handlers.meetings.bedrock_summarize.models import Summary, Transcript
 from handlers.meetings.s3_keys import Recording
-from tests.handlers.converse_shape import is_valid_converse_request
+from tests.handlers.common.fakes import is_valid_converse_request
 from tests.handlers.meetings.meeting_harness import MEETING, MeetingHarness
 
 RECORDING = Recording(MEETING, "0123456789abcdef" * 2)

@@ -24,7 +24,7 @@ from handlers.meetings.bedrock_summarize.questions import (
     to_transcript_lines,
 )
 from local import ROOT
-from tests.handlers.converse_shape import is_valid_converse_request
+from tests.handlers.common.fakes import is_valid_converse_request
 
 TEXTS = (
     "Good morning.",

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, Chunk
 from handlers.meetings.media_job import ffmpeg
 from handlers.meetings.media_result import MediaOutcome
-from tests.handlers.client_events import at_event
+from tests.handlers.meetings.client_events import at_event
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_harness import JobHarness
 from tests.handlers.meetings.media_job.sample_videos import AAC, H264, VP8, audio_only, video_only, video_with_audio
