@@ -193,8 +193,8 @@ def test_a_section_that_begins_in_a_core_is_complete_in_its_window(lengths: list
     spans = [(window.first, window.first + len(window.passages)) for window in windows]
     for begin in range(len(lengths)):
         end = begin + 1
-        # The section has one character of its first line, all lines in between, and one character of its last line.
-        while end < len(lengths) and 2 + sum(lengths[begin + 1 : end]) <= sizes.overlap_characters:
+        # The section has the end of its first line, all lines in between, and one character of its last line.
+        while end < len(lengths) and 1 + sum(lengths[begin + 1 : end]) <= sizes.overlap_characters:
             end += 1
         assert any(first <= begin and end <= last for first, last in spans)
 
