@@ -88,6 +88,7 @@ def error_of(response: dict[str, Any]) -> tuple[int, str]:
 
 
 def test_a_valid_request_is_parsed_and_answered(harness: RestHarness) -> None:
+    assert GET.route == "GET /boxes/{boxId}"
     response = harness.post()
     harness.send(GET, queryStringParameters={"limit": "7", "unknown": "x"})
     assert harness.requests == [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -188,6 +188,7 @@ def make_lines(lengths: list[int]) -> tuple[Line, ...]:
 
 
 @given(LINE_LENGTHS, SIZES)
+@example([9, 9], WindowSizes(characters=9, milliseconds=60_000, overlap_characters=1))
 def test_a_section_that_begins_in_a_core_is_complete_in_its_window(lengths: list[int], sizes: WindowSizes) -> None:
     windows = split_into_windows(make_lines(lengths), sizes)
     spans = [(window.first, window.first + len(window.passages)) for window in windows]
