@@ -2,10 +2,6 @@
 
 The file is not trusted: its form is checked, and exceptions contain nothing from it. Callers limit its size, and join
 the words to sentences and passages.
-
-A job can transcribe the channels of a recording separately. Each channel then counts as one speaker, and the channels
-are read one after the other. Their words are not sorted by time, because people who speak at the same time would then
-interrupt each other's sentences.
 """
 
 import re
@@ -71,19 +67,9 @@ class _JobOutput(BaseModel):
     # errors, which take 1.5 GB of memory.
     items: Annotated[list[_Item], FailFast(), Field(validation_alias=AliasPath("results", "items"))]
 
-    def channels(self) -> dict[str | None, list[_Item]]:
-        """Return the items by channel. A punctuation mark without a channel belongs to the preceding word's channel."""
-        items: dict[str | None, list[_Item]] = {}
-        channel: str | None = None
-        for item in self.items:
-            if item.type == "pronunciation" or item.channel_label is not None:
-                channel = item.channel_label
-            items.setdefault(channel, []).append(item)
-        return items
-
 
 def parse_transcribe_output(text: str, max_ms: int) -> Iterator[TranscribedWord | PunctuationMark]:
-    """Yield words and punctuation marks in the job's order, channel after channel.
+    """Yield words and punctuation marks in the job's order.
 
     Raises InvalidTranscribeOutput, also for times after `max_ms`.
     """
@@ -95,15 +81,13 @@ def parse_transcribe_output(text: str, max_ms: int) -> Iterator[TranscribedWord 
         job = None
     if job is None:
         raise InvalidTranscribeOutput(TranscribeOutputProblem.MALFORMED)
-    channels = job.channels()
-    for channel, items in channels.items():
-        channel_speaker = channel if len(channels) > 1 else None
-        for item in items:
-            if item.type == "punctuation":
-                yield PunctuationMark(item.content)
-                continue
-            start_ms, end_ms = _to_milliseconds(item.start_time, max_ms), _to_milliseconds(item.end_time, max_ms)
-            yield TranscribedWord(item.content, start_ms, end_ms, item.speaker_label or channel_speaker)
+    for item in job.items:
+        if item.type == "punctuation":
+            yield PunctuationMark(item.content)
+            continue
+        start_ms, end_ms = _to_milliseconds(item.start_time, max_ms), _to_milliseconds(item.end_time, max_ms)
+        # If the job transcribed the channels of a recording separately, each channel counts as one speaker.
+        yield TranscribedWord(item.content, start_ms, end_ms, item.speaker_label or item.channel_label)
 
 
 def _to_milliseconds(seconds: str | None, max_ms: int) -> int:
