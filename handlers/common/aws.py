@@ -34,11 +34,7 @@ for name in ("boto3", "botocore", "s3transfer", "urllib3"):
 MAX_WORKERS = 10
 """Maximum number of parallel calls, and the number of connections that botocore keeps open."""
 
-CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=10,
-    retries={"mode": "standard", "total_max_attempts": 4},
-)
+CONFIG = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard"})
 """Default configuration. Throttled calls are retried, and an attempt without a response ends after ten seconds."""
 
 SHORT_TIMEOUT_CONFIG = Config(
