@@ -55,7 +55,7 @@ class _Item(BaseModel):
     """A word or a punctuation mark."""
 
     type: Literal["pronunciation", "punctuation"]
-    content: Annotated[str, Field(validation_alias=AliasPath("alternatives", 0, "content"), max_length=1_000)]
+    content: Annotated[str, Field(validation_alias=AliasPath("alternatives", 0, "content"))]
     start_time: str | None = None
     end_time: str | None = None
     speaker_label: str | None = None

@@ -61,7 +61,6 @@ def test_words_with_times_and_speakers_and_punctuation_marks_are_yielded() -> No
         job({"type": CANARY}),
         job({"type": "pronunciation", "start_time": "0", "end_time": "1", "alternatives": []}),
         job(punctuation("\ud800")),
-        job(word(CANARY * 200)),
         job(word("a", channel_label=7)),
         "[" * 100_000,
         '{"results":{"items":[{"start_time":' + "9" * 5_000 + "}]}}",
