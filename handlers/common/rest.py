@@ -101,7 +101,7 @@ class BoundOperation:
 RETRY_AFTER = "Retry-After"
 ProxyResponse = dict[str, Any]
 """Lambda proxy response for API Gateway."""
-NOT_JSON = frozenset({"json_invalid", "model_type", "model_attributes_type"})
+NOT_JSON = frozenset({"json_invalid", "model_type"})
 """Pydantic error types of a body that is not a JSON object."""
 _JSON = {"Content-Type": "application/json"}
 

@@ -58,26 +58,11 @@ class Clock:
         return self.now_ms
 
 
-class ConditionalCheckFailed(ClientError):
-    """The condition of a write is false."""
-
-    def __init__(self) -> None:
-        super().__init__({"Error": {"Code": "ConditionalCheckFailedException"}}, "PutItem")
-
-
-class _Exceptions:
-    """Exception classes of the client, under the names that botocore gives them."""
-
-    ConditionalCheckFailedException = ConditionalCheckFailed
-
-
 class MemoryDynamoDb:
     """DynamoDB client with the calls and conditions of the WebSocket backends. It takes a hundredth of moto's time.
 
     The tests of the entry points and of `Records` make the same calls to moto.
     """
-
-    exceptions = _Exceptions
 
     def __init__(self, **tables: Sequence[str]) -> None:
         """`tables` are the key attributes of each table."""
@@ -103,7 +88,7 @@ class MemoryDynamoDb:
         attribute = attribute.removeprefix("attribute_not_exists(").removesuffix(")")
         expected = request["ExpressionAttributeValues"][value_name] if value_name else None
         if items.get(key, {}).get(attribute) != expected:
-            raise ConditionalCheckFailed
+            raise client_error("ConditionalCheckFailedException")
         items[key] = item
 
     def scan(self, **request: Any) -> dict[str, Any]:
