@@ -5,7 +5,7 @@ of such a text with an invisible instruction.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -84,17 +84,13 @@ def read_answer() -> list[str]:
     return ["".join(text_pieces), transcript, citation]
 
 
-READERS: list[Callable[[], list[str]] | Callable[[], list[str | None]]] = [
-    *(read_cue, verify_findings),
-    *(read_meeting_transcript, read_summary, read_action_item),
-    *(read_caption, read_answer),
-]
+READERS: tuple[Callable[[], Sequence[str | None]], ...] = (
+    *(read_cue, verify_findings, read_meeting_transcript, read_summary, read_action_item, read_caption, read_answer),
+)
 
 
 @pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
-def test_a_text_from_outside_has_no_hidden_characters(
-    read: Callable[[], list[str]] | Callable[[], list[str | None]],
-) -> None:
+def test_a_text_from_outside_has_no_hidden_characters(read: Callable[[], Sequence[str | None]]) -> None:
     assert set(read()) == {VISIBLE}
 
 
@@ -119,13 +115,8 @@ def is_hidden_text_kept(annotation: Any) -> bool:
 def test_every_text_of_a_client_is_cleaned_or_never_shown() -> None:
     operations = (*LIVESTREAM_OPERATIONS, *MEETINGS_OPERATIONS)
     bodies = [part for operation in operations for part in (operation.parameters, operation.query, operation.body)]
-    messages: list[type[BaseModel]] = [
-        *VOICE_QA_REQUESTS.values(),
-        *TRANSCRIPTION_REQUESTS.values(),
-        CompleteFile,
-        StoredTurn,
-    ]
-    models = [*filter(None, bodies), *messages]
+    messages: list[type[BaseModel]] = [*VOICE_QA_REQUESTS.values(), *TRANSCRIPTION_REQUESTS.values()]
+    models = [*filter(None, bodies), *messages, CompleteFile, StoredTurn]
     assert {NewEpisode, EpisodeChanges, Query, CompleteFile} <= set(models)
     keeping = {
         (model.__name__, name)
