@@ -43,13 +43,13 @@ def test_only_failed_messages_are_redelivered_and_the_log_counts_them(capsys: py
 
 
 def event(source: str = S3_SOURCE, detail_type: str = OBJECT_CREATED, bucket: str = "our-bucket", **fields: Any) -> str:
-    detail = {"bucket": {"name": bucket}, "object": {"key": "canary/a b+c%20", "size": 1, **fields}}
+    detail = {"bucket": {"name": bucket}, "object": {"key": "canary/a b+c%20", "size": 0, **fields}}
     return json.dumps({"source": source, "detail-type": detail_type, "detail": detail})
 
 
 def test_an_event_of_the_bus_has_the_key_unchanged_and_the_version() -> None:
     detail = parse_object_created_event(event(**{"version-id": "v.1"}), "our-bucket")
-    assert (detail.key, detail.size, detail.version_id) == ("canary/a b+c%20", 1, "v.1")
+    assert (detail.key, detail.size, detail.version_id) == ("canary/a b+c%20", 0, "v.1")
     assert parse_object_created_event(event(), "our-bucket").version_id == "null", "the bucket has no versions"
 
 
