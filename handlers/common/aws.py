@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ReadTimeoutError
 from botocore.exceptions import ConnectionError as Unreachable
+from botocore.httpsession import MAX_POOL_CONNECTIONS
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -31,8 +32,8 @@ class LambdaContext(Protocol):
 for name in ("boto3", "botocore", "s3transfer", "urllib3"):
     logging.getLogger(name).setLevel(logging.INFO)
 
-MAX_WORKERS = 10
-"""Maximum number of parallel calls, and the number of connections that botocore keeps open."""
+MAX_WORKERS = MAX_POOL_CONNECTIONS
+"""Maximum number of parallel calls: the number of connections that a client keeps open."""
 
 CONFIG = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard"})
 """Default configuration. Throttled calls are retried, and an attempt without a response ends after ten seconds."""
