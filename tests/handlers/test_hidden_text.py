@@ -115,8 +115,8 @@ def is_hidden_text_kept(annotation: Any) -> bool:
 def test_every_text_of_a_client_is_cleaned_or_never_shown() -> None:
     operations = (*LIVESTREAM_OPERATIONS, *MEETINGS_OPERATIONS)
     bodies = [part for operation in operations for part in (operation.parameters, operation.query, operation.body)]
-    messages: list[type[BaseModel]] = [*VOICE_QA_REQUESTS.values(), *TRANSCRIPTION_REQUESTS.values()]
-    models = [*filter(None, bodies), *messages, CompleteFile, StoredTurn]
+    messages = [*VOICE_QA_REQUESTS.values(), *TRANSCRIPTION_REQUESTS.values()]
+    models: list[type[BaseModel]] = [*filter(None, bodies), *messages, CompleteFile, StoredTurn]
     assert {NewEpisode, EpisodeChanges, Query, CompleteFile} <= set(models)
     keeping = {
         (model.__name__, name)
