@@ -34,5 +34,4 @@ CHECKING_POLICIES: tuple[Policy, ...] = (
     *spending.POLICIES,
 )
 """All policies that an exception may name."""
-exceptions.register({policy.name: policy for policy in CHECKING_POLICIES})
 POLICIES: tuple[Policy, ...] = (*CHECKING_POLICIES, *exceptions.POLICIES)

@@ -5,7 +5,7 @@ resource.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 
 from guardrails.records import (
@@ -15,7 +15,6 @@ from guardrails.records import (
     CheckedStack,
     Finding,
     Group,
-    Policy,
     PolicySet,
     Severity,
 )
@@ -24,13 +23,6 @@ from guardrails.resource_types import PLATFORM
 POLICIES = PolicySet(Group.EXCEPTIONS)
 MAX_DAYS = 90
 """Maximum number of days until an exception expires."""
-EXCEPTIONS_ALLOWED: dict[str, bool] = {}
-"""True for each policy whose violations an exception can excuse, by the policy's name. The catalogue fills it."""
-
-
-def register(policies: Mapping[str, Policy]) -> None:
-    """Tell this module the policies that an exception may name."""
-    EXCEPTIONS_ALLOWED.update({name: policy.exceptions_allowed for name, policy in policies.items()})
 
 
 @POLICIES.stack_policy(
@@ -62,6 +54,9 @@ def _check_exceptions_in_force(stack: CheckedStack) -> Iterator[Finding]:
     remedy="Fix the resource and remove the exception, or correct its entry in polyphony:exceptions.",
 )
 def _check_exceptions_in_order(stack: CheckedStack) -> Iterator[Finding]:
+    from guardrails.catalogue import CHECKING_POLICIES  # noqa: PLC0415 - the catalogue imports this module
+
+    is_excusable = {policy.name: policy.exceptions_allowed for policy in CHECKING_POLICIES}
     today = stack.context.today
     last_day = today + timedelta(days=MAX_DAYS)
     names = {resource.name for resource in stack.resources}
@@ -71,9 +66,9 @@ def _check_exceptions_in_order(stack: CheckedStack) -> Iterator[Finding]:
             yield Finding(
                 f"{subject} expires on {entry.expires}. Today is {today}, and the last allowed day {last_day}."
             )
-        if entry.policy not in EXCEPTIONS_ALLOWED:
+        if entry.policy not in is_excusable:
             yield Finding(f"{subject} names a policy that this pack does not have.")
-        elif not EXCEPTIONS_ALLOWED[entry.policy]:
+        elif not is_excusable[entry.policy]:
             yield Finding(
                 f"{subject} has no effect: no exception can excuse public data, foreign accounts or permissions."
             )

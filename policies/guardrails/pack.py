@@ -8,7 +8,6 @@ An entry of `polyphony:exceptions` silences a policy for one resource until a da
 findings of a policy, so the finding cannot become advisory; `exceptions-in-force` reports the entry in every run.
 """
 
-import gc
 import os
 import sys
 from collections import defaultdict
@@ -26,7 +25,6 @@ from guardrails.records import (
     Group,
     Policy,
     ResourcePolicy,
-    Undecided,
     run_check,
 )
 from guardrails.resource_types import PLATFORM
@@ -46,7 +44,6 @@ def start() -> None:
         )
     except InvalidStackConfiguration as error:
         sys.exit(f"{NAME} cannot check this stack: {error}")
-    gc.disable()  # All resources stay in memory until the process ends, so a collection would find nothing.
     builder = PolicyBuilder(context)
     sdk.PolicyPack(name=NAME, policies=[builder.build(record) for record in POLICIES])
 
@@ -82,10 +79,10 @@ class PolicyBuilder:
             if not record.applies_to(args.resource_type) or self._is_excepted(record, args.name):
                 return
             for message in run_check(lambda: record.check(resource)):
-                if message is None:
-                    self._undecided[record.name].add(args.name)
-                else:
+                if message:
                     report(f"{message} {record.remedy}", None)
+                else:
+                    self._undecided[record.name].add(args.name)
 
         return validate
 
@@ -98,10 +95,10 @@ class PolicyBuilder:
             for result in record.list_results(stack):
                 if self._is_excepted(record, names.get(result.urn, platform)):
                     continue
-                if isinstance(result, Undecided):
-                    self._undecided[record.name].add(names.get(result.urn, "the stack"))
-                else:
+                if result.message:
                     report(f"{result.message} {record.remedy}".rstrip(), result.urn or None)
+                else:
+                    self._undecided[record.name].add(names.get(result.urn, "the stack"))
 
         return validate
 

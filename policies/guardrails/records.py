@@ -68,8 +68,6 @@ DISABLED_IN_DEV = Levels(dev=Level.DISABLED)
 MANDATORY_IN_PROD = Levels(dev=Level.DISABLED, staging=Level.ADVISORY)
 """Disabled in dev, and advisory in staging."""
 ADVISORY_EVERYWHERE = Levels(dev=Level.ADVISORY, staging=Level.ADVISORY, prod=Level.ADVISORY)
-ADVISORY_BEFORE_PROD = Levels(dev=Level.ADVISORY, staging=Level.ADVISORY, prod=Level.DISABLED)
-"""Disabled in prod."""
 
 
 @dataclass(eq=False)
@@ -110,16 +108,13 @@ class CheckedStack(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A violation: the message, and the resource's URN, which is empty for the stack as a whole."""
+    """A violation: the message, and the resource's URN, which is empty for the stack as a whole.
+
+    The message is empty if the check read an unknown value, which AWS assigns during the deployment.
+    """
 
     message: str
     urn: str = ""
-
-
-class Undecided(NamedTuple):
-    """A check that read an unknown value, which AWS assigns during the deployment."""
-
-    urn: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,11 +152,11 @@ class RelatedPolicy(Policy):
     types: Collection[str]
     check: Callable[[CheckedResource, CheckedStack], Iterable[str]]
 
-    def list_results(self, stack: CheckedStack) -> Iterator[Finding | Undecided]:
+    def list_results(self, stack: CheckedStack) -> Iterator[Finding]:
         """Yield the findings on all resources of the types."""
         for resource in stack.list_resources(*self.types):
-            for result in run_check(lambda resource=resource: self.check(resource, stack)):  # type: ignore[misc]
-                yield Undecided(resource.urn) if result is None else Finding(result, resource.urn)
+            for message in run_check(lambda resource=resource: self.check(resource, stack)):  # type: ignore[misc]
+                yield Finding(message, resource.urn)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,21 +165,21 @@ class StackPolicy(Policy):
 
     check: Callable[[CheckedStack], Iterable[Finding]]
 
-    def list_results(self, stack: CheckedStack) -> Iterator[Finding | Undecided]:
+    def list_results(self, stack: CheckedStack) -> Iterator[Finding]:
         """Yield the findings."""
         for result in run_check(lambda: self.check(stack)):
-            yield Undecided("") if result is None else Finding(result) if isinstance(result, str) else result
+            yield Finding(result) if isinstance(result, str) else result
 
 
 Result = TypeVar("Result")
 
 
-def run_check(check: Callable[[], Iterable[Result]]) -> Iterator[Result | str | None]:
-    """Yield the results of a check. An unknown value ends it with None, and malformed data with a message."""
+def run_check(check: Callable[[], Iterable[Result]]) -> Iterator[Result | str]:
+    """Yield the results of a check. An unknown value ends it with an empty message, and malformed data with a message."""
     try:
         yield from check()
     except UnknownValueError:
-        yield None
+        yield ""
     except MALFORMED_ERRORS as error:
         yield f"A property or document has an unexpected form and cannot be checked ({type(error).__name__})."
 

@@ -13,7 +13,7 @@ from pulumi_policy.deserialize import deserialize_properties
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from guardrails.catalogue import POLICIES
-from guardrails.records import CheckedResource, CheckedStack, Finding, Level, Policy, ResourcePolicy, run_check
+from guardrails.records import CheckedResource, CheckedStack, Level, Policy, ResourcePolicy, run_check
 from guardrails.stack_configuration import StackContext, read_stack_context
 from guardrails.surface.facts import Seen
 from local import ACCOUNT
@@ -119,14 +119,14 @@ def _find(policy: str, stack: CheckedStack) -> dict[str, str]:
     names = {resource.urn: resource.name for resource in stack.resources}
     if isinstance(record, ResourcePolicy):
         results: Any = (
-            (resource.name, message or "")
+            (resource.name, message)
             for resource in stack.resources
             if record.applies_to(resource.type)
             for message in run_check(lambda resource=resource: record.check(resource))  # type: ignore[misc]
         )
     else:
         results = (
-            (names.get(result.urn, ""), result.message if isinstance(result, Finding) else "")
+            (names.get(result.urn, ""), result.message)
             for result in record.list_results(stack)  # type: ignore[attr-defined]
         )
     found: dict[str, str] = {}

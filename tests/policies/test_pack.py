@@ -180,12 +180,11 @@ def test_policy_names_are_unique_and_the_report_of_undecided_checks_is_last() ->
     assert POLICIES[-1].name == "checks-at-deployment"
 
 
-def test_no_policy_is_less_strict_in_prod_except_the_one_about_flex_jobs() -> None:
+def test_no_policy_is_less_strict_in_prod() -> None:
     strictness = [Level.DISABLED, Level.ADVISORY, Level.MANDATORY]
     for policy in POLICIES:
-        if policy.name != "glue-flex-before-prod":
-            levels = [strictness.index(policy.levels.for_environment(name)) for name in ("dev", "staging", "prod")]
-            assert levels == sorted(levels), policy.name
+        levels = [strictness.index(policy.levels.for_environment(name)) for name in ("dev", "staging", "prod")]
+        assert levels == sorted(levels), policy.name
 
 
 def test_permissions_and_public_data_are_mandatory_everywhere_and_never_excused() -> None:
@@ -197,8 +196,6 @@ def test_permissions_and_public_data_are_mandatory_everywhere_and_never_excused(
     }
     assert excusable == {
         "iam-trust-usable",
-        "mediaconvert-job-has-role",
-        "no-secret-in-environment",
         "no-secret-in-properties",
     }
 

@@ -123,13 +123,6 @@ BREAKS: dict[str, Callable[[Program], str]] = {
         "ingestion-manifest-builder-function", role="arn:aws:iam::123456789012:role/polyphony-prod-ingestion-sweeper"
     ),
     "function-permission-source": change(t.FUNCTION_PERMISSION, sourceArn=None),
-    "mediaconvert-job-has-role": change(
-        t.ROLE_POLICY,
-        policy=json.dumps(
-            {"Statement": {"Effect": "Allow", "Action": ["mediaconvert:CreateJob", "iam:PassRole"], "Resource": "*"}}
-        ),
-    ),
-    "glue-flex-before-prod": change(t.GLUE_JOB, executionClass=None),
 }
 """Change of the prod program by policy, or by policy and what is changed. It returns the resource with the fault."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from guardrails import resource_types as t
+from guardrails.pricing.checked_stack_estimate import estimate_stack
 from guardrails.rules.spending import MAX_ALARMS, MAX_CUSTOM_METRICS, POLICIES
 from tests.policies.program import UNKNOWN, Program, assert_new_finding
 from tests.whole_program import ONE_WORKER
@@ -44,6 +45,21 @@ def test_every_policy_has_a_break() -> None:
 @pytest.mark.parametrize("case", BREAKS)
 def test_a_fault_is_found_where_it_is(case: str) -> None:
     assert_new_finding(case.partition(":")[0], BREAKS[case])
+
+
+def test_the_limits_themselves_are_allowed() -> None:
+    program = Program()
+    [platform] = program.read().list_resources(t.PLATFORM)
+    program.change("platform", budget=estimate_stack(program.read(), platform).total)
+    assert program.find("spend-within-budget") == {}
+    alarms = len(program.read().list_resources(t.ALARM))
+    filters = len(program.read().list_resources(t.METRIC_FILTER))
+    for index in range(MAX_ALARMS - alarms):
+        program.add(t.ALARM, f"alarm-{index}", {})
+    written = sum(block.get("customMetrics", 0) for block in platform.props["usage"].values())
+    for index in range(int(MAX_CUSTOM_METRICS - filters - written)):
+        program.add(t.METRIC_FILTER, f"filter-{index}", {})
+    assert program.find("monitoring-ceiling") == {}
 
 
 def test_an_unknown_property_does_not_prevent_the_estimate() -> None:

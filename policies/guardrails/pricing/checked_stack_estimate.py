@@ -4,7 +4,6 @@ When a policy reads an unknown value, the SDK raises an error that ends the poli
 out instead, so that a single unknown id prevents neither the estimate nor the check of the budget.
 """
 
-import functools
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -20,13 +19,8 @@ def estimate_stack(stack: CheckedStack, platform: CheckedResource) -> CostReport
     """Return the estimate of a stack. `platform` is its outermost component, whose property `usage` has the expected
     monthly usage of each block.
     """
-    return _estimate(stack.resources, platform)
-
-
-@functools.lru_cache(maxsize=1)  # several policies need the estimate of the same stack
-def _estimate(resources: tuple[CheckedResource, ...], platform: CheckedResource) -> CostReport:
     usage = select_known_properties(platform.props["usage"])
-    return estimate_cost(map(to_priced_resource, resources), usage)
+    return estimate_cost(map(to_priced_resource, stack.resources), usage)
 
 
 def to_priced_resource(resource: CheckedResource) -> PricedResource:

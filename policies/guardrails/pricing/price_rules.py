@@ -224,10 +224,6 @@ def _price_stored_logs(group: PricedResource, block: PricedBlock) -> Quantities:
     yield "logs_stored", block.amount("logGb") * months_kept
 
 
-def _price_alarm(_alarm: PricedResource, _block: PricedBlock) -> Quantities:
-    yield "alarm", 1
-
-
 def _price_metric_filter(metric_filter: PricedResource, block: PricedBlock) -> Quantities:
     """Yield one metric. Several filters of a block can write the same metric, which is billed once, so only the first of
     them yields it.
@@ -241,10 +237,6 @@ def _get_metric(metric_filter: PricedResource) -> tuple[str, str]:
     """Return namespace and name of the metric that a filter writes."""
     metric = metric_filter.props["metricTransformation"]
     return metric["namespace"], metric["name"]
-
-
-def _price_dashboard(_resource: PricedResource, _block: PricedBlock) -> Quantities:
-    yield "dashboard", 1
 
 
 def _price_endpoint(endpoint: PricedResource, _: PricedBlock) -> Quantities:
@@ -264,9 +256,9 @@ QUANTITY_FUNCTIONS: Final[Mapping[str, Callable[[PricedResource, PricedBlock], Q
     t.GLUE_JOB: _price_glue_job,
     t.BATCH_JOB: _price_batch_job,
     t.LOG_GROUP: _price_stored_logs,
-    t.ALARM: _price_alarm,
+    t.ALARM: lambda _resource, _block: iter([("alarm", 1)]),
     t.METRIC_FILTER: _price_metric_filter,
-    t.DASHBOARD: _price_dashboard,
+    t.DASHBOARD: lambda _resource, _block: iter([("dashboard", 1)]),
     t.VPC_ENDPOINT: _price_endpoint,
 }
 """Functions that yield the quantities of one resource that need its properties, by resource type."""

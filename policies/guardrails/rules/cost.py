@@ -1,7 +1,7 @@
 """Policies about cost: limits of memory, workers, retention and indexes, and required tags.
 
 `Rule(…).requires(…)` registers a policy about properties of one type of resource. In its description, `{}` stands for the
-required value. A policy is mandatory in staging and prod, except for `ADVISORY_BEFORE_PROD`, which is disabled in prod.
+required value. All policies are mandatory in staging and prod.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,6 @@ from typing import Final
 
 from guardrails import resource_types as t
 from guardrails.records import (
-    ADVISORY_BEFORE_PROD,
     ADVISORY_IN_DEV,
     EVERY_TYPE,
     MANDATORY_EVERYWHERE,
@@ -93,12 +92,6 @@ Rule(POLICIES, "glue-concurrency-set", MEDIUM, ADVISORY_IN_DEV).requires(
     {"executionProperty.maxConcurrentRuns": at_most(50)},
     description="A Glue job sets its maximum number of concurrent runs, to {}.",
     remedy="Set executionProperty.maxConcurrentRuns. With its default, 1, Glue refuses a second concurrent run.",
-)
-Rule(POLICIES, "glue-flex-before-prod", LOW, ADVISORY_BEFORE_PROD).requires(
-    t.GLUE_JOB,
-    {"executionClass": equals("FLEX")},
-    description="In dev and staging, Glue jobs use the execution class {}, because no user waits for their results.",
-    remedy="Set executionClass to FLEX, which costs less but may start later.",
 )
 Rule(POLICIES, "batch-vcpu-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
     t.BATCH_ENVIRONMENT,

@@ -1,13 +1,11 @@
-"""Policies about roles: the permissions boundary, the role for MediaConvert, one role for each function, and callers."""
+"""Policies about roles: the permissions boundary, one role for each function, and callers."""
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final
 
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails import resource_types as t
-from guardrails.iam_documents import parse_statements
 from guardrails.records import (
     MANDATORY_EVERYWHERE,
     CheckedResource,
@@ -20,8 +18,6 @@ from guardrails.rules.related import get_name, read_names
 from guardrails.rules.requirement import describe
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
-
-MEDIA_CONVERT: Final = "mediaconvert.amazonaws.com"
 
 
 @POLICIES.resource_policy(
@@ -44,24 +40,6 @@ def _check_iam_role_has_boundary(resource: CheckedResource) -> Iterator[str]:
         boundary = str(resource.get("permissionsBoundary") or "")
         if not boundary.endswith(f":policy/{expected}"):
             yield f"permissionsBoundary is {describe(boundary or None)}, but must be {expected}."
-
-
-@POLICIES.resource_policy(
-    "mediaconvert-job-has-role",
-    severity=Severity.MEDIUM,
-    levels=MANDATORY_EVERYWHERE,
-    description="An IAM policy that allows mediaconvert:CreateJob also allows passing a role to MediaConvert.",
-    remedy=f"Grant iam:PassRole on the role that the job uses, with the condition iam:PassedToService {MEDIA_CONVERT}.",
-    types={t.ROLE_POLICY},
-)
-def _check_mediaconvert_job_has_role(policy: CheckedResource) -> Iterator[str]:
-    allowed = [statement for statement in parse_statements(policy.props["policy"]) if statement.is_allow]
-    creates = any(statement.covers_action("mediaconvert:CreateJob") for statement in allowed)
-    if creates and not any(
-        statement.covers_action("iam:PassRole") and MEDIA_CONVERT in statement.list_allowed("iam:PassedToService")
-        for statement in allowed
-    ):
-        yield f"The IAM policy allows no iam:PassRole to {MEDIA_CONVERT}, so MediaConvert would refuse every job."
 
 
 @POLICIES.related_policy(

@@ -14,13 +14,9 @@ from typing import Any
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails.records import EVERY_TYPE, MANDATORY_EVERYWHERE, CheckedResource, Group, PolicySet, Severity
-from guardrails.resource_types import BATCH_JOB, FUNCTION, GLUE_JOB, SSM_PARAMETER
+from guardrails.resource_types import SSM_PARAMETER
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
-COMMON_FIELDS: Any = {"severity": Severity.CRITICAL, "levels": MANDATORY_EVERYWHERE}
-COMMON_FIELDS["remedy"] = "Store the secret in an SSM SecureString parameter, and pass the parameter's name."
-PROGRAM_TYPES = frozenset({BATCH_JOB, FUNCTION, GLUE_JOB})
-"""Types of resources that run the project's code, and could get secrets in environment variables or arguments."""
 FORMATS = re.compile(
     r"(?P<AWS_access_key>\b(?:AKIA|ASIA)[A-Z0-9]{16}\b)|(?P<private_key>-----BEGIN [A-Z ]*PRIVATE KEY)"
     r"|(?P<web_token>\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.)|(?P<URL_with_a_password>://[^/\s:@]*:(?![${<])[^/\s@]+@)"
@@ -82,7 +78,15 @@ def _find_secret(name: str, text: str) -> str:
     return f"a literal value whose name ends in {named[0]}" if named and not NO_SECRET.fullmatch(text) else ""
 
 
-def _find_secrets(resource: CheckedResource) -> Iterator[str]:
+@POLICIES.resource_policy(
+    "no-secret-in-properties",
+    severity=Severity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="No property has a secret, also no environment variable or argument of a function or job.",
+    remedy="Store the secret in an SSM SecureString parameter, and pass the parameter's name.",
+    types={EVERY_TYPE},
+)
+def _check_no_secret_in_properties(resource: CheckedResource) -> Iterator[str]:
     is_encrypted = resource.type == SSM_PARAMETER and resource.get("type") == "SecureString"
     for key in resource.props:
         if is_encrypted and key == "value":
@@ -90,17 +94,3 @@ def _find_secrets(resource: CheckedResource) -> Iterator[str]:
         for name, text in _list_texts(_read_known(resource.props, key), key):
             if kind := _find_secret(name, text):
                 yield f"{key} contains {kind}."
-
-
-@POLICIES.resource_policy(
-    "no-secret-in-environment", types=PROGRAM_TYPES, description="No function has secrets.", **COMMON_FIELDS
-)
-def _check_no_secret_in_environment(resource: CheckedResource) -> Iterator[str]:
-    yield from _find_secrets(resource)
-
-
-@POLICIES.resource_policy(
-    "no-secret-in-properties", types={EVERY_TYPE}, description="No property has a secret.", **COMMON_FIELDS
-)
-def _check_no_secret_in_properties(resource: CheckedResource) -> Iterator[str]:
-    yield from () if resource.type in PROGRAM_TYPES else _find_secrets(resource)
