@@ -23,13 +23,7 @@ from components.settings.base import (
 )
 from components.settings.foundation import Cidr, SubnetId, VpcId
 from handlers.common.json_models import TextForm
-from handlers.voice_qa.environment import (
-    AnswerSeconds,
-    LecturesPerDay,
-    QueriesPerHour,
-    SessionDays,
-    UrlSeconds,
-)
+from handlers.voice_qa.environment import AnswerSeconds, LecturesPerDay, QueriesPerHour, SessionDays, UrlSeconds
 
 Days = Annotated[int, Field(ge=1, le=365)]
 

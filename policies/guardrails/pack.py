@@ -19,14 +19,7 @@ import pulumi.runtime
 import pulumi_policy as sdk
 
 from guardrails.catalogue import POLICIES
-from guardrails.records import (
-    CheckedResource,
-    CheckedStack,
-    Group,
-    Policy,
-    ResourcePolicy,
-    run_check,
-)
+from guardrails.records import CheckedResource, CheckedStack, Group, Policy, ResourcePolicy, run_check
 from guardrails.resource_types import PLATFORM
 from guardrails.stack_configuration import InvalidStackConfiguration, StackContext, read_stack_context
 

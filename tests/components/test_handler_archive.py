@@ -12,16 +12,7 @@ import pytest
 
 from components import handler_archive
 from tests.entry_modules import ENTRY_MODULES
-from tests.handler_tree import (
-    FILES,
-    KEYS,
-    SHARED,
-    START,
-    START_MODULE,
-    STORAGE_MODULE,
-    use_handler_tree,
-    write_files,
-)
+from tests.handler_tree import FILES, KEYS, SHARED, START, START_MODULE, STORAGE_MODULE, use_handler_tree, write_files
 
 IMPORTED_BY_FUNCTIONS = {
     "handlers.transcription.router.handler": [

@@ -9,7 +9,7 @@ import pytest
 
 from guardrails import resource_types as t
 from guardrails.rules import cost, data_protection, reliability, roles
-from guardrails.rules.requirement import NOT_FALSE, NOT_TRUE, at_most, at_most_items, equals, one_of
+from guardrails.rules.requirement import NOT_FALSE, NOT_TRUE, at_most, equals, one_of
 from tests.policies.program import Program, change, edit, find_mandatory, find_unchanged
 from tests.whole_program import ONE_WORKER, STACKS
 
@@ -161,7 +161,6 @@ def test_a_backup_and_a_reason_may_be_as_short_as_the_limit() -> None:
 def test_a_limit_belongs_to_the_allowed_values() -> None:
     assert at_most(3).is_met(3.0)
     assert not at_most(3).is_met(3.1)
-    assert at_most_items(1).is_met(["a"])
 
 
 def test_an_absent_value_meets_a_requirement_only_by_its_default() -> None:

@@ -66,9 +66,9 @@ class CostReport(NamedTuple):
             sums[getattr(line, attribute)] += line.usd
         return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
 
-    def describe_largest(self, count: int) -> str:
-        """Return the blocks with the highest cost, as text for a message."""
-        return ", ".join(f"{block} ${usd:,.2f}" for block, usd in list(self.sum_by("block").items())[:count])
+    def describe_largest(self) -> str:
+        """Return the three blocks with the highest cost, as text for a message."""
+        return ", ".join(f"{block} ${usd:,.2f}" for block, usd in list(self.sum_by("block").items())[:3])
 
 
 def estimate_cost(resources: Iterable[PricedResource], usage: Usage, *, free_tiers: bool = False) -> CostReport:

@@ -17,8 +17,6 @@ from guardrails.subsystem_of_resource import parse_subsystem
 HOURS_PER_MONTH: Final = 730
 """Hours of an average month, as in AWS's own calculators."""
 SECONDS_PER_MONTH: Final = HOURS_PER_MONTH * 3600
-DEFAULT_MEMORY_MB: Final = 128
-"""Memory of a Lambda function that sets none."""
 COLD_START_SHARE: Final = 0.01
 """Assumed share of a function's calls that restore its snapshot (SnapStart)."""
 DPUS_PER_WORKER: Final = {"G.1X": 1, "G.2X": 2, "G.4X": 4}
@@ -153,7 +151,7 @@ def _price_function(function: PricedResource, block: PricedBlock) -> Quantities:
 
 
 def _get_memory_gb(function: Mapping[str, Any]) -> float:
-    return float(function.get("memorySize") or DEFAULT_MEMORY_MB) / 1024
+    return float(function["memorySize"]) / 1024
 
 
 def _price_provisioned_concurrency(config: PricedResource, block: PricedBlock) -> Quantities:

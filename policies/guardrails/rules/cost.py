@@ -18,15 +18,7 @@ from guardrails.records import (
     Severity,
 )
 from guardrails.rules.related import MIN_REASON_LENGTH, has_reason
-from guardrails.rules.requirement import (
-    IS_SET,
-    NOT_FALSE,
-    Rule,
-    at_most,
-    at_most_items,
-    equals,
-    one_of,
-)
+from guardrails.rules.requirement import IS_SET, NOT_FALSE, Requirement, Rule, at_most, equals, one_of
 from guardrails.surface.tables import is_taggable
 
 LOW, MEDIUM, HIGH = Severity.LOW, Severity.MEDIUM, Severity.HIGH
@@ -108,7 +100,7 @@ Rule(POLICIES, "table-on-demand", MEDIUM, MANDATORY_EVERYWHERE).requires(
 )
 Rule(POLICIES, "table-few-indexes", LOW, ADVISORY_IN_DEV).requires(
     t.TABLE,
-    {"globalSecondaryIndexes": at_most_items(2)},
+    {"globalSecondaryIndexes": Requirement(lambda indexes: len(indexes or ()) <= 2, "at most 2")},
     description="The number of a table's global secondary indexes is {}.",
     remedy="Filter in the client, or use one index for several queries. Each index repeats the cost of every write.",
 )

@@ -19,14 +19,7 @@ from guardrails.records import (
     PolicySet,
     Severity,
 )
-from guardrails.rules.requirement import (
-    IS_SET,
-    IS_TRUE,
-    NOT_TRUE,
-    Rule,
-    describe,
-    one_of,
-)
+from guardrails.rules.requirement import IS_SET, IS_TRUE, NOT_TRUE, Rule, describe, one_of
 
 MEDIUM, HIGH = Severity.MEDIUM, Severity.HIGH
 POLICIES = PolicySet(Group.DATA_PROTECTION)

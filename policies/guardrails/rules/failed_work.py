@@ -20,14 +20,7 @@ from guardrails.records import (
     PolicySet,
     Severity,
 )
-from guardrails.rules.related import (
-    MIN_REASON_LENGTH,
-    REASON_TAG,
-    get_name,
-    has_reason,
-    list_related,
-    read_names,
-)
+from guardrails.rules.related import MIN_REASON_LENGTH, REASON_TAG, get_name, has_reason, list_related, read_names
 
 COST = PolicySet(Group.COST)
 RELIABILITY = PolicySet(Group.RELIABILITY)

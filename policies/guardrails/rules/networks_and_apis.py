@@ -17,11 +17,7 @@ from guardrails.records import (
     PolicySet,
     Severity,
 )
-from guardrails.rules.related import (
-    CALLERS_CHECKED_TAG,
-    MIN_REASON_LENGTH,
-    has_reason,
-)
+from guardrails.rules.related import CALLERS_CHECKED_TAG, MIN_REASON_LENGTH, has_reason
 
 DATA_PROTECTION = PolicySet(Group.DATA_PROTECTION)
 RELIABILITY = PolicySet(Group.RELIABILITY)

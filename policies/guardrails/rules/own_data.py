@@ -45,19 +45,14 @@ def _is_for_clients(role: CheckedResource) -> bool:
 
 def _find_other_data(statement: Statement, callers: str, actions: Collection[str], own_id: str) -> Iterator[str]:
     """Yield a message about everything else that a statement allows these callers than the actions on their own data."""
-    for action in _find_other_actions(statement, actions):
+    lowered = {action.lower() for action in actions}
+    others = ["all other actions" for element in statement.not_elements if element == "NotAction"]
+    for action in [*others, *(action for action in statement.actions if action.lower() not in lowered)]:
         yield f"The role of {callers} allows {action}, but {callers} may call only {', '.join(sorted(actions))}."
     if not (_reaches_own_objects_only(statement, own_id) and _reaches_own_items_only(statement, own_id)):
         resources = ", ".join(statement.resources) or "all other resources"
         allowed = ", ".join(statement.actions) or "all other actions"
         yield f"The role of {callers} allows {allowed} on {resources}, which includes data of other {callers}."
-
-
-def _find_other_actions(statement: Statement, actions: Collection[str]) -> Iterator[str]:
-    """Yield the actions of a statement that a list does not contain."""
-    yield from ("all other actions" for element in statement.not_elements if element == "NotAction")
-    lowered = {action.lower() for action in actions}
-    yield from (action for action in statement.actions if action.lower() not in lowered)
 
 
 def _uses(statement: Statement, service: str) -> bool:

@@ -7,10 +7,7 @@ from typing import Final
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails import resource_types as t
-from guardrails.records import (
-    CheckedResource,
-    CheckedStack,
-)
+from guardrails.records import CheckedResource, CheckedStack
 
 REASON_TAG: Final = "Reason"
 """Tag of a resource that deviates from a policy on purpose. Its value is the reason."""

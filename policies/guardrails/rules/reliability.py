@@ -13,23 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from guardrails import resource_types as t
-from guardrails.records import (
-    ADVISORY_IN_DEV,
-    MANDATORY_EVERYWHERE,
-    CheckedResource,
-    Group,
-    PolicySet,
-    Severity,
-)
-from guardrails.rules.requirement import (
-    IS_SET,
-    IS_TRUE,
-    Rule,
-    describe,
-    equals,
-    matches,
-    one_of,
-)
+from guardrails.records import ADVISORY_IN_DEV, MANDATORY_EVERYWHERE, CheckedResource, Group, PolicySet, Severity
+from guardrails.rules.requirement import IS_SET, IS_TRUE, Rule, describe, equals, matches, one_of
 
 LOW, MEDIUM, HIGH = Severity.LOW, Severity.MEDIUM, Severity.HIGH
 POLICIES = PolicySet(Group.RELIABILITY)

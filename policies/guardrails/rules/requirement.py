@@ -7,12 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from guardrails.records import (
-    CheckedResource,
-    Levels,
-    PolicySet,
-    Severity,
-)
+from guardrails.records import CheckedResource, Levels, PolicySet, Severity
 
 
 def _to_plain(value: Any) -> Any:
@@ -55,11 +50,6 @@ def one_of(*allowed: str, default: object = None) -> Requirement:
 def at_most(limit: float, default: object = None) -> Requirement:
     """Require a number that is not above the limit."""
     return Requirement(lambda value: value is not None and float(value) <= limit, f"at most {describe(limit)}", default)
-
-
-def at_most_items(limit: int) -> Requirement:
-    """Require a list that is not longer than the limit."""
-    return Requirement(lambda value: len(value or ()) <= limit, f"at most {limit}")
 
 
 def matches(pattern: str, words: str) -> Requirement:

@@ -6,14 +6,7 @@ from contextlib import suppress
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails import resource_types as t
-from guardrails.records import (
-    MANDATORY_EVERYWHERE,
-    CheckedResource,
-    CheckedStack,
-    Group,
-    PolicySet,
-    Severity,
-)
+from guardrails.records import MANDATORY_EVERYWHERE, CheckedResource, CheckedStack, Group, PolicySet, Severity
 from guardrails.rules.related import get_name, read_names
 from guardrails.rules.requirement import describe
 

@@ -28,8 +28,6 @@ POLICIES = PolicySet(Group.COST)
 MAX_ALARMS = 200
 MAX_DASHBOARDS = 1
 MAX_CUSTOM_METRICS = 60
-SHOWN_BLOCKS = 3
-"""Number of blocks that a finding names."""
 
 
 @POLICIES.stack_policy(
@@ -46,7 +44,7 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
         subsystems = ", ".join(f"{name} ${usd:,.2f}" for name, usd in report.sum_by("subsystem").items())
         yield Finding(
             f"About ${report.total:,.2f} a month ({subsystems or 'nothing'}). Largest blocks: "
-            f"{report.describe_largest(SHOWN_BLOCKS) or 'none'}.",
+            f"{report.describe_largest() or 'none'}.",
             platform.urn,
         )
         for resource in report.unpriced:
@@ -74,7 +72,7 @@ def _check_spend_within_budget(stack: CheckedStack) -> Iterator[Finding]:
     if report.total > budget:
         yield Finding(
             f"The estimate of ${report.total:,.2f} a month exceeds the budget of ${budget:,.2f}. Largest blocks: "
-            f"{report.describe_largest(SHOWN_BLOCKS)}.",
+            f"{report.describe_largest()}.",
             platform.urn,
         )
 

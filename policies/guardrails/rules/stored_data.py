@@ -20,10 +20,7 @@ from guardrails.records import (
     PolicySet,
     Severity,
 )
-from guardrails.rules.related import (
-    get_name,
-    list_related,
-)
+from guardrails.rules.related import get_name, list_related
 
 COST = PolicySet(Group.COST)
 DATA_PROTECTION = PolicySet(Group.DATA_PROTECTION)

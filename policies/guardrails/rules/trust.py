@@ -7,14 +7,7 @@ from typing import Any, Final
 
 from guardrails.iam_documents import EXACT_OPERATORS, Statement, parse_statements
 from guardrails.records import MANDATORY_EVERYWHERE, CheckedResource, Group, PolicySet, Severity
-from guardrails.resource_types import (
-    BUCKET_POLICY,
-    QUEUE_POLICY,
-    ROLE,
-    ROLE_POLICY,
-    TOPIC_POLICY,
-    VPC_ENDPOINT,
-)
+from guardrails.resource_types import BUCKET_POLICY, QUEUE_POLICY, ROLE, ROLE_POLICY, TOPIC_POLICY, VPC_ENDPOINT
 from guardrails.rules.role_documents import list_trust
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)

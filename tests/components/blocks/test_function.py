@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from components.blocks.function import AsyncInvocation, Function, NetworkAttachment
+from components.blocks.function import AsyncInvocation, Function, NetworkAttachment, QueueSource
 from components.blocks.iam import grant
-from components.blocks.queue import DeadLetterQueue
+from components.blocks.queue import DeadLetterQueue, Queue
 from components.settings import FunctionSettings
 from components.settings.base import ClientFunctionSettings
 from components.settings.foundation import FoundationSettings
@@ -88,6 +88,18 @@ def test_failed_calls_go_to_a_queue_or_the_function_says_why_not(engine: Engine,
     recorded = engine.run(program)
     assert ("destinationConfig" in recorded.one("lambda.FunctionEventInvokeConfig").inputs) is has_queue
     assert ("Reason" in recorded.one("lambda.Function").inputs["tags"]) is not has_queue
+
+
+def test_a_queue_invokes_the_alias_and_gets_only_failed_messages_back(engine: Engine) -> None:
+    def program() -> None:
+        queue = Queue(scope(), "intake", display_name="Intake", consumer_timeout=60, batching_window=5)
+        create_function(source=QueueSource(queue, batch_size=11, max_concurrency=10))
+
+    mapping = engine.run(program).one("lambda.EventSourceMapping").inputs
+    assert mapping["functionName"].endswith("-manifest-builder:live")
+    assert mapping["functionResponseTypes"] == ["ReportBatchItemFailures"]
+    numbers = (mapping["batchSize"], mapping["maximumBatchingWindowInSeconds"], mapping["scalingConfig"])
+    assert numbers == (11, 5, {"maximumConcurrency": 10})
 
 
 def test_lambda_may_attach_a_function_and_decrypt_its_environment(engine: Engine) -> None:

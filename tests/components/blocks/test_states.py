@@ -4,13 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.blocks.states import (
-    count_polls,
-    max_detection_seconds,
-    poll_states,
-    retry,
-    total_pause_seconds,
-)
+from components.blocks.states import count_polls, max_detection_seconds, poll_states, retry, total_pause_seconds
 from components.settings import load_settings
 from tests.components.meetings.jsonata_evaluation import fill_arguments
 from tests.components.settings.stack_config import stack_config

@@ -65,7 +65,6 @@ def container(processor: str = "ARM64", disk_gib: int = 20, public_ip: str = "DI
 JOB_USD = 100 * (0.01031 + 2 * 0.001133) + 10 * (0.03238 + 2 * 0.00356)
 CASES: list[Case] = [
     (t.FUNCTION, ARM, CALLS, 0.20 + 100_000 * 0.0000133334),
-    (t.FUNCTION, {"architectures": ["arm64"]}, CALLS, 0.20 + 12_500 * 0.0000133334),
     (t.FUNCTION, SNAP_START, {**CALLS, "milliseconds": 0}, 0.20 + 2_628_000 * 0.0000015046 + 10_000 * 0.0001397998),
     (t.FUNCTION, ARM, {"invocations": 0, "milliseconds": 0, "haikuOutputTokens": 1e6}, 0.55),
     (t.API_V2, {"protocolType": "WEBSOCKET"}, {"messages": 1e6, "connectionMinutes": 4e6}, 2.00),
@@ -211,7 +210,7 @@ UNPRICED = [
     ("aws:lex/bot:Bot", {}, NO_USAGE, ""),
     ("aws-native:ec2:Instance", {}, NO_USAGE, ""),
     ("confluentcloud:index/kafkaCluster:KafkaCluster", {}, NO_USAGE, ""),
-    (t.FUNCTION, {"architectures": ["x86_64"]}, CALLS, " with architectures ['x86_64']"),
+    (t.FUNCTION, {**ARM, "architectures": ["x86_64"]}, CALLS, " with architectures ['x86_64']"),
     (t.FUNCTION, {**ARM, "ephemeralStorage": {"size": 1024}}, CALLS, " with ephemeralStorage.size 1024"),
     (t.API_V2, {"protocolType": "HTTP"}, {"messages": 1, "connectionMinutes": 1}, " with protocolType HTTP"),
     (t.API_V2_STAGE, {"defaultRouteSettings": DETAILED}, NO_USAGE, f" with {DETAILED_METRICS} True"),
@@ -251,7 +250,7 @@ def test_sums_by_attribute_are_sorted_by_cost() -> None:
     report = estimate_cost([table, dashboard], {"a-block": {**TABLE_USAGE, "reads": 0, "storageGb": 0}})
     assert list(report.sum_by("subsystem").items()) == [("b", 3.0), ("a", 0.625)]
     assert list(report.sum_by("service").items()) == [("Amazon CloudWatch", 3.0), ("Amazon DynamoDB", 0.625)]
-    assert report.describe_largest(1) == "b-overview $3.00"
+    assert report.describe_largest() == "b-overview $3.00, a-block $0.62"
 
 
 def test_a_free_amount_is_subtracted_once_and_divided_among_blocks_by_quantity() -> None:
@@ -265,11 +264,11 @@ def test_a_free_amount_is_subtracted_once_and_divided_among_blocks_by_quantity()
 
 def test_the_pack_estimates_without_the_unknown_properties() -> None:
     context = StackContext("prod", "prod", (), TODAY)
-    unknown = {"memorySize": UNKNOWN_NUMBER_VALUE, "layers": [UNKNOWN_STRING_VALUE, "b"], "architectures": ["arm64"]}
-    props = unknown_checking_proxy(unknown)
-    assert select_known_properties(props) == {"layers": [None, "b"], "architectures": ["arm64"]}
+    unknown = {"timeout": UNKNOWN_NUMBER_VALUE, "layers": [UNKNOWN_STRING_VALUE, "b"]}
+    props = unknown_checking_proxy({**ARM, **unknown})
+    assert select_known_properties(props) == {**ARM, "layers": [None, "b"]}
     block = CheckedResource("u0", BLOCK_TYPE, "a-f", {}, context)
     function = CheckedResource("u1", t.FUNCTION, "a-f-function", props, context, parent=block)
     platform = CheckedResource("u2", t.PLATFORM, "platform", {"usage": {"a-f": CALLS}}, context)
     report = estimate_stack(CheckedStack((block, function, platform), context), platform)
-    assert report.sum_by("block") == {"a-f": pytest.approx(0.20 + 100_000 / 8 * 0.0000133334)}, "the default is 128 MB"
+    assert report.sum_by("block") == {"a-f": pytest.approx(0.20 + 100_000 * 0.0000133334)}
