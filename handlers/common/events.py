@@ -49,9 +49,6 @@ class NewObject(EventModel):
     """Number of the event, for `is_later`."""
     arrived: Annotated[datetime, Field(validation_alias="eventTime")]
     """Time of the event."""
-    in_parts: bool = False
-    """True for a multipart upload. `arrived` is then the time when the upload ended, whereas a listing of the bucket
-    shows the time when it began. So the date in a listing may be an earlier day than that of `arrived`."""
 
 
 class _Notification(EventModel):
@@ -69,10 +66,9 @@ def parse_new_objects(body: str) -> list[NewObject]:
         raise InvalidEvent("the message has no records")
     new_objects: list[NewObject] = []
     for record in notification.records or ():
-        if (name := str(record["eventName"])).startswith("ObjectCreated:"):
+        if str(record["eventName"]).startswith("ObjectCreated:"):
             announced = NewObject.model_validate(record)
-            decoded = {"key": unquote_plus(announced.key), "in_parts": name == "ObjectCreated:CompleteMultipartUpload"}
-            new_objects.append(announced.model_copy(update=decoded))
+            new_objects.append(announced.model_copy(update={"key": unquote_plus(announced.key)}))
     return new_objects
 
 

@@ -55,9 +55,8 @@ class DataProblem(StrEnum):
 
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
+    """Also an object in which a name occurs twice, and values that Python does not parse because of their depth or size."""
     NOT_AN_OBJECT = "not_an_object"
-    DUPLICATE_NAME = "duplicate_name"
-    TOO_DEEP = "too_deep"
     TOO_LONG = "too_long"
     DAMAGED_GZIP = "damaged_gzip"
     EMPTY = "empty"
@@ -76,10 +75,6 @@ class FileUnreadable(Exception):
     def __init__(self, problem: DataProblem) -> None:
         super().__init__(problem.value)
         self.problem = problem
-
-
-class DuplicateName(Exception):
-    """A name occurs twice in an object."""
 
 
 @dataclass(frozen=True)
@@ -215,11 +210,7 @@ def parse_record(raw: bytes) -> dict[str, Any] | DataProblem:
         value = _DECODER.decode(raw.decode())
     except UnicodeDecodeError:
         return DataProblem.NOT_UTF8
-    except DuplicateName:
-        return DataProblem.DUPLICATE_NAME
-    except RecursionError:
-        return DataProblem.TOO_DEEP
-    except (ValueError, InvalidOperation):  # also an integer or exponent with more digits than Python reads
+    except (ValueError, InvalidOperation, RecursionError):
         return DataProblem.NOT_JSON
     return value if isinstance(value, dict) else DataProblem.NOT_AN_OBJECT
 
@@ -227,7 +218,7 @@ def parse_record(raw: bytes) -> dict[str, Any] | DataProblem:
 def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise DuplicateName
+        raise ValueError("a name occurs twice")
     return value
 
 

@@ -47,12 +47,6 @@ class ManifestRun:
         self.manifest_id: str = confirmed["manifestId"]
         self.folder = f"{self.manifest_id}-{run_name}"
         """Name of this run's folders."""
-        result = self._read(result_key(self.manifest_id))
-        entries = json.loads(result)["files"] if result is not None else []
-        self._reported = {entry["fileKey"] for entry in entries}
-        """File keys in the result of the previous run."""
-        self._published = {entry["fileKey"] for entry in entries if entry["rows"] or entry["rejectedRows"]}
-        """File keys in that result whose rows, or rejected lines, are in the lake."""
         self.files: Sequence[SourceFile] = [_parse_file(entry) for entry in confirmed["files"]]
         self.dates = sorted({file.date_prefix for file in self.files})
         self._previous_keys: list[str] = []
@@ -80,19 +74,13 @@ class ManifestRun:
         """Raise VersionsGone if a file that can no longer be read may have published rows.
 
         A file can no longer be read if the version was deleted, or if S3 refuses it because of its encryption key or
-        its archive class. The result of the previous run names the files that it published. But a run can die after it
-        has shown its rows to readers and before it has written its result. So a file that the result does not mention
-        counts as published too if readers see any rows of this manifest under the file's date.
+        its archive class. It may have rows if readers see any rows of this manifest under the file's date.
         """
         unreadable = {DataProblem.VERSION_GONE, DataProblem.SEALED}
         lost = [
             file
             for file, outcome in zip(self.files, outcomes, strict=True)
-            if outcome.reason in unreadable
-            and (
-                file.file_key in self._published
-                or (file.file_key not in self._reported and self._read(self._pointer_key(file.date_prefix)))
-            )
+            if outcome.reason in unreadable and self._read(self._pointer_key(file.date_prefix))
         ]
         if lost:
             raise VersionsGone(

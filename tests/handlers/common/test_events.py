@@ -74,7 +74,7 @@ def test_a_notification_has_all_fields_of_its_object() -> None:
     fields: dict[str, Any] = {"bucket": "landing", "key": "lectures/a b", "etag": "e", "arrived": arrived}
     assert parse_new_objects(body(record("lectures/a b"), parts)) == [
         NewObject(**fields, size=3, version_id="v1"),
-        NewObject(**fields, size=0, version_id="null", sequencer="0055AED6DCD90281E5", in_parts=True),
+        NewObject(**fields, size=0, version_id="null", sequencer="0055AED6DCD90281E5"),
     ]
 
 

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import zlib
+from decimal import Decimal
 from hashlib import sha256
 
 import pytest
@@ -121,15 +122,16 @@ def test_content_above_a_limit_makes_the_file_unreadable(limits: dict[str, int])
         (b'{"a":NaN}', DataProblem.NOT_JSON),
         (b"{'a':1}", DataProblem.NOT_JSON),
         (b'{"a":' + b"9" * 5000 + b"}", DataProblem.NOT_JSON),
+        (b'{"a":1e' + b"9" * 50 + b"}", DataProblem.NOT_JSON),
         (b"[1]", DataProblem.NOT_AN_OBJECT),
         (b"null", DataProblem.NOT_AN_OBJECT),
-        (b'{"o":{"a":1,"\\u0061":2}}', DataProblem.DUPLICATE_NAME),
-        (b'{"a":' + b"[" * 20_000 + b"]" * 20_000 + b"}", DataProblem.TOO_DEEP),
+        (b'{"o":{"a":1,"\\u0061":2}}', DataProblem.NOT_JSON),
+        (b'{"a":' + b"[" * 20_000 + b"]" * 20_000 + b"}", DataProblem.NOT_JSON),
     ],
     ids=lambda value: value[:24] if isinstance(value, bytes) else "",
 )
 def test_a_line_that_is_not_a_record_has_a_reason(raw: bytes, problem: DataProblem | None) -> None:
-    assert parse_record(raw) == (problem or json.loads(raw))
+    assert parse_record(raw) == (problem or json.loads(raw, parse_float=Decimal))
 
 
 Rejected = list[list[dict[str, object]]]
