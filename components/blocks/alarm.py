@@ -41,16 +41,6 @@ class Metric(NamedTuple):
     period_seconds: int = 300
 
 
-def three_sweeps_seconds(every_minutes: int) -> int:
-    """Return the time in which three sweeps run: the period of an alarm on work that they leave undone.
-
-    A sweep is a scheduled run of a function that ends or restarts overdue work. It logs the amount of work that it left
-    undone, and a log metric counts it. One sweep may leave work undone because a call was throttled. So the alarm uses
-    the metric's minimum over this period, which is above 0 only if all three sweeps left work undone.
-    """
-    return 3 * every_minutes * 60
-
-
 def create_alarm(
     scope: Scope,
     short_name: str,

@@ -7,7 +7,7 @@ of the sweeper, a scheduled function. The sweeper creates manifests, too. It als
 workflow has ended without recording it.
 """
 
-from components.blocks.alarm import Metric, create_alarm, three_sweeps_seconds
+from components.blocks.alarm import Metric, create_alarm
 from components.blocks.function import Function
 from components.blocks.queue import Queue
 from components.core import Scope
@@ -55,8 +55,8 @@ def create_alarms(
         problem="A tracked file waits for a run.",
         runbook=RUNBOOK,
     )
-    # The minimum over three sweeps is above 0 only if each of the three failed to end a manifest.
-    period = three_sweeps_seconds(settings.manifests.sweep_minutes)
+    # One sweep may fail because a call was throttled. The minimum over three sweeps is above 0 only if all three failed.
+    period = 3 * settings.manifests.sweep_minutes * 60
     failed_checks = sweeper.log_metric(
         "unsettled", SWEEP_PATTERN, value="$.failed", statistic="Minimum", period_seconds=period
     )

@@ -206,7 +206,7 @@ class FileTable:
 
     def list_pending(self, max_count: int) -> list[PendingFile]:
         """Return the pending files that have waited longest, oldest first."""
-        items = query_open_items(self.table, Key("open_shard").eq(PENDING_SHARD), page_size=max_count)
+        items = query_open_items(self.table, Key("open_shard").eq(PENDING_SHARD), Limit=max_count)
         return [PendingFile.from_item(item) for item in islice(items, max_count)]
 
     def take(self, file: RecordedFile, manifest_id: str, *, from_failed: bool) -> FileStatus | None:
@@ -275,13 +275,11 @@ class FileTable:
         return target
 
 
-def query_open_items(
-    table: "Table", condition: ConditionBase, *, page_size: int = 1000
-) -> "Iterator[Mapping[str, Any]]":
-    """Yield the items of the index `open` for a key condition, ordered by `open_since`."""
+def query_open_items(table: "Table", condition: ConditionBase, **options: Any) -> "Iterator[Mapping[str, Any]]":
+    """Yield the items of the index `open` for a key condition, ordered by `open_since`. `options` are those of Query."""
     next_page: dict[str, Any] = {}
     while True:
-        response = table.query(IndexName=OPEN_INDEX, KeyConditionExpression=condition, Limit=page_size, **next_page)
+        response = table.query(IndexName=OPEN_INDEX, KeyConditionExpression=condition, **options, **next_page)
         yield from response["Items"]
         if "LastEvaluatedKey" not in response:
             return

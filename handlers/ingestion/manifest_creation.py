@@ -93,8 +93,8 @@ class ManifestCreator:
             return False
         try:
             # The record comes first, because the sweeper finds `manifested` files only through it.
-            is_begun = self.manifests.begin(execution, len(files))
-            taken = self.manifests.take_files(manifest.manifest_id, files, from_failed=False) if is_begun else {}
+            self.manifests.begin(execution, len(files))
+            taken = self.manifests.take_files(manifest.manifest_id, files, from_failed=False)
         except Exception as error:  # noqa: BLE001 - the execution runs, writes the record and takes the files itself
             log.failure("manifest_record_failed", error, manifest_id=manifest_id)
             return False

@@ -174,7 +174,7 @@ class FakeTable(_Client):
         items.sort(key=_index_order)
         if "ExclusiveStartKey" in request:
             items = [item for item in items if _index_order(item) > _index_order(request["ExclusiveStartKey"])]
-        limit = request["Limit"]
+        limit = request.get("Limit", len(items))
         last_key = {"LastEvaluatedKey": items[limit - 1]} if len(items) > limit else {}
         return {"Items": items[:limit], **last_key}
 

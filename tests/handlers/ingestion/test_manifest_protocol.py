@@ -272,7 +272,7 @@ def test_no_order_of_events_loses_or_duplicates_a_row() -> None:
     run_state_machine_as_test(
         ManifestProtocol,
         settings=settings(
-            max_examples=60 if settings().derandomize else 20_000,
+            max_examples=60 if settings().derandomize else 2_000,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -1,12 +1,7 @@
-"""Proxy in front of the emulator's S3. It forwards requests, and can stop writes.
-
-A gate that is closed after a write has the same effect as if the run's process had been killed at this write: the
-response to the write never arrives, and no later write is executed.
-"""
+"""Proxy in front of the emulator's S3. It forwards requests, unless a test answers them."""
 
 import http.client
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
@@ -21,53 +16,23 @@ Response = tuple[int, dict[str, str], bytes]
 class S3Gate:
     """Control of the proxy by the test."""
 
-    def __init__(self, target: str) -> None:
-        self.port = urlsplit(target).port
-        """Port of the emulator."""
-        self.endpoint = ""
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
         """URL of the proxy."""
-        self.lock = threading.Lock()
-        self.open()
-
-    def open(self, close_after: str = "") -> None:
-        """Open the gate, for all requests or until the first write whose path contains a text."""
-        self.close_after, self.is_closed = close_after, False
-
-    def forward(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Response:
-        """Send a request to the emulator and return its response."""
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=30)
-        try:
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            return response.status, dict(response.getheaders()), response.read()
-        finally:
-            connection.close()
-
-    def respond(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Response | None:
-        """Forward a request. Return the response, or None if the gate is closed."""
-        if method == "GET":
-            return self.forward(method, path, headers, body)
-        with self.lock:  # one write at a time, so that the order of writes is defined
-            response = None if self.is_closed else self.forward(method, path, headers, body)
-            self.is_closed = self.is_closed or bool(self.close_after and self.close_after in path)
-            return None if self.is_closed else response
+        self.answer: Callable[[str, str], Response | None] = lambda _method, _path: None
+        """Function that answers the request with a method and a path, or returns None so that it is forwarded."""
 
 
 @contextmanager
 def run_gate(target: str) -> Iterator[S3Gate]:
     """Start a gate in front of an endpoint."""
-    s3_gate = S3Gate(target)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            response = s3_gate.respond(self.command, self.path, dict(self.headers), body)
-            if response is None:
-                self.close_connection = True
-                return
-            status, headers, content = response
+            status, headers, content = s3_gate.answer(self.command, self.path) or self.forward(body)
             self.send_response_only(status)
             for name, value in headers.items():
                 if name.lower() not in {"transfer-encoding", "connection", "content-length"}:
@@ -78,9 +43,19 @@ def run_gate(target: str) -> Iterator[S3Gate]:
 
         do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - http.server's names
 
+        def forward(self, body: bytes) -> Response:
+            """Send the request to the emulator and return its response."""
+            connection = http.client.HTTPConnection(LOOPBACK, urlsplit(target).port, timeout=30)
+            try:
+                connection.request(self.command, self.path, body, dict(self.headers))
+                response = connection.getresponse()
+                return response.status, dict(response.getheaders()), response.read()
+            finally:
+                connection.close()
+
         def log_message(self, *_: object) -> None:
             """Log nothing."""
 
     with serve_handler(Handler) as port:
-        s3_gate.endpoint = f"http://{LOOPBACK}:{port}"
+        s3_gate = S3Gate(f"http://{LOOPBACK}:{port}")
         yield s3_gate

@@ -19,6 +19,7 @@ from components.settings.ingestion import SparkSettings
 from local import ROOT
 from local.emulation.glue import spark_process
 from tests.handlers.ingestion.glue.conftest import LAKE, LAKE_BUCKET, LANDING, SparkHarness
+from tests.handlers.ingestion.glue.s3_gate import Response
 from tests.process_tree import list_listening_addresses, list_process_tree
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
@@ -108,25 +109,20 @@ def mixed(spark: SparkHarness) -> MixedRun:
     spark.s3.delete_object(Bucket=LANDING, Key=files["deleted"]["key"], VersionId=files["deleted"]["versionId"])
     spark.confirm("mixed", list(files.values()))
     with pytest.MonkeyPatch.context() as patches:
-        refuse(spark, patches, "archived-canary", "InvalidObjectState")
+        refuse(spark, patches, "GET", "archived-canary", "InvalidObjectState")
         run = spark.run("mixed", "r1")
     assert not run.error
     return MixedRun(files, run.counts, spark.result("mixed"), spark.rows("mixed"))
 
 
-def refuse(spark: SparkHarness, patches: pytest.MonkeyPatch, key_part: str, code: str) -> None:
-    """Let S3 return this error if the job reads a version whose key contains this text."""
-    forward = spark.gate.forward
+def refuse(spark: SparkHarness, patches: pytest.MonkeyPatch, request: str, path_part: str, code: str) -> None:
+    """Let S3 return this error to the job's requests of a method whose path contains this text."""
+    error = f"<Error><Code>{code}</Code><Message>canary</Message></Error>".encode()
 
-    def refuse_or_forward(
-        method: str, path: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, dict[str, str], bytes]:
-        if key_part in path.partition("?")[0] and "versionId" in path:
-            error = f"<Error><Code>{code}</Code><Message>canary</Message></Error>"
-            return 403, {"Content-Type": "application/xml"}, error.encode()
-        return forward(method, path, headers, body)
+    def answer(method: str, path: str) -> Response | None:
+        return (403, {"Content-Type": "application/xml"}, error) if method == request and path_part in path else None
 
-    patches.setattr(spark.gate, "forward", refuse_or_forward)
+    patches.setattr(spark.gate, "answer", answer)
 
 
 def to_record(row: dict[str, Any]) -> dict[str, Any]:
@@ -285,33 +281,27 @@ def test_a_manifest_without_rows_succeeds(spark: SparkHarness) -> None:
     assert [file["status"] for file in spark.result("no-rows")["files"]] == ["processed", "rejected"]
 
 
-def test_after_a_killed_run_the_next_run_publishes_each_row_once(
-    spark: SparkHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_after_a_failed_run_publishes_each_row_once(spark: SparkHarness) -> None:
     lines = [*records(4), b"bad", *records(5, 5)]
     expected = [(number, json.loads(line)) for number, line in enumerate(lines, 1) if line != b"bad"]
-    spark.upload_manifest("killed", join_lines(lines))
-
-    def run_and_read(run_id: str, close_after: str = "") -> tuple[bool, list[tuple[int, dict[str, Any]]]]:
-        """Run the job until a write to a folder. Return True if it failed, and the lines that readers see."""
-        spark.gate.open(close_after)
-        is_failed = bool(spark.run("killed", run_id).error)
-        spark.gate.open()
-        rows = sorted(spark.rows("killed"), key=lambda row: int(row["_source_line"]))
-        return is_failed, [(int(row["_source_line"]), json.loads(row["_record"])) for row in rows]
-
-    assert run_and_read("first", "/data/") == (True, []), "the rows are written, but not published"
-    assert run_and_read("second", "/pointers/") == (True, expected), "a tenth of the lines may be rejected"
-    refuse(spark, monkeypatch, "/killed/0", "InvalidObjectState")
-    assert spark.run("killed", "third").error.startswith("VersionsGone: 1 published versions")
-    assert spark.rows("killed"), "the rows of a file that can no longer be read stay published"
+    [file] = spark.upload_manifest("failed", join_lines(lines))
+    with pytest.MonkeyPatch.context() as patches:
+        refuse(spark, patches, "PUT", "/pointers/", "AccessDenied")
+        assert "PutObject: AccessDenied" in spark.run("failed", "first").error
+    assert spark.rows("failed") == [], "the rows are written, but not published"
+    assert not spark.run("failed", "second").error, "a tenth of the lines may be rejected"
+    rows = sorted(spark.rows("failed"), key=lambda row: int(row["_source_line"]))
+    assert [(int(row["_source_line"]), json.loads(row["_record"])) for row in rows] == expected
+    spark.s3.delete_object(Bucket=LANDING, Key=file["key"], VersionId=file["versionId"])
+    assert spark.run("failed", "third").error.startswith("VersionsGone: 1 published versions")
+    assert spark.rows("failed"), "the rows of a file that can no longer be read stay published"
 
 
 def test_missing_permissions_of_the_jobs_role_fail_the_run(
     spark: SparkHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spark.upload_manifest("forbidden", join_lines(records(2)), join_lines(records(2)))
-    refuse(spark, monkeypatch, "forbidden/1", "AccessDenied")
+    refuse(spark, monkeypatch, "GET", "forbidden/1", "AccessDenied")
     run = spark.run("forbidden", "r1")
     assert "JobFailed: ClientError (GetObject: AccessDenied) at client.py:" in run.error
     assert " of files[1]" in run.error
@@ -323,17 +313,12 @@ def test_a_run_whose_files_do_not_reach_the_lake_publishes_nothing(
     spark: SparkHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Spark counts the rows that it produces, even if its files do not reach the lake."""
-    forward = spark.gate.forward
 
-    def lose_parquet_files(
-        method: str, path: str, headers: dict[str, str], body: bytes
-    ) -> tuple[int, dict[str, str], bytes]:
-        if method == "PUT" and "/data/" in path:
-            return 200, {"ETag": '"0"'}, b""
-        return forward(method, path, headers, body)
+    def lose_parquet_files(method: str, path: str) -> Response | None:
+        return (200, {"ETag": '"0"'}, b"") if method == "PUT" and "/data/" in path else None
 
     spark.upload_manifest("lost", join_lines(records(3)))
-    monkeypatch.setattr(spark.gate, "forward", lose_parquet_files)
+    monkeypatch.setattr(spark.gate, "answer", lose_parquet_files)
     assert spark.run("lost", "r1").error == "RowsMissing: the lake contains 0 of 3 rows"
     assert not spark.lake_keys("pointers/dt=2026-01-02/lost")
     assert not spark.lake_keys("manifests/lost.result")
