@@ -69,20 +69,15 @@ def timeout_seconds(settings: SparkSettings) -> int:
 
 def build_states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str, State]:
     failed = catch("MarkFailed", assign=CAUSE)
-    manifest = {"manifestId": "{% $manifestId %}", "executionArn": "{% $states.context.Execution.Id %}"}
+    execution = {"executionArn": "{% $states.context.Execution.Id %}"}
     return {
         FIRST_STATE: lambda_state(
             steps.live_arn,
-            {
-                "step": "confirm",
-                "manifestId": "{% $states.input.manifestId %}",
-                "executionArn": "{% $states.context.Execution.Id %}",
-            },
+            {"step": "confirm", **execution},
             STEP_CALL_SECONDS,
             to="AnythingToDo",
-            catches=[catch("MarkFailed", assign={**CAUSE, "manifestId": "{% $states.input.manifestId %}"})],
+            catches=[failed],
             assign={
-                "manifestId": "{% $states.input.manifestId %}",
                 "manifestUri": "{% $states.result.Payload.manifestUri %}",
                 "fileCount": "{% $states.result.Payload.files %}",
             },
@@ -103,11 +98,11 @@ def build_states(steps: Function, job: SparkJob, settings: SparkSettings) -> dic
             catches=[failed],
         ),
         "MarkProcessed": lambda_state(
-            steps.live_arn, {"step": "finish", **manifest}, STEP_CALL_SECONDS, to="Done", catches=[failed]
+            steps.live_arn, {"step": "finish", **execution}, STEP_CALL_SECONDS, to="Done", catches=[failed]
         ),
         "MarkFailed": lambda_state(
             steps.live_arn,
-            {"step": "fail", "cause": "{% $cause %}", **manifest},
+            {"step": "fail", "cause": "{% $cause %}", **execution},
             STEP_CALL_SECONDS,
             to="Failed",
             catches=[catch("Failed")],

@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructType
 
 from handlers.ingestion.glue import rows
 from handlers.ingestion.glue.lines import FileOutcome
@@ -92,7 +91,15 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     run = ManifestRun(rows.connect_s3(), lake, options.manifest_uri.removeprefix(f"s3://{lake}/"), name)
     run.begin()
     declared = spark.createDataFrame([], options.schema_ddl or "").schema
-    lines = rows.read_lines(spark, _plan_reading(run, lake, declared, rows.TASKS_PER_CORE * _cores(spark)))
+    lines = rows.read_lines(
+        spark,
+        rows.ReadTask(
+            files=run.files,
+            lake=lake,
+            rejected_keys=[f"{run.rejected_key(file.date_prefix)}{index:05}" for index, file in enumerate(run.files)],
+            columns={field["name"]: field["type"] for field in declared.jsonValue()["fields"]},
+        ),
+    )
     outcomes = rows.collect_outcomes(lines)
     run.check_published_files(outcomes)
     _check_rejected_share(outcomes, options.max_rejected_share)
@@ -123,23 +130,6 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     }
 
 
-def _cores(spark: SparkSession) -> int:
-    return int(spark.sparkContext.defaultParallelism)
-
-
-def _plan_reading(run: ManifestRun, lake: str, declared: StructType, max_tasks: int) -> rows.ReadTask:
-    """Distribute the files over tasks. The files are dealt out from the largest to the smallest."""
-    by_size = sorted(range(len(run.files)), key=lambda index: -run.files[index].size)
-    tasks = min(len(by_size), max_tasks)
-    return rows.ReadTask(
-        files=tuple(run.files),
-        lake=lake,
-        rejected_keys=tuple(f"{run.rejected_key(file.date_prefix)}{index:05}" for index, file in enumerate(run.files)),
-        groups=tuple(by_size[task::tasks] for task in range(tasks)),
-        columns={field["name"]: field["type"] for field in declared.jsonValue()["fields"]},
-    )
-
-
 def _check_rejected_share(outcomes: Sequence[FileOutcome], max_share: float) -> None:
     """Raise TooManyRejected if too many lines are rejected.
 
@@ -156,13 +146,10 @@ def _check_rejected_share(outcomes: Sequence[FileOutcome], max_share: float) -> 
 def _save(
     frame: DataFrame, outcomes: Sequence[FileOutcome], folder_key: str, lake: str, options: argparse.Namespace
 ) -> None:
-    """Write the rows of a date as Parquet files of about the target size.
-
-    To use all cores, files may be smaller than the target, but not smaller than an eighth of it.
-    """
+    """Write the rows of a date as Parquet files of about the target size."""
     target = options.target_file_mb * MEGABYTE
     estimate = PARQUET_SHARE * sum(outcome.content_bytes for outcome in outcomes)
-    writers = max(1, math.ceil(estimate / target), min(_cores(frame.sparkSession), int(estimate * 8 // target)))
+    writers = math.ceil(estimate / target)
     # The limit is half above the target. So a task that writes a little more than the target writes no small second file.
     max_rows = math.ceil(1.5 * sum(outcome.rows for outcome in outcomes) * target / estimate)
     if options.local_spark:

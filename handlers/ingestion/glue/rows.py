@@ -77,17 +77,14 @@ class ReadTask:
     lake: str
     rejected_keys: Sequence[str]
     """For each file, the beginning of the keys of its rejected lines."""
-    groups: Sequence[Sequence[int]]
-    """Indices of the files of each task."""
     columns: Mapping[str, Any]
     """Types of the declared columns by name."""
 
     def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
-        """Yield the lines and outcomes of files. Each input row is the number of a group."""
+        """Yield the lines and outcomes of files. Each input row is the index of a file."""
         for batch in batches:
-            for group in batch.column(0).to_pylist():
-                for index in self.groups[group]:
-                    yield from self._hide_messages(index)
+            for index in batch.column(0).to_pylist():
+                yield from self._hide_messages(index)
 
     def _hide_messages(self, index: int) -> "Iterator[pa.RecordBatch]":
         try:
@@ -118,7 +115,9 @@ def connect_s3() -> "S3Client":
 
 def read_lines(spark: SparkSession, task: ReadTask) -> DataFrame:
     """Return the lines and outcomes of the files. They are kept, because several queries use them."""
-    frame = spark.range(0, len(task.groups), 1, len(task.groups)).mapInArrow(task, from_arrow_schema(LINES))
+    count = len(task.files)
+    tasks = min(count, TASKS_PER_CORE * spark.sparkContext.defaultParallelism)
+    frame = spark.range(0, count, 1, tasks).mapInArrow(task, from_arrow_schema(LINES))
     return frame.persist(StorageLevel.MEMORY_AND_DISK)
 
 

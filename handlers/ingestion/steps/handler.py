@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
-from handlers.common.ids import Ulid
 from handlers.common.json_models import Message
 from handlers.ingestion.environment import WorkflowStepsEnvironment
 from handlers.ingestion.manifests import UNNAMED_CAUSE, ManifestExecution, Manifests, create_manifests
@@ -18,21 +17,15 @@ class StepRequest(Message):
     """Event with which the workflow invokes the function."""
 
     step: Literal["confirm", "finish", "fail"]
-    manifest_id: Ulid
     execution_arn: str
+    """ARN of the execution that requests the step. Its name contains the id of the manifest."""
     cause: str = UNNAMED_CAUSE
     """Error name that `fail` stores."""
-
-
-class ForeignExecution(ValueError):
-    """The execution that requests the step belongs to another manifest."""
 
 
 def run_step(manifests: Manifests, request: StepRequest) -> dict[str, Any]:
     """Run one step and return its output for the state machine. The step may be repeated."""
     execution = ManifestExecution.from_arn(request.execution_arn)
-    if execution.manifest_id != request.manifest_id:
-        raise ForeignExecution(request.manifest_id)
     match request.step:
         case "confirm":
             return manifests.confirm_files(execution)

@@ -156,7 +156,7 @@ class IngestionHarness:
 
     def step(self, step: str, name: str, gate: Gate = open_gate, **fields: Any) -> Any:
         """Run the step `confirm`, `finish` or `fail` of an execution; `fields` are further fields of its input."""
-        event = {"step": step, "manifestId": manifest_id_of(name), "executionArn": arn(name), **fields}
+        event = {"step": step, "executionArn": arn(name), **fields}
         return run_step(self.manifests(gate), StepRequest.model_validate(event))
 
     def run(self, name: str, gate: Gate = open_gate, *, broken: bool = False) -> None:

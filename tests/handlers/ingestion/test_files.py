@@ -154,3 +154,10 @@ def test_the_page_shows_an_item_of_the_table(table: FileTable, aws: MotoAws) -> 
 def test_a_deleted_record_is_never_created_again(table: FileTable, aws: MotoAws) -> None:
     assert [change(table, listed(arrived_file()), "M1", requested) for requested in CHANGES] == [None] * len(CHANGES)
     assert aws.records() == {}
+
+
+def test_the_record_of_a_file_is_also_found_under_the_day_before_or_after(table: FileTable) -> None:
+    """The command `announce` has the date of S3's list, and S3's notification may give a file another date."""
+    for days in (-2, -1, 0, 1, 2):
+        table.track(arrived_file(f"incoming/{days}", arrived=ARRIVED + timedelta(days=days)))
+        assert table.has_record(arrived_file(f"incoming/{days}")) is (abs(days) < 2)

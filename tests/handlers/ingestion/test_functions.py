@@ -52,7 +52,7 @@ def test_a_full_manifest_is_started_confirmed_and_finished(aws: MotoAws) -> None
     assert builder.handler({"Records": messages}, None) == {"batchItemFailures": []}
     (name,) = aws.executions()
     arn = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
-    event = {"step": "confirm", "manifestId": manifest_id_of(name), "executionArn": arn}
+    event = {"step": "confirm", "executionArn": arn}
     confirmation = workflow_steps.handler(event, None)
     assert confirmation["files"] == 3
     key = confirmation["manifestUri"].removeprefix(f"s3://{aws.lake}/")
@@ -86,7 +86,7 @@ def test_unexpected_exceptions_are_logged_without_content(aws: MotoAws, capsys: 
     name = f"{manifest_id}-{'0' * 16}"
     arn = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
     with pytest.raises(ListMissing):
-        workflow_steps.handler({"step": "confirm", "manifestId": manifest_id, "executionArn": arn}, None)
+        workflow_steps.handler({"step": "confirm", "executionArn": arn}, None)
     aws.dynamodb.delete_table(TableName=aws.table)
     with pytest.raises(ClientError):
         sweeper.handler({"kind": "sweep"}, None)

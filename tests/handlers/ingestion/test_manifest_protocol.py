@@ -42,7 +42,7 @@ MAX_ROUNDS = 12
 MAX_STEPS = 40
 """Maximum number of batches in the queue, and of steps of executions, between two of these sweeps."""
 MAX_FILES = 9
-FAULTS = (*["kill"] * 4, *["lose"] * 2, "deliver", "step", "sweep", "redrive", "abort", "time_out")
+FAULTS = (*["kill"] * 4, *["lose"] * 2, "deliver", "step", "complete", "sweep", "redrive", "abort", "time_out")
 """Faults of an action: at a pass of the gate, the caller is killed, the call is lost, or another action happens.
 
 A fault that occurs several times is chosen more often."""
@@ -131,6 +131,11 @@ class ManifestProtocol(RuleBasedStateMachine):
         finally:
             execution.is_busy = False
 
+    def complete(self) -> None:
+        """Run all states of an execution."""
+        for _ in range(3):
+            self.step(None)
+
     @precondition(lambda self: self.executions)
     @rule(index=st.integers(0, 3))
     def time_out(self, index: int = 0) -> None:
@@ -213,9 +218,11 @@ class ManifestProtocol(RuleBasedStateMachine):
         """Provide a gate that every AWS call passes before and after it, and at which the fault happens."""
         passes = 0
 
-        def gate(_: str) -> None:
+        def gate(point: str) -> None:
             nonlocal passes
             passes += 1
+            if point == "after UpdateItem":
+                check_invariants(self.harness)
             if fault is None or passes != fault[1]:
                 return
             match fault[0]:

@@ -12,9 +12,8 @@ from handlers.common.ids import ulid
 from handlers.ingestion.files import FileResult
 from handlers.ingestion.manifest_s3_keys import confirmed_list_key, result_key
 from handlers.ingestion.manifests import Manifest, ResultMissing, RunResult
-from handlers.ingestion.steps.handler import ForeignExecution
 from tests.handlers.ingestion.conftest import NOW
-from tests.handlers.ingestion.fake_cloud import Cloud, arn
+from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce, manifest_id_of
 
 
@@ -192,7 +191,9 @@ def test_a_cause_that_could_quote_data_is_not_stored() -> None:
         assert "canary" not in str(harness.cloud.items)
 
 
-def test_a_step_of_another_manifests_execution_is_refused(harness: IngestionHarness) -> None:
-    name, other_execution = start_manifest(harness), f"{ulid(NOW, 9)}-{'0' * 16}"
-    with pytest.raises(ForeignExecution):
-        harness.step("confirm", name, executionArn=arn(other_execution))
+@pytest.mark.parametrize(
+    "name", ["01KG9R3V8M4Q2W6E0T5Y7Z1XCB", f"{ulid(NOW, 9)}-{'0' * 16}-r0", f"x{ulid(NOW, 9)}-{'0' * 16}"]
+)
+def test_a_step_of_an_execution_without_a_manifest_is_refused(harness: IngestionHarness, name: str) -> None:
+    with pytest.raises(ValueError, match="not that of an execution for a manifest"):
+        harness.step("fail", name)
