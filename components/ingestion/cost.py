@@ -22,6 +22,14 @@ OBJECTS_PER_RUN = 8  # that a run writes: Parquet files, pointers, lists and res
 QUERIED_SHARE = 0.5  # of the lake that the queries of a month scan in total
 
 
+def files_per_run(settings: IngestionSettings) -> float:
+    """Return the number of files of average size that fill a manifest, which has a maximum number of files and a maximum
+    size.
+    """
+    by_size = settings.manifests.gigabytes * 1024 / settings.load.file_megabytes
+    return min(settings.manifests.files, max(1.0, by_size))
+
+
 def monthly_usage(settings: IngestionSettings) -> Usage:
     load, intake = settings.load, settings.intake
     files = load.files_per_day * DAYS_PER_MONTH
@@ -29,7 +37,7 @@ def monthly_usage(settings: IngestionSettings) -> Usage:
     # At a low load, the batching window ends before a batch is full, so the load determines the number of batches.
     files_per_window = files / (DAYS_PER_MONTH * 86_400) * intake.batch_window_seconds
     batches = files / min(intake.batch_size, max(1.0, files_per_window))
-    runs = files / settings.files_per_run
+    runs = files / files_per_run(settings)
     steps = 2 * runs
     sweeps = DAYS_PER_MONTH * 24 * 60 / settings.manifests.sweep_minutes
     lake_gb = gigabytes * PARQUET_SHARE * LAKE_MONTHS

@@ -187,11 +187,3 @@ class IngestionSettings(SubsystemSettings):
     builder and the workflow left unfinished."""
     steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
     """Function behind the steps of the workflow that processes a manifest."""
-
-    @property
-    def files_per_run(self) -> float:
-        """Number of files of average size that fill a manifest, which has a maximum number of files and a maximum
-        size.
-        """
-        by_size = self.manifests.gigabytes * 1024 / self.load.file_megabytes
-        return min(self.manifests.files, max(1.0, by_size))

@@ -13,8 +13,10 @@ from components.ingestion.cost import (
     MILLISECONDS_PER_BATCH,
     MILLISECONDS_PER_FILE,
     WRITES_PER_FILE,
+    files_per_run,
 )
 from components.settings import IngestionSettings
+from components.settings.ingestion import ManifestSettings
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce
@@ -38,7 +40,7 @@ def compute_usage(factor: float) -> dict[str, float]:
     """Return the usage of each limit at a multiple of the load, per second or as a concurrent number."""
     load, batch_size = SETTINGS.load, SETTINGS.intake.batch_size
     files = load.peak_files_per_hour * factor / 3600
-    manifests = files / SETTINGS.files_per_run
+    manifests = files / files_per_run(SETTINGS)
     runs = manifests * load.run_minutes * 60
     builder_seconds = (MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * batch_size) / 1000
     return {
@@ -79,3 +81,9 @@ def test_the_code_makes_as_many_writes_for_a_file_as_the_cost_model_says() -> No
     harness.run(harness.waiting_executions.pop(), count_writes)
     record_writes = 3  # begin by the builder and by the workflow, end
     assert len(writes) - record_writes == 3 * WRITES_PER_FILE
+
+
+@pytest.mark.parametrize(("gigabytes", "files"), [(0.35, 102.4), (1, 200), (0.01, 2.92), (0.002, 1)])
+def test_a_run_processes_fewer_files_than_a_full_manifest_if_they_are_large(gigabytes: float, files: float) -> None:
+    limits = ManifestSettings.model_construct(files=200, gigabytes=gigabytes)
+    assert files_per_run(SETTINGS.model_copy(update={"manifests": limits})) == pytest.approx(files, 0.01)

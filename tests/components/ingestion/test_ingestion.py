@@ -180,11 +180,12 @@ def test_files_are_versioned_and_parquet_uses_intelligent_tiering() -> None:
 def test_the_lake_keeps_rows_for_ever_rejected_lines_for_a_year_and_manifests_for_90_days() -> None:
     rules = deployed().one("s3.BucketLifecycleConfiguration", "lake").inputs["rules"]
     days = {rule["filter"].get("prefix"): rule["expiration"]["days"] for rule in rules if "expiration" in rule}
-    assert {folder: days.get(folder) for folder in ("data/", "pointers/", "rejected/", "manifests/")} == {
+    assert {folder: days.get(folder) for folder in ("data/", "pointers/", "rejected/", "manifests/", "queries/")} == {
         "data/": None,
         "pointers/": None,
         "rejected/": 365,
         "manifests/": 90,
+        "queries/": 7,
     }
 
 
