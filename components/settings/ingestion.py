@@ -41,8 +41,8 @@ class IntakeSettings(SettingsModel):
     max_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
     """Maximum number of concurrent invocations of the manifest builder, which is the function that records arrived
     files and creates manifests."""
-    max_file_gigabytes: Annotated[float, Field(gt=0, le=50)] = 5
-    """Maximum size of a file in units of 1024³ bytes. Larger files are rejected."""
+    max_file_gigabytes: Annotated[float, Field(gt=0, le=5)] = 5
+    """Maximum size of a file in units of 1024³ bytes. Larger files are rejected, because one core reads a whole file."""
     cors_origin: Origin | None = None
     """Origin of the web page that may upload files from a browser, with its user's credentials. Without it, no page
     may. In prod it must not be `*`."""

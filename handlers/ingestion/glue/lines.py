@@ -37,9 +37,6 @@ MAX_LINE_BYTES = 8 * 1024 * 1024
 """Size above which a line is rejected."""
 KEPT_BYTES = 64 * 1024
 """Bytes of a rejected line that are kept, so that an operator can look at its beginning."""
-MAX_FILE_BYTES = 5 * 1024**3
-"""Size limit of a file, in addition to the limit in the settings. A larger file is rejected without reading it, because
-one core reads the whole file, which would take too long."""
 MAX_CONTENT_BYTES = 10 * 1024**3
 """Size limit of a file's unpacked content, which can be a thousand times larger than a gzip file."""
 MAX_LINES = 50_000_000
@@ -62,7 +59,7 @@ class DataProblem(StrEnum):
     EMPTY = "empty"
     """The file has no lines, or only blank ones."""
     TOO_LARGE = "too_large"
-    """The file, or its unpacked content, exceeds a limit."""
+    """The unpacked content of the file exceeds a limit."""
     VERSION_GONE = "version_gone"
     """The version of the file was deleted."""
     SEALED = "sealed"
@@ -147,9 +144,6 @@ class FileReader:
 
     def read_records(self) -> Iterator["SourceRecord"]:
         """Yield the lines that are records. Write the other lines to S3."""
-        if self._file.size > MAX_FILE_BYTES:
-            self._unreadable = DataProblem.TOO_LARGE
-            return
         try:
             for number, raw, line_problem in read_lines(open_version(self._s3, self._file)):
                 self._content_bytes += len(raw) + 1

@@ -10,7 +10,6 @@ out, because it may quote a record or a key.
 """
 
 import json
-import os
 import tempfile
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pyarrow as pa
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
@@ -108,9 +106,7 @@ class ReadTask:
 
 @cache
 def connect_s3() -> "S3Client":
-    # More attempts than boto3's default, because a run reads many files at the same time and S3 may throttle.
-    attempts = int(os.environ.get("AWS_MAX_ATTEMPTS", "8"))
-    return boto3.client("s3", config=Config(retries={"mode": "standard", "total_max_attempts": attempts}))
+    return boto3.client("s3")
 
 
 def read_lines(spark: SparkSession, task: ReadTask) -> DataFrame:

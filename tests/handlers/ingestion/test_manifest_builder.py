@@ -18,7 +18,7 @@ from handlers.ingestion.manifest_s3_keys import first_list_key
 from handlers.ingestion.manifests import Manifest
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud, Gate
-from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce, check_final_state
+from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce
 
 MANIFEST_ID = ulid(NOW, 1)
 NO_FAILURES: BatchFailures = {"batchItemFailures": []}
@@ -126,22 +126,6 @@ def test_a_builder_that_flushes_at_once_puts_every_file_into_a_manifest(harness:
     assert (harness.statuses(), len(harness.cloud.executions)) == (["manifested"] * 4, 2)
 
 
-def test_two_builders_that_see_the_same_files_do_not_share_them(harness: IngestionHarness) -> None:
-    """The builder that takes the oldest file takes the others, too. The other one's execution ends without a run."""
-    harness.builder(failing_gate("Query")).handle(announce("a", "b", "c"))
-
-    def let_another_builder_run(point: str) -> None:
-        if point == "before StartExecution":
-            harness.builder().handle([])
-
-    harness.builder(let_another_builder_run).handle([])
-    assert harness.statuses() == ["manifested"] * 3
-    assert len(harness.cloud.executions) == 2
-    harness.run_all()
-    check_final_state(harness, "abc")
-    assert len(harness.published) == 1
-
-
 def test_a_flush_continues_if_another_builder_takes_the_oldest_file(harness: IngestionHarness) -> None:
     harness.builder().handle(announce("a", "b"))
     (oldest, _) = harness.manifests().files.list_pending(2)
@@ -169,11 +153,14 @@ def test_a_refused_start_changes_no_record_and_is_repeated_with_the_next_batch(
     assert len(harness.cloud.executions) == 1
 
 
-def test_a_manifest_record_that_cannot_be_written_is_logged_and_fails_no_message(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize(
+    ("call", "event", "executions"), [("UpdateItem", "manifest_record_failed", 1), ("Query", "building_failed", 0)]
+)
+def test_a_manifest_that_cannot_be_recorded_or_created_is_logged_and_fails_no_message(
+    call: str, event: str, executions: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness = IngestionHarness(Cloud(NOW), "ERROR")
-    assert harness.builder(failing_gate("UpdateItem")).handle(announce("a", "b", "c")) == NO_FAILURES
-    assert len(harness.cloud.executions) == 1
+    assert harness.builder(failing_gate(call)).handle(announce("a", "b", "c")) == NO_FAILURES
+    assert len(harness.cloud.executions) == executions
     assert harness.statuses() == ["pending"] * 3, "the sweeper finds manifested files only through their manifest"
-    assert '"manifest_record_failed"' in capsys.readouterr().out
+    assert f'"{event}"' in capsys.readouterr().out
