@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-CHUNK_BYTES = 1024 * 1024
-"""Size of the parts in which an object is read."""
 MAX_LINE_BYTES = 8 * 1024 * 1024
 """Size above which a line is rejected."""
 KEPT_BYTES = 64 * 1024
@@ -259,7 +257,7 @@ class _RawBody(io.RawIOBase):
 
 def open_content(body: "StreamingBody") -> io.BufferedIOBase:
     """Return a reader of an object's content. A gzip stream may have several members: `cat a.gz b.gz` writes two."""
-    content = io.BufferedReader(_RawBody(body), CHUNK_BYTES)
+    content = io.BufferedReader(_RawBody(body))
     return gzip.GzipFile(fileobj=content) if content.peek(2).startswith(GZIP_MAGIC) else content
 
 

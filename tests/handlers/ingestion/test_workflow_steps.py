@@ -47,19 +47,6 @@ def reasons(harness: IngestionHarness) -> list[str]:
     return sorted(item["reason"] for item in harness.cloud.files().values())
 
 
-def start_two_manifests_with_the_same_files(harness: IngestionHarness) -> tuple[str, str]:
-    """Delay the start of an execution until the sweeper has put its files into another manifest.
-
-    Return the names of the delayed execution and of the other manifest's execution.
-    """
-    harness.cloud.next_starts.append("delayed")
-    harness.builder().handle(announce("a", "b", "c"))
-    harness.sweeper().sweep()
-    harness.cloud.deliver_delayed_starts()
-    other_execution, delayed_execution = harness.waiting_executions
-    return delayed_execution, other_execution
-
-
 def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
     list_key = confirmed_list_key(manifest_id_of(name))
@@ -72,7 +59,12 @@ def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: Ingestion
 def test_a_manifest_whose_files_all_belong_to_another_manifest_ends_without_a_run(
     harness: IngestionHarness,
 ) -> None:
-    delayed_execution, _ = start_two_manifests_with_the_same_files(harness)
+    """The start of the first manifest is delayed until the sweeper has put its files into another manifest."""
+    harness.cloud.next_starts.append("delayed")
+    harness.builder().handle(announce("a", "b", "c"))
+    harness.sweeper().sweep()
+    harness.cloud.deliver_delayed_starts()
+    _, delayed_execution = harness.waiting_executions
     assert harness.step("confirm", delayed_execution)["files"] == 0
     record = harness.manifests().get(manifest_id_of(delayed_execution))
     assert record is not None
@@ -88,24 +80,6 @@ def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: Ingest
     assert {(item["rows"], item["rejected_rows"]) for item in harness.cloud.files().values()} == {(2, 0)}
     (manifest,) = harness.cloud.manifests().values()
     assert (manifest["status"], manifest["files_rejected"]) == ("processed", 1)
-
-
-def test_a_repeated_step_after_the_end_changes_nothing(harness: IngestionHarness) -> None:
-    name = run_manifest(harness, "processed", "rejected", "processed")
-    harness.step("finish", name)
-    before = dict(harness.cloud.items)
-    for step in ("confirm", "finish", "fail"):
-        harness.step(step, name)
-        assert harness.cloud.items == before
-
-
-def test_a_failed_manifest_begins_again_only_by_a_redrive(harness: IngestionHarness) -> None:
-    name = start_manifest(harness)
-    harness.step("fail", name, cause="States.Timeout")
-    before = dict(harness.cloud.items)
-    assert harness.step("confirm", name)["files"] == 0
-    assert harness.step("fail", name) == {}
-    assert harness.cloud.items == before
 
 
 def start_redrive(harness: IngestionHarness, name: str) -> str:
@@ -135,11 +109,12 @@ def test_a_redrive_repeats_all_files_in_a_new_run_if_a_file_has_no_result(harnes
     assert harness.statuses() == ["manifested"] * 3
 
 
-def test_after_a_redrive_the_first_execution_cannot_change_the_manifest(harness: IngestionHarness) -> None:
-    name = run_manifest(harness)
-    harness.step("fail", name, cause="States.TaskFailed")
-    redrive = start_redrive(harness, name)
-    harness.step("confirm", redrive)
+@pytest.mark.parametrize("end", ["processed", "failed", "redriven"])
+def test_a_step_of_an_execution_that_has_ended_changes_nothing(harness: IngestionHarness, end: str) -> None:
+    name = run_manifest(harness, *(["processed"] * 3 if end == "processed" else []))
+    harness.step("finish" if end == "processed" else "fail", name)
+    if end == "redriven":
+        harness.step("confirm", start_redrive(harness, name))
     before = dict(harness.cloud.items)
     assert harness.step("confirm", name)["files"] == 0
     assert (harness.step("finish", name), harness.step("fail", name)) == ({}, {})
