@@ -166,7 +166,7 @@ class Ingestion(pulumi.ComponentResource):
             display_name="ManifestWorkflow",
             comment="One manifest: confirm its files, run Spark, record the results",
             start=workflow.FIRST_STATE,
-            states=workflow.build_states(self.steps, self.job, settings.spark),
+            states=workflow.build_states(self.steps, self.job, settings),
             grants=[self.steps.grant_invoke(), self.job.grant_run()],
             timeout_seconds=workflow.timeout_seconds(settings.spark),
         )

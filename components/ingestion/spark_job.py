@@ -140,7 +140,7 @@ class SparkJob(Block):
         """
         library = handler_archive.write_archive("handlers.ingestion.glue.job").as_posix()
         content = (handler_archive.ROOT / library).read_bytes()
-        prefix = f"{SCRIPTS}/{hashlib.sha256(content).hexdigest()[:16]}"
+        prefix = f"{SCRIPTS}/{hashlib.sha256(content).hexdigest()}"
         objects: list[pulumi.Resource] = [
             s3.BucketObjectv2(
                 self.part_name(part),

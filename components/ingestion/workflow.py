@@ -20,14 +20,14 @@ from components.blocks.states import (
     total_pause_seconds,
 )
 from components.ingestion.spark_job import SparkJob
-from components.settings.ingestion import SparkSettings
+from components.settings.ingestion import IngestionSettings, SparkSettings
 
 FIRST_STATE = "Confirm"
 GLUE_RUN = "arn:aws:states:::glue:startJobRun.sync"
 QUEUEING_MINUTES = 60
 """Time that a started run may wait for capacity, as runs with the execution class FLEX do."""
-STEP_CALL_SECONDS = 180
-"""Timeout of one call of the function `steps`."""
+INVOCATION_SECONDS = 60
+"""Time for the invocation of the function `steps`, in addition to the function's own timeout."""
 CAPACITY_ERRORS = ["Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"]
 """Errors of the start of a run because the job's limit of concurrent runs or the account's quota is reached."""
 START_ERRORS = [
@@ -67,14 +67,15 @@ def timeout_seconds(settings: SparkSettings) -> int:
     return runs + sum(map(total_pause_seconds, RUN_RETRIES)) + ALL_STEPS_SECONDS
 
 
-def build_states(steps: Function, job: SparkJob, settings: SparkSettings) -> dict[str, State]:
+def build_states(steps: Function, job: SparkJob, settings: IngestionSettings) -> dict[str, State]:
+    step_seconds = settings.steps.timeout_seconds + INVOCATION_SECONDS
     failed = catch("MarkFailed", assign=CAUSE)
     execution = {"executionArn": "{% $states.context.Execution.Id %}"}
     return {
         FIRST_STATE: lambda_state(
             steps.live_arn,
             {"step": "confirm", **execution},
-            STEP_CALL_SECONDS,
+            step_seconds,
             to="AnythingToDo",
             catches=[failed],
             assign={
@@ -92,18 +93,18 @@ def build_states(steps: Function, job: SparkJob, settings: SparkSettings) -> dic
                     "--run_id": "{% $states.context.Execution.Name & '-' & $string($states.context.State.RetryCount) %}",
                 },
             },
-            (settings.timeout_minutes + QUEUEING_MINUTES) * 60,
+            (settings.spark.timeout_minutes + QUEUEING_MINUTES) * 60,
             to="MarkProcessed",
             retries=RUN_RETRIES,
             catches=[failed],
         ),
         "MarkProcessed": lambda_state(
-            steps.live_arn, {"step": "finish", **execution}, STEP_CALL_SECONDS, to="Done", catches=[failed]
+            steps.live_arn, {"step": "finish", **execution}, step_seconds, to="Done", catches=[failed]
         ),
         "MarkFailed": lambda_state(
             steps.live_arn,
             {"step": "fail", "cause": "{% $cause %}", **execution},
-            STEP_CALL_SECONDS,
+            step_seconds,
             to="Failed",
             catches=[catch("Failed")],
         ),

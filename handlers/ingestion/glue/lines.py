@@ -74,13 +74,11 @@ class FileUnreadable(Exception):
 
 @dataclass(frozen=True)
 class SourceFile:
-    """File of a manifest: one version of an object in the landing bucket. The fields are those of the list of files."""
+    """File of a manifest: one version of an object in the landing bucket. The fields are among those of the list of files."""
 
     bucket: str
     key: str
     version_id: str
-    size: int
-    """Size in bytes."""
     arrived_at: str
     """Time of arrival: ISO 8601 in UTC."""
     date_prefix: str

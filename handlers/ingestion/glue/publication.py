@@ -152,7 +152,6 @@ def _parse_file(entry: Mapping[str, Any]) -> SourceFile:
         bucket=entry["bucket"],
         key=entry["key"],
         version_id=entry["versionId"],
-        size=entry["size"],
         arrived_at=entry["arrivedAt"],
         date_prefix=entry["datePrefix"],
         file_key=entry["fileKey"],

@@ -83,7 +83,7 @@ def test_the_code_makes_as_many_writes_for_a_file_as_the_cost_model_says() -> No
     assert len(writes) - record_writes == 3 * WRITES_PER_FILE
 
 
-@pytest.mark.parametrize(("gigabytes", "files"), [(0.35, 102.4), (1, 200), (0.01, 2.92), (0.002, 1)])
+@pytest.mark.parametrize(("gigabytes", "files"), [(0.35, 102.4), (1, 200), (0.021, 6.144), (0.002, 1)])
 def test_a_run_processes_fewer_files_than_a_full_manifest_if_they_are_large(gigabytes: float, files: float) -> None:
     limits = ManifestSettings.model_construct(files=200, gigabytes=gigabytes)
-    assert files_per_run(SETTINGS.model_copy(update={"manifests": limits})) == pytest.approx(files, 0.01)
+    assert files_per_run(SETTINGS.model_copy(update={"manifests": limits})) == pytest.approx(files)

@@ -204,6 +204,11 @@ def test_alarms_are_raised_for_late_files_and_for_manifests_that_cannot_be_recor
         for name in ("oldest-message", "oldest-pending", "unsettled", "manifest-record")
         for alarm in [alarms[f"{name}-alarm"]]
     }
+    duration, timeout = (
+        alarms["builder-duration-alarm"],
+        recorded.one("lambda.Function", "manifest-builder").inputs["timeout"],
+    )
+    assert (duration["extendedStatistic"], duration["threshold"]) == ("p95", 0.8 * 1000 * timeout)
     more = "GreaterThanThreshold"
     assert rules == {
         "oldest-message": ("Maximum", more, 30 * 60, 300),

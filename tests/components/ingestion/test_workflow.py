@@ -48,3 +48,10 @@ def test_a_run_waits_twenty_hours_for_capacity_and_the_workflow_times_out_after_
     assert total_pause_seconds(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses on average"
     max_seconds = 2 * run["TimeoutSeconds"] + sum(total_pause_seconds(retry) for retry in run["Retry"])
     assert max_seconds + 3600 < definition["TimeoutSeconds"], "the last steps need time after the last run"
+
+
+def test_the_workflow_waits_longer_for_a_step_than_the_function_may_take() -> None:
+    for recorded, seconds in ((deployed(), 120), (deployed(steps={"timeoutSeconds": 300}), 300)):
+        states = json.loads(recorded.one("sfn.StateMachine").inputs["definition"])["States"]
+        timeouts = {states[name]["TimeoutSeconds"] for name in ("Confirm", "MarkProcessed", "MarkFailed")}
+        assert timeouts == {seconds + 60}

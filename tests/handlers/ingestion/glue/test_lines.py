@@ -143,7 +143,7 @@ def read(body: bytes | None) -> tuple[list[SourceRecord], FileOutcome, Rejected]
     s3 = MemoryS3()
     if body is not None:
         s3.versions["incoming/k", "v"] = body
-    file = SourceFile("landing", "incoming/k", "v", 1, "2026-01-02T03:04:05.678Z", "2026-01-02", "incoming/k#v")
+    file = SourceFile("landing", "incoming/k", "v", "2026-01-02T03:04:05.678Z", "2026-01-02", "incoming/k#v")
     reader = FileReader(file, s3, "lake", "rejected/00001", {"a": "byte"})  # type: ignore[arg-type] # has the methods that it uses
     records = list(reader.read_records())
     rejected = [[json.loads(line) for line in s3.objects[key].splitlines()] for key in sorted(s3.objects)]
