@@ -6,8 +6,7 @@ key contains the owner, so a caller can never reach another owner's episode.
 """
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from handlers.common import ids
 
@@ -54,8 +53,7 @@ _UPLOAD_KEY = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class UploadedObject:
+class UploadedObject(NamedTuple):
     """One version of an uploaded video or transcript. Its key is `<prefix><owner>/<episode id>/<upload id>.<suffix>`."""
 
     key: str

@@ -17,9 +17,9 @@ A failed track can still succeed in these cases:
 - The client requests another upload.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from handlers.common.ids import timestamp
 from handlers.common.json_models import Message
@@ -159,8 +159,7 @@ class Track(Message):
     """Chunks of a video that was cut; None before that, and for a transcript."""
 
 
-@dataclass(frozen=True)
-class TrackUpdate:
+class TrackUpdate(NamedTuple):
     """New state of a track, as an event about its upload reports it."""
 
     upload_id: str

@@ -14,8 +14,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import webvtt
 from botocore.exceptions import ClientError
@@ -84,8 +83,7 @@ class BadTranscript(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class Cue:
+class Cue(NamedTuple):
     """One timed line of a transcript."""
 
     start_ms: int
@@ -166,12 +164,9 @@ def _parse_subtitles(
         raise BadTranscript(TrackReason.TOO_LARGE)
     if len(valid_times.findall(text)) != len(like_times.findall(text)):
         raise BadTranscript(TrackReason.UNREADABLE)
-    captions: list[webvtt.Caption] | None = None
     with suppress(MalformedFileError, MalformedCaptionError):
-        captions = webvtt.from_buffer([text], format=subtitle_format).captions
-    if captions is None:
-        raise BadTranscript(TrackReason.UNREADABLE)
-    return captions
+        return webvtt.from_buffer([text], format=subtitle_format).captions
+    raise BadTranscript(TrackReason.UNREADABLE)
 
 
 def _voices(payload: str) -> Iterator[tuple[str | None, str]]:

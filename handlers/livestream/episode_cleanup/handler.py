@@ -101,7 +101,6 @@ class EpisodeCleanup:
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": partition}},
             ProjectionExpression="pk, sk",
-            ConsistentRead=True,
         )
         keys = [item for page in pages for item in page["Items"] if item["sk"]["S"] != EPISODE_SORT_KEY]
         for start in range(0, len(keys), ITEMS_PER_BATCH):

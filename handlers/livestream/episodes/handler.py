@@ -6,7 +6,6 @@ from functools import cache, partial
 from typing import Any
 
 import boto3
-from botocore.config import Config
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, build_presigning_config, secret_parameter
@@ -21,9 +20,6 @@ from handlers.livestream.episodes.routes import LivestreamErrorCode
 from handlers.livestream.episodes.uploads import UploadOperations
 from handlers.livestream.episodes.video_playback import PlaybackOperations
 from handlers.livestream.windows import FindingsTable
-
-_S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "total_max_attempts": 2}))
-"""Completing a multipart upload takes seconds. Two attempts fit into the function's timeout."""
 
 
 def _episode_unknown() -> HandlerError:
@@ -45,7 +41,7 @@ def _rest() -> RestDispatcher:
         clock=ids.now,
         new_id=ids.new_id,
     )
-    s3 = boto3.client("s3", config=_S3_CONFIG.merge(build_presigning_config()))
+    s3 = boto3.client("s3", config=CONFIG.merge(build_presigning_config()))
     uploads = UploadOperations(table, s3, environment, clock=ids.now, new_id=ids.new_id)
     playback = PlaybackOperations(table, s3, environment.bucket_name)
     operations = [

@@ -7,7 +7,7 @@ that playlist itself, because each chunk needs its own presigned URL. So the cli
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -29,8 +29,7 @@ _CHUNK = re.compile(r"#EXTINF:([0-9]+(?:\.[0-9]+)?),[^\n]*\n(?:#[^\n]*\n)*([A-Za
 """One chunk in a playlist: its duration in seconds, and its file name. A name with a folder does not match."""
 
 
-@dataclass(frozen=True)
-class PlaylistChunk:
+class PlaylistChunk(NamedTuple):
     number: int
     """Number of the chunk, from 1."""
     start_ms: int

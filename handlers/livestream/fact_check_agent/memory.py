@@ -10,16 +10,13 @@ summaries, but only after a minute or two, so this module does not read them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from handlers.common.text import clean_text
 from handlers.livestream.windows import WindowMessage
 
 MAX_MEMORIES = 10
-MAX_RECALLED_EVENTS = 2 * MAX_MEMORIES
-"""Number of events to read. It is more than `MAX_MEMORIES`, because some events are dropped."""
 MAX_MEMORY_CHARACTERS = 4_000
 """Maximum length of a memory. A memory consists of the findings of a window and then its text. If a memory is too long,
 its end is cut off, so it loses text of the window first, and findings only if no text is left."""
@@ -29,8 +26,7 @@ WINDOW_METADATA = "window"
 """Metadata key under which an event has the id of its window."""
 
 
-@dataclass(frozen=True)
-class MemoryEvent:
+class MemoryEvent(NamedTuple):
     """Text and findings of one window, as a request contains them."""
 
     event_id: str
@@ -54,13 +50,12 @@ class AgentMemory:
         as a source of that claim.
         """
         try:
-            # One page is enough, because the service lists the newest events first.
+            # One page of twenty events is enough, because the service lists the newest events first.
             events = self._client.list_events(
                 memoryId=self._memory_id,
                 actorId=window.transcript.owner,
                 sessionId=window.transcript.episode_id,
                 includePayloads=True,
-                maxResults=MAX_RECALLED_EVENTS,
             )["events"]
         except self._client.exceptions.ResourceNotFoundException:
             # The session has no event yet, or the memory does not exist. In the second case, `store` fails too.

@@ -23,8 +23,7 @@ The verified findings are instances of the API's models, so the table only conta
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -159,8 +158,7 @@ class _AnswerObject(ModelAnswer):
     clips: Annotated[list[Any], Field(max_length=MAX_CLIPS)]
 
 
-@dataclass(frozen=True)
-class WindowAnswer:
+class WindowAnswer(NamedTuple):
     """Well-formed fact claims and clips of an answer."""
 
     claims: tuple[AnsweredClaim, ...]
@@ -193,8 +191,7 @@ def _cue_lines(window: Window[Cue]) -> Iterator[dict[str, Any]]:
         yield line | speaker | {"text": cue.text}
 
 
-@dataclass(frozen=True)
-class VerifiedAnswer:
+class VerifiedAnswer(NamedTuple):
     """Findings that may be stored, by time, and the number of items that were dropped or changed."""
 
     claims: tuple[Claim, ...]

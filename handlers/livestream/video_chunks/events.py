@@ -6,9 +6,8 @@ be allowed to write, so nothing is used without validation. MediaConvert jobs of
 bus. A job belongs to this stack if its user metadata names the bucket of this stack; other jobs are ignored.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import AliasPath, Field, ValidationError
 
@@ -55,8 +54,7 @@ class VideoEventKind(StrEnum):
     """MediaConvert: the state of one of this stack's jobs changed."""
 
 
-@dataclass(frozen=True)
-class VideoEvent:
+class VideoEvent(NamedTuple):
     """Event about one version of an uploaded video."""
 
     kind: VideoEventKind

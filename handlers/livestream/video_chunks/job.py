@@ -87,7 +87,6 @@ def _output_group(destination: str, chunk_seconds: int) -> dict[str, Any]:
                 "SegmentControl": "SEGMENTED_FILES",
                 "SegmentLengthControl": "EXACT",
                 "MinSegmentLength": 0,
-                "MinFinalSegmentLength": 0,
                 "DirectoryStructure": "SINGLE_DIRECTORY",
                 "OutputSelection": "MANIFESTS_AND_SEGMENTS",
                 "ManifestDurationFormat": "FLOATING_POINT",
@@ -105,7 +104,6 @@ def _output_group(destination: str, chunk_seconds: int) -> dict[str, Any]:
                         "Codec": "H_264",
                         "H264Settings": {
                             "RateControlMode": "QVBR",
-                            "QvbrSettings": {"QvbrQualityLevel": 7},
                             "MaxBitrate": 3_000_000,
                             "QualityTuningLevel": "SINGLE_PASS_HQ",
                             "FramerateControl": "INITIALIZE_FROM_SOURCE",

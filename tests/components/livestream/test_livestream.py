@@ -225,6 +225,11 @@ def test_the_stage_is_throttled_measured_traced_and_logs_errors() -> None:
         }
 
 
+def test_many_client_errors_and_slow_responses_raise_alarms() -> None:
+    alarms = {item.inputs["metricName"]: item.inputs["threshold"] for item in deployed().all("cloudwatch.MetricAlarm")}
+    assert (alarms["4XXError"], alarms["Latency"]) == (100, 2_000)
+
+
 def test_the_gateway_validates_all_requests_and_allows_the_origin() -> None:
     for recorded, origin in ((deployed(), "*"), (changed_deployment(), "https://app.example.com")):
         document = rest_document(recorded)

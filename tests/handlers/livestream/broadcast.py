@@ -21,7 +21,7 @@ CUES = (
     Cue(1_400_000, 1_412_000, f"It is the largest fleet that ever was. {'Or so the captain told me. ' * 20}"),
 )
 """Cues of two windows. The first has the first cue in its core and the second as its overlap. The second has no overlap."""
-LONG_CUES = tuple(Cue(at * 700_000, at * 700_000 + 900, f"Ferry number {at} sails. " * 30) for at in range(23))
+LONG_CUES = tuple(Cue(at * 600_001, at * 600_001 + 900, f"Ferry number {at} sails. " * 30) for at in range(23))
 """Cues of 22 windows. Each has one cue in its core and the next one as overlap, except the last, which has no overlap."""
 
 

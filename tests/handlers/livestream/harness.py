@@ -21,7 +21,7 @@ from moto import mock_aws
 from pydantic.alias_generators import to_camel
 
 from handlers.common import ids
-from handlers.common.aws import build_presigning_config
+from handlers.common.aws import CONFIG, build_presigning_config
 from handlers.common.records import deserialize_item, serialize_item
 from handlers.livestream.episode_cleanup import handler as cleanup
 from handlers.livestream.episode_table import EpisodeTable
@@ -78,7 +78,7 @@ def cached_client(service: str, config: Config | None = None) -> Any:
 
 def s3_of_the_api() -> Any:
     """Return the S3 client of the function `episodes`."""
-    return cached_client("s3", episodes._S3_CONFIG.merge(build_presigning_config()))
+    return cached_client("s3", CONFIG.merge(build_presigning_config()))
 
 
 def error(code: str, operation: str = "Converse") -> ClientError:
@@ -229,7 +229,11 @@ def open_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
     """Create table, bucket, queues and secret, and give the functions their environment, clients and clock."""
     credentials(monkeypatch)
     with mock_aws():
-        urls = [cached_client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("deletions", "windows")]
+        attributes = {"VisibilityTimeout": "43200"}  # a slow test receives no message twice
+        urls = [
+            cached_client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+            for name in ("deletions", "windows")
+        ]
         harness = Harness(*urls)
         create_table(harness.dynamodb, TABLE, "pk", "sk", indexes={"GSI1": Index(("GSI1PK", "GSI1SK"))})
         harness.s3.create_bucket(Bucket=BUCKET)

@@ -4,7 +4,6 @@ Events report updates of a track in any order and repeatedly. Without an update,
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations, permutations
 
@@ -100,7 +99,7 @@ def test_only_updates_of_the_first_version_count(updates: list[TrackUpdate]) -> 
 def test_an_update_stores_its_chunks_and_keeps_upload_and_version() -> None:
     track = apply_update(REQUESTED_TRACK, make_update(TrackState.UPLOADED))
     chunks = VideoChunks(playlist="p.m3u8", duration_ms=250_041)
-    chunked = apply_update(track, replace(make_update(TrackState.CHUNKED), chunks=chunks))
+    chunked = apply_update(track, make_update(TrackState.CHUNKED)._replace(chunks=chunks))
     assert chunked.chunks == chunks
     assert (chunked.upload, chunked.version_id, chunked.since) == (NEW_UPLOAD, "v1", at(1))
 
@@ -123,7 +122,7 @@ def test_only_a_track_that_waits_fails_when_its_time_limit_ends(state: TrackStat
 def test_a_late_update_advances_an_overdue_track_like_one_whose_upload_was_only_requested(
     state: TrackState, update: TrackUpdate
 ) -> None:
-    late_update = replace(update, at=at(13))
+    late_update = update._replace(at=at(13))
     track = REQUESTED_TRACK.model_copy(update={"state": state})
     expected = apply_update(requested_track := REQUESTED_TRACK.model_copy(update={"since": at(13)}), late_update)
     is_refused = expected is requested_track  # the update concerns another upload
@@ -145,7 +144,7 @@ def test_another_upload_can_be_requested_unless_one_is_being_processed_or_has_su
 @pytest.mark.parametrize("reason", sorted(frozenset(TrackReason) - TIMEOUT_REASONS))
 def test_a_track_is_restarted_only_after_a_failed_job_and_on_request(reason: TrackReason, restart: bool) -> None:
     failed = REQUESTED_TRACK.model_copy(update={"state": TrackState.FAILED, "reason": reason})
-    update = replace(make_update(TrackState.UPLOADED), restart=restart)
+    update = make_update(TrackState.UPLOADED)._replace(restart=restart)
     is_restarted = restart and reason is TrackReason.CHUNKING_FAILED
     assert is_applied(apply_update(failed, update), update) is is_restarted
 

@@ -5,6 +5,9 @@ and in any order. When all windows have a result, the transcript's track (its pr
 `failed` if no window could be analyzed.
 """
 
+from unittest.mock import Mock
+
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +49,19 @@ def test_the_first_result_of_a_window_is_kept(broadcast: Broadcast) -> None:
     findings.save(first, WindowResult(outcome=WindowOutcome.ANALYZED, claims=(claim(1),)))
     assert (broadcast.quotes, broadcast.outcomes) == ([CLAIM.quote] * 2, ["analyzed"])
     assert (findings.finish_if_done(first), findings.finish_if_done(second)) == (True, False)
+
+
+def test_the_last_writer_reads_the_results_of_all_others(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With other reads, two concurrent writers might both miss the other's result, and none would finish."""
+    [window] = broadcast.queue_windows(LONG_CUES[:1])
+    dynamodb = broadcast.api.dynamodb
+    reads = [Mock(wraps=dynamodb.get_item), Mock(wraps=dynamodb.query)]
+    for name, read in zip(("get_item", "query"), reads, strict=True):
+        monkeypatch.setattr(dynamodb, name, read)
+    table(broadcast).finish_if_done(window)
+    table(broadcast).save(window, RESULT)
+    assert all(read.call_args_list for read in reads)
+    assert all(call.kwargs["ConsistentRead"] for read in reads for call in read.call_args_list)
 
 
 def test_a_page_ends_at_its_limit_within_and_between_windows(broadcast: Broadcast) -> None:

@@ -9,14 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.livestream.fact_check_agent.memory import (
-    MAX_EVENT_CHARACTERS,
-    MAX_MEMORIES,
-    MAX_MEMORY_CHARACTERS,
-    MAX_RECALLED_EVENTS,
-    AgentMemory,
-    MemoryEvent,
-)
+from handlers.livestream.fact_check_agent.memory import AgentMemory, MemoryEvent
 from handlers.livestream.windows import WindowMessage
 from tests.handlers.common.fakes import stubbed
 
@@ -46,7 +39,7 @@ def event(event_id: str, window_id: str | None, findings: str, text: str = "") -
 def recall(*events: dict[str, Any]) -> tuple[MemoryEvent, ...]:
     """Return the memories for a request about the first window."""
     with stubbed("bedrock-agentcore") as (client, stubber):
-        request = {**SESSION, "includePayloads": True, "maxResults": MAX_RECALLED_EVENTS}
+        request = {**SESSION, "includePayloads": True}
         stubber.add_response("list_events", {"events": list(events), "nextToken": "more"}, request)
         return AgentMemory(client, MEMORY, lambda: NOW).recall(FIRST)
 
@@ -60,14 +53,14 @@ def test_the_latest_events_of_other_windows_are_recalled_oldest_first_and_cleane
         event("6#ef", None, "x"),
         event("5#ef", OTHER, "\u200b"),
     ) == (MemoryEvent("9#cd", "second a b"), MemoryEvent("10#ab", "third window"))
-    newest_first = [event(f"{number}#a", OTHER, "x") for number in range(MAX_MEMORIES + 2, 0, -1)]
+    newest_first = [event(f"{number}#a", OTHER, "x") for number in range(12, 0, -1)]
     assert [memory.event_id for memory in recall(*newest_first)] == [f"{number}#a" for number in range(3, 13)]
 
 
 def test_of_a_long_memory_the_findings_are_kept() -> None:
-    [memory] = recall(event("1#a", OTHER, "The report has 410.", "ferries " * 10_000))
+    [memory] = recall(event("1#a", OTHER, "The report has 410.", "ferries." * 10_000))
     assert memory.text.startswith("The report has 410. ferries")
-    assert MAX_MEMORY_CHARACTERS - 2 < len(memory.text) <= MAX_MEMORY_CHARACTERS
+    assert len(memory.text) == 4_000
 
 
 def test_a_window_is_stored_with_the_window_id_as_client_token() -> None:
@@ -75,7 +68,7 @@ def test_a_window_is_stored_with_the_window_id_as_client_token() -> None:
         **SESSION,
         "eventTimestamp": NOW,
         "payload": [
-            {"conversational": {"role": "USER", "content": {"text": "x" * MAX_EVENT_CHARACTERS}}},
+            {"conversational": {"role": "USER", "content": {"text": "x" * 100_000}}},
             {"conversational": {"role": "ASSISTANT", "content": {"text": "findings"}}},
         ],
         "clientToken": FIRST.window_id,
@@ -83,7 +76,7 @@ def test_a_window_is_stored_with_the_window_id_as_client_token() -> None:
     }
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_response("create_event", {"event": event("4#01", None, "")}, expected)
-        AgentMemory(client, MEMORY, lambda: NOW).store(FIRST, "x" * (MAX_EVENT_CHARACTERS + 1), "findings")
+        AgentMemory(client, MEMORY, lambda: NOW).store(FIRST, "x" * 100_001, "findings")
 
 
 def test_a_missing_session_has_no_memories_and_another_error_is_raised() -> None:

@@ -139,7 +139,7 @@ def test_a_claim_whose_quote_is_not_in_the_window_is_dropped_and_counted() -> No
 
 
 def test_a_repeated_quote_is_located_at_the_cue_that_the_model_names() -> None:
-    window = replace(WINDOW, core_count=5, passages=(*CUES, replace(CUES[1], start_ms=104_000, end_ms=105_000)))
+    window = replace(WINDOW, core_count=5, passages=(*CUES, CUES[1]._replace(start_ms=104_000, end_ms=105_000)))
     for cue, start_ms in ((None, 14_000), (FIRST_CUE + 1, 14_000), (FIRST_CUE + 4, 104_000)):
         (result,) = verify(claim(cue=cue), window=window).claims
         assert result.start_ms == start_ms

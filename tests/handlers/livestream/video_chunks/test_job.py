@@ -32,14 +32,18 @@ def test_mediaconvert_accepts_the_request() -> None:
 def test_chunks_have_exact_length_with_audio_and_video_in_one_file() -> None:
     [group] = request(chunk_seconds=77)["Settings"]["OutputGroups"]
     hls = group["OutputGroupSettings"]["HlsGroupSettings"]
-    segments = (hls["SegmentLength"], hls["SegmentControl"], hls["SegmentLengthControl"])
-    assert segments == (77, "SEGMENTED_FILES", "EXACT")
+    segments = (hls["SegmentLength"], hls["MinSegmentLength"], hls["SegmentControl"], hls["SegmentLengthControl"])
+    assert segments == (77, 0, "SEGMENTED_FILES", "EXACT")
     [output] = group["Outputs"]
     assert output["ContainerSettings"]["Container"] == "M3U8", "segments in MPEG-TS, which hls.js plays"
-    h264 = output["VideoDescription"]["CodecSettings"]["H264Settings"]
-    assert (h264["RateControlMode"], "MaxBitrate" in h264) == ("QVBR", True)
-    assert output["VideoDescription"]["Height"] <= 720
-    assert [audio["CodecSettings"]["Codec"] for audio in output["AudioDescriptions"]] == ["AAC"]
+    picture = output["VideoDescription"]
+    assert (picture["Width"], picture["Height"]) == (1280, 720), "the estimate counts the price of HD"
+    assert (
+        picture["CodecSettings"]["H264Settings"].items() >= {"RateControlMode": "QVBR", "MaxBitrate": 3_000_000}.items()
+    )
+    [sound] = output["AudioDescriptions"]
+    aac = {"Bitrate": 96_000, "CodingMode": "CODING_MODE_2_0", "SampleRate": 48_000}
+    assert sound["CodecSettings"] == {"Codec": "AAC", "AacSettings": aac}
 
 
 def test_the_job_reads_the_upload_and_writes_to_another_prefix() -> None:
