@@ -185,7 +185,7 @@ def create_episode_cleanup(
         settings=settings.episode_cleanup,
         environment=EpisodeCleanupEnvironment,
         uses=[
-            table.grant("GetItem", "Query", "BatchWriteItem", variable="table_name"),
+            table.grant("GetItem", "Query", "DeleteItem", variable="table_name"),
             bucket.grant_list_uploads(),
             bucket.grant("AbortMultipartUpload", prefix=f"{VIDEOS}*", variable="bucket_name"),
             *(bucket.grant_list_versions(prefix) for prefix in prefixes),

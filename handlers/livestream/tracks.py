@@ -13,7 +13,7 @@ whenever a track is read. So the table may contain the last state of a track tha
 A failed track can still succeed in these cases:
 - An event reports that the processing succeeded after all.
 - The time limit ended (`TIMEOUT_REASONS`), and an event of the same upload arrives.
-- The MediaConvert job failed, and an operator restarts it (`RESTARTABLE_REASON`).
+- The MediaConvert job failed, and an operator restarts it.
 - The client requests another upload.
 """
 
@@ -61,7 +61,7 @@ class TrackReason(StrEnum):
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
     """MediaConvert does not read videos with this file name suffix."""
     TOO_LARGE = "TOO_LARGE"
-    """The transcript has too many bytes, characters, cues or windows."""
+    """The transcript has too many bytes, lines, cues or characters."""
     EMPTY = "EMPTY"
     """The transcript contains no text."""
     UNREADABLE = "UNREADABLE"
@@ -106,9 +106,6 @@ TIME_LIMITS = {
 all automatic retries: a busy MediaConvert queue may take hours."""
 TIMEOUT_REASONS = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
 """Reasons of a track whose time limit ended. They mean that no event arrived for too long, not that the upload is bad."""
-RESTARTABLE_REASON = TrackReason.CHUNKING_FAILED
-"""Failure after which an operator may have the same upload processed again. MediaConvert uses one error code for an
-unreadable file and for a missing permission, so the upload itself may be good."""
 
 
 class ContentType(StrEnum):
@@ -171,7 +168,7 @@ class TrackUpdate(NamedTuple):
     chunks: VideoChunks | None = None
     """Chunks of the video, if the update reports that it was cut."""
     restart: bool = False
-    """True if an operator restarts processing after a failure with `RESTARTABLE_REASON`."""
+    """True if an operator restarts the processing after a MediaConvert job failed."""
 
 
 def request_upload(track: Track, upload: ExpectedUpload, at: str) -> Track:
@@ -184,7 +181,8 @@ def request_upload(track: Track, upload: ExpectedUpload, at: str) -> Track:
 def apply_update(track: Track, update: TrackUpdate) -> Track:
     """Return the track after an update, or the same track if the update is old or concerns another upload or version."""
     current = apply_time_limit(track, update.at)
-    is_restart = update.restart and current.reason is RESTARTABLE_REASON
+    # MediaConvert uses one error code for an unreadable file and for a missing permission, so the upload may be good.
+    is_restart = update.restart and current.reason is TrackReason.CHUNKING_FAILED
     # After a timeout, every update of the upload has a higher rank.
     rank = RANKS[TrackState.REQUESTED if current.reason in TIMEOUT_REASONS else current.state]
     if not _is_for_upload(update, track) or not (is_restart or RANKS[update.state] > rank):

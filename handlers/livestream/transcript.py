@@ -92,10 +92,12 @@ class Cue(NamedTuple):
     speaker: str | None = None
 
 
-def fetch_transcript(client: "S3Client", bucket: str, key: str, version: str) -> bytes | None:
-    """Return the content of one S3 version of a transcript; None if it does not exist.
+def fetch_windows(
+    client: "S3Client", bucket: str, key: str, version: str, window_characters: int
+) -> tuple[Window[Cue], ...] | None:
+    """Return the windows of one S3 version of a transcript; None if it does not exist.
 
-    Read at most one byte more than the maximum size. That is enough to show that the object is too large.
+    Raise BadTranscript as `read_transcript` does.
     """
     try:
         response = client.get_object(Bucket=bucket, Key=key, VersionId=version)
@@ -104,7 +106,9 @@ def fetch_transcript(client: "S3Client", bucket: str, key: str, version: str) ->
             return None
         raise
     with response["Body"] as body:
-        return body.read(MAX_OBJECT_BYTES + 1)
+        data = body.read(MAX_OBJECT_BYTES + 1)  # one byte too many shows that the object is too large
+    sizes = WindowSizes(window_characters, WINDOW_SECONDS * 1000, OVERLAP_CHARACTERS)
+    return split_into_windows(read_transcript(data), sizes)
 
 
 def read_transcript(data: bytes) -> tuple[Cue, ...]:
@@ -123,12 +127,6 @@ def read_transcript(data: bytes) -> tuple[Cue, ...]:
     else:
         raise BadTranscript(TrackReason.UNREADABLE if text else TrackReason.EMPTY)
     return _clean_cues(cues)
-
-
-def divide_transcript(data: bytes, window_characters: int) -> tuple[Window[Cue], ...]:
-    """Return the windows of a transcript. Raise BadTranscript as `read_transcript` does."""
-    sizes = WindowSizes(window_characters, WINDOW_SECONDS * 1000, OVERLAP_CHARACTERS)
-    return split_into_windows(read_transcript(data), sizes)
 
 
 def _decode(data: bytes) -> str:

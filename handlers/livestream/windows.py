@@ -62,6 +62,12 @@ class WindowMessage(Message):
         return transcript
 
     @property
+    def key(self) -> Key:
+        """Key of the window's item."""
+        transcript = self.transcript
+        return window_key(transcript.owner, transcript.episode_id, transcript.upload_id, self.index)
+
+    @property
     def transcript_id(self) -> str:
         """Id of the transcript's version. The ids of its windows begin with it."""
         return hashlib.sha256(f"{self.transcript_key}\n{self.transcript_version}".encode()).hexdigest()[:32]
@@ -112,7 +118,7 @@ class FindingsTable:
         If all windows of the transcript have a result, also move the transcript's track to its final state.
         """
         if "Item" in self._client.get_item(
-            TableName=self._name, Key=serialize_item(_key(window)), ConsistentRead=True, ProjectionExpression="pk"
+            TableName=self._name, Key=serialize_item(window.key), ConsistentRead=True, ProjectionExpression="pk"
         ):
             self._finish_transcript(window)
             return True
@@ -129,7 +135,7 @@ class FindingsTable:
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(
                 TableName=self._name,
-                Item=serialize_item({**_key(window), **result.model_dump(mode="json", by_alias=True)}),
+                Item=serialize_item({**window.key, **result.model_dump(mode="json", by_alias=True)}),
                 ConditionExpression="attribute_not_exists(pk)",
             )
         self._finish_transcript(window)
@@ -169,7 +175,7 @@ class FindingsTable:
         try:
             self._episodes.get(transcript.owner, transcript.episode_id)
         except EpisodeNotFound:
-            self._client.delete_item(TableName=self._name, Key=serialize_item(_key(window)))
+            self._client.delete_item(TableName=self._name, Key=serialize_item(window.key))
             return
         outcomes: list[str] = []
         # The windows are read from the last to the first. The last one is usually analyzed last, so while some are still
@@ -206,8 +212,3 @@ class FindingsTable:
         for page in pages:
             for item in page["Items"]:
                 yield int(item["sk"]["S"].rpartition("#")[2]), deserialize_item(item)
-
-
-def _key(window: WindowMessage) -> Key:
-    transcript = window.transcript
-    return window_key(transcript.owner, transcript.episode_id, transcript.upload_id, window.index)

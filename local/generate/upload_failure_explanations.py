@@ -30,7 +30,7 @@ TRACK_REASONS: Mapping[StrEnum, ReasonExplanation] = {
         "MediaConvert does not read videos with this file name suffix.", "Convert the video, for example to MP4."
     ),
     TrackReason.TOO_LARGE: ReasonExplanation(
-        "The transcript has too many bytes, cues or windows.",
+        "The transcript has too many bytes, lines, cues or characters.",
         "Split the broadcast into several episodes.",
     ),
     TrackReason.EMPTY: ReasonExplanation("The transcript contains no text.", "Upload a transcript with text."),

@@ -18,8 +18,6 @@ from handlers.common.tokens import ProviderUnavailable, TokenRefused, TokenVerif
 from handlers.livestream.environment import AuthorizerEnvironment
 
 SCHEME = "bearer "
-DENIED_PRINCIPAL = "nobody"
-"""Principal of a policy that denies access. API Gateway requires one."""
 Policy = dict[str, Any]
 """Response of a Lambda authorizer: principal, IAM policy document, and context for the backend."""
 
@@ -49,7 +47,7 @@ def handler(event: Mapping[str, Any], _context: object) -> Policy:
         raise
     except TokenRefused as error:
         log.info("caller_refused", cause=error.problem)
-        return _policy("Deny", methods, DENIED_PRINCIPAL)
+        return _policy("Deny", methods, "nobody")  # API Gateway requires a principal
     return {**_policy("Allow", methods, user), "context": {"user": user}}
 
 

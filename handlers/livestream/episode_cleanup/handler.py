@@ -5,7 +5,6 @@ the table except the tombstone. The messages arrive through a queue (see `episod
 message again, and the function deletes what is left. A message that fails too often moves to the dead-letter queue.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_s3.client import S3Client
 
-ITEMS_PER_BATCH = 25
-"""Maximum number of items of one BatchWriteItem request."""
 MISSING_CODES = frozenset({"NoSuchUpload", "ResourceNotFoundException"})
 """Error codes for something that is already deleted."""
 
@@ -102,11 +99,10 @@ class EpisodeCleanup:
             ExpressionAttributeValues={":pk": {"S": partition}},
             ProjectionExpression="pk, sk",
         )
-        keys = [item for page in pages for item in page["Items"] if item["sk"]["S"] != EPISODE_SORT_KEY]
-        for start in range(0, len(keys), ITEMS_PER_BATCH):
-            deletions: list[Any] = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + ITEMS_PER_BATCH]]
-            if self.dynamodb.batch_write_item(RequestItems={table: deletions}).get("UnprocessedItems"):
-                raise PartlyFailed
+        for page in pages:
+            for key in page["Items"]:
+                if key["sk"]["S"] != EPISODE_SORT_KEY:
+                    self.dynamodb.delete_item(TableName=table, Key=key)
 
 
 def _call_if_present(operation: Any, **request: Any) -> None:
@@ -132,7 +128,3 @@ def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
     cleanup = _cleanup()
     log = EventLog(cleanup.environment.log_level)
     return process_batch(event["Records"], cleanup.handle_message, log, event_kind="deletion")
-
-
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _cleanup()  # created during initialization, before the first message waits for it

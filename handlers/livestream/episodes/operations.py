@@ -48,12 +48,13 @@ CURSOR_SECONDS = 3600
 """Validity of a cursor."""
 
 
+@dataclass(frozen=True)
 class Cursors:
-    """Cursors of all lists. The secret is read when a list first has a further page."""
+    """Cursors of all lists."""
 
-    def __init__(self, secret: Callable[[], str], clock: Callable[[], datetime]) -> None:
-        self._secret = secret
-        self._clock = clock
+    secret: Callable[[], str]
+    """Function that reads the secret. It is called when a list first has a further page."""
+    clock: Callable[[], datetime]
 
     def encrypt(self, position: str | None, *listing: str) -> str | None:
         """Return a cursor for the page after a position of a list with the identity `listing`.
@@ -83,11 +84,11 @@ class Cursors:
         return str(position)
 
     def _fernet(self) -> MultiFernet:
-        secrets = (hashlib.sha256(line.encode()).digest() for line in parse_secrets(self._secret()))
+        secrets = (hashlib.sha256(line.encode()).digest() for line in parse_secrets(self.secret()))
         return MultiFernet([Fernet(base64.urlsafe_b64encode(secret)) for secret in secrets])
 
     def _seconds(self) -> int:
-        return int(self._clock().timestamp())
+        return int(self.clock().timestamp())
 
 
 def _invalid_cursor() -> HandlerError:

@@ -12,7 +12,6 @@ A window's text and findings are first stored in the agent's memory, as one even
 has an event for every window that the table lists as analyzed.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -29,7 +28,7 @@ from handlers.common.text import Window
 from handlers.livestream.environment import AgentEnvironment
 from handlers.livestream.fact_check_agent.memory import AgentMemory
 from handlers.livestream.fact_check_agent.model_answer import VerifiedAnswer, read_answer, verify_answer, window_request
-from handlers.livestream.transcript import Cue, divide_transcript, fetch_transcript
+from handlers.livestream.transcript import Cue, fetch_windows
 from handlers.livestream.windows import FindingsTable, WindowMessage, WindowOutcome, WindowResult
 
 if TYPE_CHECKING:
@@ -56,11 +55,11 @@ class FactCheckAgent:
             return
         # Only valid transcripts are queued, and a version of an object never changes, so it can be divided again.
         key, version = message.transcript_key, message.transcript_version
-        data = fetch_transcript(self.s3, self.environment.bucket_name, key, version)
-        if data is None:
+        windows = fetch_windows(self.s3, self.environment.bucket_name, key, version, message.window_characters)
+        if windows is None:
             result = WindowResult(outcome=WindowOutcome.TRANSCRIPT_GONE)
         else:
-            result = self._analyze(message, divide_transcript(data, message.window_characters)[message.index])
+            result = self._analyze(message, windows[message.index])
         self.findings.save(message, result)
         if result.outcome is not WindowOutcome.ANALYZED:
             self.log.warning("window_failed", session_hash=session, cause=result.outcome)
@@ -134,7 +133,3 @@ def _agent() -> FactCheckAgent:
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
     agent = _agent()
     return process_batch(event["Records"], agent.handle_message, agent.log, event_kind="window")
-
-
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _agent()  # created during initialization, before the first message waits for it

@@ -163,7 +163,7 @@ class WindowAnswer(NamedTuple):
 
     claims: tuple[AnsweredClaim, ...]
     clips: tuple[AnsweredClip, ...]
-    malformed: int = 0
+    malformed: int
     """Number of malformed claims and clips that were skipped."""
 
 

@@ -10,7 +10,6 @@ An event that fails too often moves to the dead-letter queue. An operator sends 
 (`aws sqs start-message-move-task`).
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +25,7 @@ from handlers.livestream.environment import TranscriptWindowsEnvironment
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.keys import TRANSCRIPTS, parse_upload
 from handlers.livestream.tracks import TrackKind, TrackState
-from handlers.livestream.transcript import BadTranscript, divide_transcript, fetch_transcript
+from handlers.livestream.transcript import BadTranscript, fetch_windows
 from handlers.livestream.windows import WindowMessage
 
 if TYPE_CHECKING:
@@ -59,15 +58,15 @@ class TranscriptDivider:
         key_hash = hash_for_log(transcript.upload_id)
         if not self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.UPLOADED):
             return None  # the track has advanced further, or has another upload, or does not exist
-        data = fetch_transcript(self.s3, self.environment.bucket_name, transcript.key, transcript.version_id)
-        if data is None:
-            self.log.warning("transcript_gone", key_hash=key_hash)
-            return None
+        bucket, window_characters = self.environment.bucket_name, self.environment.window_characters
         try:
-            windows = divide_transcript(data, self.environment.window_characters)
+            windows = fetch_windows(self.s3, bucket, transcript.key, transcript.version_id, window_characters)
         except BadTranscript as error:
             self.log.warning("transcript_refused", cause=error.reason, key_hash=key_hash)
             self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.FAILED, error.reason)
+            return None
+        if windows is None:
+            self.log.warning("transcript_gone", key_hash=key_hash)
             return None
         self._send_messages(
             [
@@ -76,7 +75,7 @@ class TranscriptDivider:
                     transcript_version=transcript.version_id,
                     index=window.index,
                     count=len(windows),
-                    window_characters=self.environment.window_characters,
+                    window_characters=window_characters,
                 )
                 for window in windows
             ]
@@ -114,7 +113,3 @@ def _divider() -> TranscriptDivider:
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
     divider = _divider()
     return process_batch(event["Records"], divider.handle_event, divider.log, event_kind="transcript")
-
-
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _divider()  # created during initialization, before the first event waits for it

@@ -9,7 +9,7 @@ bus. A job belongs to this stack if its user metadata names the bucket of this s
 from enum import StrEnum
 from typing import Annotated, Any, Final, NamedTuple
 
-from pydantic import AliasPath, Field, ValidationError
+from pydantic import AliasPath, Field
 
 from handlers.common.events import (
     OBJECT_CREATED,
@@ -92,25 +92,18 @@ def parse_video_event(body: str, bucket: str) -> VideoEvent | None:
         video = parse_upload(VIDEOS, created.key, created.version_id)
         return None if video is None else VideoEvent(VideoEventKind.CREATED, video)
     if event.source.endswith(SOURCE_SUFFIX) and event.detail_type == UPLOAD_COMPLETED:
-        return _parse_completed(event.detail, is_replayed=event.replay_name is not None)
+        # The stack in the source is not checked, because the event rule has checked it.
+        video = VideoVersion.model_validate(event.detail).to_upload()
+        if video is None or video.suffix not in VIDEO_TYPES:
+            raise InvalidEvent("the key is not the key of a video")
+        return VideoEvent(VideoEventKind.COMPLETED, video, is_replayed=event.replay_name is not None)
     if kind == (MEDIACONVERT, JOB_STATE_CHANGE):
         return _parse_job_change(event.detail, bucket)
     raise InvalidEvent("no rule of this queue matches events of this kind")
 
 
-def _parse_completed(detail: dict[str, Any], *, is_replayed: bool) -> VideoEvent:
-    """Parse livestream's own event. The stack in its source is not checked, because the event rule has checked it."""
-    video = VideoVersion.model_validate(detail).to_upload()
-    if video is None or video.suffix not in VIDEO_TYPES:
-        raise InvalidEvent("the key is not the key of a video")
-    return VideoEvent(VideoEventKind.COMPLETED, video, is_replayed)
-
-
 def _parse_job_change(detail: dict[str, Any], bucket: str) -> VideoEvent | None:
-    try:
-        metadata = JobMetadata.model_validate(detail.get("userMetadata") or {})
-    except ValidationError:
-        return None
+    metadata = JobMetadata.model_validate(detail.get("userMetadata"))
     video = metadata.to_upload()
     change = _JobChangeDetail.model_validate(detail)
     state = JOB_STATES.get(change.status)

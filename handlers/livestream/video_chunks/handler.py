@@ -19,7 +19,6 @@ timeout. The queue's maximum concurrency limits how many jobs are requested at t
 often moves to the dead-letter queue. An operator sends it back from there (`aws sqs start-message-move-task`).
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -139,7 +138,3 @@ def _cutter() -> VideoCutter:
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
     cutter = _cutter()
     return process_batch(event["Records"], cutter.handle_event, cutter.log, event_kind="video")
-
-
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _cutter()  # created during initialization, before the first event waits for it

@@ -152,6 +152,17 @@ class Harness:
         }
         return ApiResponse(episodes.handler(event, None))
 
+    def list_pages(self, operation: str, entries: str, **parameters: Any) -> list[list[Any]]:
+        """Return the entries of all pages of a list."""
+        pages: list[list[Any]] = []
+        cursor = None
+        while not pages or cursor is not None:
+            answer = self.call(operation, cursor=cursor, **parameters)
+            assert answer.status == 200
+            pages.append(answer.body[entries])
+            cursor = answer.body.get("nextCursor")
+        return pages
+
     def create_episode(self, owner: str | None = ANN, **content: Any) -> str:
         """Create an episode and return its id."""
         response = self.call("createEpisode", {"title": "A stream", **content}, owner=owner)

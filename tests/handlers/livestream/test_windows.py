@@ -73,12 +73,8 @@ def test_a_page_ends_at_its_limit_within_and_between_windows(broadcast: Broadcas
         table(broadcast).save(window, WindowResult(outcome=WindowOutcome.ANALYZED, claims=claims))
     expected = [10 * index + number for index in range(22) for number in range((0, 3, 1)[index % 3])]
     for limit in (5, 28):
-        pages, cursor = list[list[int]](), None
-        while not pages or cursor is not None:
-            page = broadcast.api.call("listClaims", episode_id=broadcast.episode_id, limit=limit, cursor=cursor).body
-            pages.append([listed["startMs"] for listed in page["claims"]])
-            cursor = page.get("nextCursor")
-        assert [start for page in pages for start in page] == expected
+        pages = broadcast.api.list_pages("listClaims", "claims", episode_id=broadcast.episode_id, limit=limit)
+        assert [listed["startMs"] for page in pages for listed in page] == expected
         assert {len(page) for page in pages[:-1]} <= {limit}
         assert 0 < len(pages[-1]) <= limit
 

@@ -9,7 +9,7 @@ import pytest
 from handlers.common.ids import new_id
 from handlers.livestream.episode_cleanup import handler as cleanup
 from handlers.livestream.episode_table import DeletedEpisode
-from tests.handlers.livestream.harness import ANN, BOB, BUCKET, Harness, deliver, error, is_ready_at_start
+from tests.handlers.livestream.harness import ANN, BOB, BUCKET, Harness, deliver, error
 
 COMPLETE = {"items": 31, "objects": 10, "events": 3, "records": 202}
 """Number of each kind of data of an episode that `create_episode_with_data` creates."""
@@ -90,7 +90,7 @@ def test_a_deletion_that_fails_in_part_is_completed_by_later_deliveries(
         (cleanup._cleanup().s3, "abort_multipart_upload", Mock(side_effect=error("InternalError"))),
         (cleanup._cleanup().s3, "delete_objects", lambda **_: {"Errors": [{}]}),
         (harness.memory, "undeletable", {f"summary-{episode}"}),
-        (harness.dynamodb, "batch_write_item", lambda **_: {"UnprocessedItems": {"a": []}}),
+        (harness.dynamodb, "delete_item", Mock(side_effect=error("InternalServerError"))),
     )
     for target, name, value in failures:
         with monkeypatch.context() as patched:
@@ -105,7 +105,3 @@ def test_an_invalid_message_is_returned_and_the_others_are_processed(harness: Ha
     hostile = [json.loads(message(episode)) | change for change in ({"owner": "x/.."}, {"episodeId": "../x"})]
     assert clean_up("no JSON", *map(json.dumps, hostile), message(episode)) == [0, 1, 2]
     assert remaining(harness, episode) == REMOVED
-
-
-def test_a_new_container_creates_its_clients_before_the_first_message(harness: Harness) -> None:
-    assert is_ready_at_start(cleanup._cleanup)

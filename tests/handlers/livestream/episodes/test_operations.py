@@ -190,18 +190,6 @@ def test_an_overdue_track_is_failed_with_a_reason_and_accepts_another_upload(har
     assert harness.request_upload(episode)["uploadId"] != upload["uploadId"]
 
 
-def list_pages(harness: Harness, operation: str, field: str, **parameters: Any) -> list[list[Any]]:
-    """Return the entries of all pages of a list."""
-    pages, cursor = [], None
-    while True:
-        answer = harness.call(operation, cursor=cursor, **parameters)
-        assert answer.status == 200
-        pages.append(answer.body[field])
-        cursor = answer.body.get("nextCursor")
-        if cursor is None:
-            return pages
-
-
 def create_three(harness: Harness) -> list[str]:
     """Create three episodes, a second apart. Return their ids, the newest first."""
     created_ids = []
@@ -215,7 +203,7 @@ def test_episodes_are_listed_newest_first_in_pages(harness: Harness) -> None:
     newest_first = create_three(harness)
     harness.create_episode(owner=BOB)
     for limit, sizes in ((1, [1] * 3), (2, [2, 1]), (None, [3]), (3, [3]), (100, [3])):
-        pages = list_pages(harness, "listEpisodes", "episodes", limit=limit)
+        pages = harness.list_pages("listEpisodes", "episodes", limit=limit)
         assert [len(page) for page in pages] == sizes, "the last page must have no cursor"
         assert [item["episodeId"] for page in pages for item in page] == newest_first
 
@@ -232,7 +220,7 @@ def test_a_page_that_dynamodb_truncates_has_a_cursor(harness: Harness, monkeypat
     dynamodb = cached_client("dynamodb")
     query = dynamodb.query
     monkeypatch.setattr(dynamodb, "query", lambda **request: query(**{**request, "Limit": 1}))
-    pages = list_pages(harness, "listEpisodes", "episodes", limit=50)
+    pages = harness.list_pages("listEpisodes", "episodes", limit=50)
     assert [item["episodeId"] for page in pages for item in page] == newest_first
 
 

@@ -14,7 +14,7 @@ from handlers.livestream.fact_check_agent import handler
 from handlers.livestream.transcript import Cue
 from tests.handlers.livestream.broadcast import CUES, Broadcast, claim, webvtt
 from tests.handlers.livestream.fakes import answer
-from tests.handlers.livestream.harness import ANN, error, is_ready_at_start
+from tests.handlers.livestream.harness import ANN, error
 
 FERRIES = claim("We ran 600 ferries")
 CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
@@ -120,7 +120,11 @@ def test_a_window_without_a_usable_answer_is_stored_as_failed(
     assert broadcast.analyze(window) == []
     assert (broadcast.outcomes, len(broadcast.api.bedrock.requests)) == ([outcome], requests)
     assert (broadcast.state, broadcast.api.memory.events) == (("failed", "ANALYSIS_FAILED"), [])
-    assert [line["cause"] for line in log_lines(capsys) if line["message"] == "window_failed"] == [outcome]
+    lines = log_lines(capsys)
+    assert [line["cause"] for line in lines if line["message"] == "window_failed"] == [outcome]
+    names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+    usage = [tuple(line[name] for name in names) for line in lines if line["message"] == "model_answered"]
+    assert usage == [(100, 10, 1_000, 0)] * requests, "each answer is billed, usable or not"
 
 
 def test_a_window_of_a_missing_transcript_is_stored_as_failed(broadcast: Broadcast) -> None:
@@ -165,16 +169,3 @@ def test_the_largest_answer_fits_into_one_item(broadcast: Broadcast) -> None:
     assert (len(broadcast.list_findings(limit=100)), len(broadcast.list_findings("clips"))) == (50, 20)
     [item] = [item for item in broadcast.api.stored_items() if "outcome" in item]
     assert 340_000 < len(json.dumps(item, ensure_ascii=False).encode()) < 400_000
-
-
-def test_the_tokens_of_every_answer_are_logged(broadcast: Broadcast, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each answer is billed, usable or not."""
-    broadcast.api.bedrock.script = ["no JSON", answer(FERRIES)]
-    assert broadcast.analyze(broadcast.queue_windows()[0]) == []
-    lines = [line for line in log_lines(capsys) if line["message"] == "model_answered"]
-    names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
-    assert [[line[name] for name in names] for line in lines] == [[100, 10, 1_000, 0]] * 2
-
-
-def test_a_new_container_creates_its_clients_before_the_first_message(broadcast: Broadcast) -> None:
-    assert is_ready_at_start(handler._agent)

@@ -122,6 +122,7 @@ def verify(
     answered = WindowAnswer(
         tuple(item for item in items if isinstance(item, AnsweredClaim)),
         tuple(item for item in items if isinstance(item, AnsweredClip)),
+        malformed=0,
     )
     return verify_answer(answered, window, WINDOW_ID, memories)
 

@@ -7,9 +7,8 @@ of the transcript.
 import pytest
 
 from handlers.livestream import transcript
-from handlers.livestream.transcript_windows import handler
 from tests.handlers.livestream.broadcast import CUES, LONG_CUES, Broadcast, s3_event
-from tests.handlers.livestream.harness import BUCKET, cached_client, is_ready_at_start
+from tests.handlers.livestream.harness import BUCKET, cached_client
 
 
 def test_each_window_of_a_transcript_is_queued_once(broadcast: Broadcast, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +78,3 @@ def test_an_invalid_message_does_not_fail_its_batch(broadcast: Broadcast) -> Non
     foreign_event = s3_event(broadcast.key, bucket="another")
     assert broadcast.divide("no JSON", foreign_event, broadcast.upload("\0")) == [0, 1]
     assert broadcast.state == ("failed", "UNREADABLE")
-
-
-def test_a_new_container_creates_its_clients_before_the_first_message(broadcast: Broadcast) -> None:
-    assert is_ready_at_start(handler._divider)

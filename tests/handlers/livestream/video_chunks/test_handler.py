@@ -26,7 +26,6 @@ from tests.handlers.livestream.harness import (
     Harness,
     deliver,
     error,
-    is_ready_at_start,
     new_containers,
 )
 from tests.handlers.livestream.video_chunks.video_events import (
@@ -188,8 +187,6 @@ def test_events_about_other_objects_and_jobs_are_ignored() -> None:
         object_created(key().replace("videos/", "chunks/")),
         object_created("videos/" + "x" * 1000),
         job_event("STATUS_UPDATE"),
-        job_event("COMPLETE", userMetadata=None),
-        job_event("ERROR", userMetadata={"bucket": BUCKET, "key": key()}),
         job_event("ERROR", userMetadata={**METADATA, "bucket": "another-stacks"}),
         job_event("COMPLETE", userMetadata={**METADATA, "key": "videos/../secrets.mp4"}),
     ):
@@ -206,6 +203,8 @@ def test_events_about_other_objects_and_jobs_are_ignored() -> None:
         upload_completed(key=key(suffix=".txt")),
         upload_completed(key="videos/../secrets.mp4"),
         upload_completed(versionId="a b"),
+        job_event("COMPLETE", userMetadata=None),
+        job_event("ERROR", userMetadata={"bucket": BUCKET, "key": key()}),
         job_event("COMPLETE", outputGroupDetails=[]),
         job_event("COMPLETE", **playlist_at(f"s3://{BUCKET}/{chunk_prefix()}x.ts")),
         job_event("COMPLETE", **playlist_at(f"s3://{BUCKET}/{chunk_prefix()}../x.m3u8")),
@@ -217,7 +216,3 @@ def test_any_other_event_is_refused(event: str) -> None:
     with pytest.raises((InvalidEvent, ValidationError)) as caught:
         parse_video_event(event, BUCKET)
     assert ANN not in str(caught.value), "an error message may be logged"
-
-
-def test_a_new_container_creates_its_clients_before_the_first_message(videos: Videos) -> None:
-    assert is_ready_at_start(handler._cutter)
