@@ -5,7 +5,6 @@ transcript that is small enough for one model request. A cue is a timed line of 
 """
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.ids import ModelId
 
 MIN_SECRET_CHARACTERS = 16
 """Minimum length of a secret for encrypting cursors."""
@@ -109,6 +108,6 @@ class AgentEnvironment(HandlerEnvironment):
     table_name: str
     bucket_name: str
     memory_id: str
-    model_id: ModelId
+    model_id: str
     answer_seconds: int
     """Maximum time that the function waits for one answer of the model."""

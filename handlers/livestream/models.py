@@ -17,7 +17,6 @@ def _one_line(max_length: int) -> TextForm:
     return TextForm(r"^[^\u0000-\u001f\u007f-\u009f]*$", rule, max_length=max_length, strip_whitespace=True)
 
 
-EpisodeId = Ulid
 Title = Annotated[str, _one_line(200), VISIBLE_TEXT]
 Description = Annotated[
     str,
@@ -38,7 +37,7 @@ PageLimit = Annotated[int, Field(ge=1, le=100)]
 class EpisodePath(Message):
     """Path parameter of an episode."""
 
-    episode_id: EpisodeId
+    episode_id: Ulid
 
 
 class UploadPath(EpisodePath):
@@ -66,7 +65,7 @@ class PlaybackQuery(Message):
 class NewEpisode(Message):
     """Request to create an episode."""
 
-    episode_id: EpisodeId | None = None
+    episode_id: Ulid | None = None
     """Id that the client chooses: a new ULID. If the request is repeated with it, no second episode is created. Without
     it, the API chooses the id."""
     title: Title
@@ -107,7 +106,7 @@ class TrackView(Message):
 class Episode(Message):
     """Episode with the state of both tracks."""
 
-    episode_id: EpisodeId
+    episode_id: Ulid
     title: Title
     description: Description | None = None
     language: LanguageCode

@@ -36,9 +36,6 @@ from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
-WINDOWS_PER_QUERY = 20
-"""Number of windows that a query for a page of findings reads at once. A page usually needs only a few windows."""
-
 
 class WindowMessage(Message):
     """Queue message that asks the agent to analyze one window."""
@@ -207,7 +204,7 @@ class FindingsTable:
             ProjectionExpression=attributes,
             ScanIndexForward=not descending,
             ConsistentRead=True,
-            PaginationConfig={"PageSize": WINDOWS_PER_QUERY},
+            PaginationConfig={"PageSize": 20},  # a page of findings usually needs only a few windows
         )
         for page in pages:
             for item in page["Items"]:
