@@ -33,7 +33,7 @@ class TrackKind(StrEnum):
 
 
 class TrackState(StrEnum):
-    """Processing state of a track. A later state of this list has a higher rank (see `RANKS`)."""
+    """Processing state of a track."""
 
     NONE = "none"
     """The client has never requested an upload."""
@@ -90,8 +90,8 @@ class EpisodeStatus(StrEnum):
 
 
 RANKS = {state: rank for rank, state in enumerate(TrackState)}
-"""Rank of each state. The rank of an update must be higher than that of the track, unless an operator restarts the
-processing. A new upload replaces the whole track."""
+"""Rank of each state: a later member of `TrackState` has a higher rank. The rank of an update must be higher than that of
+the track, unless an operator restarts the processing. A new upload replaces the whole track."""
 REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
 """States in which a client may request another upload. After an upload has arrived, only a failure permits this."""
 PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
