@@ -10,7 +10,6 @@ until it has ended.
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from handlers.common.aws import PartlyFailed
 from handlers.common.ids import Ulid, UserId
 from handlers.common.json_models import Message
 
@@ -34,11 +33,6 @@ class DeletedMeeting(Message):
 def queue_deletion(
     client: "SQSClient", queue_url: str, deleted: DeletedMeeting, delays: tuple[int, ...] = DELAYS_SECONDS
 ) -> None:
-    """Send the messages of a deletion. Raises PartlyFailed if SQS rejects one of them."""
-    body = deleted.model_dump_json(by_alias=True)
-    answer = client.send_message_batch(
-        QueueUrl=queue_url,
-        Entries=[{"Id": str(delay), "MessageBody": body, "DelaySeconds": delay} for delay in delays],
-    )
-    if answer.get("Failed"):
-        raise PartlyFailed
+    """Send the messages of a deletion."""
+    for delay in delays:
+        client.send_message(QueueUrl=queue_url, MessageBody=deleted.model_dump_json(by_alias=True), DelaySeconds=delay)

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectTypeDef
 
 JSON = "application/json"
-MAX_BYTES = 32 * 1024**2
-"""Maximum size of an object. The transcript of four hours of speech, the longest part of a recording, has about 12 MB."""
 
 
 class MeetingBucket:
@@ -33,15 +31,11 @@ class MeetingBucket:
         self._bucket = bucket
 
     def read(self, key: str) -> bytes | None:
-        """Return an object's bytes, or None if it does not exist. A longer object than `MAX_BYTES` is cut, so that it is no
-        valid JSON.
-        """
+        """Return the bytes of an object that the backend wrote, or None if it does not exist."""
         try:
-            with self._client.get_object(Bucket=self._bucket, Key=key)["Body"] as body:
-                data: bytes = body.read(MAX_BYTES)
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except self._client.exceptions.NoSuchKey:
             return None
-        return data
 
     def read_complete_file(self, meeting: MeetingId) -> tuple[CompleteFile | WrongChunk, datetime | None]:
         """Return a meeting's `complete.json`, or its problem if it cannot be used, and the time of its upload.

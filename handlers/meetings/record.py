@@ -168,8 +168,6 @@ class MeetingRecord(Record):
     """The first 1,000 chunks that are missing or wrong."""
     wrong_count: int = 0
     """Number of all chunks that are missing or wrong."""
-    size: int = 0
-    """Total size of all chunks in bytes."""
     duration_ms: int | None = None
     """Duration of the recording. None until the media job has measured it."""
     video_key: str | None = None
@@ -275,7 +273,7 @@ def apply_upload(
     }
     if before.status is MeetingStatus.INCOMPLETE:
         # Once the processing has started, the record keeps the language that the processing uses.
-        fields |= {"language": complete.language, "size": complete.size, **_wrong_fields(upload.wrong)}
+        fields |= {"language": complete.language, **_wrong_fields(upload.wrong)}
         if not upload.wrong:
             fields |= {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA}
             fields |= {"uploaded_at": timestamp(upload.uploaded_at)}

@@ -53,8 +53,8 @@ class InputRefused(Exception):
     """ffmpeg failed, took too long, or wrote too much because of its input. A retry would fail too."""
 
 
-class FfmpegFailed(Exception):
-    """ffmpeg failed for another reason than its input. It is missing, was killed, or does not work."""
+class FfmpegKilled(Exception):
+    """ffmpeg was killed, for example because the memory ran out."""
 
 
 class Ffmpeg:
@@ -68,7 +68,7 @@ class Ffmpeg:
         self._path = path
 
     def run(self, *arguments: str, seconds: float = 0.0) -> None:
-        """Run a process to its end. Raises InputRefused or FfmpegFailed.
+        """Run a process to its end. Raises InputRefused or FfmpegKilled.
 
         `seconds` is added to the time limit. If an exception interrupts this method, the process is killed.
         """
@@ -88,11 +88,9 @@ class Ffmpeg:
                 ).returncode
         except subprocess.TimeoutExpired:
             raise InputRefused from None
-        except OSError as error:
-            raise FfmpegFailed("does not start") from error
         finally:
             self.busy_seconds += time.monotonic() - started_at
         if status > 0 or status == -signal.SIGXFSZ:
             raise InputRefused
         if status < 0:
-            raise FfmpegFailed("was killed")
+            raise FfmpegKilled

@@ -35,7 +35,7 @@ from handlers.common.logging import EventLog, LogText, hash_for_log
 from handlers.common.unreadable_objects import UNREADABLE_CODES
 from handlers.meetings.complete_file import Chunk, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS, MediaEnvironment
-from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
+from handlers.meetings.media_job.ffmpeg import Ffmpeg, InputRefused
 from handlers.meetings.media_job.outputs import OutputMaker
 from handlers.meetings.media_job.plan import RecordingPlan
 from handlers.meetings.media_job.probe import SECOND, ChunkFacts, probe_chunk
@@ -199,10 +199,7 @@ class MediaJob:
                 is_copied = False
         if not is_copied:
             self._for_each_chunk(complete, maker.encode_video)
-            try:
-                maker.join_video(OUTPUT_NAME, copies_video=False)
-            except InputRefused:
-                raise FfmpegFailed("cannot join videos that it encoded") from None
+            maker.join_video(OUTPUT_NAME, copies_video=False)
         self._upload(self.recording.video_key, MP4)
 
     def _for_each_chunk(self, complete: CompleteFile, work: Callable[[int], T]) -> list[T]:

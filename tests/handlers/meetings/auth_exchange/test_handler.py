@@ -179,11 +179,11 @@ def test_a_deleted_meeting_is_a_tombstone_at_once_and_its_data_is_removed_twice(
     queued: list[tuple[str, int]] = []
 
     def record_messages(params: dict[str, Any], **_: Any) -> None:
-        queued.extend((entry["MessageBody"], entry["DelaySeconds"]) for entry in params["Entries"])
+        queued.append((params["MessageBody"], params["DelaySeconds"]))
 
     body = DeletedMeeting(user=meeting.user, meeting_id=meeting.meeting_id).model_dump_json(by_alias=True)
     for number in (1, 2):  # a second deletion has the same result
-        with at_event(harness.clients["sqs"], "provide-client-params.sqs.SendMessageBatch", record_messages):
+        with at_event(harness.clients["sqs"], "provide-client-params.sqs.SendMessage", record_messages):
             response = delete(meeting.meeting_id, f"Bearer {harness.provider.token(sub='ann')}")
         assert (response.status, response.text) == (204, "")
         record = harness.record(meeting)

@@ -11,9 +11,6 @@ from tests.handlers.meetings.meeting_harness import MEETING
 
 pytestmark = pytest.mark.media
 
-KILLED_FFMPEG = "ffmpeg: was killed"
-
-
 LIMITS: list[object] = []
 """Resource limits that the entry point would have set. They would also limit the process of the tests."""
 
@@ -44,27 +41,12 @@ def secrets_of(harness: JobHarness) -> tuple[str, ...]:
     return ("canary", MEETING.user, MEETING.meeting_id, harness.recording.content)
 
 
-def test_invalid_variables_exit_with_2_and_name_the_problem(
-    harness: JobHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    harness.upload(b"x")
-    invalid_variables = {"CONTENT": "../canary", "MEETING_USER": "canary" * 6, "MAX_HOURS": "canary"}
-    assert run_main(harness, monkeypatch, **invalid_variables) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.splitlines() == [
-        "media job: MAX_HOURS: must be a valid integer, unable to parse string as an integer",
-        "media job: MEETING_USER: must match pattern '^[A-Z2-7]{32}$'",
-        "media job: CONTENT: must match pattern '^[0-9a-f]{32}$'",
-    ]
-
-
 @pytest.mark.parametrize(
     ("changed_variables", "reason"),
     [
-        ({"BUCKET_NAME": "another-canary"}, "AWS: NoSuchBucket"),
-        ({"SCRATCH_FOLDER": "/not/there/canary"}, "FileNotFoundError 2"),
-        ({}, KILLED_FFMPEG),
+        ({"BUCKET_NAME": "another-canary"}, "NoSuchBucket"),
+        ({"FFMPEG": "/not/there/canary"}, "FileNotFoundError"),
+        ({}, "FfmpegKilled"),
     ],
 )
 def test_a_failure_exits_with_1_and_names_the_reason(
@@ -78,7 +60,7 @@ def test_a_failure_exits_with_1_and_names_the_reason(
     harness.program.write_text("#!/bin/sh\nkill -KILL $$\n")
     assert run_main(harness, monkeypatch, **changed_variables) == 1
     out, err = capsys.readouterr()
-    assert err == f"media job: {reason}\n"
     assert "media_failed" in out
+    assert f'"{reason}"' in out
     assert [secret for secret in secrets_of(harness) if secret in out + err] == []
     assert harness.keys(harness.recording.media_result_key) == []

@@ -28,7 +28,7 @@ def test_a_complete_recording_starts_an_execution(harness: MeetingHarness) -> No
     recording = harness.upload_recording(b"a", b"bc", tags=["x"], language="de-DE")
     record = harness.record()
     assert harness.state() == ("processing", "media")
-    assert (record.content, record.size, record.language, record.tags) == (recording.content, 3, "de-DE", ("x",))
+    assert (record.content, record.language, record.tags) == (recording.content, "de-DE", ("x",))
     assert record.schema_version == 1
     assert (record.started_at, record.created_at) == ("2026-01-31T10:00:00.000Z", "2026-01-31T12:00:00.000Z")
     [execution] = harness.executions
@@ -175,7 +175,7 @@ def test_a_malformed_complete_json_fails_its_meeting_and_is_not_retried(
         assert harness.state(meeting) == ("failed", "MALFORMED")
         assert harness.wrong_files(meeting) == {"complete.json": problem}
         record = harness.record(meeting)
-        assert (record.content, record.title, record.language, record.size, record.wrong_count) == ("", "", "", 0, 1)
+        assert (record.content, record.title, record.language, record.wrong_count) == ("", "", "", 1)
         assert (record.started_at, record.uploaded_at) == (record.created_at, None)
         harness.upload_recording(b"a", meeting=meeting)
         assert harness.state(meeting) == ("processing", "media")

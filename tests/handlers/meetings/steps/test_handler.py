@@ -188,7 +188,7 @@ def test_an_invalid_event_or_media_result_is_rejected_without_quoting_it(
     ]
     for changed in changes:
         assert_rejected(harness, **{"step": "media", "recording": recording, **changed})
-    results: list[dict[str, Any]] = [{"schemaVersion": 2}, {"durationMs": -1}, {"ignored": " " * 32 * 1024**2}]
+    results: list[dict[str, Any]] = [{"schemaVersion": 2}, {"durationMs": -1}]
     for result in results:
         harness.write_media_result(recording, **result)
         assert_rejected(harness, step="media", recording=recording)
