@@ -23,8 +23,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
-
 from handlers.common.bedrock import (
     CACHE_POINT,
     ContentBlock,
@@ -39,10 +37,6 @@ from handlers.common.text import VISIBLE_TEXT, QuoteSearch, Window, clean_text
 from handlers.meetings.bedrock_summarize.models import ActionItem, TranscriptQuote, TranscriptSegment
 
 PROMPTS_FOLDER = Path(__file__).parent / "prompts"
-MAX_SUMMARY_CHARACTERS = 20_000
-"""Maximum length of the summary in an answer."""
-MAX_ITEMS = 100
-"""Maximum number of action items in one answer."""
 
 
 class SummaryTask(StrEnum):
@@ -94,21 +88,21 @@ class Question:
 
 
 class _SummaryAnswer(ModelAnswer):
-    summary: Annotated[str, Field(max_length=MAX_SUMMARY_CHARACTERS)]
+    summary: str
 
 
 class _ActionItemsAnswer(ModelAnswer):
-    items: Annotated[list[Any], Field(max_length=MAX_ITEMS)]
+    items: list[Any]
 
 
 class ModelActionItem(ModelAnswer):
     """An action item as the model wrote it. `ActionItem` explains the fields."""
 
-    text: Annotated[str, Field(max_length=1_000), VISIBLE_TEXT]
-    owner: Annotated[str | None, Field(max_length=200)] = None
-    due: Annotated[str | None, Field(max_length=200)] = None
-    quote: Annotated[str, Field(min_length=1, max_length=1_000)]
-    said: Annotated[int | None, Field(ge=0)] = None
+    text: Annotated[str, VISIBLE_TEXT]
+    owner: str | None = None
+    due: str | None = None
+    quote: str
+    said: int | None = None
     """Number of the segment in which the quote begins, according to the model."""
 
 

@@ -11,8 +11,6 @@ from handlers.common.bedrock import CACHE_POINT
 from handlers.common.text import Window
 from handlers.meetings.bedrock_summarize.models import ActionItem, TranscriptSegment
 from handlers.meetings.bedrock_summarize.questions import (
-    MAX_ITEMS,
-    MAX_SUMMARY_CHARACTERS,
     PROMPTS_FOLDER,
     ModelActionItem,
     Question,
@@ -76,7 +74,7 @@ def test_a_summary_has_one_line_for_each_paragraph() -> None:
 
 
 def test_an_answer_without_a_readable_summary_is_unusable() -> None:
-    for summary in (None, "", " \u200b\n", "a" * (MAX_SUMMARY_CHARACTERS + 1), ["a"]):
+    for summary in (None, "", " \u200b\n", ["a"]):
         with pytest.raises(ValueError):  # noqa: PT011 - which one does not matter
             parse_summary(json.dumps({"summary": summary}))
 
@@ -85,23 +83,14 @@ ITEM = {"text": "Book it", "owner": "Anna", "due": None, "quote": "I will book t
 
 
 def test_malformed_action_items_are_skipped() -> None:
-    changes: list[dict[str, Any]] = [
-        {"text": None},
-        {"text": " \u200b"},
-        {"text": "a" * 1_001},
-        {"owner": 7},
-        {"owner": "a" * 201},
-        {"due": "a" * 201},
-        {"quote": ""},
-        {"said": -1},
-    ]
+    changes: list[dict[str, Any]] = [{"text": None}, {"text": " \u200b"}, {"owner": 7}, {"quote": None}]
     items = [7, *({**ITEM, **changed} for changed in changes), ITEM, {"text": "Go", "quote": "go on"}]
     assert [item.text for item in parse_action_items(json.dumps({"items": items}))] == ["Book it", "Go"]
     assert parse_action_items('{"items": []}') == ()
 
 
 def test_an_answer_without_a_well_formed_list_of_items_is_unusable() -> None:
-    answers: list[object] = [None, {}, [7], [ITEM] * (MAX_ITEMS + 1)]
+    answers: list[object] = [None, {}, [7]]
     for items in answers:
         with pytest.raises(ValueError):  # noqa: PT011 - which one does not matter
             parse_action_items(json.dumps({"items": items}))
@@ -120,6 +109,7 @@ def test_an_item_has_the_words_and_the_time_of_the_transcript() -> None:
     assert (item.quote.text, item.quote.start_ms) == ("I will book “the room", 2_000)
     assert (item.owner, item.due) == ("spk_0", "by Friday")
     assert locate({"owner": " \u0000"})[0].owner is None
+    assert locate({"quote": ""}) == []
 
 
 def test_the_segment_number_of_the_model_selects_the_nearest_of_two_occurrences() -> None:
