@@ -28,7 +28,7 @@ from handlers.common import ids
 from handlers.common.aws import CONFIG
 from handlers.common.ids import Ulid, UserId
 from handlers.common.json_models import Message
-from handlers.common.logging import EventLog, LogText, error_name_for_log
+from handlers.common.logging import EventLog, error_name_for_log
 from handlers.common.records import Records
 from handlers.meetings.environment import StepsEnvironment
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
@@ -103,7 +103,7 @@ class StepAudioPart(AudioPart):
 
 
 class StepResult(Message):
-    """Response of a step. Only the step `media` with the outcome `ready` has values in the other fields."""
+    """Response of a step. Only the step `media` has values in the other fields."""
 
     outcome: StepOutcome | MediaOutcome
     audio: tuple[StepAudioPart, ...] = ()
@@ -124,66 +124,46 @@ class Steps:
     log: EventLog
 
     def run(self, step: StepEvent) -> StepResult:
-        """Run the step that the event names."""
-        execution = step.execution
+        """Apply the report of the step that the event names, and return the step's response."""
+        execution, recording = step.execution, step.execution.recording
+        result: MediaResult | None = None
         match step.step:
             case "media":
-                return self._record_media_result(execution, step.job_starts)
+                result = MediaResult.model_validate_json(self.bucket.read(recording.media_result_key) or "")
+                report = _to_report(execution, result)
             case "transcribed":
-                record, _ = self._apply(Report(execution, MeetingStatus.PROCESSING, Stage.SUMMARY))
-                return _step_result(record, execution)
+                report = Report(execution, MeetingStatus.PROCESSING, Stage.SUMMARY)
             case "finish":
-                return self._finish(execution, has_summary=step.outcome == "summarized")
+                has_summary = step.outcome == "summarized"
+                fields = {
+                    "transcript_key": recording.transcript_key,
+                    "summary_key": recording.summary_key if has_summary else None,
+                }
+                reason = None if has_summary else MeetingReason.NOTHING_SAID
+                report = Report(execution, MeetingStatus.READY, reason=reason, fields=fields)
             case "fail":
-                return self._fail(execution, step.reason, step.error)
-
-    def _record_media_result(self, execution: MeetingExecution, job_starts: int) -> StepResult:
-        """Write the media job's result to the record, and return the parts of the audio."""
-        result = MediaResult.model_validate_json(self.bucket.read(execution.recording.media_result_key) or "")
-        record, has_changed = self._apply(_to_report(execution, result))
-        if has_changed:
-            self.log.info("media_read", interruptions=job_starts - 1, key_hash=_hash(execution))
-            self._put_metrics(record, result)
+                # A transcript that exists stays available.
+                has_transcript = self.bucket.exists(recording.transcript_key)
+                transcript = {"transcript_key": recording.transcript_key} if has_transcript else {}
+                report = Report(execution, MeetingStatus.FAILED, reason=step.reason, fields=transcript)
+        record = self._apply(step, report, result)
         if record is None or not is_current(record, execution):
             return StepResult(outcome=StepOutcome.SUPERSEDED)
-        if result.outcome is not MediaOutcome.READY:
-            return StepResult(outcome=result.outcome)
-        transcripts = [
-            execution.recording.part_transcript_key(number, record.language) for number in range(len(result.audio))
-        ]
+        if result is None:
+            return StepResult(outcome=StepOutcome.CURRENT)
         audio = tuple(
-            StepAudioPart(**part.model_dump(), transcribed=self.bucket.exists(key))
-            for part, key in zip(result.audio, transcripts, strict=True)
+            StepAudioPart(
+                **part.model_dump(),
+                transcribed=self.bucket.exists(recording.part_transcript_key(number, record.language)),
+            )
+            for number, part in enumerate(result.audio)
         )
         return StepResult(outcome=result.outcome, audio=audio, language=record.language, duration_ms=result.duration_ms)
 
-    def _finish(self, execution: MeetingExecution, *, has_summary: bool) -> StepResult:
-        """Mark the meeting as ready, with a summary or with the reason `NOTHING_SAID`."""
-        recording = execution.recording
-        fields = {
-            "transcript_key": recording.transcript_key,
-            "summary_key": recording.summary_key if has_summary else None,
-        }
-        reason = None if has_summary else MeetingReason.NOTHING_SAID
-        record, has_changed = self._apply(Report(execution, MeetingStatus.READY, reason=reason, fields=fields))
-        if has_changed:
-            self._put_metrics(record)
-        return _step_result(record, execution)
-
-    def _fail(self, execution: MeetingExecution, reason: MeetingReason | None, error: str) -> StepResult:
-        """Mark the meeting as failed, unless it is ready. A transcript that exists stays available."""
-        recording = execution.recording
-        transcript = (
-            {"transcript_key": recording.transcript_key} if self.bucket.exists(recording.transcript_key) else {}
-        )
-        record, has_changed = self._apply(Report(execution, MeetingStatus.FAILED, reason=reason, fields=transcript))
-        if has_changed and record is not None:
-            cause = error_name_for_log(error)
-            self.log.error("meeting_failed", code=record.reason, cause=cause, key_hash=_hash(execution))
-        return _step_result(record, execution)
-
-    def _apply(self, report: Report) -> tuple[MeetingRecord | None, bool]:
-        """Apply a report. Return the record afterwards, and whether the report changed it. A repeated one does not."""
+    def _apply(self, step: StepEvent, report: Report, result: MediaResult | None) -> MeetingRecord | None:
+        """Apply a report, and return the record afterwards. Log a change, and send its metrics. A repeated report changes
+        nothing.
+        """
         has_changed = False
 
         def transition(record: MeetingRecord | None) -> MeetingRecord | None:
@@ -192,20 +172,24 @@ class Steps:
             has_changed = after is not record
             return after
 
-        record = self.records.change(record_key(report.execution.recording.meeting), transition)
-        if has_changed:
-            self.log.info("meeting_moved", outcome=report.status, key_hash=_hash(report.execution))
-        return record, has_changed
-
-    def _put_metrics(self, record: MeetingRecord | None, result: MediaResult | None = None) -> None:
-        """Send the metrics of a meeting that has just changed. A failure is only logged."""
-        metrics = []
-        if result is not None and result.duration_ms:
-            metrics.append(MeetingMetric(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, "None"))
-        if record is not None and record.status is MeetingStatus.READY and record.uploaded_at is not None:
+        meeting = report.execution.recording.meeting
+        record = self.records.change(record_key(meeting), transition)
+        if record is None or not has_changed:
+            return record
+        key_hash, metrics = meeting_hash(meeting), list[MeetingMetric]()
+        self.log.info("meeting_moved", outcome=record.status, key_hash=key_hash)
+        if result is not None:
+            self.log.info("media_read", interruptions=step.job_starts - 1, key_hash=key_hash)
+            if result.duration_ms:
+                metrics.append(MeetingMetric(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, "None"))
+        if step.step == "fail":
+            cause = error_name_for_log(step.error)
+            self.log.error("meeting_failed", code=record.reason, cause=cause, key_hash=key_hash)
+        if record.status is MeetingStatus.READY and record.uploaded_at is not None:
             duration = self.clock() - datetime.fromisoformat(record.uploaded_at)
             metrics.append(MeetingMetric(PROCESSING_DURATION, duration.total_seconds(), "Seconds"))
         self.metrics.put_or_log(metrics, self.log)
+        return record
 
 
 def _to_report(execution: MeetingExecution, result: MediaResult) -> Report:
@@ -222,14 +206,6 @@ def _to_report(execution: MeetingExecution, result: MediaResult) -> Report:
         case MediaOutcome.UNREADABLE | MediaOutcome.TOO_LARGE:
             reason = MeetingReason[result.outcome.name]
             return Report(execution, MeetingStatus.FAILED, reason=reason, wrong=result.wrong)
-
-
-def _step_result(record: MeetingRecord | None, execution: MeetingExecution) -> StepResult:
-    return StepResult(outcome=StepOutcome.CURRENT if is_current(record, execution) else StepOutcome.SUPERSEDED)
-
-
-def _hash(execution: MeetingExecution) -> LogText:
-    return meeting_hash(execution.recording.meeting)
 
 
 @cache
