@@ -22,16 +22,12 @@ STEP_METRIC_REQUESTS = 2  # those of them that send metrics: `media` and `finish
 METRICS = 5
 """Number of custom metrics of the stack. Each measured user adds one, which this estimate leaves out."""
 MEDIA_PART_MEGABYTES = 8  # of the media job's uploads: the part size of boto3
-READS_PER_UPLOAD = 1  # of each chunk by the media job, which downloads it
 
 # Assumed, without a source.
 EXCHANGES = 2  # token exchanges of one meeting: the credentials are renewed once during an hour of recording
-EXCHANGE_MILLISECONDS = 250
+CALL_MILLISECONDS = 250  # of each call of a function without an estimate of its own
 CHUNKS_PER_HOUR = 60  # one per minute
 DELETED_SHARE = 0.05  # of meetings
-CLEANUP_MILLISECONDS = 1_000  # for one message about a deleted meeting
-START_MILLISECONDS = 60
-STEP_MILLISECONDS = 200
 STORAGE_MILLISECONDS = 10_000
 SUMMARY_MILLISECONDS = 60_000
 ENCODE_HOURS = 1.0  # to encode an hour of recording with one vCPU
@@ -48,9 +44,8 @@ AUDIO_GB_PER_HOUR = 0.06  # of 16-kHz mono FLAC
 KEPT_MONTHS = 12  # of videos in the bucket at the time of the estimate; videos are never deleted
 OTHER_PUTS = 20
 """Further writes for one meeting by the media job, Amazon Transcribe and the summary, and listings of its uploads."""
-PLAYBACKS = 1  # of one meeting's recording
-SHARE_PLAYED = 0.1  # that a playback downloads, because users play only the passages that a summary quotes
-READS_PER_PLAYBACK = 5
+SHARE_PLAYED = 0.1  # of a video that is downloaded, because users play only the passages that a summary quotes
+READS_PER_PLAYBACK = 5  # of each recording, which is played once
 ITEM_KILOBYTES = 2  # of a meeting's record
 WRITES = 8  # of a meeting's record
 READS = 20  # of a meeting's record
@@ -73,14 +68,14 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     on_demand = (copying + encoding) * INTERRUPTED_SHARE if uses_spot else copying + encoding / 2
     return {
         "meetings-api": {"requests": exchanges, "logGb": exchanges * LOG_BYTES_PER_CALL / GB},
-        "meetings-auth-exchange": function_usage(exchanges, EXCHANGE_MILLISECONDS),
+        "meetings-auth-exchange": function_usage(exchanges, CALL_MILLISECONDS),
         "meetings-uploads": {"messages": float(meetings), "batches": float(meetings)},
-        "meetings-start": function_usage(meetings, START_MILLISECONDS),
+        "meetings-start": function_usage(meetings, CALL_MILLISECONDS),
         "meetings-deletions": {"messages": deletions, "batches": deletions},
-        "meetings-meeting-cleanup": function_usage(deletions, CLEANUP_MILLISECONDS),
+        "meetings-meeting-cleanup": function_usage(deletions, CALL_MILLISECONDS),
         "meetings-steps": function_usage(
             STEPS * meetings,
-            STEP_MILLISECONDS,
+            CALL_MILLISECONDS,
             metricRequests=STEP_METRIC_REQUESTS * meetings,
             customMetrics=METRICS,
         ),
@@ -104,8 +99,8 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
             "monitoredObjects": meetings * KEPT_MONTHS,
             "tieredObjects": meetings,
             "puts": uploads + media_parts + meetings * OTHER_PUTS,
-            "gets": uploads * READS_PER_UPLOAD + meetings * PLAYBACKS * READS_PER_PLAYBACK,
-            "downloadedGb": PLAYBACKS * SHARE_PLAYED * video_gb,
+            "gets": uploads + meetings * READS_PER_PLAYBACK,  # the media job downloads each upload
+            "downloadedGb": SHARE_PLAYED * video_gb,
         },
         "meetings-meetings": {
             "writes": meetings * WRITES,

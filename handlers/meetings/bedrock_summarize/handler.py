@@ -7,7 +7,6 @@ combines the summaries into one.
 The workflow may repeat the invocation for a recording. A summary that exists is not made again.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -39,7 +38,6 @@ from handlers.meetings.bedrock_summarize.questions import (
     locate_items,
     parse_action_items,
     parse_summary,
-    read_prompts,
     to_summary_lines,
     to_transcript_lines,
 )
@@ -161,7 +159,6 @@ def _summarizer() -> Summarizer:
     environment = SummaryEnvironment.read()
     # Any, because the project does not install this service's type stubs for a single call.
     bedrock: Any = boto3.client("bedrock-runtime", config=build_client_config(environment.answer_seconds))
-    read_prompts()  # caches the prompts during the initialisation phase
     return Summarizer(
         environment,
         MeetingBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
@@ -201,7 +198,3 @@ def to_workflow_error(error: Exception) -> SummaryBusy | SummaryFailed:
             return (SummaryBusy if fault in TRANSIENT_FAULTS else SummaryFailed)(fault.value)
         case _:
             return SummaryFailed(type(error).__name__)
-
-
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _summarizer()  # Lambda gives the initialisation more CPU than an invocation

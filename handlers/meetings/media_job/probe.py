@@ -28,8 +28,6 @@ MIN_DURATION: Final = 40_000
 """Minimum duration of a chunk in microseconds, for example of one whose packets have no timestamps."""
 MONO: Final = ("mono", "1 channels")
 """ffmpeg's names for a layout of one channel. Any other layout becomes stereo."""
-MIN_TIMESTAMP: Final = -(2**62)
-"""ffmpeg prints smaller numbers for packets without a timestamp."""
 # Only whole messages may match, because ffmpeg also prints the file's metadata. For example, the line of a title can be
 # `title : Stream #0:7 -> #0:0 (copy)`.
 _MAPPING = re.compile(rb" *Stream #0:(\d+) -> #0:(\d+) \(copy\)\n")
@@ -100,8 +98,8 @@ class _Track:
         self._count_in_second = self._count_in_second + 1 if second == self._second else 1
         self._second = second
         self.max_per_second = max(self.max_per_second, self._count_in_second)
-        if display_time > MIN_TIMESTAMP:
-            self.end = max(self.end, display_time + (duration or self._default_duration))
+        # For a packet without a timestamp, ffmpeg prints the smallest integer.
+        self.end = max(self.end, display_time + (duration or self._default_duration))
 
 
 def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:

@@ -8,7 +8,6 @@ A running execution is not stopped: its jobs of Batch and Transcribe would go on
 step finds the tombstone and ends it. Until then, the message returns every 15 minutes.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -88,7 +87,3 @@ def _cleanup() -> MeetingCleanup:
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
     cleanup = _cleanup()
     return process_batch(event["Records"], cleanup.handle_message, cleanup.log, event_kind="deletion")
-
-
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _cleanup()  # created during initialisation, before the first message waits for it

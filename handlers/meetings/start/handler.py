@@ -12,7 +12,6 @@ uploads `complete.json` again, the execution's status shows that it has ended, a
 S3 events may arrive late, so the current objects are read. They are at least as new as the event.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -157,7 +156,3 @@ def _starter() -> Starter:
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
     starter = _starter()
     return process_batch(event["Records"], starter.process_event, starter.log, event_kind="recording")
-
-
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _starter()  # Lambda gives the initialisation more CPU than an invocation

@@ -13,7 +13,6 @@ not apply its report to the record. It returns the outcome `superseded`, which e
 The workflow repeats a step whose response was lost. The repetition neither changes the record nor sends a metric.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -229,7 +228,3 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         steps.log.failure("step_failed", error)
         error_type = type(error).__name__
     raise StepFailed(error_type)
-
-
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _steps()  # Lambda gives the initialisation more CPU than an invocation

@@ -167,14 +167,6 @@ def test_a_recording_of_common_audio_formats_has_no_video(harness: JobHarness) -
     assert harness.keys("video/") == []
 
 
-def test_copied_chunks_without_audio_do_not_shift_later_audio(harness: JobHarness) -> None:
-    harness.upload(video_only(1), video_with_audio(1), video_only(1), video_with_audio(1))
-    result = harness.run()
-    assert (result.outcome, harness.has_copied_video) == (MediaOutcome.READY, True)
-    assert harness.audio_beeps() == pytest.approx([1, 3], abs=0.005)
-    assert harness.video_beeps() == pytest.approx([1, 3], abs=0.005)
-
-
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
 def test_each_frame_of_a_screen_recording_is_shown_until_the_next_one(harness: JobHarness, codec: str) -> None:
     """VP8 is encoded with at least a frame per second. The last frame is shown while the audio continues.

@@ -197,13 +197,8 @@ def test_a_meeting_lists_its_wrong_fields_without_their_values(harness: MeetingH
     harness.put_object(MEETING.upload_key("complete.json"), json.dumps(body).encode())
     harness.deliver_event()
     [wrong_file] = harness.record().wrong
-    assert {problem.field: problem.rule for problem in wrong_file.fields or ()} == {
-        "title": "must have at most 200 characters",
-        "startedAt": "must be an existing date and time, such as 2026-01-31T10:00:00.000Z",
-        "chunks.0.name": "must have 1 to 128 characters of A-Z, a-z, 0-9, ., _ and -, and begin with a letter or digit",
-        "tags.1": "must be a valid string",
-        "language": "must be a language code that Amazon Transcribe supports, such as en-US or de-DE",
-    }
+    wrong_fields = {problem.field for problem in wrong_file.fields or ()}
+    assert wrong_fields == {"title", "startedAt", "chunks.0.name", "tags.1", "language"}
     assert CANARY not in str(wrong_file)
 
 
