@@ -110,7 +110,7 @@ class JobHarness:
     def find_wrong(self, result: MediaResult) -> tuple[str, dict[str, str]]:
         """Return the outcome, and the problem of each wrong file by its name. Check that nothing else was written."""
         assert self.keys("video/") + self.keys("audio/") == []
-        assert not (result.has_video or result.audio or result.duration_ms or result.ffmpeg_ms)
+        assert (result.has_video, result.audio, result.duration_ms, result.ffmpeg_ms) == (False, (), 0, 0)
         return result.outcome, {file.name: file.problem for file in result.wrong}
 
     def read_object(self, key: str) -> bytes:
