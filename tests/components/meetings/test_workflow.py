@@ -57,11 +57,18 @@ def test_the_definition_passes_the_linter() -> None:
 
 def test_only_recordings_with_audio_are_transcribed_and_summarised_unless_finished_or_superseded() -> None:
     for outcome in MediaOutcome:
-        next_state = evaluate_choice(states(deployed())["AnythingToHear"], media={"outcome": outcome.value})
+        next_state = choose_after("ReadMedia", "AnythingToHear", outcome)
         assert next_state == ("Transcribe" if outcome is MediaOutcome.READY else "Done")
     for step in StepOutcome:
-        next_state = evaluate_choice(states(deployed())["StillWanted"], step={"outcome": step.value})
+        next_state = choose_after("MarkTranscribed", "StillWanted", step)
         assert next_state == ("Summarize" if step is StepOutcome.CURRENT else "Done")
+
+
+def choose_after(step: str, choice: str, outcome: str) -> str:
+    """Return the state that a choice selects after a step with this outcome."""
+    assert states(deployed())[step]["Next"] == choice
+    response = {"result": {"Payload": {"outcome": str(outcome)}}}
+    return evaluate_choice(states(deployed())[choice], **fill_arguments(states(deployed())[step]["Assign"], response))
 
 
 def test_every_step_receives_its_parameters() -> None:
