@@ -58,7 +58,7 @@ NOT_FOUND = "404"
 """Error code of HeadObject, whose response has no body, if the object does not exist."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class AudioBucket:
     """Gateway for the audio bucket. The name of an answer is `<guestId>/<queryId>.<attempt>`."""
 

@@ -86,7 +86,7 @@ class AnsweringFailed(Exception):
     """
 
 
-@dataclass(frozen=True)
+@dataclass
 class QueryWorker:
     """The services that the worker uses."""
 

@@ -56,7 +56,7 @@ REJECTIONS = {
 """Reasons for a rejection as sentences for the guest. They contain nothing from the upload."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class LectureValidator:
     """Validation of the uploads that S3 notifications announce."""
 

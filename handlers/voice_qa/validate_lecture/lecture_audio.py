@@ -45,7 +45,7 @@ Fetch = Callable[[int, int], bytes]
 """Return the bytes of an object for an offset and a length. The range always lies within the object."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class AudioFile:
     """Properties of a recording, read from its headers."""
 

@@ -76,7 +76,7 @@ CONNECTION_DAYS, COUNTER_DAYS = 1, 2
 OVERDUE_MESSAGE = "The complete answer did not arrive in time. Ask again."
 
 
-@dataclass(frozen=True)
+@dataclass
 class SocketHandler:
     """Handler for the events of API Gateway and for the messages of the queue of time limit checks."""
 

@@ -87,7 +87,8 @@ def test_only_faults_of_the_agent_and_unheard_answers_of_connected_clients_raise
 def test_failures_of_the_websocket_handler_and_overdue_questions_are_counted_but_not_invalid_messages(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with own_logger(), create_socket_harness(monkeypatch) as harness:
+    with own_logger():
+        harness = create_socket_harness(monkeypatch)
         harness.connect()
         harness.invocation_error = AWS_ERROR
         assert harness.ask()["code"] == "UNAVAILABLE"

@@ -27,8 +27,8 @@ def worker(lectures: LectureHarness) -> WorkerHarness:
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
+def api(monkeypatch: pytest.MonkeyPatch) -> SocketHarness:
     """Return a WebSocket handler with a connected guest."""
-    with create_socket_harness(monkeypatch) as harness:
-        harness.connect()
-        yield harness
+    harness = create_socket_harness(monkeypatch)
+    harness.connect()
+    return harness

@@ -4,8 +4,6 @@ Ann and Bob are guests: users with an unauthenticated Cognito identity. Texts wi
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -78,8 +76,6 @@ class SocketHarness:
     """Events of the query worker's invocations."""
     invocation_error: Exception | None = None
     """Error of the worker's invocation; None if it succeeds."""
-    guest_id_key_error: Exception | None = None
-    """Error of reading the secret key of guest ids; None if it succeeds."""
     environment: SocketEnvironment = ENVIRONMENT
     id_count: int = 0
 
@@ -102,7 +98,7 @@ class SocketHarness:
             connections=self.clients,
             schedule_check=self.scheduled_checks.append,
             invoke_worker=self._invoke_worker,
-            guest_id_key=self._read_guest_id_key,
+            guest_id_key=lambda: GUEST_ID_KEY,
             new_id=self._new_id,
             clock_ms=self.clock,
             log=EventLog("DEBUG"),
@@ -165,11 +161,6 @@ class SocketHarness:
         """Return the items whose keys begin with a kind, such as `query`, and a name."""
         return [item for item in self.stored_items() if item["sessionId"]["S"].startswith(f"{kind}#{name}")]
 
-    def _read_guest_id_key(self) -> str:
-        if self.guest_id_key_error is not None:
-            raise self.guest_id_key_error
-        return GUEST_ID_KEY
-
     def _invoke_worker(self, event: QuestionReference) -> None:
         if self.invocation_error is not None:
             raise self.invocation_error
@@ -180,10 +171,9 @@ class SocketHarness:
         return ulid(datetime.fromtimestamp(self.clock.now_ms / 1000, UTC), self.id_count)
 
 
-@contextmanager
-def create_socket_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
+def create_socket_harness(monkeypatch: pytest.MonkeyPatch) -> SocketHarness:
     """Return the harness with a ready lecture."""
     credentials(monkeypatch)
     api = SocketHarness(create_table())
     api.store_lecture()
-    yield api
+    return api

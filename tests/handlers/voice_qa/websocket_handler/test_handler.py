@@ -27,17 +27,9 @@ from tests.handlers.voice_qa.socket_harness import (
     LECTURE_ID,
     POOL_ID,
     SocketHarness,
-    create_socket_harness,
 )
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
 from tests.moto_tables import create_table
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
-    """Return a handler without connections."""
-    with create_socket_harness(monkeypatch) as harness:
-        yield harness
 
 
 def test_a_guest_of_the_pool_connects_with_the_signed_identity(api: SocketHarness) -> None:
@@ -63,21 +55,12 @@ SIGNED_IDENTITY: dict[str, Any] = {"cognitoIdentityId": ANN_IDENTITY, "cognitoId
 def test_a_handshake_without_the_signature_of_a_guest_of_the_pool_is_refused(
     api: SocketHarness, request_context: dict[str, Any]
 ) -> None:
-    answer = api.handle_event("c1", "CONNECT", request_context)
+    answer = api.handle_event("c2", "CONNECT", request_context)
     assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (401, "UNAUTHENTICATED")
-    assert api.send("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
-
-
-def test_a_handshake_that_fails_because_the_key_of_guest_ids_cannot_be_read_can_be_repeated(api: SocketHarness) -> None:
-    api.guest_id_key_error = ReadTimeoutError(endpoint_url="https://ssm")
-    assert api.connect()["statusCode"] == 503
-    assert api.send("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
-    api.guest_id_key_error = None
-    assert api.connect()["statusCode"] == 200
+    assert api.send("ping", "c2")["code"] == "UNAUTHENTICATED", "the connection is not stored"
 
 
 def test_a_ping_is_answered(api: SocketHarness) -> None:
-    api.connect()
     assert api.send("ping") == {"id": "m1", "type": "pong"}
 
 
