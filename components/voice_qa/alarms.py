@@ -92,7 +92,7 @@ def create_alarms(
     handler.alarm_on_log_lines(
         "answers-overdue",
         '{ $.message = "query_overdue" }',
-        "Workers died or did not start, so questions were not answered within their time limit.",
+        "Questions were not answered within their time limit, or workers died or did not start.",
         runbook=RUNBOOK,
     )
     handler.alarm_on_log_lines(

@@ -181,7 +181,6 @@ class VoiceQa(pulumi.ComponentResource):
                 "agentcore_endpoint": str(agent.endpoint) if agent.mode is AgentMode.HTTP and agent.endpoint else None,
                 "agentcore_runtime_arn": agent.runtime_arn if agent.mode is AgentMode.BEDROCK else None,
                 "agentcore_qualifier": agent.qualifier,
-                "answer_seconds": agent.answer_seconds,
             },
             endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
             asynchronous=AsyncInvocation(failed, retries=0, max_age_seconds=MAX_QUESTION_AGE_SECONDS),

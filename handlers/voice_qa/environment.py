@@ -47,7 +47,7 @@ class AgentCode(StrEnum):
     """The agent could not be reached, ended the connection before its answer was complete, or reports that it is
     unavailable."""
     TOO_SLOW = "too_slow"
-    """The answer did not start, paused too long, or did not end in time."""
+    """The answer did not start, or paused too long."""
     MALFORMED = "malformed"
     """The response violates the protocol, or exceeds a size limit."""
     FAILED = "failed"
@@ -83,7 +83,6 @@ class VoiceQaEnvironment(HandlerEnvironment):
     """Audio bucket: lectures, spoken questions and stored answers."""
     dynamodb_table: str
     session_days: SessionDays
-    answer_seconds: AnswerSeconds
 
 
 class SocketEnvironment(VoiceQaEnvironment):
@@ -91,6 +90,7 @@ class SocketEnvironment(VoiceQaEnvironment):
 
     worker: str
     """ARN of the query worker's alias."""
+    answer_seconds: AnswerSeconds
     time_limit_queue: str
     """URL of the queue with the delayed checks of the questions' time limits."""
     identity_pool: str

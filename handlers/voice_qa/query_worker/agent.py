@@ -13,7 +13,6 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from time import monotonic
 from typing import Self
 from urllib.parse import quote, urlencode
 
@@ -60,54 +59,43 @@ STATUSES: Mapping[int, AgentCode] = {
 AGENTCORE = "bedrock-agentcore"
 SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 
-# botocore would log signed requests at level DEBUG, and urllib3 warns with the URL of each request that it repeats.
-for name in ("botocore.auth", "urllib3.connectionpool"):
-    logging.getLogger(name).setLevel(logging.ERROR)
+# urllib3 warns with the URL of each request that it repeats.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
-Headers = Mapping[str, str]
-HEADERS: Headers = {"Content-Type": "application/json", "Accept": "application/jsonl, text/event-stream"}
+HEADERS = {"Content-Type": "application/json", "Accept": "application/jsonl, text/event-stream"}
 
 
 class Agent:
     """A service that answers questions."""
 
     def __init__(
-        self,
-        url: str,
-        answer_seconds: float,
-        create_headers: Callable[[AgentQuestion, bytes], Headers] = lambda _question, _body: HEADERS,
+        self, url: str, create_headers: Callable[[AgentQuestion, bytes], Mapping[str, str]] = lambda *_: HEADERS
     ) -> None:
-        """`answer_seconds` is the time from a question to the end of its answer. It is checked after each read, and a read
-        from a silent agent lasts up to `SILENCE_SECONDS`, so the worker can wait longer by this time. `create_headers`
-        returns the headers for a question and the body of its request.
-        """
+        """`create_headers` returns the headers for a question and the body of its request."""
         self._url = url
-        self._answer_seconds = answer_seconds
         self._create_headers = create_headers
         self._pool = urllib3.PoolManager()
 
     @classmethod
-    def at_endpoint(cls, endpoint: str, answer_seconds: float) -> Self:
+    def at_endpoint(cls, endpoint: str) -> Self:
         """Return an agent that is an HTTP service."""
-        return cls(f"{endpoint.rstrip('/')}/answer", answer_seconds)
+        return cls(f"{endpoint.rstrip('/')}/answer")
 
     @classmethod
-    def in_agentcore(
-        cls, arn: str, qualifier: str, credentials: Credentials, answer_seconds: float, origin: str | None = None
-    ) -> Self:
+    def in_agentcore(cls, arn: str, qualifier: str, credentials: Credentials, origin: str | None = None) -> Self:
         """Return an agent in AgentCore Runtime. `origin` replaces the URL of AgentCore in the runtime's region."""
         region = arn.split(":")[3]
         path = f"/runtimes/{quote(arn, safe='')}/invocations?{urlencode({'qualifier': qualifier})}"
         url = (origin or f"https://{AGENTCORE}.{region}.amazonaws.com") + path
 
-        def sign(question: AgentQuestion, body: bytes) -> Headers:
+        def sign(question: AgentQuestion, body: bytes) -> Mapping[str, str]:
             request = AWSRequest("POST", url, {**HEADERS, SESSION_HEADER: question.session_id}, body)
             # A refresh of the credentials between two reads would mix old and new values, so a frozen copy is used.
             SigV4Auth(credentials.get_frozen_credentials(), AGENTCORE, region).add_auth(request)
             return dict(request.headers)
 
-        return cls(url, answer_seconds, sign)
+        return cls(url, sign)
 
     @contextmanager
     def answer(self, question: AgentQuestion, attempt: int) -> Iterator[Iterator[Piece]]:
@@ -116,13 +104,11 @@ class Agent:
         Reading the pieces raises AgentFailed too, if the answer is not complete. At the end of the block, the connection
         is closed.
         """
-        asked_at = monotonic()
         response = self._send(question)
         try:
             if response.status != HTTPStatus.OK:
                 raise AgentFailed(_judge_status(response.status))
-            lines = self._read_lines(response, asked_at + self._answer_seconds)
-            yield read_pieces(lines, question.query_id, attempt, question.lecture.duration_ms)
+            yield read_pieces(_read_lines(response), question.query_id, attempt, question.lecture.duration_ms)
         finally:
             response.close()
 
@@ -152,18 +138,15 @@ class Agent:
             code = _judge_failure(error.reason if isinstance(error, MaxRetryError) else error)
         raise AgentFailed(code)
 
-    def _read_lines(self, response: urllib3.BaseHTTPResponse, ends_at: float) -> Iterator[bytes]:
-        size, rest = 0, b""
-        while data := _read_bytes(response):
-            size += len(data)
-            *lines, rest = (rest + data).split(b"\n")
-            if size > MAX_ANSWER_BYTES or max(map(len, (*lines, rest))) > MAX_LINE_BYTES:
-                raise AgentFailed(AgentCode.MALFORMED)
-            # Empty lines mean nothing. With this one, the clock is also read if no line is complete.
-            for line in (*lines, b""):
-                yield line
-                if monotonic() >= ends_at:
-                    raise AgentFailed(AgentCode.TOO_SLOW)
+
+def _read_lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    size, rest = 0, b""
+    while data := _read_bytes(response):
+        size += len(data)
+        *lines, rest = (rest + data).split(b"\n")
+        if size > MAX_ANSWER_BYTES or max(map(len, (*lines, rest))) > MAX_LINE_BYTES:
+            raise AgentFailed(AgentCode.MALFORMED)
+        yield from lines
 
 
 def _read_bytes(response: urllib3.BaseHTTPResponse) -> bytes:

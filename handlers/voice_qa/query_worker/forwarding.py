@@ -49,24 +49,27 @@ class AnswerForwarder:
         self._next = question.first_piece
         """Number of the next piece to post."""
         self._is_open = True
-        """False if the connection is closed, or the question is not run by this worker any more."""
+        """False if the connection is closed."""
 
-    def send(self, piece: Piece) -> None:
-        """Add a piece, and post all pieces that the client still needs."""
+    def send(self, piece: Piece) -> bool:
+        """Add a piece, and post all pieces that the client still needs.
+
+        Return False if this worker does not run the question any more. This is checked regularly.
+        """
         self.pieces.append(piece)
-        if self._clock_ms() - self._read_ms >= LISTENER_CHECK_MS:
-            self.follow()
+        if self._clock_ms() - self._read_ms >= LISTENER_CHECK_MS and not self.follow():
+            return False
         self.post()
+        return True
 
     def follow(self) -> bool:
         """Read the question's record, and post to its connection from now on, from the number that its client needs.
 
-        Return False if this worker does not run the question any more. Nothing is posted then.
+        Return False if this worker does not run the question any more.
         """
         self._read_ms = self._clock_ms()
         question = self._read_question()
         if question is None or not question.is_run_by(self.question.worker):
-            self._is_open = False
             return False
         if question.request_count != self.question.request_count:
             self._is_open, self._next = True, question.first_piece

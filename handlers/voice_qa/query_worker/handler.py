@@ -165,7 +165,7 @@ class _Invocation:
     def _collect_pieces(self, forwarder: AnswerForwarder) -> None:
         """Read the pieces of the stored answer, or those of the agent's answer, which are sent and stored.
 
-        Raises UnanswerableQuestion.
+        Raises UnanswerableQuestion. Nothing is stored if the question was marked as failed after its time limit.
         """
         worker, question = self._worker, forwarder.question
         name = self._answer_name(question)
@@ -177,7 +177,8 @@ class _Invocation:
             return
         with worker.agent.answer(self._collect_context(question), question.attempt) as pieces:
             for piece in pieces:
-                forwarder.send(piece)
+                if not forwarder.send(piece):
+                    return
         worker.audio.put_answer(name, forwarder.pieces)
         if forwarder.follow():
             self._append_turn(question, forwarder.pieces)
@@ -263,13 +264,11 @@ def _conversation_key(question: Question) -> Key:
 def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
     """Create the agent's client. Raises ValueError if the environment names no agent."""
     if environment.agentcore_endpoint is not None:
-        return Agent.at_endpoint(environment.agentcore_endpoint, environment.answer_seconds)
+        return Agent.at_endpoint(environment.agentcore_endpoint)
     credentials = session.get_credentials()
     if environment.agentcore_runtime_arn is None or credentials is None:
         raise ValueError("set AGENTCORE_ENDPOINT, or AGENTCORE_RUNTIME_ARN together with AWS credentials")
-    return Agent.in_agentcore(
-        environment.agentcore_runtime_arn, environment.agentcore_qualifier, credentials, environment.answer_seconds
-    )
+    return Agent.in_agentcore(environment.agentcore_runtime_arn, environment.agentcore_qualifier, credentials)
 
 
 @cache

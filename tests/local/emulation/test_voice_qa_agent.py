@@ -30,7 +30,6 @@ from local.emulation.voice_qa_agent import NO_MATCH_ANSWER, find_passages, make_
 from local.flows.speech_clips import clip_texts, encode_clips
 from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 from local.http_server import serve_handler
-from tests.local.emulation.fake_account import TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.media
 LECTURE = ("photosynthesis", "sunlight", "oxygen")
@@ -107,7 +106,7 @@ def lecture(files: FileServer) -> str:
 
 
 def create_client(endpoint: str) -> Agent:
-    return Agent.at_endpoint(endpoint, TIMEOUT_SECONDS)
+    return Agent.at_endpoint(endpoint)
 
 
 def ask(endpoint: str, agent_question: AgentQuestion) -> list[Piece]:

@@ -6,6 +6,7 @@ then gets an end of its question, at the latest from the time limit check, and a
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count
 from typing import Any, NoReturn
 
@@ -123,7 +124,8 @@ def test_the_client_of_a_dead_worker_gets_an_error_and_can_ask_again(
 
 
 def test_a_worker_that_exceeds_the_time_limit_posts_nothing_after_the_error(worker: WorkerHarness) -> None:
-    script = (TEXT, worker.wait(LIMIT_MS), worker.check_time_limit, TEXT)
+    stop = partial(pytest.fail, "the rest of the answer is not read")
+    script = (TEXT, worker.wait(LIMIT_MS), worker.check_time_limit, TEXT, stop)
     assert worker.answer_question(*script) is AnswerOutcome.OVERTAKEN
     assert [message["type"] for message in worker.clients.inbox["c1"]] == ["text", "error"]
     assert worker.turns == [], "the answer is not added to the conversation"

@@ -162,7 +162,6 @@ ENVIRONMENT = WorkerEnvironment(
     s3_bucket=BUCKET,
     dynamodb_table=TABLE,
     session_days=7,
-    answer_seconds=600,
     agentcore_endpoint="http://127.0.0.1:9",
     agentcore_qualifier="DEFAULT",
 )
