@@ -204,9 +204,8 @@ class Question(Record):
 
     def fail_if_overdue(self, now_ms: int, limit_ms: int) -> Self:
         """Fail the question if it is overdue. Its worker does not run it any more."""
-        if not self.is_overdue(now_ms, limit_ms):
-            return self
-        return self.end(QuestionStatus.FAILED, retryable=True, reported=False).model_copy(update={"worker": ""})
+        overdue = self.is_overdue(now_ms, limit_ms)
+        return self.end(QuestionStatus.FAILED, retryable=True, reported=False) if overdue else self
 
     def mark_reported(self) -> Self:
         """Record that the client was notified of the end, unless it has asked again in the meantime."""

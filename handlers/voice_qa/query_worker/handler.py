@@ -144,7 +144,7 @@ class _Invocation:
     def _begin(self) -> AnswerForwarder | None:
         """Begin to answer the question, or go on. Return None if this invocation must not answer it."""
         worker = self._worker
-        question = self._change(lambda record: record.begin(self._name))
+        question = worker.records.change(self._key, lambda record: record and record.begin(self._name))
         if question is None or not question.is_run_by(self._name):
             return None
         return AnswerForwarder(
@@ -155,12 +155,9 @@ class _Invocation:
             log=worker.log,
         )
 
-    def _change(self, transition: Callable[[Question], Question]) -> Question | None:
-        return self._worker.records.change(self._key, lambda record: record and transition(record))
-
     def _replace(self, before: Question, after: Question) -> None:
         """Write a record, unless it was changed since it was read as `before`."""
-        self._change(lambda record: after if record == before else record)
+        self._worker.records.change(self._key, lambda record: after if record == before else record)
 
     def _collect_pieces(self, forwarder: AnswerForwarder) -> None:
         """Read the pieces of the stored answer, or those of the agent's answer, which are sent and stored.

@@ -106,11 +106,7 @@ class LectureValidator:
                 raise
             self.log.info("lecture_gone", key_hash=hash_for_log(new_object.key))
             return None
-        lecture = lecture.model_copy(update=changes)
-        self.log.info(
-            "lecture_validated", outcome=lecture.status, code=lecture.code, key_hash=hash_for_log(new_object.key)
-        )
-        return lecture
+        return lecture.model_copy(update=changes)
 
     def _measure(self, new_object: NewObject) -> AudioFile:
         """Return format and duration of a lecture. Raises RejectedAudio or ClientError."""

@@ -56,10 +56,6 @@ def test_an_answer_is_read_back_as_it_was_sent_and_its_audio_is_one_file(
     assert f"{QUERY_ID}.1.{extension}" in str(answers.presign_answer(NAME, pieces))
 
 
-def test_an_answer_without_audio_has_no_url(answers: AudioBucket) -> None:
-    assert answers.presign_answer(NAME, [TextPiece(**COMMON, number=0, text="a")]) is None
-
-
 def test_only_a_missing_answer_is_gone(answers: AudioBucket, lectures: LectureHarness) -> None:
     assert answers.read_answer(NAME) is None
     with pytest.raises(ClientError):
