@@ -45,7 +45,6 @@ from handlers.voice_qa.query_worker.agent_protocol import (
     opaque_session_id,
 )
 from handlers.voice_qa.query_worker.answers import AudioBucket, Conversations
-from handlers.voice_qa.query_worker.forwarding import AnswerForwarder
 from handlers.voice_qa.records import (
     Key,
     Question,
@@ -62,6 +61,8 @@ ANSWER_GONE = UnanswerableQuestion(
 WORKER_FAILED = UnanswerableQuestion(
     VoiceQaErrorCode.AGENT_FAILED, "The question could not be answered. Ask again.", retryable=True
 )
+LISTENER_CHECK_MS = 2_000
+"""Interval at which the question's record is read."""
 MAX_LAST_POSTS = 3
 """Maximum number of times that the end of an answer is posted."""
 
@@ -111,7 +112,19 @@ class QueryWorker:
 
 
 class _Invocation:
-    """One invocation of the worker for one question."""
+    """One invocation of the worker for one question: the pieces of its answer, and the connection that gets them.
+
+    A client that lost pieces asks the question again, on any connection, and names the first number that it needs. Its
+    connection then gets the pieces from that number on. All pieces stay in memory, so that they can be sent again and
+    stored.
+
+    The question's record names the connection, and is read regularly while the answer arrives. Without a connected
+    client, nothing is posted, but the answer continues to be read from the agent. If posting a message failed, the
+    message may have arrived nevertheless. It is posted again, and the client recognises it by its number.
+    """
+
+    _question: Question
+    """The record as it was read last, while this worker ran the question."""
 
     def __init__(self, worker: QueryWorker, reference: QuestionReference) -> None:
         self._worker = worker
@@ -119,16 +132,25 @@ class _Invocation:
         self._key = query_key(reference.guest_id, reference.query_id)
         self._name = token_hex()
         """Random name of this invocation, by which the question's record names its worker."""
+        self._pieces: list[Piece] = []
+        """All pieces of the answer so far."""
+        self._next = 0
+        """Number of the next piece to post."""
+        self._request_count = 0
+        """Number of requests for the question to which this invocation responds."""
+        self._read_ms = 0
+        """Time at which the record was last read."""
+        self._is_open = True
+        """False if the connection is closed."""
 
     def run(self) -> AnswerOutcome:
-        forwarder = self._begin()
-        if forwarder is None:
+        if not self._begin():
             return AnswerOutcome.NOTHING_TO_DO
         try:
-            self._collect_pieces(forwarder)
+            self._collect_pieces()
         except UnanswerableQuestion as error:
-            return self._end(forwarder, error)
-        return self._end(forwarder)
+            return self._end(error)
+        return self._end()
 
     def fail_unexpectedly(self) -> None:
         """Notify the client to ask again, and mark the question as failed, unless another invocation answers it.
@@ -136,53 +158,55 @@ class _Invocation:
         If this fails too, the time limit check does it.
         """
         try:
-            if forwarder := self._begin():
-                self._end(forwarder, WORKER_FAILED)
+            if self._begin():
+                self._end(WORKER_FAILED)
         except Exception as error:  # noqa: BLE001 - the exception that came first is raised
             self._worker.log.failure("failure_not_reported", error, level="WARNING")
 
-    def _begin(self) -> AnswerForwarder | None:
-        """Begin to answer the question, or go on. Return None if this invocation must not answer it."""
-        worker = self._worker
-        question = worker.records.change(self._key, lambda record: record and record.begin(self._name))
+    def _begin(self) -> bool:
+        """Begin to answer the question, or go on. Return False if this invocation must not answer it."""
+        return self._follow(self._worker.records.change(self._key, lambda record: record and record.begin(self._name)))
+
+    def _read_question(self) -> bool:
+        """Read the question's record. Return False if this worker does not run the question any more."""
+        return self._follow(self._worker.records.read(self._key))
+
+    def _follow(self, question: Question | None) -> bool:
+        """Post to the connection in a newer record from now on, from the number that its client needs."""
+        self._read_ms = self._worker.clock_ms()
         if question is None or not question.is_run_by(self._name):
-            return None
-        return AnswerForwarder(
-            question,
-            connections=worker.connections,
-            read_question=lambda: worker.records.read(self._key),
-            clock_ms=worker.clock_ms,
-            log=worker.log,
-        )
+            return False
+        if question.request_count != self._request_count:
+            self._is_open, self._next, self._request_count = True, question.first_piece, question.request_count
+        self._question = question
+        return True
 
-    def _replace(self, before: Question, after: Question) -> None:
-        """Write a record, unless it was changed since it was read as `before`."""
-        self._worker.records.change(self._key, lambda record: after if record == before else record)
-
-    def _collect_pieces(self, forwarder: AnswerForwarder) -> None:
+    def _collect_pieces(self) -> None:
         """Read the pieces of the stored answer, or those of the agent's answer, which are sent and stored.
 
         Raises UnanswerableQuestion. Nothing is stored if the question was marked as failed after its time limit.
         """
-        worker, question = self._worker, forwarder.question
-        name = self._answer_name(question)
+        worker, question = self._worker, self._question
         if question.is_stored:
-            stored = worker.audio.read_answer(name)
+            stored = worker.audio.read_answer(self._answer_name)
             if stored is None:
                 raise ANSWER_GONE
-            forwarder.pieces = stored
+            self._pieces = stored
             return
-        with worker.agent.answer(self._collect_context(question), question.attempt) as pieces:
+        with worker.agent.answer(self._collect_context(), question.attempt) as pieces:
             for piece in pieces:
-                if not forwarder.send(piece):
+                self._pieces.append(piece)
+                if worker.clock_ms() - self._read_ms >= LISTENER_CHECK_MS and not self._read_question():
                     return
-        worker.audio.put_answer(name, forwarder.pieces)
-        if forwarder.follow():
-            self._append_turn(question, forwarder.pieces)
+                self._post_pieces()
+        worker.audio.put_answer(self._answer_name, self._pieces)
+        if self._read_question():
+            self._append_turn()
 
-    def _collect_context(self, question: Question) -> AgentQuestion:
+    def _collect_context(self) -> AgentQuestion:
         """Return the question with its context. Raises UnanswerableQuestion if it cannot be sent to the agent."""
-        worker, lecture = self._worker, self._worker.lectures.find_ready(question.lecture)
+        worker, question = self._worker, self._question
+        lecture = worker.lectures.find_ready(question.lecture)
         return AgentQuestion(
             query_id=self._query_id,
             session_id=opaque_session_id(f"{self._guest_id}#{question.session}"),
@@ -197,27 +221,38 @@ class _Invocation:
                 if question.audio_key is None
                 else worker.audio.find_question(question.audio_key)
             ),
-            conversation=worker.conversations.context(_conversation_key(question)),
+            conversation=worker.conversations.context(self._conversation_key),
             language=question.language,
         )
 
-    def _append_turn(self, question: Question, pieces: list[Piece]) -> None:
+    def _append_turn(self) -> None:
         """Append question and answer to the conversation. A failure is only logged, because the answer is complete."""
-        answer = "".join(piece.text for piece in pieces if isinstance(piece, TextPiece))
-        transcripts = [piece.text for piece in pieces if isinstance(piece, TranscriptPiece)]
-        asked = question.text if question.text is not None else "".join(transcripts[-1:])
+        answer = "".join(piece.text for piece in self._pieces if isinstance(piece, TextPiece))
+        transcripts = [piece.text for piece in self._pieces if isinstance(piece, TranscriptPiece)]
+        asked = self._question.text if self._question.text is not None else "".join(transcripts[-1:])
         try:
-            self._worker.conversations.append(_conversation_key(question), self._query_id, asked, answer)
+            self._worker.conversations.append(self._conversation_key, self._query_id, asked, answer)
         except (ClientError, BotoCoreError, TooManyWriters) as error:
             self._worker.log.failure("turn_lost", error, level="WARNING")
 
-    def _end(self, forwarder: AnswerForwarder, error: UnanswerableQuestion | None = None) -> AnswerOutcome:
+    def _post_pieces(self, *last_messages: Message) -> bool:
+        """Post all pieces that the client still needs, and then further messages. Return False if a post failed."""
+        try:
+            for message in (*self._pieces[self._next :], *last_messages):
+                if self._is_open:
+                    self._is_open = self._worker.connections.post(self._question.connection, message)
+                    self._next += 1
+        except (ClientError, BotoCoreError) as error:
+            self._worker.log.failure("piece_not_posted", error, level="WARNING")
+            return False
+        return True
+
+    def _end(self, error: UnanswerableQuestion | None = None) -> AnswerOutcome:
         """Notify the client that the question has ended, and then write the end to the question's record.
 
         If the client asks again in between, the record is not ended and the client is notified again. If this process
         dies in between, the time limit check notifies the client.
         """
-        question, pieces = forwarder.question, forwarder.pieces
         last_message: Message
         if error is not None:
             outcome, status = AnswerOutcome.FAILED, QuestionStatus.FAILED
@@ -225,37 +260,38 @@ class _Invocation:
                 code=error.code, message=error.message, query_id=self._query_id, retryable=error.retryable
             )
         else:
-            outcome = AnswerOutcome.REPLAYED if question.is_stored else AnswerOutcome.ANSWERED
+            outcome = AnswerOutcome.REPLAYED if self._question.is_stored else AnswerOutcome.ANSWERED
             status = QuestionStatus.ANSWERED
-            url = self._worker.audio.presign_answer(self._answer_name(question), pieces)
-            last_message = Answered(
-                query_id=self._query_id, attempt=question.attempt, pieces=len(pieces), audio_url=url
-            )
+            url = self._worker.audio.presign_answer(self._answer_name, self._pieces)
+            attempt, pieces = self._question.attempt, len(self._pieces)
+            last_message = Answered(query_id=self._query_id, attempt=attempt, pieces=pieces, audio_url=url)
         is_overtaken = True
-        while forwarder.follow():
+        while self._read_question():
             is_overtaken = False
-            ended = forwarder.question.end(
-                status,
-                retryable=error is not None and error.retryable,
-                reported=any(forwarder.post([last_message]) for _ in range(MAX_LAST_POSTS)),
-            )
-            self._replace(forwarder.question, ended)
+            reported = any(self._post_pieces(last_message) for _ in range(MAX_LAST_POSTS))
+            retryable = error is not None and error.retryable
+            self._replace(self._question, self._question.end(status, retryable=retryable, reported=reported))
         outcome = AnswerOutcome.OVERTAKEN if is_overtaken else outcome
         self._worker.log.info(
             "query_replayed" if outcome is AnswerOutcome.REPLAYED else "query_ended",
             outcome=outcome,
             cause=error.cause if error is not None else None,
-            milliseconds=self._worker.clock_ms() - question.asked_ms,
-            pieces=len(pieces),
+            milliseconds=self._worker.clock_ms() - self._question.asked_ms,
+            pieces=len(self._pieces),
         )
         return outcome
 
-    def _answer_name(self, question: Question) -> str:
-        return f"{self._guest_id}/{self._query_id}.{question.attempt}"
+    def _replace(self, before: Question, after: Question) -> None:
+        """Write a record, unless it was changed since it was read as `before`."""
+        self._worker.records.change(self._key, lambda record: after if record == before else record)
 
+    @property
+    def _answer_name(self) -> str:
+        return f"{self._guest_id}/{self._query_id}.{self._question.attempt}"
 
-def _conversation_key(question: Question) -> Key:
-    return conversation_key(question.identity, question.session, question.lecture)
+    @property
+    def _conversation_key(self) -> Key:
+        return conversation_key(self._question.identity, self._question.session, self._question.lecture)
 
 
 def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
