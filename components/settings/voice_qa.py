@@ -23,15 +23,18 @@ from components.settings.base import (
 )
 from components.settings.foundation import Cidr, SubnetId, VpcId
 from handlers.common.json_models import TextForm
-from handlers.voice_qa.environment import AnswerSeconds, LecturesPerDay, QueriesPerHour, SessionDays, UrlSeconds
 
 Days = Annotated[int, Field(ge=1, le=365)]
+Count = Annotated[int, Field(ge=1)]
+AnswerSeconds = Annotated[float, Field(ge=10, le=840)]
+"""Maximum time for an answer. It is less than 15 minutes, which is Lambda's maximum timeout and also the maximum delay of
+the SQS message that triggers the check of this limit."""
 
 
 class VoiceQaLoad(SettingsModel):
     """Expected load, from which the cost is computed."""
 
-    questions_per_day: Annotated[int, Field(ge=1)] = 200
+    questions_per_day: Count = 200
     """Questions of all guests per day. A guest is a user without login, with credentials of the Cognito identity
     pool."""
     lectures_per_day: Annotated[float, Field(gt=0)] = 5
@@ -73,13 +76,13 @@ class AudioSettings(SettingsModel):
 class ConversationSettings(SettingsModel):
     """Limits of one guest identity, and retention of its data."""
 
-    days: SessionDays = 7
+    days: Count = 7
     """Days that the table keeps the text of a conversation after its first turn, and the record of each question. The
     bucket keeps the audio as long as the section `audio` says."""
-    queries_per_hour: QueriesPerHour = 60
+    queries_per_hour: Count = 60
     """Maximum number of questions that a guest may ask per hour. A question that is asked again counts again, unless it is
     being answered."""
-    lectures_per_day: LecturesPerDay = 20
+    lectures_per_day: Count = 20
     """Maximum number of lectures that a guest may upload per day. `lectures.maxGigabytes` limits the size of each."""
     guest_writes: bool = False
     """Allow guests to write their conversations in the table with their own AWS credentials. No function checks these
@@ -92,7 +95,7 @@ class ConversationSettings(SettingsModel):
     max_read_units: Annotated[int, Field(ge=50, le=40_000)] = 1_000
     """Maximum read request units of the table per second. A unit is a read of 4 KB, and 1,000 units per second cost about
     $0.50 an hour."""
-    url_seconds: UrlSeconds = 3600
+    url_seconds: Annotated[int, Field(ge=60, le=3600)] = 3600
     """Time after which an upload form expires. It is a presigned form, with which a guest uploads audio directly to S3.
     It expires earlier if the function's temporary credentials that signed it expire. AWS does not document how long
     these last, so clients request another form if S3 refuses one."""

@@ -2,14 +2,11 @@
 
 The functions are the WebSocket handler, which replies to the messages of clients, the query worker, which gets questions
 answered by an agent, and the lecture validator. The agent is an external service: an HTTP service or Bedrock AgentCore
-Runtime. The stack settings use the types of the variables, which explain the meaning of these variables. They also have
-the defaults.
+Runtime. The stack settings have the bounds and the defaults of the numbers.
 """
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal
-
-from pydantic import Field
+from typing import Final, Literal
 
 from handlers.common.environment import HandlerEnvironment
 
@@ -54,22 +51,8 @@ class AgentCode(StrEnum):
     """The agent could not answer because of an error of its own."""
 
 
-AnswerSeconds = Annotated[float, Field(ge=10, le=840)]
-"""Maximum number of seconds from a question to the end of its answer. It is less than 15 minutes, which is Lambda's
-maximum timeout and also the maximum delay of the SQS message that triggers the check of this limit."""
 MAX_QUERY_BYTES = 10_000_000
 """Maximum size of a spoken question."""
-SessionDays = Annotated[int, Field(ge=1)]
-"""Number of days for which a question is stored. A conversation (the questions of one guest about a lecture, and their
-answers) is stored for this number of days after its first answer."""
-LecturesPerDay = Annotated[int, Field(ge=1)]
-"""Maximum number of lectures that one guest can upload in a day (UTC)."""
-QueriesPerHour = Annotated[int, Field(ge=1)]
-"""Maximum number of one guest's questions in an hour."""
-UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
-"""Maximum lifetime of an upload form. The requirements state one hour, which is longer than the lifetime of other
-presigned URLs (`PRESIGNED_SECONDS`). A form expires earlier if the credentials that signed it expire. The client then
-requests another form."""
 LECTURE_MIN_SECONDS = 10
 """Minimum duration of a lecture. A shorter recording has no content to ask about."""
 LECTURE_MAX_SECONDS = 4 * 3600
@@ -77,20 +60,23 @@ LECTURE_MAX_SECONDS = 4 * 3600
 
 
 class VoiceQaEnvironment(HandlerEnvironment):
-    """Environment variables of the WebSocket handler and the query worker. The annotated types define their meaning."""
+    """Environment variables of the WebSocket handler and the query worker."""
 
     s3_bucket: str
     """Audio bucket: lectures, spoken questions and stored answers."""
     dynamodb_table: str
-    session_days: SessionDays
+    session_days: int
+    """Number of days for which a question is stored. A conversation (the questions of one guest about a lecture, and their
+    answers) is stored for this number of days after its first answer."""
 
 
 class SocketEnvironment(VoiceQaEnvironment):
-    """Environment variables of the WebSocket handler. The types of the limits explain their meaning."""
+    """Environment variables of the WebSocket handler."""
 
     worker: str
     """ARN of the query worker's alias."""
-    answer_seconds: AnswerSeconds
+    answer_seconds: float
+    """Maximum number of seconds from a question to the end of its answer."""
     time_limit_queue: str
     """URL of the queue with the delayed checks of the questions' time limits."""
     identity_pool: str
@@ -103,13 +89,18 @@ class SocketEnvironment(VoiceQaEnvironment):
     the parameter again."""
     lecture_uploads: Literal["guests", "off"]
     """`guests` if guests may upload lectures, or `off` if only operators may."""
-    url_seconds: UrlSeconds
+    url_seconds: int
+    """Maximum lifetime of an upload form. The requirements state one hour, which is longer than the lifetime of other
+    presigned URLs (`PRESIGNED_SECONDS`). A form expires earlier if the credentials that signed it expire. The client then
+    requests another form."""
     accelerated: bool
     """True if upload forms use S3 Transfer Acceleration."""
     max_lecture_bytes: int
     """Maximum size of a lecture that a guest uploads."""
-    lectures_per_day: LecturesPerDay
-    queries_per_hour: QueriesPerHour
+    lectures_per_day: int
+    """Maximum number of lectures that one guest can upload in a day (UTC)."""
+    queries_per_hour: int
+    """Maximum number of one guest's questions in an hour."""
 
 
 class WorkerEnvironment(VoiceQaEnvironment):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from handlers.voice_qa.environment import AnswerSeconds
+from components.settings.voice_qa import AnswerSeconds
 from handlers.voice_qa.records import (
     CHECK_GRACE_SECONDS,
     connection_key,
