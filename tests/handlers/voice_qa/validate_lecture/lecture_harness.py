@@ -14,7 +14,6 @@ import boto3
 from moto import mock_aws
 
 from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config
-from handlers.common.events import NewObject
 from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
 from handlers.common.records import Records, deserialize_item, serialize_item
@@ -60,34 +59,34 @@ class LectureHarness:
     def table(self) -> LectureTable:
         return LectureTable(self.dynamodb, TABLE)
 
-    def put(self, data: bytes, key: str = LECTURE_KEY) -> NewObject:
-        """Upload an object. Return the content of its notification."""
+    def put(self, data: bytes, key: str = LECTURE_KEY) -> str:
+        """Upload an object. Return the message that announces it."""
         response = self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)
         self.upload_count += 1
-        return NewObject(
-            bucket=BUCKET,
-            key=key,
-            version_id=response.get("VersionId", "null"),
-            size=len(data),
-            etag=response["ETag"].strip('"'),
-            sequencer=f"{self.upload_count:018X}",
-            # Newer versions have earlier times, because the clocks of S3's servers may differ.
-            arrived=NOW - timedelta(seconds=self.upload_count),
-        )
+        # Newer versions have earlier times, because the clocks of S3's servers may differ.
+        event = record(key, len(data), eventTime=(NOW - timedelta(seconds=self.upload_count)).isoformat())
+        event["s3"]["bucket"]["name"] = BUCKET
+        event["s3"]["object"] |= {
+            "eTag": response["ETag"].strip('"'),
+            "versionId": response.get("VersionId", "null"),
+            "sequencer": f"{self.upload_count:018X}",
+        }
+        return body(event)
 
-    def handle(self, *notifications: NewObject | str) -> list[str]:
-        """Handle one batch with a message for each notification. Return the indexes of failed messages.
-
-        A notification is given as its object, or as the body of its message.
-        """
+    def handle(self, *messages: str) -> list[str]:
+        """Handle one batch. Return the indexes of failed messages."""
         validator = handler.LectureValidator(self.environment, self.s3, self.table, self.clients, EventLog("DEBUG"))
         with mock.patch.object(handler, "_validator", return_value=validator):
-            return call_handler(*notifications)
+            return call_handler(*messages)
 
     def item(self, lecture_id: str = LECTURE_ID) -> dict[str, Any]:
         """Return a lecture's item as plain values, or {} if there is none."""
         key = serialize_item(lecture_key(lecture_id))
         return deserialize_item(self.dynamodb.get_item(TableName=TABLE, Key=key).get("Item", {}))
+
+    def version_id(self) -> str:
+        """Return the id of the newest version of the lecture's object."""
+        return str(self.s3.head_object(Bucket=BUCKET, Key=LECTURE_KEY)["VersionId"])
 
     def remove_versioning(self) -> None:
         """Replace the bucket by one that never had versioning."""
@@ -95,25 +94,11 @@ class LectureHarness:
         self.s3.create_bucket(Bucket=BUCKET)
 
 
-def call_handler(*notifications: NewObject | str) -> list[str]:
-    """Call the entry point with a message for each notification. Return the indexes of failed messages."""
-    bodies = [item if isinstance(item, str) else _to_message(item) for item in notifications]
-    records = [{"messageId": str(index), "body": content} for index, content in enumerate(bodies)]
+def call_handler(*messages: str) -> list[str]:
+    """Call the entry point with a batch of messages. Return the indexes of failed messages."""
+    records = [{"messageId": str(index), "body": content} for index, content in enumerate(messages)]
     failures = handler.handler({"Records": records}, None)["batchItemFailures"]
     return [failure["itemIdentifier"] for failure in failures]
-
-
-def _to_message(new_object: NewObject) -> str:
-    """Return the notification of an object as S3 sends it."""
-    event = record(new_object.key, eventTime=new_object.arrived.isoformat())
-    event["s3"]["bucket"]["name"] = new_object.bucket
-    event["s3"]["object"] |= {
-        "size": new_object.size,
-        "eTag": new_object.etag,
-        "versionId": new_object.version_id,
-        "sequencer": new_object.sequencer,
-    }
-    return body(event)
 
 
 def create_table() -> Any:

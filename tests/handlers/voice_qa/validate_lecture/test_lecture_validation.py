@@ -11,7 +11,6 @@ from unittest.mock import DEFAULT, Mock
 import boto3
 import pytest
 
-from handlers.common.events import NewObject
 from handlers.voice_qa.lectures import parse_lecture_id
 from handlers.voice_qa.validate_lecture import handler
 from tests.handlers.common.fakes import client_error
@@ -20,7 +19,6 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     ENVIRONMENT,
     LECTURE_ID,
     LECTURE_KEY,
-    NOW,
     OTHER_LECTURE_ID,
     TABLE,
     LectureHarness,
@@ -35,13 +33,12 @@ WEBM_HEADER = b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm"
 
 
 def test_a_valid_lecture_becomes_ready(lectures: LectureHarness) -> None:
-    new_object = lectures.put(VALID)
-    assert lectures.handle(new_object) == []
+    assert lectures.handle(lectures.put(VALID)) == []
     item = lectures.item()
     assert (item["sessionId"], item["lectureId"]) == (f"lecture#{LECTURE_ID}", LECTURE_ID)
     assert (item["status"], item["durationMs"], "expiresAt" in item) == ("ready", 20_000, False)
     assert item["format"] == "wav", "the content determines the format, not the name"
-    assert (item["key"], item["versionId"]) == (LECTURE_KEY, new_object.version_id)
+    assert (item["key"], item["versionId"]) == (LECTURE_KEY, lectures.version_id())
 
 
 @pytest.mark.parametrize(("data", "code"), [(b"", "EMPTY"), (b"hello", "UNKNOWN_FORMAT"), (WEBM_HEADER, "UNREADABLE")])
@@ -67,7 +64,7 @@ def test_a_file_that_is_too_large_is_not_read(
     lectures: LectureHarness, excess: int, code: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_object = lectures.put(VALID)
-    lectures.environment = ENVIRONMENT.model_copy(update={"max_lecture_bytes": new_object.size - excess})
+    lectures.environment = ENVIRONMENT.model_copy(update={"max_lecture_bytes": len(VALID) - excess})
     if code:
         monkeypatch.setattr(lectures.s3, "get_object", Mock(side_effect=READ))
     assert lectures.handle(new_object) == []
@@ -144,7 +141,7 @@ def test_only_the_announced_version_is_judged(
         lectures.remove_versioning()
     new_object = lectures.put(b"OggS, but no recording")
     if change == "delete":
-        version = {"VersionId": new_object.version_id} if versioned else {}
+        version = {"VersionId": lectures.version_id()} if versioned else {}
         lectures.s3.delete_object(Bucket=BUCKET, Key=LECTURE_KEY, **version)
     else:
         lectures.put(VALID)
@@ -169,8 +166,9 @@ def test_only_the_message_whose_object_cannot_be_read_is_returned(
 
 
 def test_messages_that_announce_no_object_of_the_bucket_are_returned(lectures: LectureHarness) -> None:
-    other_bucket = NewObject(bucket="other", key=LECTURE_KEY, version_id="v", size=1, etag="e", arrived=NOW)
-    assert lectures.handle("not json", lectures.put(VALID), "{}", other_bucket) == ["0", "2", "3"]
+    message = lectures.put(VALID)
+    other_bucket = message.replace(f'"name": "{BUCKET}"', '"name": "other"')
+    assert lectures.handle("not json", message, "{}", other_bucket) == ["0", "2", "3"]
     assert lectures.item()["status"] == "ready"
 
 
