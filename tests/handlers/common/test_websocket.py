@@ -5,7 +5,6 @@ answer of an internal error.
 """
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -30,10 +29,9 @@ all_failures = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
+def api(monkeypatch: pytest.MonkeyPatch) -> SocketHarness:
     """Return the harness of the WebSocket API, without connections."""
-    with create_socket_harness(monkeypatch) as socket_handler:
-        yield socket_handler
+    return create_socket_harness(monkeypatch)
 
 
 @OPERATIONS
