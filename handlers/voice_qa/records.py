@@ -34,8 +34,8 @@ DAY_SECONDS = 24 * 3600
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 CHECK_GRACE_SECONDS = 5
-"""Time from a question's time limit to the check of this limit. In this time, a worker that reached the limit can still
-report the failure itself. The time also exceeds the difference between the clocks of two Lambda functions."""
+"""Time from a question's time limit to the check of this limit. It exceeds the difference between the clocks of two Lambda
+functions, so that no check comes too early."""
 
 
 def lecture_key(lecture_id: str) -> Key:
@@ -169,7 +169,7 @@ class Question(Record):
         return self.resume_from if self.attempt == self.resume_attempt else 0
 
     def is_overdue(self, now_ms: int, limit_ms: int) -> bool:
-        """Return True if the question is in progress after its time limit. Its worker died or never started."""
+        """Return True if the question is in progress after its time limit. Its worker died, never started, or is too slow."""
         return not self.has_ended and self.asked_ms + limit_ms <= now_ms
 
     def apply_request(self, new: Self, limit_ms: int) -> Self:
