@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from botocore.exceptions import ClientError
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.events import NULL_VERSION_ID
@@ -41,6 +41,7 @@ from handlers.voice_qa.messages import (
     AnswerAudioFormat,
     AudioPiece,
     Piece,
+    QueryId,
     UnanswerableQuestion,
     VoiceQaErrorCode,
 )
@@ -139,10 +140,10 @@ _StoredText = Annotated[str, AfterValidator(remove_hidden_characters), Field(rep
 class StoredTurn(Message):
     """A stored turn: a question and its answer."""
 
-    query_id: str
+    query_id: QueryId
     question: _StoredText
     answer: _StoredText
-    at: str
+    at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
     """Time at which the turn was stored, after its answer was complete."""
 
 
