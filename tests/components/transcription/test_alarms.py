@@ -11,7 +11,7 @@ from handlers.common.websocket import WebSocketDispatcher
 from handlers.transcription.messages import REQUESTS
 from operations.lambda_versions import LiveFunction
 from tests.components.transcription.recorded_deployment import PREFIX, deployed
-from tests.handlers.transcription.router_harness import TranscriptionHarness, create_table
+from tests.handlers.transcription.router_harness import TranscriptionHarness
 from tests.loggers import own_logger
 
 
@@ -44,7 +44,7 @@ def test_a_failed_invocation_of_the_processor_is_counted_and_an_invalid_message_
 ) -> None:
     """The client repeats an utterance whose invocation failed. But if no invocation succeeds, there are no captions."""
     with own_logger():
-        harness = TranscriptionHarness(create_table(), level="ERROR")
+        harness = TranscriptionHarness(level="ERROR")
         harness.open_session()
         harness.invocation_error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
         assert harness.send_utterance()["code"] == "UNAVAILABLE"

@@ -24,7 +24,7 @@ from handlers.transcription.audio_processor.stream import (
     TranscribeStreamFailed,
 )
 from handlers.transcription.audio_processor.transcription import Processor, UtteranceEnd
-from handlers.transcription.environment import LATENCY_METRIC, PROTOCOL, CaptionThresholds, RouterEnvironment
+from handlers.transcription.environment import PROTOCOL, CaptionThresholds, RouterEnvironment
 from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.router.connection_authorization import authorize_connection
 from handlers.transcription.router.handler import Router
@@ -49,11 +49,6 @@ Step = tuple[int, bytes | StreamFailureCode | None]
 closes the stream normally."""
 STREAM_END: Step = (1_200, None)
 """Step at which Amazon Transcribe closes the stream normally, 200 ms after the audio of a one-second utterance."""
-
-
-def create_table() -> Any:
-    """Return a fake DynamoDB client with the session table, without items."""
-    return MemoryDynamoDb(**{SESSION_TABLE_NAME: ["session_id"]})
 
 
 @dataclass(frozen=True)
@@ -103,13 +98,6 @@ class CloudWatch:
         """Return the value of each metric, or the number of its values if it was put with several."""
         data = [datum for call in self.calls for datum in call["MetricData"]]
         return {datum["MetricName"]: datum.get("Value", sum(datum.get("Counts", []))) for datum in data}
-
-    @property
-    def latencies_ms(self) -> list[float]:
-        """Return all latencies, sorted."""
-        data = [datum for call in self.calls for datum in call["MetricData"] if datum["MetricName"] == LATENCY_METRIC]
-        value_counts = [pair for datum in data for pair in zip(datum["Values"], datum["Counts"], strict=True)]
-        return [value for value, count in value_counts for _ in range(int(count))]
 
 
 def transcript_payload(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable: bool | None = True) -> bytes:
@@ -232,7 +220,7 @@ class ScriptedTranscribe:
 class TranscriptionHarness:
     """Router and audio processor over the same table, with fakes of everything else that they call."""
 
-    dynamodb: Any
+    dynamodb: Any = field(default_factory=lambda: MemoryDynamoDb(**{SESSION_TABLE_NAME: ["session_id"]}))
     clock: Clock = field(default_factory=Clock)
     clients: Clients = field(default_factory=Clients)
     cloudwatch: CloudWatch = field(default_factory=CloudWatch)

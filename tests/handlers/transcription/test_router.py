@@ -19,7 +19,6 @@ from tests.handlers.transcription.router_harness import (
     LIMITS,
     SESSION_TABLE_NAME,
     TranscriptionHarness,
-    create_table,
     silence,
 )
 
@@ -164,7 +163,7 @@ MESSAGES = st.builds(
 
 @given(body=st.text(max_size=60) | JSON_VALUES.map(json.dumps) | MESSAGES.map(json.dumps))
 def test_any_text_gets_exactly_one_answer_and_no_internal_error(body: str) -> None:
-    harness = TranscriptionHarness(create_table())
+    harness = TranscriptionHarness()
     harness.open_session()
     answer = harness.send_text(body)
     assert answer["type"] in {"pong", "error"}
