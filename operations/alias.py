@@ -22,20 +22,20 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     to = Routing(parse_version(options.to)) if options.to is not None else None
     before = function.read_alias()
     if to is None:
-        context.print_line(f"{function.name}: {before.routing}")
+        context.print_line(f"{function.name}: {before}")
         for found in function.list_versions():
             version = found["Version"]
-            share = before.routing.weights.get(version)
-            mark = f"{share:.0%}" if share else "live" if version == before.routing.version else ""
+            share = before.weights.get(version)
+            mark = f"{share:.0%}" if share else "live" if version == before.version else ""
             row = f"{version:>6}  {mark:<4}  {found['LastModified'][:16]}  {found['CodeSha256'][:8]}  {found['Description']}"
             context.print_line(row.rstrip())
         return 0
-    if before.routing == to:
+    if before == to:
         context.print_line(f"{function.name}: {to} already; nothing was changed")
     else:
         function.wait_until_callable(to.version)
         function.move_alias(to, before)
-        context.print_line(f"{function.name}: {to}; before: {before.routing}")
+        context.print_line(f"{function.name}: {to}; before: {before}")
     context.print_line(
         f'Commit `liveVersion: "{to.version}"` in the section of {function.path} to Pulumi.{function.stack}.yaml. Otherwise '
         "the next deployment that publishes a version moves `live`."

@@ -31,9 +31,8 @@ VERSIONS_AT_ONCE = 1000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prefix", default=INCOMING, help="beginning of the files' keys (default: %(default)s)")
-    for name, meaning in (("since", "earliest"), ("until", "latest")):
-        description = f"{meaning} modification time of the files in UTC, for example 2026-01-31 or 2026-01-31T12:00"
-        parser.add_argument(f"--{name}", type=_parse_time, metavar="TIME", help=description)
+    description = "earliest modification time of the files in UTC, for example 2026-01-31 or 2026-01-31T12:00"
+    parser.add_argument("--since", type=_parse_time, metavar="TIME", help=description)
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
@@ -42,7 +41,6 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     if not prefix.startswith(INCOMING):
         raise CommandFailed(f"--prefix {prefix}: give a prefix that begins with {INCOMING}.")
     latest = ids.now() - NOTIFICATION_GRACE_PERIOD
-    until = min(options.until, latest) if options.until else latest
     _, account = context.get_caller()
     sqs = context.clients("sqs")
     bucket = build_name(Kind.BUCKET, options.stack, "ingestion", "landing", account)
@@ -65,7 +63,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     versions = (
         version
         for version in _list_versions(context.clients("s3"), bucket, prefix)
-        if (since is None or since <= version["LastModified"]) and version["LastModified"] <= until
+        if (since is None or since <= version["LastModified"]) and version["LastModified"] <= latest
     )
     count, parallel = 0, ParallelCalls(MAX_WORKERS)
     while batch := list(islice(versions, VERSIONS_AT_ONCE)):

@@ -41,7 +41,6 @@ from operations.command import CommandFailed, number_type, translate_errors
 FOLDER = Path(__file__).resolve().parent
 TRANSCRIPTS = FOLDER / "meeting_samples"
 PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "prices.toml"
-AWS_HOST_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
 """Default settings of the Lambda function `bedrock-summarize`."""
 
@@ -81,9 +80,7 @@ def main(
             retries = Config(retries={"mode": "standard", "total_max_attempts": 5})
             config = build_client_config(DEFAULTS["answer_seconds"]).merge(retries)
             bedrock = (client or boto3.client)("bedrock-runtime", config=config)
-        is_evidence = str(bedrock.meta.endpoint_url).split("/")[2].endswith(AWS_HOST_SUFFIXES)
-        note = "" if is_evidence else " (not Bedrock, so this is no evidence)"
-        print_line(f"asked at {bedrock.meta.endpoint_url}{note}")
+        print_line(f"asked at {bedrock.meta.endpoint_url}")
         found = {role: [find_items(bedrock, model, *named) for named in transcripts] for role, model in roles.items()}
     except (CommandFailed, KeyboardInterrupt) as error:
         sys.stderr.write(f"{str(error) or 'Interrupted: there is no result.'}\n")
@@ -109,7 +106,7 @@ def main(
     if not passed:
         print_line(f"Keep meetings.models.actionItems at {options.reference}.")
         return 1
-    print_line(f"{'Commit' if is_evidence else 'If Bedrock gives the same result, commit'} this to the stack file:")
+    print_line("Commit this to the stack file:")
     print_line(f'config:\n  polyphony:meetings:\n    models:\n      actionItems: "{options.candidate}"')
     return 0
 
@@ -189,24 +186,20 @@ def _is_same(item: LocatedItem, other: LocatedItem) -> bool:
 
 
 def compute_cost(model_id: str, tokens: TokenUsage) -> float | None:
-    """Return the cost in USD, or None for a model that `prices.toml` does not list. Prices apply to requests of up to
-    100,000 tokens.
+    """Return the cost in USD, or None for a model without a regional profile in `prices.toml`. Prices apply to requests
+    of up to 100,000 tokens.
     """
-    match = re.fullmatch(r"(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-5-5", model_id)
+    match = re.fullmatch(r"us\.anthropic\.claude-(sonnet|haiku)-5-5", model_id)
     if match is None:
         return None
-    section = tomllib.loads(PRICES.read_text(encoding="utf-8"))["Amazon Bedrock"]
-    prices = {name: float(price["usd"]) for name, price in section.items() if isinstance(price, dict)}
-    regional = f"bedrock_{match['family']}_"
-    # Only regional profiles have cache prices in the file. Those of other profiles have the same ratio to the input's.
-    profile = f"{regional}global_" if match["area"] == "global" else regional
-    ratio = prices[f"{profile}input"] / prices[f"{regional}input"]
-    return (
-        tokens.input_tokens * prices[f"{profile}input"]
-        + tokens.output_tokens * prices[f"{profile}output"]
-        + tokens.cache_read_tokens * prices[f"{regional}cache_read"] * ratio
-        + tokens.cache_write_tokens * prices[f"{regional}cache_write"] * ratio
-    )
+    prices = tomllib.loads(PRICES.read_text(encoding="utf-8"))["Amazon Bedrock"]
+    counts = {
+        "input": tokens.input_tokens,
+        "output": tokens.output_tokens,
+        "cache_read": tokens.cache_read_tokens,
+        "cache_write": tokens.cache_write_tokens,
+    }
+    return sum(count * float(prices[f"bedrock_{match[1]}_{kind}"]["usd"]) for kind, count in counts.items())
 
 
 def _summarize(role: str, model_id: str, found: Sequence[FoundItems]) -> str:

@@ -1,4 +1,4 @@
-"""Command `flag`: show a function's environment variables, or change one for all its callers without a deployment.
+"""Command `flag`: change an environment variable of a function for all its callers without a deployment.
 
 Callers use the alias `live`, which points to a published version. The environment of a published version cannot change,
 so the command publishes a new version and moves the alias to it. Lambda can only publish `$LATEST`, so the command is
@@ -11,37 +11,30 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from handlers.common.environment import HandlerEnvironment
 from operations.command import CommandContext, CommandFailed
 from operations.lambda_versions import LiveFunction, Routing
 
-SUMMARY = "show a function's environment variables, or change one for the callers of `live`"
+SUMMARY = "change an environment variable of a function for the callers of `live`"
 COMPARED = ("CodeSha256", "Layers", "Role", "MemorySize", "Timeout")
 """Fields that must be the same in `$LATEST` and in the live version, besides the environment."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("function", help="<subsystem>/<function>, for example transcription/audio-processor")
-    parser.add_argument("assignment", nargs="?", metavar="KEY=VALUE", help="for example PARTIAL_RESULTS_ENABLED=false")
+    parser.add_argument("assignment", metavar="KEY=VALUE", help="for example PARTIAL_RESULTS_ENABLED=false")
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
-    """Show the variables, or set one for all callers of `live`."""
+    """Set a variable for all callers of `live`."""
     function = LiveFunction(context, options.stack, options.function)
-    assignment = _parse(options.assignment) if options.assignment is not None else None
+    name, value = _parse(options.assignment)
     alias = function.read_alias()
-    old_version = alias.routing.version
-    live = function.read_configuration(old_version)
-    if assignment is None:
-        for variable, current in sorted(read_variables(function, live).items()):
-            is_harmless = re.fullmatch(r"true|false|-?[0-9.]+", current)  # other values may be secret
-            context.print_line(f"{variable}={current if is_harmless else '…'}")
-        return 0
     function.refuse_during_rollout(alias)
-    latest = function.read_configuration("$LATEST")
-    name, value = assignment
+    old_version = alias.version
+    live, latest = function.read_configuration(old_version), function.read_configuration("$LATEST")
     environment = build_environment(function, live, latest, name, value)
     version = old_version
     if environment == read_variables(function, live):
@@ -108,7 +101,15 @@ def find_model_problem(function: LiveFunction, current: Mapping[str, str], name:
     nothing about it. The text does not contain the variables' values.
     """
     model = find_environment_model(f"{function.subsystem}.{function.short_name}".replace("-", "_"))
-    return None if _find_problem(model, current) else _find_problem(model, {**current, name: value})
+    try:
+        model.model_validate(dict(current))
+    except ValidationError:
+        return None
+    try:
+        model.model_validate({**current, name: value})
+    except ValidationError as error:
+        return str(error.errors()[0]["msg"])
+    return None
 
 
 def find_environment_model(folder: str) -> type[HandlerEnvironment]:
@@ -122,11 +123,3 @@ def find_environment_model(folder: str) -> type[HandlerEnvironment]:
     classes = [found for found in vars(module).values() if isinstance(found, type)]
     [model] = [found for found in classes if issubclass(found, HandlerEnvironment)]
     return model
-
-
-def _find_problem(model: type[BaseModel], variables: Mapping[str, str]) -> str | None:
-    try:
-        model.model_validate(dict(variables))
-    except ValidationError as error:
-        return str(error.errors()[0]["msg"])
-    return None

@@ -25,6 +25,8 @@ class Routing:
 
     version: str
     weights: Mapping[str, float] = field(default_factory=dict)
+    revision: str = field(default="", compare=False)
+    """Revision of the alias when it was read."""
 
     def __str__(self) -> str:
         """For example `version 1 has 90%, version 2 has 10%`."""
@@ -32,14 +34,6 @@ class Routing:
             return f"version {self.version} has all traffic"
         shares = {self.version: 1 - sum(self.weights.values()), **self.weights}
         return ", ".join(f"version {version} has {share:.0%}" for version, share in shares.items())
-
-
-@dataclass(frozen=True)
-class Alias:
-    """State of the alias `live` when it was read."""
-
-    routing: Routing
-    revision: str
 
 
 class LiveFunction:
@@ -58,21 +52,21 @@ class LiveFunction:
         """Return the shell command that moves the alias to a version."""
         return f".venv/bin/python -m operations alias --stack {self.stack} {self.path} --to {version}"
 
-    def read_alias(self) -> Alias:
-        return _to_alias(self._call("get_alias", Name=LIVE))
+    def read_alias(self) -> Routing:
+        return _to_routing(self._call("get_alias", Name=LIVE))
 
-    def move_alias(self, to: Routing, before: Alias) -> Alias:
+    def move_alias(self, to: Routing, before: Routing) -> Routing:
         """Change the alias's traffic, unless another user changed the alias after `before` was read."""
         routing = {"AdditionalVersionWeights": dict(to.weights)}
         changed = {"FunctionVersion": to.version, "RoutingConfig": routing, "RevisionId": before.revision}
-        return _to_alias(self._call("update_alias", Name=LIVE, **changed))
+        return _to_routing(self._call("update_alias", Name=LIVE, **changed))
 
-    def refuse_during_rollout(self, alias: Alias) -> None:
+    def refuse_during_rollout(self, alias: Routing) -> None:
         """Raise CommandFailed if the alias gives a share of the traffic to another version."""
-        if alias.routing.weights:
+        if alias.weights:
             raise CommandFailed(
-                f"A rollout of {self.name} is in progress ({alias.routing}). Wait for it, or end it with "
-                f"`{self.alias_command(alias.routing.version)}`."
+                f"A rollout of {self.name} is in progress ({alias}). Wait for it, or end it with "
+                f"`{self.alias_command(alias.version)}`."
             )
 
     def read_configuration(self, version: str) -> dict[str, Any]:
@@ -162,7 +156,7 @@ def parse_version(text: str) -> str:
     return text
 
 
-def _to_alias(answer: Mapping[str, Any]) -> Alias:
+def _to_routing(answer: Mapping[str, Any]) -> Routing:
     weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
     shares = {version: round(weight, 4) for version, weight in weights.items()}
-    return Alias(Routing(answer["FunctionVersion"], shares), answer["RevisionId"])
+    return Routing(answer["FunctionVersion"], shares, answer["RevisionId"])

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from components.core import Subsystem
 from operations.command import NOT_FOUND, PROJECT, CommandContext, CommandFailed, number_type, translate_errors
-from operations.lambda_versions import Alias, LiveFunction, Routing, parse_version
+from operations.lambda_versions import LiveFunction, Routing, parse_version
 
 SUMMARY = "give new versions a share of the traffic, watch the alarms, then give them all traffic"
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +40,7 @@ class Move:
     """Move of a function's traffic from its live version to a new one."""
 
     function: LiveFunction
-    alias: Alias
+    alias: Routing
     """The alias as this command last read or wrote it."""
     old: str
     new: str
@@ -63,11 +63,11 @@ class Move:
                 if attempt:
                     context.wait(REVERT_PAUSE_SECONDS)
                 self.alias = self.function.read_alias()
-                if self.new in {self.alias.routing.version, *self.alias.routing.weights}:
+                if self.new in {self.alias.version, *self.alias.weights}:
                     self.give_share(0)
                 else:
-                    context.print_line(f"{self.function.name} was left unchanged: {self.alias.routing}")
-                return self.alias.routing.version == self.old  # noqa: TRY300
+                    context.print_line(f"{self.function.name} was left unchanged: {self.alias}")
+                return self.alias.version == self.old  # noqa: TRY300
             except (CommandFailed, KeyboardInterrupt) as error:
                 problem = str(error) or "interrupted"
         context.print_line(
@@ -155,10 +155,10 @@ def plan_move(function: LiveFunction, version: str | None = None) -> Move | None
     alias = function.read_alias()
     function.refuse_during_rollout(alias)
     new = version or str(function.list_versions()[0]["Version"])
-    if new == alias.routing.version:
+    if new == alias.version:
         return None
     function.wait_until_callable(new)
-    return Move(function, alias, alias.routing.version, new)
+    return Move(function, alias, alias.version, new)
 
 
 def _shift(

@@ -28,8 +28,6 @@ def test_the_new_live_version_has_the_new_value_and_all_others_unchanged(cloud: 
     assert SECRET not in output
     assert cloud.run("flag", DISABLE) == 0
     assert cloud.traffic() == ("3", {}), "the callers have the value already"
-    assert cloud.run("flag") == 0
-    assert {DISABLE, "PRIVATE_TOKEN=…"} <= set(cloud.printed), "values that may be secret are not shown"
 
 
 @pytest.mark.parametrize(
