@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 
 from handlers.common import ids
-from handlers.common.aws import SHORT_TIMEOUT_CONFIG, LambdaContext
+from handlers.common.aws import SHORT_TIMEOUT_CONFIG
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketConnections
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
@@ -47,8 +47,8 @@ def _processor() -> Processor:
     )
 
 
-def handler(event: Mapping[str, Any], context: LambdaContext) -> str | None:
-    return _processor().handle(event, context.get_remaining_time_in_millis())
+def handler(event: Mapping[str, Any], _context: object) -> str | None:
+    return _processor().handle(event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

@@ -38,8 +38,6 @@ from handlers.transcription.session import Session, SessionTable
 OVERDUE_MS = 8_000
 """Time beyond the length of the audio after which a started attempt counts as lost. An attempt that is still running
 never takes so long."""
-RESERVE_MS = 3_000
-"""Part of the invocation's time that is reserved for reporting the end of the utterance to the client."""
 LAST_CAPTIONS_MS = 200
 """Time after the deadline in which the last captions may still be delivered."""
 OPEN_SECONDS = 1.0
@@ -111,11 +109,8 @@ class Processor:
     clock_ms: Callable[[], int]
     log: EventLog
 
-    def handle(self, event: Mapping[str, Any], remaining_ms: int) -> UtteranceEnd | None:
-        """Process one utterance, with `remaining_ms` left until the function's timeout.
-
-        Return None if its session is missing or its attempt cannot be started.
-        """
+    def handle(self, event: Mapping[str, Any]) -> UtteranceEnd | None:
+        """Process one utterance. Return None if its session is missing or its attempt cannot be started."""
         entered_ms = self.clock_ms()
         parsed = ProcessorEvent.model_validate(event)
         session = self.sessions.read(parsed.session_id)
@@ -131,7 +126,7 @@ class Processor:
         if session is None or session.find_held(holder) is None:
             self.log.warning("utterance_not_ours", session_hash=hash_for_log(parsed.session_id))
             return None
-        deadline_ms = entered_ms + min(audio.duration_ms + self.last_results_ms, remaining_ms - RESERVE_MS)
+        deadline_ms = entered_ms + audio.duration_ms + self.last_results_ms
         attempt = Attempt(self, parsed, session, audio, holder=holder, deadline_ms=deadline_ms)
         try:
             outcome = attempt.run()

@@ -40,12 +40,8 @@ def recording(
 
     If the file is written to a pipe, its header states no length, because ffmpeg cannot return to the header.
     """
-    audio = ("-f", "lavfi", "-i", source.format(rate=rate, seconds=seconds), "-ac", "1")
-    return _run_ffmpeg(*audio, *CODECS[codec], *options, piped=piped)
-
-
-def _run_ffmpeg(*arguments: str, piped: bool = False) -> bytes:
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *arguments]
+    audio = ("-f", "lavfi", "-i", source.format(rate=rate, seconds=seconds), "-ac", "1", *CODECS[codec], *options)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *audio]
     if piped:
         return subprocess.run([*command, "-"], capture_output=True, check=True).stdout  # noqa: S603
     with TemporaryDirectory() as folder:

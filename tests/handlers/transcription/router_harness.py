@@ -312,13 +312,12 @@ class TranscriptionHarness:
         attempt: int = 1,
         seconds: float = 1,
         audio: str = "",
-        remaining_ms: int = 60_000,
         **settings: Any,
     ) -> UtteranceEnd | None:
         """Send an attempt at an utterance of this length, and process it.
 
-        The steps, if there are any, are the script of the next stream. `remaining_ms` is the time until the function's
-        timeout. `settings` are fields of the message that opens the session.
+        The steps, if there are any, are the script of the next stream. `settings` are fields of the message that opens
+        the session.
         """
         if steps:
             self.transcribe.scripts.append(steps)
@@ -326,10 +325,10 @@ class TranscriptionHarness:
             self.open_session(**settings)
         answer = self.send_utterance(utterance, attempt, audio=audio or silence(seconds))
         assert answer.get("repeated") is False, answer
-        return self.process_event(self.events[-1], remaining_ms)
+        return self.process_event(self.events[-1])
 
-    def process_event(self, event: ProcessorEvent, remaining_ms: int = 60_000) -> UtteranceEnd | None:
-        return self.processor.handle(json.loads(event.model_dump_json()), remaining_ms)
+    def process_event(self, event: ProcessorEvent) -> UtteranceEnd | None:
+        return self.processor.handle(json.loads(event.model_dump_json()))
 
     def slow_down_posts(self, milliseconds: int) -> None:
         """Let the delivery of each caption to the client take this time."""

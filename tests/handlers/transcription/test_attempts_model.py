@@ -206,13 +206,9 @@ class AttemptsMachine(RuleBasedStateMachine):
                 self.invoke(self.harness.events[-1], "good")
             case "kill":
                 self.pending_calls.pop()
-                self.kill()
+                raise Killed
         self.pending_calls.pop()
         self.harness.transcribe.scripts = scripts
-
-    def kill(self) -> None:
-        """Kill the running invocation."""
-        raise Killed
 
     def deliver(self, connection: str, _message: Message) -> None:
         """Pass a message that API Gateway has accepted to the client, unless the connection is dead."""

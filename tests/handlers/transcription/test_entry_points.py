@@ -16,11 +16,6 @@ from tests.handlers.transcription.router_harness import LIMITS, SESSION_TABLE_NA
 from tests.moto_tables import create_table
 
 
-class Context:
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
-
-
 def test_the_functions_use_the_table_of_their_environment(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -41,7 +36,7 @@ def test_the_functions_use_the_table_of_their_environment(
         event = ProcessorEvent(
             session_id="0" * 26, utterance="u1", attempt=1, holder="a", sequence=1, accepted_ms=0, audio=silence(1)
         )
-        assert audio_processor.handler(event.model_dump(), Context()) is None
+        assert audio_processor.handler(event.model_dump(), None) is None
     assert json.loads(capsys.readouterr().out)["message"] == "session_missing"
     router._router.cache_clear()
     router._token_verifier.cache_clear()

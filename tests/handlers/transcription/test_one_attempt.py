@@ -189,14 +189,6 @@ def test_an_attempt_without_captions_puts_no_metrics(harness: TranscriptionHarne
     assert harness.cloudwatch.calls == []
 
 
-def test_an_utterance_is_sent_again_if_the_invocation_has_less_time_than_the_audio(
-    harness: TranscriptionHarness,
-) -> None:
-    assert harness.process_utterance(partial_at(300, "Hello"), seconds=2.4, remaining_ms=4_000) is UtteranceEnd.BROKEN
-    assert harness.clock.now_ms - START_MS == 1_000, "the last 3 seconds are reserved for the message to the client"
-    assert harness.messages("failed")[0]["retryable"] is True
-
-
 def test_an_utterance_whose_captions_cannot_be_delivered_in_time_is_sent_again(harness: TranscriptionHarness) -> None:
     harness.slow_down_posts(900)
     finals = [final_at(200, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(6)]
