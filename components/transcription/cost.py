@@ -27,9 +27,9 @@ CAPTIONS_PER_UTTERANCE = 12  # partial and final ones
 SESSION_MINUTES = 30  # duration of a session and its connection
 UTTERANCE_OVERHEAD_SECONDS = 1  # of an invocation beyond its utterance's length; the requirements allow 2 s
 ROUTED_MILLISECONDS = 60  # for one message in the router
-PROCESSOR_READS = 3
-"""Reads of the session for one utterance. The audio processor reads it to check the audio, to start its attempt to
-transcribe the utterance, and to end the attempt."""
+PROCESSOR_READS = 2
+"""Reads of the session for one utterance. The audio processor reads it to start its attempt to transcribe the utterance,
+and to end the attempt."""
 SLOT_WRITE_UNITS = 2
 """Write units of one write of a session. It is more than one unit, because the item also lists the last utterances that
 have ended."""

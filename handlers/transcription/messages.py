@@ -210,6 +210,8 @@ class ProcessorEvent(Message):
     sequence: int
     accepted_ms: int
     """Time at which the router accepted this attempt. Caption latency is measured from it."""
+    duration_ms: int
+    """Length of the audio."""
     audio: str = Field(repr=False)
     """Base64."""
 

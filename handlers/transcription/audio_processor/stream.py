@@ -110,13 +110,13 @@ def presign_stream_url(
     origin = endpoint or f"wss://transcribestreaming.{region}.amazonaws.com:8443"
     # Signed with the scheme http or https, whose default ports botocore knows. A WebSocket client omits the default port
     # in the header `Host`, so it must not be part of the signed host either.
-    url = f"{origin.replace('ws', 'http', 1)}/stream-transcription-websocket"
+    url = f"http{origin.removeprefix('ws')}/stream-transcription-websocket"
     signed = AWSRequest("GET", url, params=request.parameters())
     if credentials is None:
         raise NoCredentialsError
     # Frozen, because a refresh while botocore signs could mix old and new values.
     SigV4QueryAuth(credentials.get_frozen_credentials(), "transcribe", region, URL_SECONDS).add_auth(signed)
-    return str(signed.url).replace("http", "ws", 1)
+    return f"ws{signed.url.removeprefix('http')}"
 
 
 def encode_frame(headers: Mapping[str, str], payload: bytes) -> bytes:

@@ -110,22 +110,17 @@ class Processor:
     log: EventLog
 
     def handle(self, event: Mapping[str, Any]) -> UtteranceEnd | None:
-        """Process one utterance. Return None if its session is missing or its attempt cannot be started."""
+        """Process one utterance. Return None if its attempt cannot be started."""
         entered_ms = self.clock_ms()
         parsed = ProcessorEvent.model_validate(event)
-        session = self.sessions.read(parsed.session_id)
-        if session is None:
-            self.log.error("session_missing", session_hash=hash_for_log(parsed.session_id))
-            return None
-        audio = check_utterance(base64.b64decode(parsed.audio), session.encoding, session.sample_rate)
-        holder, now_ms = secrets.token_hex(8), self.clock_ms()
-        overdue_ms = now_ms + audio.duration_ms + OVERDUE_MS
+        holder, overdue_ms = secrets.token_hex(8), entered_ms + parsed.duration_ms + OVERDUE_MS
         session = self.sessions.change(
-            parsed.session_id, lambda current: current.start(parsed.holder, holder, now_ms, overdue_ms)
+            parsed.session_id, lambda current: current.start(parsed.holder, holder, entered_ms, overdue_ms)
         )
         if session is None or session.find_held(holder) is None:
             self.log.warning("utterance_not_ours", session_hash=hash_for_log(parsed.session_id))
             return None
+        audio = check_utterance(base64.b64decode(parsed.audio), session.encoding, session.sample_rate)
         deadline_ms = entered_ms + audio.duration_ms + self.last_results_ms
         attempt = Attempt(self, parsed, session, audio, holder=holder, deadline_ms=deadline_ms)
         try:

@@ -114,7 +114,7 @@ class Router:
         session = self._sessions.read(connection)
         if session is None:
             raise _no_session()
-        _check_audio(message, session)
+        duration_ms = _check_audio(message, session)
         now_ms, holder, lost_count = self._clock_ms(), secrets.token_hex(8), 0
 
         def take_slot(session: Session) -> Session:
@@ -129,7 +129,7 @@ class Router:
             # Logged as an error, because errors are logged at every log level.
             self._log.error("utterances_lost", session_hash=hash_for_log(connection), lost=lost_count)
         if session.find_held(holder):
-            self._start_attempt(connection, message, session.find(message.utterance), now_ms)
+            self._start_attempt(connection, message, session.find(message.utterance), now_ms, duration_ms)
             return _answer_audio(message, session, repeated=False)
         state = session.find(message.utterance)
         is_repeated = message.attempt <= state.attempt
@@ -141,7 +141,9 @@ class Router:
             )
         return _answer_audio(message, session, repeated=is_repeated)
 
-    def _start_attempt(self, connection: str, message: Audio, state: UtteranceState, accepted_ms: int) -> None:
+    def _start_attempt(
+        self, connection: str, message: Audio, state: UtteranceState, accepted_ms: int, duration_ms: int
+    ) -> None:
         """Invoke the processor for an attempt, which has taken its slot."""
         event = ProcessorEvent(
             session_id=connection,
@@ -151,6 +153,7 @@ class Router:
             failures=state.failures,
             sequence=message.sequence,
             accepted_ms=accepted_ms,
+            duration_ms=duration_ms,
             audio=message.audio,
         )
         try:
@@ -176,14 +179,14 @@ def _no_session() -> HandlerError:
     return HandlerError(TranscriptionErrorCode.NO_SESSION, "This connection has no session. Send `open` first.")
 
 
-def _check_audio(message: Audio, session: Session) -> None:
-    """Raise HandlerError for audio that Amazon Transcribe would refuse or misinterpret."""
+def _check_audio(message: Audio, session: Session) -> int:
+    """Return the length in milliseconds. Raise HandlerError for audio that Amazon Transcribe would refuse or misinterpret."""
     try:
         audio = base64.b64decode(message.audio, validate=True)
     except (binascii.Error, ValueError):
         raise HandlerError(TranscriptionErrorCode.BAD_AUDIO, "audio is not base64.") from None
     try:
-        check_utterance(audio, session.encoding, session.sample_rate)
+        return check_utterance(audio, session.encoding, session.sample_rate).duration_ms
     except BadAudio as error:
         raise HandlerError(TranscriptionErrorCode.BAD_AUDIO, str(error)) from None
 

@@ -69,16 +69,6 @@ def test_audio_is_sent_at_the_pace_of_speech_and_ends_with_its_last_chunk(harnes
     assert harness.transcribe.requests == [StreamRequest("en-US", 16_000, Encoding.PCM, stabilised=True)]
 
 
-def test_an_invocation_for_a_missing_session_opens_no_stream(
-    harness: TranscriptionHarness, capsys: pytest.CaptureFixture[str]
-) -> None:
-    harness.open_session()
-    harness.send_utterance()
-    assert harness.process_event(harness.events[0].model_copy(update={"session_id": "0" * 26})) is None
-    assert harness.transcribe.requests == []
-    assert json.loads(capsys.readouterr().out)["message"] == "session_missing"
-
-
 def test_a_session_without_partials_requests_none(harness: TranscriptionHarness) -> None:
     steps = [partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END]
     harness.process_utterance(*steps, settings={"partialResultsEnabled": False})

@@ -57,6 +57,7 @@ def test_an_utterance_of_a_session_is_passed_to_the_processor(harness: Transcrip
         holder=state.holder,
         sequence=1,
         accepted_ms=START_MS + 700,
+        duration_ms=1_000,
         audio=silence(1),
     )
 
