@@ -116,7 +116,7 @@ def presign_stream_url(
         raise NoCredentialsError
     # Frozen, because a refresh while botocore signs could mix old and new values.
     SigV4QueryAuth(credentials.get_frozen_credentials(), "transcribe", region, URL_SECONDS).add_auth(signed)
-    return f"ws{signed.url.removeprefix('http')}"
+    return f"ws{str(signed.url).removeprefix('http')}"
 
 
 def encode_frame(headers: Mapping[str, str], payload: bytes) -> bytes:
