@@ -8,7 +8,6 @@ not stored for long, and guests of voice Q&A have no account (docs/voice-qa.md).
 import argparse
 import re
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 from components.core import Kind
@@ -116,10 +115,9 @@ def _list_uploads(s3: Any, bucket: str, user: str) -> Iterator[str]:
 
 
 def _list_episodes(table: EpisodeTable, user: str) -> Iterator[str]:
-    list_page = partial(table.list_episodes, user, PAGE_SIZE)
-    episodes, position = list_page(None)
+    position = None
     while True:
+        episodes, position = table.list_episodes(user, PAGE_SIZE, position)
         yield from (episode.episode_id for episode in episodes)
         if position is None:
             return
-        episodes, position = list_page(position)
