@@ -18,7 +18,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
-    initialize,
     invariant,
     precondition,
     rule,
@@ -83,10 +82,10 @@ class AttemptsMachine(RuleBasedStateMachine):
         self.attempts: dict[str, int] = {}
         self.done: set[str] = set()
         self.given_up: set[str] = set()
-        self.silent: set[tuple[str, int]] = set()
-        """Attempts in which Amazon Transcribe recognised nothing."""
+        self.silent: set[str] = set()
+        """Utterances of which an attempt recognised nothing."""
         self.connection_count = 0
-        self.is_connected = False
+        self.reconnect()
 
     @property
     def connection(self) -> str:
@@ -100,10 +99,6 @@ class AttemptsMachine(RuleBasedStateMachine):
         self.pending_calls.append((calls - 1, event))
         if calls == 1:
             event()
-
-    @initialize()
-    def open_session(self) -> None:
-        self.reconnect()
 
     @rule()
     def reconnect(self) -> None:
@@ -125,7 +120,7 @@ class AttemptsMachine(RuleBasedStateMachine):
         self, data: st.DataObject, router_call: int, router_event: str, outcome: str, call: int, event: str
     ) -> None:
         name = data.draw(st.sampled_from(self.open_utterances))
-        self.run([(router_call, lambda: self.happen(router_event))], lambda: self.send(name))
+        self.run(router_call, router_event, lambda: self.send(name))
         self.process_last(outcome, call, event)
 
     @rule(seconds=st.sampled_from([1, 4, 13, 30]))
@@ -137,12 +132,12 @@ class AttemptsMachine(RuleBasedStateMachine):
     def process_any(self, data: st.DataObject, outcome: str, call: int, event: str) -> None:
         """Process an event that waits, or one that was processed before and is delivered twice."""
         processor_event = data.draw(st.sampled_from(self.harness.events))
-        self.run([(call, lambda: self.happen(event))], lambda: self.invoke(processor_event, outcome))
+        self.run(call, event, lambda: self.invoke(processor_event, outcome))
 
     def process_last(self, outcome: str, call: int, event: str) -> None:
         if self.harness.events and outcome != "later":
             processor_event = self.harness.events[-1]
-            self.run([(call, lambda: self.happen(event))], lambda: self.invoke(processor_event, outcome))
+            self.run(call, event, lambda: self.invoke(processor_event, outcome))
 
     @property
     def open_utterances(self) -> list[str]:
@@ -163,7 +158,7 @@ class AttemptsMachine(RuleBasedStateMachine):
         result, words = f"{event.utterance}-{event.attempt}", f"Words of {event.utterance}."
         partial = partial_at(300, words, result)
         if outcome == "silent end":
-            self.silent.add((event.utterance, event.attempt))
+            self.silent.add(event.utterance)
         script: Any = {
             "good": [partial, final_at(1_100, words, result), STREAM_END],
             "silent end": [STREAM_END],
@@ -175,10 +170,10 @@ class AttemptsMachine(RuleBasedStateMachine):
         self.harness.transcribe.scripts[:] = [script]
         self.harness.process_event(event)
 
-    def run(self, calls: list[tuple[int, Callable[[], None]]], invocation: Callable[[], None]) -> None:
+    def run(self, call: int, event: str, invocation: Callable[[], None]) -> None:
         """Run an invocation, at one of whose calls something happens."""
         depth = len(self.pending_calls)
-        self.pending_calls += calls
+        self.pending_calls.append((call, lambda: self.happen(event)))
         try:
             invocation()
         except Killed:
@@ -231,8 +226,7 @@ class AttemptsMachine(RuleBasedStateMachine):
         lines = Counter(self.screen.text())
         assert not lines or max(lines.values()) == 1, lines
         for name in self.done:
-            is_silent = any(utterance == name for utterance, _ in self.silent)
-            assert is_silent or lines[f"Words of {name}."] == 1, f"{name} is lost"
+            assert name in self.silent or lines[f"Words of {name}."] == 1, f"{name} is lost"
             assert all(line["final"] for line in self.screen.lines.values() if line["utterance"] == name)
 
     @invariant()
