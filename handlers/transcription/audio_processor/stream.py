@@ -34,8 +34,6 @@ from handlers.transcription.audio import Encoding
 
 URL_SECONDS = 60
 """Lifetime of a presigned URL. A minute is enough, because the stream is opened at once."""
-MAX_MESSAGE = 256 * 1024
-"""Maximum size of a received message in bytes. An event for five seconds of speech has some ten kilobytes."""
 SEND_SECONDS = 0.2
 """Time limit for sending if the service reads nothing. An invocation cannot wait longer."""
 CLOSE_SECONDS = 0.1
@@ -235,7 +233,6 @@ async def _connect(url: str, timeout_seconds: float) -> ClientConnection:
         ping_interval=None,
         compression=None,
         proxy=None,
-        max_size=MAX_MESSAGE,
         logger=_SILENT_LOGGER,
     )
 

@@ -23,7 +23,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from handlers.transcription.audio import Encoding
-from handlers.transcription.audio_processor import stream as stream_module
 from handlers.transcription.audio_processor.stream import (
     StreamFailureCode,
     StreamRequest,
@@ -138,7 +137,6 @@ def test_each_http_status_of_a_refused_stream_has_a_failure_code(status: int, co
         (exception_frame("CanaryException"), BROKEN),
         *((encode_frame({":message-type": kind}, b"canary"), BROKEN) for kind in ("exception", "error")),
         *((message, BROKEN) for message in ("canary", b"", TRANSCRIPT_EVENT[:-1] + b"x", TRANSCRIPT_EVENT[:-1])),
-        pytest.param(bytes(stream_module.MAX_MESSAGE + 1), BROKEN, id="message that is too long"),
     ],
     ids=lambda value: str(value)[:40],
 )
