@@ -162,12 +162,13 @@ MESSAGES = st.builds(
 )
 
 
-@given(body=st.text(max_size=60) | JSON_VALUES.map(json.dumps) | MESSAGES.map(json.dumps))
-def test_any_text_gets_exactly_one_answer_and_no_internal_error(body: str) -> None:
+@given(body=st.text(max_size=60) | JSON_VALUES.map(json.dumps) | MESSAGES.map(json.dumps), has_session=st.booleans())
+def test_any_text_gets_exactly_one_answer_and_no_internal_error(body: str, has_session: bool) -> None:
     harness = TranscriptionHarness()
-    harness.open_session()
+    if has_session:
+        harness.open_session()
     answer = harness.send_text(body)
-    assert answer["type"] in {"pong", "error"}
+    assert answer["type"] in {"opened", "pong", "error"}
     assert answer.get("code") != "INTERNAL"
     assert harness.send("ping")["type"] == "pong"
     assert harness.events == []
