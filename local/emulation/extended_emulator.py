@@ -14,6 +14,7 @@ from local.emulation import (
     websocket_api_corrections,
 )
 from local.emulation.batch.batch_service import BatchService
+from local.emulation.faults import Faults
 from local.emulation.glue.glue_job_runs import GlueJobRuns
 from local.emulation.iam import request_decisions
 from local.emulation.iam.grant_usage import DecisionRecorder
@@ -27,10 +28,11 @@ def serve(folder: Path) -> None:
     The log of IAM decisions and the output of Batch and Glue jobs are written to `folder`.
     """
     permissions = install_corrections(folder)
-    batch_service = BatchService(folder)
+    faults = Faults()
+    batch_service = BatchService(folder, faults)
     batch_service.install()
     StateMachineTasks(permissions, batch_service, GlueJobRuns(folder).run).install()
-    local_services.start(permissions, folder / "emulator")
+    local_services.start(permissions, folder / "emulator", faults)
     app.main()
 
 

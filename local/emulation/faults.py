@@ -1,4 +1,4 @@
-"""Faults of the local speech and model services, which a test switches on over a control server on loopback.
+"""Faults of the local speech and model services and of Batch, which a test switches on over a control server on loopback.
 
 A fault has a number of times. A service takes a fault when it begins a stream, job, answer or request, which reduces
 the number by one, and then fails in this way.
@@ -44,6 +44,12 @@ class Fault(StrEnum):
     """A line that is not valid JSON is added in the middle of an answer."""
     MODEL_THROTTLED = "model-throttled"
     """Bedrock refuses a request with ThrottlingException."""
+    SPOT_FULL = "spot-full"
+    """A media job waits for capacity of Fargate Spot. It waits for as long as this fault is switched on."""
+    ON_DEMAND_FULL = "on-demand-full"
+    """A media job waits for on-demand capacity in the same way."""
+    SPOT_RECLAIMED = "spot-reclaimed"
+    """An attempt on Fargate Spot is interrupted when it has probed the chunks."""
     MODEL_REPEATING = "model-repeating"
     """The second half of a model's answer is missing, as if it had repeated itself up to its token limit."""
 
@@ -59,6 +65,11 @@ class Faults:
         """Let a fault happen the next few times. Zero switches it off."""
         with self._lock:
             self._times[fault] = times
+
+    def is_on(self, fault: Fault) -> bool:
+        """Return True if the fault is switched on."""
+        with self._lock:
+            return self._times[fault] > 0
 
     def take(self, fault: Fault) -> bool:
         """Return True if the fault must happen now. It then happens once less."""

@@ -28,10 +28,9 @@ _running_services = contextlib.ExitStack()
 """Context in which the services run. Nothing closes it, so they run until the process ends."""
 
 
-def start(permissions: ServiceCallPermissions, folder: Path) -> None:
+def start(permissions: ServiceCallPermissions, folder: Path, fault_source: faults.Faults) -> None:
     """Start the services. Set the environment variables with their URLs, and write them to `folder`."""
     set_request_account_id("")  # the default account applies, because no request is being served
-    fault_source = faults.Faults()
     media_convert = EmulatorAccount(permissions, mediaconvert_service.SERVICE, source="queues/Default")
     # Transcribe assumes no role, so `any` can take the place of a job's name.
     transcribe = EmulatorAccount(permissions, "transcribe.amazonaws.com", source="transcription-job/any")

@@ -19,14 +19,13 @@ from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.record import MeetingReason, MeetingStatus
 from handlers.meetings.s3_keys import Recording
 from local import ACCOUNT, REGION, ROOT
-from local.emulation.batch.fault_injection import QueueFault, set_faults
 from local.emulation.faults import Fault
 from local.flows import eventually
 from local.flows.meetings_user import NewMeeting
 from local.flows.speech_clips import clip_texts
 from local.platform.emulator import ROOT_ACCESS_KEY
 from tests.end_to_end.backends import DeployedMeetings
-from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder
+from tests.end_to_end.meeting_recorder import SPOT, Recorder
 from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
@@ -35,10 +34,11 @@ READY = MeetingStatus.READY
 
 @pytest.fixture
 def no_capacity(platform: Platform) -> Iterator[None]:
-    """Keep every media job waiting for capacity until the test calls `set_faults` without a fault."""
-    set_faults(platform.emulator.folder, dict.fromkeys((SPOT, ON_DEMAND), QueueFault(no_capacity=True)))
+    """Keep every media job waiting for capacity until the test clears the faults."""
+    for fault in (Fault.SPOT_FULL, Fault.ON_DEMAND_FULL):
+        platform.deployment.faults.set(fault)
     yield
-    set_faults(platform.emulator.folder, {})
+    platform.deployment.faults.clear()
 
 
 def wait_for_job(meetings: DeployedMeetings, meeting_id: str) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     first_content = ann.client.upload(meeting, first)
     wait_for_job(meetings, meeting.meeting_id)
     second_content = ann.client.upload(meeting, second)
-    set_faults(platform.emulator.folder, {})
+    platform.deployment.faults.clear()
     ready = ann.wait_for_status(meeting.meeting_id, READY, content=second_content)
     said = ann.client.read_transcript(ready).said
     assert " ".join(segment.text for segment in said) == " ".join(clip_texts("goodbye"))
@@ -89,7 +89,7 @@ def test_the_execution_of_a_deleted_meeting_ends_quietly(
     assert meetings.delete_meeting("bob", meeting_id).status == 404
     for _ in range(2):
         assert meetings.delete_meeting("ann", meeting_id).status == 204
-    set_faults(platform.emulator.folder, {})  # before the workflow gives the job up
+    platform.deployment.faults.clear()  # before the workflow gives the job up
     record = ann.client.find(meeting_id)
     assert record is not None
     assert (record.status, record.title) == (MeetingStatus.DELETED, "")

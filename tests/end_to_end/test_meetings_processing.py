@@ -1,14 +1,13 @@
 """End-to-end tests of meetings without audio, with busy services, missing chunks or interrupted media jobs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from components.meetings.workflow import END_REASON
 from handlers.meetings.complete_file import ChunkProblem
 from handlers.meetings.record import MeetingReason, MeetingStatus
-from local.emulation.batch.fault_injection import QueueFault, set_faults
-from local.emulation.faults import Fault
+from local.emulation.faults import Fault, FaultClient
 from local.flows.meetings_user import NewMeeting
 from local.flows.speech_clips import clip_texts
 from tests.end_to_end.backends import DeployedMeetings
@@ -74,18 +73,15 @@ def read_log_messages(platform: Platform) -> dict[str, list[str]]:
 
 
 @pytest.fixture
-def set_spot_fault(platform: Platform) -> Iterator[Callable[[QueueFault], None]]:
-    """Function that sets a fault of the Spot queue. All faults end with the test."""
-    yield lambda fault: set_faults(platform.emulator.folder, {SPOT: fault})
-    set_faults(platform.emulator.folder, {})
+def faults(platform: Platform) -> Iterator[FaultClient]:
+    """Client that switches on faults. All faults end with the test."""
+    yield platform.deployment.faults
     platform.deployment.faults.clear()
 
 
-def test_an_interrupted_job_starts_again(
-    meetings: DeployedMeetings, ann: Recorder, set_spot_fault: Callable[[QueueFault], None]
-) -> None:
+def test_an_interrupted_job_starts_again(meetings: DeployedMeetings, ann: Recorder, faults: FaultClient) -> None:
     """Fargate Spot reclaims the capacity of the first attempt when it has probed the chunks."""
-    set_spot_fault(QueueFault(reclaimed_attempts=1, reclaim_at_text='"media_probed"'))
+    faults.set(Fault.SPOT_RECLAIMED)
     # A chunk without video forces encoding, so that the attempt that is interrupted has not ended at the signal.
     record = ann.wait_for_status(ann.upload([*ann.record_speech("welcome"), ann.record_audio("goodbye")]))
     history = read_job_history(meetings, record)
@@ -94,11 +90,11 @@ def test_an_interrupted_job_starts_again(
 
 
 def test_a_meeting_is_processed_although_services_are_busy_and_there_is_no_spot_capacity(
-    platform: Platform, meetings: DeployedMeetings, ann: Recorder, set_spot_fault: Callable[[QueueFault], None]
+    meetings: DeployedMeetings, ann: Recorder, faults: FaultClient
 ) -> None:
-    set_spot_fault(QueueFault(no_capacity=True))
-    platform.deployment.faults.set(Fault.JOB_THROTTLED, 1)
-    platform.deployment.faults.set(Fault.MODEL_THROTTLED, 2)
+    faults.set(Fault.SPOT_FULL)
+    faults.set(Fault.JOB_THROTTLED)
+    faults.set(Fault.MODEL_THROTTLED, 2)
     record = ann.wait_for_status(ann.upload(ann.record_speech("budget")))
     history = read_job_history(meetings, record)
     assert (record.status, history.queues, history.attempts) == (READY, (SPOT, ON_DEMAND), (0, 1))

@@ -21,15 +21,17 @@ from ministack.core.responses import error_response_json, get_account_id, get_re
 from ministack.services import batch, cloudwatch_logs
 
 from local.emulation import get_private
-from local.emulation.batch import fault_injection
 from local.emulation.batch.job_processes import EXITED, RECLAIMED, TIMED_OUT, JobProcess, find_image, should_retry
 from local.emulation.emulator_account_access import endpoint, open_session
+from local.emulation.faults import Fault, Faults
 
 Parameters = Mapping[str, Any]
 LOG_FILE = "batch.log"
 """File in the platform's folder with the output of all jobs."""
 POLL_SECONDS = 0.05
 """Time between two checks of a job that waits for capacity."""
+RECLAIM_AT_TEXT = '"media_probed"'
+"""Part of the line of output at which the fault `SPOT_RECLAIMED` interrupts a job."""
 _log = logging.getLogger("batch")
 
 
@@ -57,8 +59,9 @@ class BatchJob:
 class BatchService:
     """Operations of the local Batch, and the jobs that they have started."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, faults: Faults) -> None:
         self._folder = folder
+        self._faults = faults
         self._jobs: dict[str, BatchJob] = {}
 
     def install(self) -> None:
@@ -117,11 +120,13 @@ class BatchService:
         attempts = job.detail["attempts"]
         while True:
             _change_status(job, "RUNNABLE")
-            while job.stop_reason is None and self._read_fault(job).no_capacity:
+            while job.stop_reason is None and self._faults.is_on(
+                Fault.SPOT_FULL if job.is_spot else Fault.ON_DEMAND_FULL
+            ):
                 time.sleep(POLL_SECONDS)
             if job.stop_reason is not None:
                 return "FAILED", job.stop_reason
-            reason, exit_code = self._run_attempt(job, len(attempts) + 1)
+            reason, exit_code = self._run_attempt(job)
             # On AWS, an interrupted job has succeeded if its process still ended with exit code 0.
             if exit_code == 0 and reason in {EXITED, RECLAIMED}:
                 return "SUCCEEDED", reason
@@ -131,9 +136,9 @@ class BatchService:
             ):
                 return "FAILED", reason
 
-    def _run_attempt(self, job: BatchJob, number: int) -> tuple[str, int]:
+    def _run_attempt(self, job: BatchJob) -> tuple[str, int]:
         """Run one attempt. Return the reason of its end, and its exit code."""
-        detail, fault = job.detail, self._read_fault(job)
+        detail = job.detail
         options = detail["container"]["logConfiguration"]["options"]
         group, stream = options["awslogs-group"], f"{options['awslogs-stream-prefix']}/default/{uuid.uuid4().hex}"
         get_private(cloudwatch_logs, "_create_log_stream")({"logGroupName": group, "logStreamName": stream})
@@ -149,18 +154,15 @@ class BatchService:
             job.process = process
             if job.stop_reason is not None:
                 process.stop(job.stop_reason)
-        is_reclaimed = job.is_spot and number <= fault.reclaimed_attempts
+        is_reclaimed = job.is_spot and self._faults.take(Fault.SPOT_RECLAIMED)
         exit_code = process.run(
             lambda line: self._write(group, stream, line),
             timeout=(detail["timeout"] or {}).get("attemptDurationSeconds"),
-            reclaim_at_text=fault.reclaim_at_text if is_reclaimed else None,
+            reclaim_at_text=RECLAIM_AT_TEXT if is_reclaimed else None,
         )
         detail["container"]["exitCode"] = attempt["container"]["exitCode"] = exit_code
         detail["attempts"].append({**attempt, "stoppedAt": _now(), "statusReason": process.reason})
         return process.reason, exit_code
-
-    def _read_fault(self, job: BatchJob) -> fault_injection.QueueFault:
-        return fault_injection.read_fault(self._folder, job.queue["jobQueueName"])
 
     def _write(self, group: str, stream: str, line: str) -> None:
         with (self._folder / LOG_FILE).open("a", encoding="utf-8") as file:

@@ -28,10 +28,11 @@ def run(function: Behaviour) -> Any:
 def install_corrections(folder: Path) -> None:
     from local.emulation import extended_emulator, lambda_corrections  # noqa: PLC0415
     from local.emulation.batch.batch_service import BatchService  # noqa: PLC0415
+    from local.emulation.faults import Faults  # noqa: PLC0415
     from local.emulation.step_functions.state_machine_tasks import StateMachineTasks  # noqa: PLC0415
 
     StateMachineTasks(
-        extended_emulator.install_corrections(folder), BatchService(folder), lambda parameters: parameters
+        extended_emulator.install_corrections(folder), BatchService(folder, Faults()), lambda parameters: parameters
     ).install()
     lambda_corrections.PATIENCE_SECONDS = 60  # on a busy machine, the results must be the same
 
