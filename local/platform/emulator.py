@@ -18,8 +18,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -36,8 +35,6 @@ PORT = 4566
 PORTS = range(20_000, 32_000)
 """Ports of other emulators. Systems choose the local ports of connections above this range, so no connection can take
 the chosen port before the emulator listens on it."""
-PORTS_TRIED = 20
-"""Number of random ports from `PORTS` that a start tries."""
 ROOT_ACCESS_KEY = "test"
 """Access key and secret of the account's root user, the only credentials that the emulator accepts without
 registration."""
@@ -47,10 +44,6 @@ STOP_SECONDS = 10
 """Maximum time until a killed emulator has ended."""
 JOB_LOGS = ("batch.log", "glue.log")
 """Logs of Batch jobs and Glue jobs. They stay until the next start."""
-LAMBDA_PROCESS_BYTES = 40 * 1024**2
-"""Assumed memory of the process of a Lambda invocation. With the AWS SDK it takes 26 to 40 MB."""
-MIN_CONCURRENCY, MAX_CONCURRENCY = 16, 64
-"""Limits of the maximum number of concurrent Lambda invocations (`compute_lambda_concurrency`)."""
 KEEP_RUNNING = b"keep\n"
 """Line for the launcher's standard input. Without this line, the launcher ends together with the process that
 started it."""
@@ -125,8 +118,9 @@ def start(folder: Path = FOLDER, port: int | None = None) -> StartedEmulator:
     home = _home_folder(folder)
     for name in ("tmp", "state", "s3", "cwd"):
         (home / name).mkdir(parents=True)
-    with _reserve_port(port) as chosen:
-        return _launch(folder, chosen)
+    # Two emulators that start at the same time hardly choose the same of so many ports.
+    candidates = (*([] if port is None else [port]), *random.SystemRandom().sample(PORTS, len(PORTS)))
+    return _launch(folder, next(filter(_is_free, candidates)))
 
 
 def _launch(folder: Path, port: int) -> StartedEmulator:
@@ -198,9 +192,6 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         "AUTH": "true",
         "LOG_LEVEL": "INFO",
         "LAMBDA_EXECUTOR": "local",
-        "LAMBDA_ACCOUNT_CONCURRENCY": str(
-            compute_lambda_concurrency(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-        ),
         # Wait states and retry intervals of Step Functions take 2 % of their usual time. Timeouts are unchanged.
         "SFN_WAIT_SCALE": "0.02",
         # This project does not use these listeners. The first one would listen on all network interfaces.
@@ -209,15 +200,6 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         # This socket does not exist, so the user's containers are never touched.
         "DOCKER_HOST": f"unix://{home / 'no-docker'}",
     }
-
-
-def compute_lambda_concurrency(memory_bytes: int) -> int:
-    """Return the maximum number of concurrent Lambda invocations on a machine with this memory.
-
-    The emulator executes each in a process of its own, and throttles further ones. A quarter of the memory is for these
-    processes.
-    """
-    return max(MIN_CONCURRENCY, min(MAX_CONCURRENCY, memory_bytes // 4 // LAMBDA_PROCESS_BYTES))
 
 
 def _await_health(emulator: Emulator, process: "subprocess.Popen[bytes]") -> None:
@@ -249,26 +231,6 @@ def _kill(pid: int) -> None:
     """Kill the launcher and its Lambda worker processes, which are in the launcher's process group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-
-
-@contextmanager
-def _reserve_port(preferred: int | None) -> Iterator[int]:
-    """Yield a free TCP port that no concurrent start of another emulator chooses.
-
-    This process cannot bind the TCP port itself, because the emulator must bind it. So it binds the UDP port of the same
-    number until the emulator has started. Another start that finds this UDP port in use tries another number.
-    """
-    candidates = random.SystemRandom().sample(PORTS, PORTS_TRIED)
-    for port in candidates if preferred is None else (preferred, *candidates):
-        with socket.socket(type=socket.SOCK_DGRAM) as reservation:
-            try:
-                reservation.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            if _is_free(port):
-                yield port
-                return
-    raise EmulatorError(f"no free port was found in {PORTS_TRIED} attempts from {PORTS.start} to {PORTS.stop - 1}")
 
 
 def _is_free(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""Tests of the AWS emulator's settings, and that its files are removed only if it does not run."""
+"""Tests that the files of the AWS emulator are removed only if it does not run."""
 
 import fcntl
 from collections.abc import Callable, Iterator
@@ -35,8 +35,3 @@ def test_the_files_of_a_killed_emulator_are_removed(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert emulator.stop(tmp_path) is False, "no emulator was running"
     assert [path.name for path in tmp_path.iterdir()] == ["emulator.log"]
-
-
-@pytest.mark.parametrize(("gibibytes", "invocations"), [(1, 16), (4, 25), (8, 51), (64, 64)])
-def test_the_number_of_concurrent_invocations_follows_the_memory(gibibytes: int, invocations: int) -> None:
-    assert emulator.compute_lambda_concurrency(gibibytes * 1024**3) == invocations
