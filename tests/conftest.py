@@ -1,12 +1,9 @@
 """Guards for all tests, the scheduling of test files, and the engine for component tests."""
 
 import gc
-import inspect
 import os
 import socket
-from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -33,20 +30,11 @@ settings.register_profile("ci", max_examples=30, deadline=None, derandomize=True
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-TESTS = Path(__file__).parent
 FIRST_GROUPS = ("platform", "whole", "modules", "spark")
 """The longest groups of tests. They start first, so that no worker has a long group left at the end."""
 NICENESS = 5
 """Reduction of the priority of tests without the platform. The tests of the platform share one worker and take longest,
 so they get a processor first."""
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a path that does not exist. The workers of xdist would lose pytest's own error."""
-    for argument in config.args:
-        path = argument.partition("::")[0]
-        if not (config.invocation_params.dir / path).exists():
-            raise pytest.UsageError(f"{path} does not exist")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -130,36 +118,3 @@ def _new_default_session(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-
-
-@cache
-def _is_test_source(source: str) -> bool:
-    """Return True for a source file of the tests. It is cached, because a run asks thousands of times for few files."""
-    return TESTS in Path(source).parents
-
-
-@pytest.fixture(autouse=True)
-def unawaited_applies(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, str]]:
-    """Fail a test with an `.apply` that never ran, because assertions in it were not executed."""
-    pending: dict[int, str] = {}
-    apply = pulumi.Output.apply
-
-    def tracked_apply(
-        self: pulumi.Output[Any], func: Callable[[Any], Any], *rest: Any, **named: Any
-    ) -> pulumi.Output[Any]:
-        original = inspect.unwrap(func) if inspect.isfunction(func) else None
-        source = original.__code__.co_filename if inspect.isfunction(original) else ""
-        if not _is_test_source(source):
-            return apply(self, func, *rest, **named)
-        pending[id(func)] = f"{Path(source).name}:{func.__code__.co_firstlineno}"
-
-        def mark_as_run(value: Any) -> Any:
-            pending.pop(id(func), None)
-            return func(value)
-
-        return apply(self, mark_as_run, *rest, **named)
-
-    monkeypatch.setattr(pulumi.Output, "apply", tracked_apply)
-    yield pending
-    if pending:
-        pytest.fail(f"never executed: .apply at {', '.join(pending.values())}. Run the test's program with engine.run.")

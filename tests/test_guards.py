@@ -1,10 +1,8 @@
-"""Guards of the test suite: no internet, no unawaited assertions, and no silently skipped tests of the Pulumi CLI."""
+"""Guards of the test suite: no internet, and no silently skipped tests of the Pulumi CLI."""
 
-import asyncio
 import socket
 from pathlib import Path
 
-import pulumi
 import pytest
 
 from tests.end_to_end.pulumi_cli.conftest import CLI_REQUIRED_VARIABLE, find_pulumi_cli
@@ -13,22 +11,6 @@ from tests.end_to_end.pulumi_cli.conftest import CLI_REQUIRED_VARIABLE, find_pul
 def test_a_test_that_connects_to_the_internet_fails() -> None:
     with pytest.raises(AssertionError, match="loopback only"), socket.socket() as connection:
         connection.connect(("192.0.2.1", 80))
-
-
-def test_an_apply_that_is_never_awaited_is_reported(unawaited_applies: dict[int, str]) -> None:
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-
-    def increment(value: int) -> int:
-        return value + 1
-
-    output = pulumi.Output.from_input(1).apply(increment)
-    assert list(unawaited_applies.values()) == [f"test_guards.py:{increment.__code__.co_firstlineno}"]
-    # Without this line, the fixture would fail this test.
-    unawaited_applies.clear()
-    loop.run_until_complete(output.future())
-    loop.close()
-    asyncio.set_event_loop(None)
 
 
 def test_a_missing_pulumi_cli_skips_its_tests_unless_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
