@@ -30,6 +30,8 @@ class FakeIngestion:
     reason: str = ""
     expired_keys: set[str] = field(default_factory=set)
     """Access keys whose session token has expired."""
+    failures_left: int = 0
+    """Number of the next reads of the table that fail."""
     uploads: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     """URL and headers of each upload."""
     reading_keys: set[str] = field(default_factory=set)
@@ -57,7 +59,10 @@ class FakeIngestion:
         key = route.request.headers["authorization"].partition("Credential=")[2].partition("/")[0]
         self.reading_keys.add(key)
         assert json.loads(route.request.post_data or "")["TableName"] == "files"
-        if key in self.expired_keys:
+        if self.failures_left:
+            self.failures_left -= 1
+            route.fulfill(status=503, headers=headers)
+        elif key in self.expired_keys:
             error = {"__type": "com.amazon.coral.service#ExpiredTokenException", "message": "The token has ended."}
             route.fulfill(status=400, headers=headers, json=error)
         else:
@@ -112,12 +117,14 @@ def test_entered_credentials_are_only_sent_to_aws(open_panel: OpenPanel) -> None
 
 
 def test_the_state_of_a_file_is_shown_until_it_is_processed(page: Page) -> None:
-    ingestion = FakeIngestion().install(page)
+    """A failed check is repeated, and its error disappears."""
+    ingestion = FakeIngestion(failures_left=5).install(page)
     card = choose_file(page)
     expect(card).to_contain_text("The stack has not noticed the file yet.")
     for status, step in (("pending", "Waiting"), ("manifested", "Converting")):
         ingestion.status = status
         expect(current_step(card)).to_contain_text(step)
+    expect(card.get_by_role("alert")).to_be_hidden()
     ingestion.status = "processed"
     expect(card).to_contain_text("Its rows are in the data lake.")
     expect(current_step(card)).to_have_count(0)

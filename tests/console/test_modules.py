@@ -313,19 +313,6 @@ def test_times_are_formatted_as_hours_minutes_and_seconds(window: ConsoleWindow)
     assert run_script(window, "format", "return input.map(module.formatTime);", list(times.values())) == list(times)
 
 
-def test_dynamodb_items_become_javascript_values(window: ConsoleWindow) -> None:
-    item = {
-        "a": {"S": "text"},
-        "b": {"N": "12.5"},
-        "c": {"BOOL": True},
-        "d": {"NULL": True},
-        "e": {"L": [{"S": "x"}, {"M": {"y": {"N": "1"}}}]},
-        "f": {"SS": ["p", "q"]},
-    }
-    plain = {"a": "text", "b": 12.5, "c": True, "d": None, "e": ["x", {"y": 1}], "f": ["p", "q"]}
-    assert run_script(window, "dynamodb-items", "return module.fromItem(input);", item) == plain
-
-
 DETAILS = {"title": "Weekly", "participants": ["Ann"], "tags": ["team"]}
 """Details of a meeting, which the backend checks after the upload of the recording."""
 
@@ -456,10 +443,3 @@ def test_other_errors_of_a_form_or_part_end_the_upload(window: ConsoleWindow) ->
 
 def test_an_expired_url_is_replaced_before_use(window: ConsoleWindow) -> None:
     assert upload_video(window, expires=-1) == [["2/1", "3/2", "4/3"], ["", "/u/parts", "/u/parts", "/u/parts", "/u"]]
-
-
-def test_the_page_contacted_no_other_host(window: ConsoleWindow) -> None:
-    """Must be the last test, because it checks the requests of all tests above."""
-    assert window.requested_hosts == {window.url.rstrip("/")}
-    # Without a platform, the server answers requests for the stack's outputs with the status 503.
-    assert [message for message in window.browser_messages if "503" not in message] == []

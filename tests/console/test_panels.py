@@ -1,4 +1,4 @@
-"""Tests of the episodes and meetings panels against a fake stack: changes of the user, uploads, and polling."""
+"""Tests of the episodes and meetings panels against a fake stack: changes of the user, and uploads."""
 
 import base64
 import json
@@ -12,7 +12,6 @@ from playwright.sync_api import FilePayload, Page, Request, Route, expect
 
 from tests.browser import ConsoleWindow
 from tests.console.fake_stack import CORS, FakeResponse, OpenPanel, fake_host, make_token, sign_in, silent_wav
-from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 CREATED_AT = "2026-11-01T10:00:00.000Z"
@@ -308,43 +307,3 @@ def test_a_failed_video_is_explained_and_has_no_player(page: Page) -> None:
     expect(page.locator("#episodes-video")).to_contain_text("The video cannot be read or cut.")
     assert "CHUNKING" not in page.locator("body").inner_text(), "the page shows sentences instead of codes"
     expect(page.locator("#episodes-player")).to_be_hidden()
-
-
-def test_polling_continues_after_an_error_and_waits_for_a_sign_in_after_a_permanent_one(window: ConsoleWindow) -> None:
-    """A sign-in during a check counts too: the next check follows at once."""
-    script = """
-    const { Problem } = await import("/lib/problems.js");
-    const realSetTimeout = globalThis.setTimeout;
-    globalThis.setTimeout = (callback) => realSetTimeout(callback); // no pauses
-    const [visitor, node] = [Object.assign(new EventTarget(), { signInCount: 0 }), document.createElement("p")];
-    const runMicrotasks = async () => { for (let turn = 0; turn < 20; turn += 1) await null; };
-    let checks = 0;
-    let isWanted = true;
-    const signIn = () => { visitor.signInCount += 1; visitor.dispatchEvent(new Event("signin")); };
-    const checkCounts = [];
-    const ended = module.poll(visitor, node, () => isWanted, async () => {
-      checks += 1;
-      if (checks === 2) signIn();
-      throw new Problem("No.");
-    });
-    const doNothing = () => {};
-    const stopAndSignIn = () => { isWanted = false; signIn(); };
-    for (const action of [doNothing, signIn, stopAndSignIn]) {
-      action();
-      await runMicrotasks();
-      checkCounts.push(checks);
-    }
-    await ended;
-    const shown = []; // before each check
-    const outcomes = [new Problem("Wait.", { retryable: true }), false, true];
-    const secondEnded = module.poll(visitor, node, () => true, async () => {
-      shown.push(node.textContent);
-      const outcome = outcomes.shift();
-      if (outcome instanceof Problem) throw outcome;
-      return outcome;
-    });
-    await Promise.race([secondEnded, new Promise((resolve) => realSetTimeout(resolve, 5000))]);
-    globalThis.setTimeout = realSetTimeout;
-    return [checkCounts, shown.map((text) => text.trim())];
-    """
-    assert run_script(window, "poll", script) == [[1, 3, 3], ["No.", "Wait.", ""]]

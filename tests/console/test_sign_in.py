@@ -50,11 +50,6 @@ def test_a_connection_error_does_not_contain_the_token(window: ConsoleWindow) ->
     assert SECRET not in message
 
 
-def test_a_connection_that_the_content_security_policy_blocks_fails_with_an_error(window: ConsoleWindow) -> None:
-    blocked = {"url": "wss://elsewhere.example.com/", "protocols": []}
-    assert run_script(window, "socket", OPEN_SOCKET, blocked)[1] == "UNREACHABLE"
-
-
 @pytest.mark.parametrize(("is_reachable", "code"), [(True, "REFUSED"), (False, "UNREACHABLE")])
 def test_an_unreachable_host_is_not_reported_as_an_invalid_token(
     panel: ConsoleWindow, code: str, *, is_reachable: bool
