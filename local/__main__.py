@@ -12,17 +12,12 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from local import ROOT, CannotRun
 from local.preview import pulumi_aws_import_hook
 from local.terminal_output import survive_closed_output
 
-if TYPE_CHECKING:
-    from local.preview.stack_files import StackConfig
-
-LOCAL_STACK = "local"
-"""Name of the stack that `make up` deploys to the local platform."""
 OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
 """Threshold of the garbage collector. One run of the Pulumi program creates fewer objects, so no collection interrupts
 it. A collection would free little, because nearly all objects live to the end of the run."""
@@ -161,15 +156,7 @@ def _parse_folder(path: str) -> Path:
 def _preview(options: argparse.Namespace) -> int:
     from local.preview import report  # noqa: PLC0415
 
-    plan_update = _plan_update if options.stack == LOCAL_STACK else None
-    return report.command(options.stack, as_json=options.json, sarif_file=options.sarif, plan_update=plan_update)
-
-
-def _plan_update(config: "StackConfig") -> list[tuple[str, str]]:
-    """Return the action of `make up` and the URN of each resource."""
-    from local.platform import lifecycle  # noqa: PLC0415
-
-    return [(step.action.value, step.urn) for step in lifecycle.plan_update(config)]
+    return report.command(options.stack, as_json=options.json, sarif_file=options.sarif)
 
 
 def _cost(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Engine of the local platform: deploys the program's resources to the emulator, or plans what a deployment would change.
+"""Engine of the local platform, which deploys the program's resources to the emulator.
 
 It takes the place of Pulumi's engine. When `make up` runs the program, the Pulumi SDK passes each resource to the engine,
 in a thread, as soon as everything that the resource depends on exists. The engine compares its inputs with those of the
@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from local.drivers import ALL_DRIVERS, Driver, Drivers, describe_missing_drivers
 from local.drivers.model import ResourceValues
@@ -28,9 +28,7 @@ from local.platform.progress import Progress
 from local.platform.state import PlatformState, ResourceEntry
 from local.preview.handler_check import find_handler_faults
 from local.preview.preview_provider import PreviewProvider
-from local.preview.program_run import run_program
 from local.preview.resource_graph import Graph, Resource
-from local.preview.stack_files import StackConfig
 from local.property_values import Props
 
 
@@ -80,12 +78,6 @@ class Engine:
         if self._stopped.is_set():
             raise InterruptedError(f"not started, because the run was interrupted: {resource.urn}")
         driver = self._find_driver(resource.urn, resource.type)
-        if missing := sorted(_find_missing_values(resource)):
-            raise self._report_failure(
-                resource.urn,
-                f"{', '.join(missing)} contains no value: it refers to an output that the other resource's driver does not "
-                "return. Add the output to that driver.",
-            )
         if unhandled := driver.unhandled_inputs(resource.inputs):
             raise self._report_failure(
                 resource.urn,
@@ -193,56 +185,6 @@ class Engine:
         return failure
 
 
-@dataclass(frozen=True)
-class PlannedStep:
-    """The action that `make up` would take on one resource."""
-
-    urn: str
-    action: Action
-
-
-class PlanningProvider:
-    """Provider for one preview run of the program. It plans the action on each resource, and creates nothing.
-
-    If a resource would be created or replaced, its outputs are unknown to the other resources, as in a real preview.
-    """
-
-    def __init__(self, state: PlatformState, drivers: Drivers = ALL_DRIVERS) -> None:
-        self._state = state
-        self._drivers = drivers
-        self._actions: dict[str, Action] = {}
-        self._replaced_urns: set[str] = set()
-        """Resources that would be replaced because their inputs refer to a replaced resource."""
-        self.call = PreviewProvider().call
-        """Method that answers the program's calls of provider functions, for example `getRegion`."""
-
-    def list_steps(self, config: StackConfig) -> list[PlannedStep]:
-        """Run the program. Return the actions on its resources in the order of their registration.
-
-        The deletions of resources that the program no longer contains follow.
-        """
-        graph = run_program(config, self, preview=True).graph
-        gone = self._state.deletion_order(self._state.entries.keys() - {resource.urn for resource in graph})
-        return [
-            *(PlannedStep(resource.urn, self._actions[resource.urn]) for resource in graph.customs()),
-            *(PlannedStep(urn, Action.DELETE) for urn in gone),
-        ]
-
-    def make(self, resource: Resource) -> tuple[str, Props]:
-        """Plan the action on a registered resource. Return its id and the outputs that would not change."""
-        entry = self._state.entries.get(resource.urn)
-        driver = self._drivers[resource.type]
-        change = _plan(driver, resource, entry)
-        action = Action.REPLACE if resource.urn in self._replaced_urns else change.action
-        self._actions[resource.urn] = action
-        if action is Action.REPLACE:
-            self._replaced_urns |= self._state.find_dependants(resource.urn)
-        if entry is None or action in {Action.CREATE, Action.REPLACE}:
-            return "", {}
-        changed_outputs = change.changed_outputs(driver)
-        return entry.id, {name: value for name, value in entry.outputs.items() if name not in changed_outputs}
-
-
 def _plan(driver: Driver, resource: Resource, entry: ResourceEntry | None) -> Change:
     """Return the change that a resource needs. `entry` is its last known state, or None for a new resource."""
     if entry is None:
@@ -263,14 +205,3 @@ def _to_entry(resource: Resource, values: ResourceValues, *, incomplete: bool = 
         inputs_from=tuple(sorted(resource.property_dependencies)),
         incomplete=incomplete,
     )
-
-
-def _find_missing_values(resource: Resource) -> Iterator[str]:
-    """Yield the names of list inputs in which an output of another resource has no value.
-
-    An input that is a single output without a value cannot be detected, because the SDK omits the input.
-    """
-    for name, dependencies in resource.request.propertyDependencies.items():
-        value = resource.inputs.get(name)
-        if dependencies.urns and isinstance(value, list) and None in value:
-            yield name

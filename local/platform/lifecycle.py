@@ -1,6 +1,6 @@
 """Commands for the whole local platform, which is an AWS emulator with the deployed resources of the program.
 
-They start the platform (`make up`), stop it (`make down`), find a running one, and list what `make up` would change.
+They start the platform (`make up`), stop it (`make down`), and find a running one.
 """
 
 import logging
@@ -20,7 +20,7 @@ from local.emulation.speech.languages import ENGLISH_ONLY
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
-from local.platform.engine import Engine, PlannedStep, PlanningProvider, ResourceFailed
+from local.platform.engine import Engine, ResourceFailed
 from local.platform.folder_lock import PLATFORM_COMMANDS, lock_folder
 from local.platform.progress import Progress, ProgressReporter
 from local.platform.state import PlatformState
@@ -113,13 +113,6 @@ def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | No
     state = PlatformState.read(running) or PlatformState()
     ids = {urn.rpartition("::")[2]: entry.id for urn, entry in state.entries.items()}
     return {"endpoint": running.endpoint, "outputs": state.outputs, "ids": ids}
-
-
-def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[PlannedStep]:
-    """Return what `make up` would do with each resource. Without a usable emulator, it would create all of them."""
-    running, _ = _find_usable_emulator(folder)
-    state = PlatformState.read(running) if running else None
-    return PlanningProvider(state or PlatformState()).list_steps(config)
 
 
 def list_deployed_findings(pack: PolicyPackProcess, graph: Graph) -> list[PolicyFinding]:

@@ -40,8 +40,6 @@ class Preview:
     cost: CostReport
     budget: float
     """Monthly budget of the stack in dollars."""
-    changes: tuple[tuple[str, str], ...] | None = None
-    """Action of `make up` (for example `create` or `same`) and URN of each resource. None if the stack is not `local`."""
 
     @property
     def mandatory(self) -> list[PolicyFinding]:
@@ -54,7 +52,7 @@ class Preview:
         return not self.mandatory and not self.invalid_inputs and not self.handler_faults
 
     def as_json(self) -> dict[str, Any]:
-        """Return the preview as JSON, with sorted resources and changes, so two previews can be compared."""
+        """Return the preview as JSON, with sorted resources, so two previews can be compared."""
         return {
             "schemaVersion": 1,
             "stack": self.config.stack,
@@ -84,16 +82,13 @@ class Preview:
                 "bySubsystem": {name: round(usd, 2) for name, usd in self.cost.sum_by("subsystem").items()},
                 "unpriced": list(self.cost.unpriced),
             },
-            "changes": None
-            if self.changes is None
-            else [{"action": action, "urn": urn} for action, urn in sorted(self.changes)],
             "outputs": to_display_value(self.outputs),
             "warnings": [*self.config.warnings, *self.messages],
         }
 
 
 def preview(config: StackConfig) -> Preview:
-    """Preview a stack. The `changes` of the result are None.
+    """Preview a stack.
 
     Raise CannotRun in one of these cases: The settings are invalid. The program fails. The policy pack cannot start.
     The local platform has no driver for a resource type. No resource contains the expected usage, which the cost

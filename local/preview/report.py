@@ -5,9 +5,8 @@ The library Rich prints colours on a terminal, and plain text to a pipe.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -19,7 +18,6 @@ from local.preview.cost import print_subsystems
 from local.preview.policy_pack_process import PolicyFinding
 from local.preview.preview import Preview, preview
 from local.preview.resource_graph import Graph, Resource
-from local.preview.stack_files import StackConfig
 from local.property_values import Props, to_display_value
 from local.terminal_output import create_console, format_count
 
@@ -27,22 +25,10 @@ STYLES = {"mandatory": "bold red", "advisory": "yellow"}
 """Rich style of each enforcement level. The report lists findings in this order of levels."""
 
 
-def command(
-    stack: str,
-    *,
-    as_json: bool,
-    sarif_file: Path | None,
-    plan_update: Callable[[StackConfig], Iterable[tuple[str, str]]] | None = None,
-) -> int:
-    """Print the preview for `make preview`. Return 0 if the stack can be deployed, otherwise 1.
-
-    With `plan_update`, the preview also lists the changes that `make up` would make. This function returns the action of
-    `make up` and the URN of each resource.
-    """
+def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
+    """Print the preview for `make preview`. Return 0 if the stack can be deployed, otherwise 1."""
     with show_spinner(f"previewing {stack}", quiet=as_json):
         result = preview(stack_files.read_stack(stack))
-        if plan_update is not None:
-            result = replace(result, changes=tuple(plan_update(result.config)))
     if as_json:
         print(json.dumps(result.as_json(), indent=2))
     else:
@@ -57,7 +43,6 @@ def print_preview(result: Preview, console: Console | None = None) -> None:
     out = console or create_console()
     out.print(_build_tree(result.graph, result.config.stack))
     out.print(_count_by_service(result.graph))
-    _print_changes(out, result)
     for warning in (*result.config.warnings, *result.messages):
         out.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
     _print_errors(out, "invalid input", result.invalid_inputs)
@@ -111,17 +96,6 @@ def _add_components(tree: Tree, graph: Graph, parent: Resource) -> None:
 def _count_by_service(graph: Graph) -> str:
     services = Counter(resource.type.split(":")[1].split("/")[0] for resource in graph.customs())
     return "by service: " + ", ".join(f"{name} {count}" for name, count in sorted(services.items()))
-
-
-def _print_changes(out: Console, result: Preview) -> None:
-    if result.changes is None:
-        return
-    counts = Counter(action for action, _ in result.changes)
-    actions = ", ".join(f"{count} {action}" for action, count in sorted(counts.items()))
-    out.print(f"changes on the local platform: {actions}")
-    for action, urn in result.changes:
-        if action not in {"same", "create"}:
-            out.print(f"  {action:8} {escape(urn.rpartition('::')[2])}")
 
 
 def _print_errors(out: Console, kind: str, errors: Sequence[object]) -> None:

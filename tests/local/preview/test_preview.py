@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pulumi
@@ -124,23 +123,6 @@ def test_every_result_in_sarif_has_a_described_rule_a_message_and_a_location() -
         assert re.match(r"[\w-]+: ", result["message"]["text"])
         [location] = result["locations"]
         assert location["physicalLocation"]["artifactLocation"]["uri"] == "Pulumi.dev.yaml"
-
-
-@pytest.mark.usefixtures("_committed_previews")
-def test_the_preview_of_the_local_stack_lists_the_changes_that_make_up_would_make(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    steps = [
-        SimpleNamespace(urn=f"urn:a::b::c::{name}", action=SimpleNamespace(value=action))
-        for name, action in (("one", "update"), ("two", "same"))
-    ]
-    monkeypatch.setattr("local.platform.lifecycle.plan_update", lambda _: steps)
-    assert main(["preview", "--stack", "local"]) == 0
-    text = capsys.readouterr().out
-    assert "changes on the local platform: 1 same, 1 update" in text
-    assert "  update   one" in text
-    main(["preview", "--stack", "dev"])
-    assert "changes on the local platform" not in capsys.readouterr().out
 
 
 def test_the_error_of_a_pack_that_cannot_start_states_the_reason() -> None:
