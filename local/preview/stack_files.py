@@ -4,9 +4,7 @@ Values in `Pulumi.yaml` apply to all stacks, unless the stack file has a value f
 JSON.
 
 PyYAML recognises the types of scalars by YAML 1.1, in which `off` is a boolean and `1:15` a number. The CLI mostly follows
-YAML 1.2, in which both are text. It parses types only within lists and mappings, and passes any other value to the program
-as it is written, for example `017`. So the file is read twice: `CliYamlLoader` recognises types as the CLI does, and
-`TextYamlLoader` reads every scalar as text.
+YAML 1.2, in which both are text. `CliYamlLoader` recognises types as the CLI does.
 
 The CLI decrypts secrets. This reader instead sets a placeholder for each encrypted value. It also sets a placeholder
 for each secret that is missing in the section of an enabled backend. For each placeholder, it adds a warning. So a stack can
@@ -30,18 +28,14 @@ PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
 """Replaces a secret that is encrypted or missing. It is long enough for every secret setting."""
 
 
-class TextYamlLoader(yaml.SafeLoader):
-    """YAML loader that reads every scalar as the text in the file, such as `1.0` or `yes`."""
-
-    # PyYAML recognises types by patterns (resolvers). Only the one for the key `<<`, which merges mappings, remains.
-    yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}
-
-
-class CliYamlLoader(TextYamlLoader):
+class CliYamlLoader(yaml.SafeLoader):
     """YAML loader that recognises the types of scalars as the CLI does.
 
     Like the CLI, it also rejects a key that occurs twice. PyYAML would silently keep the second value.
     """
+
+    # PyYAML recognises types by patterns (resolvers). Of its own, only the one for the key `<<`, which merges mappings, remains.
+    yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}
 
     def construct_date(self, node: yaml.ScalarNode) -> str:
         """Return a date as the CLI passes it to a program: `2026-12-31` as `2026-12-31T00:00:00Z`."""
@@ -106,17 +100,15 @@ def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
     config_section = _load_yaml(path).get("config") or {}
     if not isinstance(config_section, dict):
         raise StackFileError(f"{path.name}: `config` must be a mapping, but it is a {type(config_section).__name__}.")
-    texts = _load_yaml(path, TextYamlLoader)["config"] if config_section else {}
     config = _read_project_values(project.get("config") or {}, project_name)
-    for (key, text), value in zip(texts.items(), config_section.values(), strict=True):
-        config_value = value if isinstance(value, dict | list) else "" if value is None else text
-        config[key if ":" in key else f"{project_name}:{key}"] = config_value
+    for key, value in config_section.items():
+        config[key if ":" in str(key) else f"{project_name}:{key}"] = "" if value is None else value
     return _add_placeholders(project_name, stack, config)
 
 
-def _load_yaml(path: Path, loader: type[yaml.SafeLoader] = CliYamlLoader) -> dict[str, Any]:
+def _load_yaml(path: Path) -> dict[str, Any]:
     try:
-        loaded = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe loaders
+        loaded = yaml.load(path.read_text(encoding="utf-8"), CliYamlLoader)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError) as error:  # ValueError: invalid UTF-8, or a value that its tag does not allow
         raise StackFileError(f"{path.name} is not valid YAML: {error}") from error
     if not isinstance(loaded, dict):

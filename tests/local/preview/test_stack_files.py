@@ -45,16 +45,6 @@ def test_values_within_a_section_are_read_as_the_cli_reads_them(root: Path, yaml
     assert type(section["plain"]) is type(value)
 
 
-@pytest.mark.parametrize("text", ["017", "0x10", "1:15", "True", "off", "2026-12-31", "1e3"])
-def test_a_value_outside_a_section_stays_text(root: Path, text: str) -> None:
-    assert read(root, f"config:\n  polyphony:monthlyBudget: {text}\n").values["polyphony:monthlyBudget"] == text
-
-
-@pytest.mark.parametrize("key", ["on", "12", "true", "2026-12-31"])
-def test_a_key_is_always_text(root: Path, key: str) -> None:
-    assert read(root, f"config:\n  {key}: text\n").values[f"polyphony:{key}"] == "text"
-
-
 def test_a_yaml_merge_key_adds_the_values_of_another_mapping(root: Path) -> None:
     config = read(root, "base: &base\n  plain: 1\nconfig:\n  <<: *base\n  other: 2\n")
     assert (config.values["polyphony:plain"], config.values["polyphony:other"]) == ("1", "2")
