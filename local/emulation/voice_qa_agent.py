@@ -45,7 +45,6 @@ WORDS_PER_AUDIO_PIECE = 4
 """Number of text lines between two audio lines."""
 _TEXT_PIECE = re.compile(r"\S+\s*")
 """Content of one text line: a word with the space after it."""
-_INVALID_LINE = b'{"type": "text", "text": '
 MAX_CITED = 3
 """Maximum number of passages that an answer cites."""
 NO_MATCH_ANSWER = "The lecture does not say anything about this."
@@ -97,14 +96,12 @@ def serve(faults: Faults, line_seconds: float = LINE_SECONDS) -> AbstractContext
         except UnreadableMedia:
             return HttpResponse({}, HTTPStatus.UNPROCESSABLE_ENTITY)
         previous_question = conversation[-1]["question"] if conversation else ""
-        return HttpResponse(_answer(text, question["lecture"], previous_question, faults, line_seconds))
+        return HttpResponse(_answer(text, question["lecture"], previous_question, line_seconds))
 
     return serve_json(respond)
 
 
-def _answer(
-    text: str, lecture: Mapping[str, Any], previous_question: str, faults: Faults, line_seconds: float
-) -> Iterator[bytes]:
+def _answer(text: str, lecture: Mapping[str, Any], previous_question: str, line_seconds: float) -> Iterator[bytes]:
     """Yield the lines of the answer."""
     yield _encode({"type": "transcript", "text": text})
     try:
@@ -112,12 +109,7 @@ def _answer(
     except UnreadableMedia:
         yield _encode({"type": "error", "code": "rejected", "retryable": False})
         return
-    is_dropped, is_malformed = (faults.take(fault) for fault in (Fault.ANSWER_DROPPED, Fault.ANSWER_MALFORMED))
-    for index, line in enumerate(lines):
-        if index == len(lines) // 2 and is_dropped:
-            raise ConnectionAbortedError
-        if index == len(lines) // 2 and is_malformed:
-            yield _INVALID_LINE
+    for line in lines:
         yield _encode(line)
         time.sleep(line_seconds)
 

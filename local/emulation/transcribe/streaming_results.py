@@ -7,8 +7,6 @@ The speech model computes a line's text anew after each piece of audio, and revi
 stable once it and all items before it have not changed for `STABLE_SECONDS`. Later partial versions keep the stable
 items, as those of Amazon Transcribe do. The final version is the model's own text. It differs from the real service's
 in that it may correct a stable item, because a kept mistake would double the number of wrong words.
-
-For tests, a fault (`local/emulation/faults.py`) makes the stream fail after its first result, or send a broken frame.
 """
 
 import json
@@ -16,11 +14,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from handlers.transcription.audio_processor.stream import encode_frame
-from local.emulation.faults import Fault
 from local.emulation.speech.recognition import SpokenLine
 from local.emulation.speech.transcript_items import PUNCTUATION, TranscriptItem, join_items, split_items, time_items
 
-STREAM_FAULTS = tuple(fault for fault in Fault if fault.startswith("stream-"))
 STABLE_SECONDS = 0.2
 """Length of the audio after which an unchanged item is stable. It is shorter than the time between two updates, so an
 item is stable after one update that does not change it. After two updates would be too late: the handlers, which ask for
@@ -35,10 +31,6 @@ class StreamFailed(Exception):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.frame = _frame("exception", kind, {"Message": message})
-
-
-class ConnectionDropped(Exception):
-    """Simulated fault, in which the server closes the connection without a message."""
 
 
 class StablePrefix:
@@ -84,17 +76,16 @@ def _common_prefix(versions: Sequence[Sequence[str]]) -> list[str]:
 class StreamResults:
     """Converter of the versions of a stream's lines to the frames that the client gets."""
 
-    def __init__(self, *, stabilised: bool, new_id: Callable[[], str], fault: Fault | None = None) -> None:
+    def __init__(self, *, stabilised: bool, new_id: Callable[[], str]) -> None:
         """`new_id` returns an id for the result of the next line."""
         self._stabilised = stabilised
-        self._fault = fault
         self._ids: defaultdict[int, str] = defaultdict(new_id)
         self._prefixes: defaultdict[int, StablePrefix] = defaultdict(StablePrefix)
         self._sent: dict[int, object] = {}
         """Latest version of each line that was sent, to send each version only once."""
 
     def add(self, line: SpokenLine) -> Iterator[bytes]:
-        """Yield the frames to send for a version of a line. Raise an exception if the stream must end."""
+        """Yield the frame to send for a version of a line, unless an equal one was sent."""
         contents = split_items(line.text)
         if not line.is_complete and contents[-1] in PUNCTUATION:
             contents = contents[:-1]  # the model ends every version with a mark
@@ -105,17 +96,7 @@ class StreamResults:
         if self._sent.get(line.id) == version:
             return
         self._sent[line.id] = version
-        frame = self._make_result(line, contents)
-        yield frame
-        match self._fault:
-            case Fault.STREAM_THROTTLED:
-                raise StreamFailed("LimitExceededException", "You have too many streams at once.")
-            case Fault.STREAM_BROKEN:
-                raise StreamFailed("InternalFailureException", "A problem occurred while processing the audio.")
-            case Fault.STREAM_DROPPED:
-                raise ConnectionDropped
-            case Fault.STREAM_MALFORMED:
-                yield frame[:-1] + bytes([frame[-1] ^ 0xFF])  # a wrong checksum
+        yield self._make_result(line, contents)
 
     def _make_result(self, line: SpokenLine, contents: Sequence[str]) -> bytes:
         stable_count = len(contents) if line.is_complete else len(self._prefixes[line.id].stable)

@@ -28,12 +28,10 @@ from websockets.sync.server import serve as serve_websockets
 
 from local import LOOPBACK
 from local.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES
-from local.emulation.faults import Faults
+from local.emulation.faults import Fault, Faults
 from local.emulation.speech.languages import find_language_note
 from local.emulation.speech.recognition import MIN_UPDATE_SECONDS, Recogniser, SpokenLine
 from local.emulation.transcribe.streaming_results import (
-    STREAM_FAULTS,
-    ConnectionDropped,
     StreamFailed,
     StreamResults,
 )
@@ -100,16 +98,17 @@ def serve(
         with contextlib.suppress(ConnectionClosed):
             try:
                 settings = parse_settings(connection.request.path if connection.request else "")
-                fault = next((fault for fault in STREAM_FAULTS if faults.take(fault)), None)
-                results = StreamResults(stabilised=settings.stabilised, new_id=lambda: str(uuid.uuid4()), fault=fault)
+                is_dropped = faults.take(Fault.STREAM_DROPPED)
+                results = StreamResults(stabilised=settings.stabilised, new_id=lambda: str(uuid.uuid4()))
                 chunks = _receive_audio(connection, silence_seconds)
                 for line in _transcribe(chunks, settings, load_factor):
                     for frame in results.add(line):
                         connection.send(frame)
+                        if is_dropped:
+                            connection.close_socket()
+                            return
             except StreamFailed as failed:
                 connection.send(failed.frame)
-            except ConnectionDropped:  # a simulated fault
-                connection.close_socket()
 
     with serve_websockets(
         serve_stream,

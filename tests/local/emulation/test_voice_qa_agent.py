@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import urllib3
 
 from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
@@ -24,7 +23,7 @@ from handlers.voice_qa.query_worker.agent_protocol import (
     opaque_session_id,
 )
 from local.audio_formats import decode_file
-from local.emulation.faults import Fault, Faults
+from local.emulation.faults import Faults
 from local.emulation.speech.recognition import SpokenLine, recognise
 from local.emulation.voice_qa_agent import NO_MATCH_ANSWER, find_passages, make_answer, serve
 from local.flows.speech_clips import clip_texts, encode_clips
@@ -33,7 +32,6 @@ from local.http_server import serve_handler
 
 pytestmark = pytest.mark.media
 LECTURE = ("photosynthesis", "sunlight", "oxygen")
-FAULTS = Faults()
 
 
 class _SilentHandler(SimpleHTTPRequestHandler):
@@ -88,7 +86,7 @@ OXYGEN_ANSWER = "At 0:07 you hear: The plants also release oxygen into the air."
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """Yield the URL of an agent that sends the lines of an answer without pauses between them."""
-    with serve(FAULTS, line_seconds=0) as port:
+    with serve(Faults(), line_seconds=0) as port:
         yield f"http://127.0.0.1:{port}"
 
 
@@ -149,14 +147,6 @@ def test_the_answer_quotes_and_plays_the_best_passage(endpoint: str, lecture: st
     assert TextPiece in kinds[kinds.index(AudioPiece) :], "audio is sent before the text is complete"
 
 
-def test_a_spoken_question_is_recognised(endpoint: str, lecture: str, files: FileServer) -> None:
-    url = files.put("query", encode_clips("ogg-opus", "sugar"))
-    pieces = ask(endpoint, question(lecture, SpokenQuery(url=url, format="ogg")))
-    assert isinstance(pieces[0], TranscriptPiece)
-    assert pieces[0].text == "What do plants turn into sugar?"
-    assert citations(pieces)[0].quote == clip_texts("sunlight")[0]
-
-
 def test_a_question_that_the_lecture_does_not_answer_gets_an_answer_that_says_so(endpoint: str, lecture: str) -> None:
     pieces = ask(endpoint, question(lecture, WrittenQuery(text="Why is the sky blue?")))
     assert answer_text(pieces) == NO_MATCH_ANSWER
@@ -184,28 +174,6 @@ def test_an_expired_url_or_one_of_another_host_is_rejected(endpoint: str, lectur
         ):
             _, failure = ask_until_failure(endpoint, agent_question)
             assert failure.cause is AgentCode.REJECTED
-
-
-def test_the_fault_throttled_refuses_one_request(endpoint: str, lecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
-    monkeypatch.setattr(urllib3.Retry, "sleep", lambda retry, answer: pauses.append(retry.get_retry_after(answer) or 0))
-    FAULTS.set(Fault.ANSWER_THROTTLED)
-    for _ in range(2):
-        assert answer_text(ask(endpoint, question(lecture, WrittenQuery(text=OXYGEN_QUESTION)))) == OXYGEN_ANSWER
-        assert len(pauses) == 1
-    assert pauses[0] >= 1, "the service asks for a second in Retry-After"
-
-
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [(Fault.ANSWER_DROPPED, AgentCode.UNAVAILABLE), (Fault.ANSWER_MALFORMED, AgentCode.MALFORMED)],
-)
-def test_a_fault_breaks_the_answer_in_the_middle(endpoint: str, lecture: str, fault: Fault, code: AgentCode) -> None:
-    FAULTS.set(fault)
-    text, failure = ask_until_failure(endpoint, question(lecture, WrittenQuery(text=OXYGEN_QUESTION)))
-    assert failure.cause is code
-    assert 0 < len(text) < len(OXYGEN_ANSWER)
-    assert OXYGEN_ANSWER.startswith(text)
 
 
 def test_the_best_passage_has_the_rarest_words_of_the_question_and_at_least_half_of_them() -> None:

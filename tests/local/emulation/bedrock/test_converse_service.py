@@ -157,14 +157,6 @@ def test_an_answer_is_truncated_at_the_token_limit_or_by_a_fault(client: Any) ->
     assert half.text == whole.text[: len(whole.text) // 2]
 
 
-def test_the_fault_throttled_refuses_as_many_requests_as_set(client: Any) -> None:
-    FAULTS.set(Fault.MODEL_THROTTLED, 2)
-    for _ in range(2):
-        with pytest.raises(ClientError, match="ThrottlingException"):
-            reply_to(client, CLAIM)
-    assert reply_to(client, CLAIM).text
-
-
 def test_a_request_that_violates_the_api_model_is_refused(client: Any) -> None:
     request = {**broadcast_request("One."), "inferenceConfig": {"maxTokens": 9, "temperature": 1.5}}
     with pytest.raises(ClientError, match="ValidationException"):

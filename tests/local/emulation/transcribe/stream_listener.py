@@ -18,9 +18,9 @@ RATE = 16000
 
 
 @contextlib.contextmanager
-def serve_transcribe(faults: Faults, *, silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
+def serve_transcribe(*, silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
     """Run the service while the block runs, and yield the endpoint of its WebSocket."""
-    with serve(faults, silence_seconds=silence_seconds, load_factor=0) as port:
+    with serve(Faults(), silence_seconds=silence_seconds, load_factor=0) as port:
         yield f"ws://127.0.0.1:{port}"
 
 

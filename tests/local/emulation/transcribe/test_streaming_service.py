@@ -14,7 +14,6 @@ from handlers.transcription.audio_processor.stream import (
     encode_frame,
 )
 from local.audio_formats import encode_audio, silence
-from local.emulation.faults import Fault, Faults
 from local.emulation.transcribe.streaming_service import MAX_CHUNK_BYTES
 from local.flows.speech_clips import clip_texts, join_clips
 from tests.local.emulation.fake_account import TIMEOUT_SECONDS
@@ -28,12 +27,11 @@ from tests.local.emulation.transcribe.stream_listener import (
 )
 
 pytestmark = pytest.mark.media
-FAULTS = Faults()
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with serve_transcribe(FAULTS) as endpoint:
+    with serve_transcribe() as endpoint:
         yield endpoint
 
 
@@ -107,26 +105,8 @@ def test_speech_in_another_language_gets_a_note_in_place_of_its_text(endpoint: s
     assert "de-DE" in result.text
 
 
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        (Fault.STREAM_THROTTLED, StreamFailureCode.THROTTLED),
-        (Fault.STREAM_DROPPED, StreamFailureCode.BROKEN),
-        (Fault.STREAM_MALFORMED, StreamFailureCode.BROKEN),
-        (Fault.STREAM_BROKEN, StreamFailureCode.BROKEN),
-    ],
-)
-def test_a_fault_ends_one_stream_after_its_first_result(endpoint: str, fault: Fault, code: StreamFailureCode) -> None:
-    FAULTS.set(fault)
-    with open_stream(endpoint) as stream:
-        send(stream, join_clips("hello"))
-        results, failure_code = receive_failure(stream)
-    assert (len(results), failure_code) == (1, code)
-    assert recognise(endpoint, silence(0.5)) == [], "it happens only once"
-
-
 def test_a_stream_that_gets_no_audio_for_too_long_is_ended() -> None:
-    with serve_transcribe(FAULTS, silence_seconds=0.05) as endpoint, open_stream(endpoint) as stream:
+    with serve_transcribe(silence_seconds=0.05) as endpoint, open_stream(endpoint) as stream:
         assert receive_failure(stream) == ([], StreamFailureCode.BROKEN)
 
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.audio_formats import encode_audio, silence
-from local.emulation.faults import Fault, Faults
+from local.emulation.faults import Faults
 from local.emulation.transcribe import transcription_jobs
 from local.flows import eventually
 from local.flows.speech_clips import encode_clips
@@ -28,7 +28,6 @@ class ServedTranscribe:
     """The running service with its account and a client."""
 
     account: Account
-    faults: Faults
     client: Any
 
     def start(self, name: str = "one", media: bytes | None = None, **changes: Any) -> dict[str, Any]:
@@ -69,9 +68,9 @@ class ServedTranscribe:
 
 @pytest.fixture
 def service() -> Iterator[ServedTranscribe]:
-    account, faults = Account(), Faults()
-    with transcription_jobs.serve(account, faults) as port:
-        yield ServedTranscribe(account, faults, create_client("transcribe", port))
+    account = Account()
+    with transcription_jobs.serve(account, Faults()) as port:
+        yield ServedTranscribe(account, create_client("transcribe", port))
 
 
 def start_error(service: ServedTranscribe, **parameters: Any) -> str:
@@ -142,15 +141,3 @@ def test_a_caller_needs_grants_on_the_job_and_on_both_objects(service: ServedTra
     service.start()
     with pytest.raises(ClientError, match="AccessDenied"):
         service.get()
-
-
-def test_faults_refuse_a_start_fail_a_job_and_damage_a_transcript(service: ServedTranscribe) -> None:
-    service.faults.set(Fault.JOB_THROTTLED)
-    assert start_error(service, media=SILENCE) == "LimitExceededException"
-    service.faults.set(Fault.JOB_BROKEN)
-    job = service.run(SILENCE)
-    assert (job["TranscriptionJobStatus"], job["FailureReason"].split()[0]) == ("FAILED", "Internal")
-    service.faults.set(Fault.JOB_MALFORMED)
-    service.run(SILENCE, name="two")
-    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
-        service.transcript()
