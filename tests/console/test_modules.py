@@ -308,11 +308,6 @@ def test_ids_are_ulids_that_sort_by_time(window: ConsoleWindow) -> None:
     assert first[:10] == ids.ulid(datetime.fromtimestamp(1_790_000_000, UTC), 0)[:10], "ten characters are the time"
 
 
-def test_times_are_formatted_as_hours_minutes_and_seconds(window: ConsoleWindow) -> None:
-    times = {"0:00": -5, "1:01": 61_999, "1:02:03": 3_723_000}
-    assert run_script(window, "format", "return input.map(module.formatTime);", list(times.values())) == list(times)
-
-
 DETAILS = {"title": "Weekly", "participants": ["Ann"], "tags": ["team"]}
 """Details of a meeting, which the backend checks after the upload of the recording."""
 
