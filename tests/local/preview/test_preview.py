@@ -10,7 +10,7 @@ from typing import Any
 
 import pulumi
 import pytest
-from pulumi_aws import sns, ssm
+from pulumi_aws import cloudwatch, sns
 from rich.console import Console
 
 from local.__main__ import main
@@ -251,9 +251,8 @@ def test_a_secret_input_is_in_neither_the_text_nor_the_json_document(undeployabl
 
 def test_an_invalid_secret_input_is_reported_without_its_value() -> None:
     def create() -> None:
-        key = pulumi.Output.secret("canary key")
-        ssm.Parameter("key", name="key", type="SecureString", value="v", key_id=key)
+        cloudwatch.LogGroup("group", name=pulumi.Output.secret("canary group"))
 
     run = program_run.run_function(create, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True)
     [invalid_input] = find_invalid_inputs(run.graph)
-    assert (invalid_input.property, invalid_input.value) == ("PutParameter.KeyId", "[secret]")
+    assert (invalid_input.property, invalid_input.value) == ("CreateLogGroup.logGroupName", "[secret]")
