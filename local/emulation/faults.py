@@ -8,6 +8,7 @@ import json
 import threading
 import urllib.request
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from http import HTTPStatus
@@ -70,8 +71,8 @@ def serve(faults: Faults) -> AbstractContextManager[int]:
     def respond(request: HttpRequest) -> HttpResponse:
         if (request.method, request.path) != ("PUT", "/faults"):
             return HttpResponse({}, HTTPStatus.NOT_FOUND)
-        body = json.loads(request.body)
-        faults.set(Fault(body["fault"]), body["times"])
+        for name, times in json.loads(request.body).items():
+            faults.set(Fault(name), times)
         return HttpResponse({})
 
     return serve_json(respond)
@@ -86,10 +87,12 @@ class FaultClient:
 
     def set(self, fault: Fault, times: int = 1) -> None:
         """Let a fault happen the next few times. Zero switches it off."""
-        body = json.dumps({"fault": fault, "times": times}).encode()
-        self._opener.open(urllib.request.Request(f"{self._url}/faults", body, method="PUT")).close()  # noqa: S310
+        self._send({fault: times})
 
     def clear(self) -> None:
         """Switch off all faults."""
-        for fault in Fault:
-            self.set(fault, 0)
+        self._send(dict.fromkeys(Fault, 0))
+
+    def _send(self, times: Mapping[Fault, int]) -> None:
+        body = json.dumps(times).encode()
+        self._opener.open(urllib.request.Request(f"{self._url}/faults", body, method="PUT")).close()  # noqa: S310
