@@ -100,9 +100,12 @@ def to_malformed_error(error: ValidationError) -> HandlerError:
 def to_field_problems(error: ValidationError) -> list[WrongField]:
     """Return the wrong fields, each with its path and the violated rule, in short printable texts."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
+    wrong_items = {detail["loc"][:-1] for detail in details} | {detail["loc"][:-2] for detail in details}
     return [
         WrongField(field=_printable(".".join(map(str, detail["loc"]))), rule=_printable(to_rule(detail["msg"])))
         for detail in details[:MAX_PROBLEMS]
+        # Pydantic does not count wrong items, so it also reports a list with only such items as too short.
+        if detail["type"] != "too_short" or detail["loc"] not in wrong_items
     ]
 
 

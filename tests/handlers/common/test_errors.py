@@ -19,7 +19,7 @@ from handlers.common.errors import (
 )
 from handlers.common.json_models import WrongField
 from handlers.livestream.episodes.routes import OPERATIONS as EPISODE_OPERATIONS
-from handlers.livestream.models import NewEpisode, Part
+from handlers.livestream.models import CompleteUpload, NewEpisode, Part
 from handlers.meetings.auth_exchange.api import OPERATIONS as MEETING_OPERATIONS
 from handlers.meetings.complete_file import Chunk, CompleteFile
 from handlers.transcription import messages as transcription
@@ -129,3 +129,11 @@ def test_a_missing_field_and_the_form_of_a_text_are_named() -> None:
         "title": "is required",
         "language": "must be a language code such as en-US",
     }
+
+
+def test_a_list_with_wrong_items_is_not_reported_as_too_short() -> None:
+    parts = [{"partNumber": 0, "etag": "e"}]
+    assert rules(CompleteUpload, {"multipartId": "m", "parts": parts}) == {
+        "parts.0.partNumber": "must be greater than or equal to 1"
+    }
+    assert "parts" in rules(CompleteUpload, {"multipartId": "m", "parts": []})
