@@ -68,7 +68,7 @@ class MachineSize(SettingsModel):
 
     vcpus: Annotated[int, Field(ge=1, le=ENCODE_THREADS)]
     """Number of vCPUs. A job uses at most two."""
-    memory_mb: int
+    memory_mb: Annotated[int, Field(ge=2048, le=16_384)]
     """Memory in MB: for each vCPU, Fargate allows 2 to 8 GB, in steps of 1 GB."""
 
     @model_validator(mode="after")

@@ -40,7 +40,7 @@ INVALID: dict[str, list[Any]] = {
     "livestream.encryptionKey": ["short", f"new\n{ENCRYPTION_KEY}", f"{ENCRYPTION_KEY}\nold\n", " \n" * 32],
     "meetings.processing.spot": [
         {"vcpus": vcpus, "memoryMb": megabytes}
-        for vcpus, megabytes in ((0, 0), (3, 8192), (1, 1024), (1, 9216), (2, 3072), (2, 17_408), (2, 4608))
+        for vcpus, megabytes in ((0, 2048), (3, 8192), (1, 1024), (1, 9216), (2, 3072), (2, 17_408), (2, 4608))
     ],
     "ingestion.spark.columns": [
         *(

@@ -48,7 +48,7 @@ def test_the_page_has_the_default_that_a_stack_gets_and_the_range() -> None:
         "foundation.spend.monthlyBudget": ["**required**", "number, more than 0, at most 1000000"],
         "livestream.encryptionKey": ["`null`", "secret, minimum length 32, maximum length 4096 or null"],
         # This key has no default in its own model, but its section has one.
-        "meetings.processing.fargate.memoryMb": ["`4096`", "integer, at least 512, at most 122880"],
+        "meetings.processing.fargate.memoryMb": ["`4096`", "integer, at least 2048, at most 16384"],
     }
     assert {key: ROWS[key][:2] for key in expected} == expected
 
