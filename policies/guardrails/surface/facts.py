@@ -90,7 +90,7 @@ GENERATED_PARTS = (
     (re.compile(r"\{region\}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "{pool}"),
     (re.compile(r"(:anomalymonitor/)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), r"\1{id}"),
     (re.compile(r"sha256:[0-9a-f]{64}"), "{digest}"),
-    (re.compile(r"(?<![a-z])scripts/[0-9a-f]{16}/"), "scripts/{hash}/"),
+    (re.compile(r"(?<![a-z])scripts/[0-9a-f]{64}/"), "scripts/{hash}/"),
     (re.compile(r"(:layer:\{stack\}-foundation-handlers)-[0-9a-f]{12}:\d+$"), r"\1-{hash}:{version}"),
     (re.compile(r"/index/[\w.-]+"), "/index/{index}"),
     (re.compile(r"^integrations/[\w-]+"), "integrations/{id}"),

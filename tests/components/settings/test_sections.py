@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from components.ingestion.cost import files_per_run
 from components.settings import load_settings
 from handlers.livestream.environment import parse_secrets
 from handlers.livestream.episodes.uploads import MEGABYTE
@@ -116,7 +117,7 @@ def test_the_largest_transcript_that_can_be_uploaded_is_not_too_large_for_the_pa
 
 def test_a_manifest_is_full_of_files_or_of_data() -> None:
     def files(**load: float) -> float:
-        return load_settings(stack_config({"ingestion.load": load}), "dev").ingestion.files_per_run
+        return files_per_run(load_settings(stack_config({"ingestion.load": load}), "dev").ingestion)
 
     assert (files(), files(fileMegabytes=102.4), files(fileMegabytes=20_000)) == (200, 100, 1)
 

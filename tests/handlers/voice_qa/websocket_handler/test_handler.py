@@ -11,7 +11,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.client import BaseClient
-from botocore.exceptions import ReadTimeoutError
 from moto import mock_aws
 
 from handlers.common import ids
