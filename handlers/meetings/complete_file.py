@@ -67,9 +67,9 @@ ChunkName = Annotated[
         "must have 1 to 128 characters of A-Z, a-z, 0-9, ., _ and -, and begin with a letter or digit",
     ),
 ]
-Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), VISIBLE_TEXT]
-Person = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), VISIBLE_TEXT]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True), VISIBLE_TEXT]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=200), VISIBLE_TEXT]
+Person = Annotated[str, StringConstraints(min_length=1, max_length=100), VISIBLE_TEXT]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=50), VISIBLE_TEXT]
 Participants = Annotated[tuple[Person, ...], FailFast(), Field(max_length=100)]
 Tags = Annotated[tuple[Tag, ...], FailFast(), Field(max_length=50)]
 UtcTimestamp = Annotated[
