@@ -23,10 +23,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
+from components.settings.meetings import ModelSettings
 from handlers.common.aws import find_fault
 from handlers.common.bedrock import HAIKU, SONNET, BedrockModel, NoAnswer, TokenUsage, build_client_config
 from handlers.common.text import WindowSizes, split_into_windows
-from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.bedrock_summarize.models import Transcript
 from handlers.meetings.bedrock_summarize.questions import (
     LocatedItem,
@@ -41,8 +41,8 @@ from operations.command import CommandFailed, number_type, translate_errors
 FOLDER = Path(__file__).resolve().parent
 TRANSCRIPTS = FOLDER / "meeting_samples"
 PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "prices.toml"
-DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
-"""Default settings of the Lambda function `bedrock-summarize`."""
+DEFAULTS = ModelSettings()
+"""Default settings of the models that summarise meetings."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def main(
         with translate_errors("Bedrock"):
             # Nothing repeats this command, unlike a Lambda function, so its calls may be repeated more often.
             retries = Config(retries={"mode": "standard", "total_max_attempts": 5})
-            config = build_client_config(DEFAULTS["answer_seconds"]).merge(retries)
+            config = build_client_config(DEFAULTS.answer_seconds).merge(retries)
             bedrock = (client or boto3.client)("bedrock-runtime", config=config)
         print_line(f"asked at {bedrock.meta.endpoint_url}")
         found = {role: [find_items(bedrock, model, *named) for named in transcripts] for role, model in roles.items()}
@@ -128,7 +128,7 @@ def find_items(bedrock: Any, model_id: str, name: str, transcript: Transcript) -
         return FoundItems((), TokenUsage())
     # A window may last longer than the whole transcript, so only its number of characters is limited.
     sizes = WindowSizes(
-        characters=DEFAULTS["part_characters"], milliseconds=transcript.said[-1].end_ms + 1, overlap_characters=0
+        characters=DEFAULTS.part_characters, milliseconds=transcript.said[-1].end_ms + 1, overlap_characters=0
     )
     windows = split_into_windows(transcript.said, sizes)
     model, usages, items, invented = BedrockModel(bedrock, model_id), list[TokenUsage](), list[LocatedItem](), 0
@@ -140,7 +140,7 @@ def find_items(bedrock: Any, model_id: str, name: str, transcript: Transcript) -
             index=window.index,
             count=len(windows),
         )
-        request = question.to_request(DEFAULTS["max_output_tokens"])
+        request = question.to_request(DEFAULTS.max_output_tokens)
         try:
             answered = model.ask(request, parse_action_items, usages.append)
         except (ClientError, BotoCoreError) as error:
