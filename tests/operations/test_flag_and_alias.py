@@ -117,6 +117,6 @@ def test_the_error_for_an_unknown_function_or_version_names_what_to_check(refuse
         (["--to", "$LATEST"], PATH, "'$LATEST' is not a version"),
         ([], "transcription/audio-procesor", "does not exist. Check --stack"),
         ([], "Audio", "'Audio' must be <subsystem>/<function>"),
-        ([], "transcription/" + "a" * 60, "AWS allows 64"),
+        ([], "transcription/" + "a" * 60, "at most 64 are allowed"),
     ):
         assert expected in refuse("alias", *arguments, path=path)
