@@ -213,6 +213,7 @@ def test_a_long_transcript_is_summarised_in_windows(
     tasks = [(lines[-1]["task"], lines[-1]["index"]) for lines in prompts]
     windows = [(task, index) for index in range(count) for task in ("summary", "actionItems")]
     assert (sorted(tasks[:-1]), tasks[-1]) == (sorted(windows), ("combine", 0))
+    assert prompts[-1][-1]["count"] == 1, "the combined summary is about the whole meeting"
     assert all(sum(len(line.get("text", "")) for line in lines) <= 1_000 for lines in prompts[:-1])
     assert [item.quote.text for item in summary.action_items] == [
         f"Anna will do task{number} soon" for number in range(60)
