@@ -78,7 +78,7 @@ class EndCause(StrEnum):
     """The processor raised an exception."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
     """Outcome of an attempt, with the cause of a failure."""
 

@@ -95,7 +95,7 @@ FLAC_AUDIO = base64.b64encode(flac(8_000, rate=8_000)).decode()
 
 def utterance_message(**changes: Any) -> str:
     """Return a valid message with an utterance, with some changes."""
-    fields = {"action": "audio", "id": "m1", "utterance": "u1", "attempt": 1, "sequence": 1}
+    fields = {"action": "audio", "id": "m1", "utterance": "u1", "attempt": 1, "sequence": 0}
     return json.dumps({**fields, "audio": FLAC_AUDIO, **changes})
 
 
@@ -114,6 +114,7 @@ INVALID_MESSAGES = {
     "not base64": (utterance_message(audio="%%%%"), "BAD_AUDIO", "base64"),
     "too many bytes": (utterance_message(audio="A" * 129_028), "MALFORMED", "at most 129024"),
     "an invalid name": (utterance_message(utterance="a b"), "MALFORMED", "utterance"),
+    "a negative position": (utterance_message(sequence=-1), "MALFORMED", "sequence"),
     "another language": ('{"action": "open", "language": "zz-ZZ"}', "LANGUAGE_UNKNOWN", "de-DE"),
     "an unknown setting": ('{"action": "open", "settings": {"minStabilty": 1}}', "MALFORMED", "minStabilty"),
 }
