@@ -114,8 +114,8 @@ class Livestream(pulumi.ComponentResource):
                 self.table.grant("GetItem", "PutItem", "Query", variable="table_name"),
                 self.table.grant("Query", index=OWNER_INDEX),
                 # The function presigns URLs for uploads and downloads, so its role needs the permissions that the URLs
-                # use. GetObject also permits HeadObject, with which it reads the size of a completed video.
-                self.bucket.grant("GetObject", "PutObject", prefix=f"{VIDEOS}*", variable="bucket_name"),
+                # use.
+                self.bucket.grant("PutObject", prefix=f"{VIDEOS}*", variable="bucket_name"),
                 self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
                 self.bucket.grant("GetObject", prefix=f"{CHUNKS}*"),
                 key.grant_read("encryption_key"),

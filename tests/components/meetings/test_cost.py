@@ -19,11 +19,11 @@ HAIKU, GLOBAL_HAIKU = "us.anthropic.claude-haiku-5-5", "global.anthropic.claude-
 @pytest.mark.parametrize(
     ("load", "settings", "usd"),
     [
-        (LOAD, {}, 3_681.89),
+        (LOAD, {}, 3_681.91),
         ({"meetingsPerMonth": 1, "hoursEach": 0.1}, {}, 3.32),
-        (LOAD, {"processing": {"engine": "fargate", "pollSeconds": 5}}, 3_796.45),
-        ({"meetingsPerMonth": 6_000, "hoursEach": 2}, {"models": {"actionItems": HAIKU}}, 6_712.04),
-        ({"meetingsPerMonth": 6_000}, {"models": {"actionItems": GLOBAL_HAIKU}}, 3_417.68),
+        (LOAD, {"processing": {"engine": "fargate", "pollSeconds": 5}}, 3_796.47),
+        ({"meetingsPerMonth": 6_000, "hoursEach": 2}, {"models": {"actionItems": HAIKU}}, 6_712.05),
+        ({"meetingsPerMonth": 6_000}, {"models": {"actionItems": GLOBAL_HAIKU}}, 3_417.70),
     ],
 )
 def test_the_monthly_cost_follows_from_the_load_and_the_settings(

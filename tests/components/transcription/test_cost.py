@@ -16,7 +16,7 @@ from tests.components.transcription.recorded_deployment import TRANSCRIPTION
 @pytest.mark.parametrize(
     ("load", "settings", "usd"),
     [
-        ({"utterancesPerDay": 100_000}, {}, 7_732.97),
+        ({"utterancesPerDay": 100_000}, {}, 7_732.22),
         ({"utterancesPerDay": 1, "utteranceSeconds": 0.5}, {}, 2.18),
     ],
 )

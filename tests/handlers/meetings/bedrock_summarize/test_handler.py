@@ -155,7 +155,7 @@ def test_a_busy_model_is_told_from_one_that_refuses(
 
 def test_a_transient_failure_of_s3_is_retried_by_the_workflow(harness: MeetingHarness, event: dict[str, Any]) -> None:
     for operation in ("GetObject", "PutObject", "ListObjectsV2"):
-        with harness.fail_calls("s3", operation, client_error("SlowDown")), pytest.raises(SummaryBusy):
+        with harness.fail_calls("s3", operation, client_error("SlowDown", 503)), pytest.raises(SummaryBusy):
             handler(event, None)
 
 
