@@ -20,7 +20,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.s3.models import s3_backends
 from moto.stepfunctions.models import stepfunctions_backends
@@ -79,10 +78,6 @@ def _clients() -> dict[str, Any]:
     """Return cached clients, because creating them would take most of a test's time. They repeat no call."""
     config = CONFIG.merge(Config(retries={"total_max_attempts": 1}))
     return {name: boto3.client(name, config=config) for name in SERVICES}  # type: ignore[call-overload]
-
-
-def client_error(code: str, operation: str = "AnyOperation") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": CANARY}}, operation)
 
 
 @dataclass

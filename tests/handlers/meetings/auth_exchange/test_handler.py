@@ -18,10 +18,10 @@ from handlers.meetings.auth_exchange.api import ExchangeRequest, ExchangeRespons
 from handlers.meetings.deletions import DeletedMeeting
 from handlers.meetings.record import MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
-from tests.handlers.common.fakes import RestResponse
+from tests.handlers.common.fakes import RestResponse, client_error
 from tests.handlers.json_schema_strategies import arbitrary_values, valid_values, validator
 from tests.handlers.meetings.client_events import at_event
-from tests.handlers.meetings.meeting_harness import BUCKET, ROLE, TABLE, MeetingHarness, client_error
+from tests.handlers.meetings.meeting_harness import BUCKET, ROLE, TABLE, MeetingHarness
 from tests.token_issuer import Key, Provider, seconds_from_now
 
 CANARY = "canary-7f3a"

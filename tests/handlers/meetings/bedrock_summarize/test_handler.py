@@ -10,6 +10,7 @@ from handlers.common.bedrock import HAIKU, SONNET, TokenUsage
 from handlers.meetings.bedrock_summarize.handler import handler
 from handlers.meetings.bedrock_summarize.models import ActionItem, SummaryBusy, SummaryFailed, TranscriptQuote
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS
+from tests.handlers.common.fakes import client_error
 from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     BOOK_ROOM,
     RECORDING,
@@ -29,7 +30,7 @@ from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     store_part_transcripts,
     transcribe_output,
 )
-from tests.handlers.meetings.meeting_harness import BUCKET, CANARY, MeetingHarness, client_error
+from tests.handlers.meetings.meeting_harness import BUCKET, CANARY, MeetingHarness
 
 SUMMARIZED, NOTHING_SAID = {"outcome": "summarized"}, {"outcome": "nothing_said"}
 
@@ -132,9 +133,9 @@ def test_after_an_unusable_answer_the_question_is_repeated_once(
 @pytest.mark.parametrize(
     ("scripted", "error", "cause"),
     [
-        (client_error("ThrottlingException", "Converse"), SummaryBusy, "throttled"),
+        (client_error("ThrottlingException"), SummaryBusy, "throttled"),
         (ReadTimeoutError(endpoint_url=CANARY), SummaryBusy, "timed_out"),
-        (client_error("AccessDeniedException", "Converse"), SummaryFailed, "refused"),
+        (client_error("AccessDeniedException"), SummaryFailed, "refused"),
         ("model_context_window_exceeded", SummaryFailed, "too_large"),
         (KeyError(CANARY), SummaryFailed, "KeyError"),
     ],
@@ -241,7 +242,7 @@ def test_logs_contain_no_speech(
     )
     item = action_item("Anna will feed the canary", text="Feed the canary", owner=CANARY, due=CANARY)
     scripts: list[ScriptEntry] = [
-        client_error("AccessDeniedException", "Converse"),
+        client_error("AccessDeniedException"),
         lambda _: CANARY,
         "content_filtered",
     ]

@@ -10,7 +10,8 @@ import pytest
 from handlers.meetings.deletions import DeletedMeeting
 from handlers.meetings.meeting_cleanup import handler as cleanup
 from handlers.meetings.s3_keys import MeetingId, Recording
-from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, MeetingHarness, client_error
+from tests.handlers.common.fakes import client_error
+from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, MeetingHarness
 
 OTHERS = [MeetingId(BOB, MEETING.meeting_id), MeetingId(ANN, f"{MEETING.meeting_id[:-1]}Z")]
 """Another user's meeting with the same id, and another meeting of the same user."""

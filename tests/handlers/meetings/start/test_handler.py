@@ -9,6 +9,7 @@ from botocore.exceptions import ReadTimeoutError
 from handlers.common.ids import ulid
 from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES
 from handlers.meetings.s3_keys import MeetingId
+from tests.handlers.common.fakes import client_error
 from tests.handlers.meetings.client_events import at_event
 from tests.handlers.meetings.meeting_harness import (
     ANN,
@@ -17,7 +18,6 @@ from tests.handlers.meetings.meeting_harness import (
     MEETING,
     START,
     MeetingHarness,
-    client_error,
     complete_json,
     deliver_messages,
     object_created_event,
