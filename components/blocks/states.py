@@ -154,11 +154,3 @@ def count_polls(seconds: int, min_pause: int) -> int:
         waited += max(min_pause, waited // PAUSE_DIVISOR)
         count += 1
     return count
-
-
-def max_detection_seconds(seconds: int) -> int:
-    """Return the seconds until polling notices the end of a job that takes `seconds`, without the minimum pause.
-
-    Callers add the minimum pause, by which polling may notice the end of a short job later.
-    """
-    return seconds + seconds // PAUSE_DIVISOR

@@ -20,7 +20,7 @@ from components.settings.base import (
 from components.settings.foundation import BuiltNetwork, LargeCidr
 from handlers.common.bedrock import SONNET
 from handlers.common.ids import ModelId
-from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS, ENCODE_THREADS
+from handlers.meetings.media_job.environment import ENCODE_THREADS
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 
@@ -206,8 +206,3 @@ class MeetingsSettings(SubsystemSettings):
     """Function that removes the data of deleted meetings."""
     storage: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
     """Function that measures the storage of each user once a day."""
-
-    @property
-    def audio_parts(self) -> int:
-        """Number of parts in which the longest recording is transcribed."""
-        return -(-self.processing.max_hours * 3600 // AUDIO_PART_SECONDS)

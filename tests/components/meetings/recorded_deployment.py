@@ -6,6 +6,7 @@ from typing import Any
 from components.core import Subsystem
 from components.meetings.meetings import Meetings, MeetingsArgs
 from components.settings import MeetingsSettings
+from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS
 from tests.components.deployment_harness import Deployment, arn, prefix
 from tests.fake_engine import Recorded
 
@@ -59,3 +60,8 @@ def workflow(recorded: Recorded) -> Any:
 def states(recorded: Recorded) -> Any:
     """Return the workflow's states by name."""
     return workflow(recorded)["States"]
+
+
+def count_audio_parts(settings: MeetingsSettings) -> int:
+    """Return the number of parts in which the longest recording is transcribed."""
+    return -(-settings.processing.max_hours * 3600 // AUDIO_PART_SECONDS)

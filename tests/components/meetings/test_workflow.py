@@ -30,6 +30,7 @@ from tests.components.meetings.recorded_deployment import (
     MEETINGS,
     PREFIX,
     changed_deployment,
+    count_audio_parts,
     deployed,
     states,
     workflow,
@@ -214,7 +215,7 @@ def test_failed_calls_are_repeated_for_long_if_a_service_is_busy() -> None:
 def test_the_jobs_of_the_longest_recording_end_before_the_workflow_times_out() -> None:
     longest = {"timeoutMinutes": 1_440, "capacityMinutes": 720, "maxHours": 24}
     settings = MEETINGS.settings(processing=longest, speech={"atOnce": 1, "maxMinutes": 1_440})
-    job, speech_minutes = settings.processing, settings.audio_parts * settings.speech.max_minutes
+    job, speech_minutes = settings.processing, count_audio_parts(settings) * settings.speech.max_minutes
     seconds = job.spot_seconds + job.on_demand_seconds + speech_minutes * 60
     # Polling notices the end of a job up to a twentieth of its time late.
     assert 1.05 * seconds < workflow(deployed())["TimeoutSeconds"]

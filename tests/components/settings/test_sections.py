@@ -120,9 +120,3 @@ def test_a_manifest_is_full_of_files_or_of_data() -> None:
         return files_per_run(load_settings(stack_config({"ingestion.load": load}), "dev").ingestion)
 
     assert (files(), files(fileMegabytes=102.4), files(fileMegabytes=20_000)) == (200, 100, 1)
-
-
-@pytest.mark.parametrize(("hours", "parts"), [(3, 1), (4, 2), (23, 6)])
-def test_the_longest_recording_is_transcribed_in_parts_of_less_than_four_hours(hours: int, parts: int) -> None:
-    processing = {"maxHours": hours, "spot": {"vcpus": 2, "memoryMb": 4096}}
-    assert load_settings(stack_config({"meetings.processing": processing}), "dev").meetings.audio_parts == parts
