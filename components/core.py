@@ -1,4 +1,4 @@
-"""What every resource needs: context of the deployment, names, tags, scope of a subsystem, and the base class of blocks.
+"""Basis of every resource: context of the deployment, names, tags, scope of a subsystem, and the base class of blocks.
 
 Names are deterministic, so the ARNs that contain them are known at preview, and the guardrail policies (`policies/`) can
 check the ARNs there.

@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         is_own_host = self.headers.get("Host") in {f"{LOOPBACK}:{port}", f"localhost:{port}"}
         if is_own_host and (is_public or self.headers.get("Sec-Fetch-Site") in OWN_SITE):
             return True
-        text = f"Open http://{LOOPBACK}:{port}/. This server only answers requests of its own page."
+        text = f"Open http://{LOOPBACK}:{port}/. This server answers only requests of its page."
         self._respond_with_text(HTTPStatus.FORBIDDEN, text)
         return False
 

@@ -1,4 +1,4 @@
-"""What every command uses: its context, its one kind of error, numbers as arguments, and the names of a stack's resources.
+"""Parts of every command: its context, its one kind of error, numbers as arguments, and the names of a stack's resources.
 
 No message repeats the text of an AWS error, because Lambda's texts can contain all environment variables of a function.
 """
@@ -29,7 +29,7 @@ EXPLANATIONS = {
     "InvalidParameterValueException": "the values are not accepted. Versions share traffic only if they have the same role, "
     "and all variables of a function together have at most 4 KB.",
 }
-"""What an error code of AWS means for the operator."""
+"""Meaning of an error code of AWS for the operator."""
 
 
 class CommandFailed(Exception):
@@ -46,7 +46,7 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True)
 class CommandContext:
-    """What a command gets from outside, and tests replace."""
+    """Inputs of a command, which tests replace."""
 
     clients: Callable[[str], Any]
     """Function that returns the boto3 client of a service."""

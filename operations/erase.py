@@ -94,7 +94,7 @@ def _open_queue(context: CommandContext, stack: str, subsystem: str) -> tuple[An
 
 
 def _list_meetings(dynamodb: Any, table: str, user: str) -> Iterator[str]:
-    """Yield the ids of all meetings of the user, also of deleted ones: an earlier run may have failed to queue them."""
+    """Yield the ids of all meetings of the user, also of deleted meetings: an earlier run may have failed to queue them."""
     pages = dynamodb.get_paginator("query").paginate(
         TableName=table,
         KeyConditionExpression="#user = :user",

@@ -26,8 +26,10 @@ REVERT_PAUSE_SECONDS = 5.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("function", nargs="?", help="<subsystem>/<function>, for example transcription/audio-processor")
-    what.add_argument("--all", action="store_true", help="every function with a newer version, except pinned ones")
-    parser.add_argument("--to", metavar="VERSION", help="version of the function (default: the newest published one)")
+    what.add_argument("--all", action="store_true", help="every function with a newer version, except pinned functions")
+    parser.add_argument(
+        "--to", metavar="VERSION", help="version of the function (default: the newest published version)"
+    )
     share, minutes, seconds = number_type(1, 99), number_type(0.01, 1440), number_type(1, 60)
     parser.add_argument("--share", nargs="+", type=share, default=[10], help="percentage of each step (default: 10)")
     parser.add_argument("--minutes", type=minutes, default=15, help="time of each step (default: %(default)s)")
@@ -37,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass
 class Move:
-    """Move of a function's traffic from its live version to a new one."""
+    """Move of a function's traffic from its live version to a new version."""
 
     function: LiveFunction
     alias: Routing

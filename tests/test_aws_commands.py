@@ -75,7 +75,7 @@ def _to_option(member: str) -> str:
 
 
 def list_fields(shape: Shape | None, outer: tuple[str, ...] = ()) -> set[str]:
-    """Return the names of all fields of an answer, also of nested ones."""
+    """Return the names of all fields of an answer, also of nested fields."""
     if shape is None or shape.name in outer:
         return set()
     if isinstance(shape, ListShape):

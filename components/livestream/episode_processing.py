@@ -1,4 +1,4 @@
-"""What happens to the uploads of an episode: its video is cut into chunks, its transcript is analyzed, and all data of a
+"""Processing of an episode's uploads: its video is cut into chunks, its transcript is analyzed, and all data of a
 deleted episode is removed.
 
 MediaConvert cuts the video, in jobs that the function `video-chunks` submits. One function cuts a transcript into

@@ -65,7 +65,7 @@ def create_alarms(scope: Scope, settings: TranscriptionSettings, processor: Func
         "fallback",
         metric(FALLBACK_METRIC),
         threshold=limits.fallbacks,
-        problem="Utterances get only final captions, no partial ones: a stream of Amazon Transcribe failed or marks nothing as "
+        problem="Utterances get only final captions, no partial captions: a stream of Amazon Transcribe failed or marks nothing as "
         "stable, or captions are delivered too slowly.",
         runbook=RUNBOOK,
         severity=Severity.CRITICAL,

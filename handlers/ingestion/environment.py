@@ -50,7 +50,7 @@ class SweeperEnvironment(ManifestCreationEnvironment):
 
     check_seconds: int = 900
     """Age after which the sweeper looks up the execution of a manifest that counts as running. Step Functions may not
-    find an execution directly after its start, and then the sweeper would take it for one that does not exist."""
+    find an execution directly after its start, and the sweeper would then conclude that it does not exist."""
     flush_seconds: int
     """Time that a pending file waits for enough other files to fill a manifest. After that, the sweeper creates a
     smaller manifest."""

@@ -110,7 +110,7 @@ class FindingsTable:
 
     def finish_if_done(self, window: WindowMessage) -> bool:
         """Return True if the window need not be analyzed, because it has a result, the episode was deleted, or another
-        transcript has replaced this one.
+        transcript has replaced this transcript.
 
         If all windows of the transcript have a result, also move the transcript's track to its final state.
         """
@@ -175,7 +175,7 @@ class FindingsTable:
             self._client.delete_item(TableName=self._name, Key=serialize_item(window.key))
             return
         outcomes: list[str] = []
-        # The windows are read from the last to the first. The last one is usually analyzed last, so while some are still
+        # The windows are read from the last to the first. The last window is usually analyzed last, so while some are still
         # missing, the loop usually ends at the first item.
         upload = transcript.owner, transcript.episode_id, transcript.upload_id
         for index, item in self._windows(upload, "sk, outcome", first=0, descending=True):

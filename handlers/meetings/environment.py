@@ -12,7 +12,7 @@ CREDENTIAL_SECONDS: Final = 3600
 chaining, and limits the credentials to an hour.
 """
 RENEW_BEFORE_SECONDS: Final = 900
-"""Time before the expiration of credentials at which clients should request new ones."""
+"""Time before the expiration of credentials at which clients should request new credentials."""
 
 
 class StartEnvironment(HandlerEnvironment):

@@ -40,7 +40,7 @@ class TranscriptionErrorCode(ErrorCode):
     SESSION_OPEN = (
         "SESSION_OPEN",
         "The connection has a session already.",
-        "Use it, or connect again to open another one.",
+        "Use it, or connect again to open another session.",
     )
     BUSY = (
         "BUSY",
@@ -121,7 +121,7 @@ class Accepted(ReplyMessage):
     utterance: MessageId
     attempt: int
     repeated: bool
-    """True if this attempt, or one with a higher number, was accepted before, so this message starts none."""
+    """True if this attempt, or an attempt with a higher number, was accepted before, so this message starts none."""
     done: bool
     """True if the utterance has ended, so this message starts no attempt."""
     failed: bool
@@ -152,7 +152,7 @@ class CaptionMessage(AttemptMessage):
     sequence: int
     result_id: str
     text: str
-    """Empty if the line is to be removed."""
+    """Empty if the client must remove the line."""
     final: bool
     """True if the line will not change any more, unless a higher attempt replaces it."""
     start_ms: int
@@ -179,7 +179,7 @@ class Done(AttemptMessage):
 
 
 class Failed(AttemptMessage):
-    """The attempt failed. Unlike other messages, this one leaves lines of lower attempts on the screen."""
+    """The attempt failed. Unlike other messages, this message leaves lines of lower attempts on the screen."""
 
     type: Literal["failed"] = "failed"
     code: str

@@ -126,7 +126,7 @@ class Session(Record):
         return self if state is None else self.change_utterance(state, holder="", done=True, failed=failed)
 
     def change_utterance(self, state: UtteranceState, **changes: Any) -> Self:
-        """Change the state of an utterance, and forget the oldest ones without an attempt in progress."""
+        """Change the state of an utterance, and forget the oldest utterances without an attempt in progress."""
         others = [other for other in self.utterances if other.name != state.name]
         states = [*others, state.model_copy(update=changes)]
         forgotten = [other for other in states if not other.holder][:-MAX_REMEMBERED_UTTERANCES]

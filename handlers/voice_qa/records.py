@@ -190,7 +190,7 @@ class Question(Record):
         return self.model_copy(update={**kept, **listener})
 
     def begin(self, worker: str) -> Self:
-        """Let a worker begin, unless another one has begun or the question has ended."""
+        """Let a worker begin, unless another worker has begun or the question has ended."""
         if not self.needs_worker:
             return self
         attempt = self.attempt if self.is_stored else self.attempt + 1

@@ -45,7 +45,9 @@ ALL_DRIVERS: Drivers = {**DRIVERS, **RECORDED_ONLY}
 
 def describe_missing_drivers(types: Iterable[str]) -> str:
     """Return the error message for resource types without a driver."""
-    return f"There is no driver for {', '.join(sorted(types))}. Add one in local/drivers/, in the file of its topic."
+    return (
+        f"There is no driver for {', '.join(sorted(types))}. Add a driver in local/drivers/, in the file of its topic."
+    )
 
 
 __all__ = ["ALL_DRIVERS", "DRIVERS", "RECORDED_ONLY", "Driver", "Drivers", "describe_missing_drivers"]

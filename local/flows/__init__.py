@@ -19,7 +19,7 @@ ClientFactory = Callable[[str], Any]
 StepReporter = Callable[[str], None]
 """Function that gets the description of each finished step of a flow."""
 USER, OTHER_USER = "ann", "bob"
-"""Users as which the flows sign in. The second one tries to read data of the first one."""
+"""Users as which the flows sign in. The second user tries to read data of the first user."""
 PATIENCE_SECONDS = 20
 """Default time limit for an expected result."""
 POLL_SECONDS = 0.05

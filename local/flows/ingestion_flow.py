@@ -54,7 +54,7 @@ def play(backend: IngestionBackend, report_step: StepReporter) -> list[str]:
     rejected = wait_for_record(*empty, final=True, seconds=seconds)
     records = [wait_for_record(*item, final=False, seconds=seconds) for item in versions.items()]
     checks.equal("status of the empty file", rejected["status"], "rejected")
-    report_step(f"each file has a record; the empty one is {rejected['status']}: {rejected.get('reason')}")
+    report_step(f"each file has a record; the empty file is {rejected['status']}: {rejected.get('reason')}")
     if backend.flush_minutes > MAX_FLUSH_MINUTES:
         checks.equal("failed files", [record for record in records if record["status"] == "failed"], [])
         report_step(

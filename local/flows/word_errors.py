@@ -1,4 +1,4 @@
-"""Word error rate, by which the flows and tests compare recognised texts with the spoken ones."""
+"""Word error rate, by which the flows and tests compare recognised texts with the spoken texts."""
 
 import re
 

@@ -12,7 +12,7 @@ def _describe_access(section: str, owned_items: str) -> Document:
     """Return the server and the authentication of an API. `section` is its section of the stack output `frontend`."""
     url = {
         "default": "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api",
-        "description": "The URL of the API. `make outputs` writes the one of the local platform.",
+        "description": "The URL of the API. `make outputs` writes the URL of the local platform.",
     }
     server = {
         "url": "{apiUrl}",

@@ -155,7 +155,7 @@ def _path(table: Table) -> Path:
 
 
 def command() -> int:
-    """Write the tables, and print what is new and what is gone."""
+    """Write the tables, and print the new and the removed lines."""
     built = build_tables()
     for line in find_stale_tables(built):
         print(line)

@@ -189,7 +189,7 @@ def _run_in_thread(work: Callable[[], Result], stop: Callable[[], None]) -> Resu
 
 @contextmanager
 def _use_emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
-    """Yield the running emulator, or a new one. A new one is kept running only if the block succeeds."""
+    """Yield the running emulator, or a new emulator. A new emulator is kept running only if the block succeeds."""
     running, unusable_because = _find_usable_emulator(folder)
     if running is not None:
         report.lists_resources = True

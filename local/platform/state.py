@@ -36,9 +36,9 @@ class ResourceEntry:
     """Inputs as JSON, with hashes in place of secrets and files."""
     outputs: Props
     depends_on: tuple[str, ...] = ()
-    """URNs of the resources that had to exist before this one. They are deleted after it."""
+    """URNs of the resources that had to exist before this resource. They are deleted after it."""
     inputs_from: tuple[str, ...] = ()
-    """URNs of the resources whose outputs this one has as inputs. If one of them is replaced, this resource is
+    """URNs of the resources whose outputs this resource has as inputs. If one of them is replaced, this resource is
     replaced, too."""
     pending: tuple[str, ...] = ()
     """Inputs that the next run sets again, even if they have not changed. An update of them has failed, or `make push`
@@ -49,7 +49,7 @@ class ResourceEntry:
 
 @dataclass
 class PlatformState:
-    """What is deployed to one emulator. In a run, several threads change the entries, each those of its own resources."""
+    """Resources that are deployed to one emulator. In a run, several threads change the entries, each those of its own resources."""
 
     entries: dict[str, ResourceEntry] = field(default_factory=dict)
     """Entries by URN, in the order of the resources' creation."""

@@ -95,7 +95,7 @@ def preview(config: StackConfig) -> Preview:
     estimate needs.
     """
     with PolicyPackProcess(config, dry_run=True) as pack:
-        # The pack gets each resource while the program registers the next ones, as under the CLI.
+        # The pack gets each resource while the program registers the next resources, as under the CLI.
         run = program_run.run_program(config, PreviewProvider(), preview=True, report=pack.send)
         invalid_inputs = find_invalid_inputs(run.graph)
         handler_faults = find_handler_faults(run.graph)

@@ -31,7 +31,7 @@ class PreviewProvider:
         """Return the fixed result of a provider function. Raise NotImplementedError if there is none for this function."""
         if token not in PROVIDER_FUNCTION_RESULTS:
             raise NotImplementedError(
-                f"there is no result for the provider function {token}({', '.join(arguments)}): add one to "
+                f"there is no result for the provider function {token}({', '.join(arguments)}): add a result to "
                 "PROVIDER_FUNCTION_RESULTS in local/preview/preview_provider.py"
             )
         return PROVIDER_FUNCTION_RESULTS[token]

@@ -10,16 +10,16 @@ INTRODUCTION = """\
 
 This page is generated from `policies/guardrails/` by `make docs`. The policy pack checks every preview and every
 deployment: run `pulumi preview --policy-pack policies`, or `make preview` without an AWS account. A *mandatory* finding
-stops the deployment, an *advisory* one is only reported. The environment `local` has the levels of `dev`.
+stops the deployment, an *advisory* finding is only reported. The environment `local` has the levels of `dev`.
 
-**The surface.** What the program may do stands in the tables of `policies/guardrails/surface/`, one fact a line: types
-of resources, their properties, the values of these, and permissions. What is not in a table is refused. Names, numbers,
+**The surface.** The program may do only what the tables of `policies/guardrails/surface/` list, one fact a line: types
+of resources, their properties, the values of these, and permissions. The pack refuses everything else. Names, numbers,
 descriptions and addresses of the stack file are no facts, so an ordinary change needs no line. A finding names the line.
 To propose it, run `make surface`, and let a reviewer read the difference.
 
 **Exceptions** are entries of `polyphony:exceptions` in a stack file: policy, resource, reason, and a date at most 90
 days away. The resource is a Pulumi name, or `platform` for the stack as a whole. Every run reports them. An expired or
-unknown one stops the deployment. Policies marked *no exception* cannot be excused.
+unknown entry stops the deployment. Policies marked *no exception* cannot be excused.
 
 **Unknown values.** AWS assigns some values only during a deployment. A preview cannot decide a check that needs one;
 `checks-at-deployment` lists these checks. The deployment checks each resource before it is created, and related

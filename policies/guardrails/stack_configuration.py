@@ -45,14 +45,14 @@ class StackContext:
     stack: str
     environment: str
     exceptions: tuple[ExceptionEntry, ...]
-    """All entries of the stack file, also expired ones."""
+    """All entries of the stack file, also expired entries."""
     today: date
     accounts: frozenset[str] = frozenset()
     """Accounts to which the AWS provider may deploy the stack (`aws:allowedAccountIds`); empty if it is not set."""
     permissions_boundary: str = ""
     """Path and name of the managed policy that bounds every role (`foundation.permissionsBoundary`); empty for none."""
     seen: Seen = field(default_factory=lambda: Seen(""))
-    """What the pack has seen of the stack so far."""
+    """Parts of the stack that the pack has received so far."""
 
     def is_excepted(self, policy: str, resource: str) -> bool:
         """Return True if an exception excuses the resource from the policy today."""

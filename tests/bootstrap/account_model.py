@@ -2,7 +2,7 @@
 
 Each action that the searched policies allow contributes the ARN formats of its resources, from IAM's table of actions. Each
 format becomes a few resources with names and tags of other owners, and a resource of the searched stack, which could get the
-tags of another one. Policies can compare tags only if the action supports `aws:ResourceTag` according to the table.
+tags of another stack. Policies can compare tags only if the action supports `aws:ResourceTag` according to the table.
 `account.toml` contains the names and values.
 """
 
@@ -19,7 +19,7 @@ from local import ACCOUNT, REGION
 from local.emulation.iam.policy_evaluator import Context
 
 STACK, OTHER_STACK = "dev", "prod"
-"""Searched stack, and another one. Only the bootstrap of dev contains the statements that empty stores."""
+"""Searched stack, and another stack. Only the bootstrap of dev contains the statements that empty stores."""
 VALUES = tomllib.loads(Path(__file__).with_name("account.toml").read_text())
 Tags = frozenset[tuple[str, str]]
 NO_TAGS: Tags = frozenset()
@@ -148,7 +148,7 @@ def _placeholders(arn_format: str) -> list[str]:
 
 
 def _fill(arn_format: str, names: list[str]) -> str:
-    """Return an ARN with these names. The last one stands for all further placeholders."""
+    """Return an ARN with these names. The last name replaces all further placeholders."""
     placeholders = _placeholders(arn_format)
     parts = VALUES["fixed"] | dict(zip(placeholders, names + names[-1:] * len(placeholders), strict=False))
     return re.sub(r"\$\{(\w+)\}", lambda match: str(parts[match[1]]), arn_format)
@@ -156,7 +156,7 @@ def _fill(arn_format: str, names: list[str]) -> str:
 
 def _list_api_accesses(action: str) -> Iterator[tuple[str, Tags, Access]]:
     """Yield the accesses to APIs. The parts of an API have its tags (API Gateway guide, "API Gateway resources that can
-    be tagged"), and its tags are changed by requests on `/tags/<ARN of the API>`. A stage also has tags of its own.
+    be tagged"), and its tags are changed by requests on `/tags/<ARN of the API>`. A stage also has its own tags.
     """
     verb = action.partition(":")[2]
     level = {"GET": "Read", "TagResource": "Tagging", "UntagResource": "Tagging"}.get(verb, "Write")

@@ -2,7 +2,7 @@
 
 The attacker uses the roles of the template, and a role of the program with every permission that the boundary allows, which
 the deploy role can create. The search makes each request of `account_model` that the policies allow, follows those that
-change a target's tags, and reports each that affects something outside the stack. `accepted.toml` lists what is allowed.
+change a target's tags, and reports each that affects something outside the stack. `accepted.toml` lists the allowed effects.
 """
 
 import fnmatch

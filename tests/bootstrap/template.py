@@ -61,7 +61,7 @@ class Template:
                     return if_true if conditions[condition] else if_false
             raise AssertionError(f"!{function} is not supported")
 
-        # A class of its own, because the constructors of a loader belong to its class.
+        # A separate class, because the constructors of a loader belong to its class.
         loader: Any = type("TemplateLoader", (yaml.SafeLoader,), {})
         loader.add_multi_constructor("!", construct)
         document = yaml.load(TEMPLATE_PATH.read_text(), loader)  # noqa: S506 - a safe loader

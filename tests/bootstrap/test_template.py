@@ -106,7 +106,7 @@ def test_the_template_contains_no_account_secret_or_thumbprint() -> None:
 
 
 def test_the_boundary_allows_every_action_that_a_role_may_have() -> None:
-    """The table of the policy pack lists what roles may do. What the boundary lacks would fail only on AWS."""
+    """The table of the policy pack lists what roles may do. An action that the boundary lacks would fail only on AWS."""
     allowed = [action for item in resolve_template("prod").statements("Boundary") for action in as_list(item["Action"])]
     rows = [row.split(" | ") for row in sorted(read_table(Table.GRANTS)) if not row.startswith("aws:")]
     actions = {row[1] for row in rows if " trust " not in row[0] and row[1] != "unknown"}

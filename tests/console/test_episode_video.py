@@ -129,7 +129,7 @@ def wait_until_playing(player: Locator, seconds: float) -> None:
 def test_a_claim_plays_the_video_from_its_position(open_panel: OpenPanel) -> None:
     """The claim may be selected before the chunks are listed. Only the chunks from there on are loaded, each from a new URL.
 
-    If that one has expired, too, another is requested.
+    If that URL has expired, too, another is requested.
     """
     video = FakeVideo()
     with open_video(open_panel, video) as page:

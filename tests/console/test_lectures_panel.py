@@ -103,7 +103,7 @@ Object.assign(globalThis.WebSocket, { OPEN: RealWebSocket.OPEN, prototype: RealW
 
 @pytest.fixture(scope="module")
 def page(open_panel: OpenPanel) -> Iterator[Page]:
-    """Page that most tests of this module share. Each test asks with a lecture of its own."""
+    """Page that most tests of this module share. Each test asks with another lecture."""
     with open_panel("lectures") as window:
         yield window.page
 

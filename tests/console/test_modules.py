@@ -149,7 +149,7 @@ def attempt_end(kind: str, utterance: str, attempt: int, **fields: Any) -> dict[
 
 
 def test_the_page_shows_the_same_captions_as_the_client_of_the_demo_flow(window: ConsoleWindow) -> None:
-    """A higher attempt removes the lines of lower ones, an empty text one line, and the end what is not final."""
+    """A higher attempt removes the lines of lower attempts, an empty text one line, and the end all lines that are not final."""
     messages: list[dict[str, Any]] = [
         caption("u2", "a", "second"),
         caption("u1", "a", "fir"),
@@ -188,7 +188,7 @@ def piece(number: int, kind: str, attempt: int = 1, **fields: Any) -> dict[str, 
 
 
 def test_an_answer_is_assembled_from_pieces_in_any_order(window: ConsoleWindow) -> None:
-    """A failed answer starts again with the next attempt, whose pieces replace those of the last one."""
+    """A failed answer starts again with the next attempt, whose pieces replace those of the last attempt."""
     script = """
     const answer = new module.Answer();
     return input.map((message) => [answer.add(message), answer.firstMissing, answer.isComplete, answer.text, answer.question,

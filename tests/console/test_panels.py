@@ -199,7 +199,7 @@ def test_an_upload_continues_with_a_new_token_of_the_same_user(page: Page) -> No
     sign_in(page, make_token("ann", number=3), "ann")
     expect(page.get_by_role("article", name="Weekly")).to_be_visible()
     assert page.locator("#meetings-title").input_value() == "", "the form is empty after a complete upload"
-    # Another recording can be uploaded while the first one is processed.
+    # Another recording can be uploaded while the first recording is processed.
     page.locator("#meetings-new > summary").click()
     upload_recording(page, "Weekly")
     expect(page.locator("#meetings-title")).to_have_value("")

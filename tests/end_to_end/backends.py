@@ -51,7 +51,7 @@ def count_messages(client: Callable[[str], Any], queue_url: str, *states: str) -
 
 
 def wait_until_empty(client: Callable[[str], Any], queue_url: str) -> None:
-    """Wait until a queue has no messages except delayed ones."""
+    """Wait until a queue has no messages except delayed messages."""
     eventually(lambda: None if count_messages(client, queue_url, "", "NotVisible") else True, "an empty queue", 60)
 
 
@@ -81,7 +81,7 @@ class DeployedVoiceQa(VoiceQaBackend):
         return int(item["totalTurns"]["N"])
 
     def send_time_limit_check(self, guest_id: str, query_id: str) -> None:
-        """Send a time limit check now. The backend sends one with a delay, to find questions that have not ended."""
+        """Send a time limit check now. The backend sends this message with a delay, to find questions that have not ended."""
         check = QuestionReference(guest_id=guest_id, query_id=query_id)
         body = check.model_dump_json(by_alias=True)
         self.client("sqs").send_message(QueueUrl=self.time_limit_queue, MessageBody=body)

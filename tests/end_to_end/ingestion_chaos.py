@@ -40,7 +40,7 @@ from tests.process_tree import list_process_tree
 
 PREFIX = "incoming/chaos"
 SETTINGS: dict[str, Any] = {
-    # These settings give many small invocations instead of a few large ones.
+    # These settings give many small invocations instead of a few large invocations.
     "intake": {"batchSize": 20, "batchWindowSeconds": 1},
     # A manifest can have few files. Then one bad line is a large share of its lines.
     "spark": {"maxRejectedShare": 1},

@@ -50,7 +50,7 @@ class Commands:
         return output
 
     def interrupt_up(self, signal_number: signal.Signals, second_group: str = "second") -> tuple[int, str]:
-        """Run `up` in a process of its own, and send a signal to it after it has created the first group. Return its
+        """Run `up` in a separate process, and send a signal to it after it has created the first group. Return its
         exit status and output.
         """
         (self.folder / "continue").unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 The handlers run from the deployed zip, with their roles. A client sends its speech in *utterances* of a few seconds,
 one message each. They belong to the *session* of its connection. The client gets *captions*, lines of text of which
-only the final ones are permanent.
+only the final lines are permanent.
 """
 
 import json

@@ -95,7 +95,7 @@ class Checkout:
         os.mkfifo(self.folder / "gate")
 
     def open_gate(self) -> None:
-        """Let the waiting pip continue. Later ones do not wait."""
+        """Let the waiting pip continue. Later installations do not wait."""
         gate = os.open(self.folder / "gate", os.O_RDWR)  # for reading, too, so that this does not wait for pip
         (self.folder / "gate").unlink()
         os.close(gate)

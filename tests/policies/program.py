@@ -54,7 +54,7 @@ class Program:
         return program
 
     def change(self, which: str, **props: Any) -> str:
-        """Change properties of the resource with a name, or of the first one of a type. None removes a property."""
+        """Change properties of the resource with a name, or of the first resource of a type. None removes a property."""
         name = self._find(which)
         resource = self.resources[name] = copy.deepcopy(self.resources[name])
         resource.props = {key: value for key, value in {**resource.props, **props}.items() if value is not None}

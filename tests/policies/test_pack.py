@@ -1,4 +1,4 @@
-"""Tests of the policy pack as a process of its own, of the list of its policies, and of the configuration that it reads."""
+"""Tests of the policy pack as a separate process, of the list of its policies, and of the configuration that it reads."""
 
 import ast
 import json

@@ -55,7 +55,7 @@ class DataProblem(StrEnum):
     TOO_LONG = "too_long"
     DAMAGED_GZIP = "damaged_gzip"
     EMPTY = "empty"
-    """The file has no lines, or only blank ones."""
+    """The file has no lines, or only blank lines."""
     TOO_LARGE = "too_large"
     """The unpacked content of the file exceeds a limit."""
     VERSION_GONE = "version_gone"

@@ -6,7 +6,7 @@ A run writes its data, then the pointers, then deletes the objects of previous r
 pointer never names a deleted object. If a run dies at any point, the next run of the manifest repairs the state.
 
 Two runs of a manifest should not run at the same time. But after a timeout, the workflow may start a run while the
-first one is still working. So each run records at its start that it is the newest, and publishes only if this is still
+first run is still working. So each run records at its start that it is the newest, and publishes only if this is still
 true. It deletes only objects that existed when it started, so it never deletes the output of a newer run.
 """
 

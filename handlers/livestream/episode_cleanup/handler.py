@@ -2,7 +2,7 @@
 
 It deletes the episode's objects in the bucket, its events and records in the fact-check agent's memory, and its items in
 the table except the tombstone. The messages arrive through a queue (see `episode_table`). If a call fails, SQS delivers the
-message again, and the function deletes what is left. A message that fails too often moves to the dead-letter queue.
+message again, and the function deletes the remaining data. A message that fails too often moves to the dead-letter queue.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 Findings are the fact claims and clips that the fact-check agent found in an episode's transcript.
 
-The partition key of an episode contains its owner. So another owner's episode gives the same 404 as one that does not
+The partition key of an episode contains its owner. So another owner's episode gives the same 404 as an episode that does not
 exist.
 
 A list is returned in pages. A cursor contains the position after which the next page starts, and the identity of its
@@ -113,7 +113,7 @@ class EpisodeOperations:
     """Function that returns a new ULID."""
 
     def create(self, call: RestRequest[None, None, NewEpisode]) -> RestAnswer[Episode]:
-        """Create an episode, or return the existing one with the id that the client chose."""
+        """Create an episode, or return the existing episode with the id that the client chose."""
         request, now = call.body, timestamp(self.clock())
         empty_track = Track(state=TrackState.NONE, since=now)
         episode, is_new = self.table.create(

@@ -60,7 +60,7 @@ class VideoCutter:
     log: EventLog
 
     def handle_event(self, body: str) -> str | None:
-        """Do what an event causes. Return `IGNORED` if it does not concern a video of this stack."""
+        """Handle an event. Return `IGNORED` if it does not concern a video of this stack."""
         event = parse_video_event(body, self.environment.bucket_name)
         if event is None:
             return IGNORED

@@ -94,7 +94,7 @@ class MeetingsApi:
     def delete(self, call: RestRequest[MeetingPath]) -> RestAnswer[None]:
         """Delete a meeting of the token's user. The function `meeting-cleanup` removes its data.
 
-        The partition key is the user, so another user's meeting gives the same 404 as one that does not exist.
+        The partition key is the user, so another user's meeting gives the same 404 as a meeting that does not exist.
         """
         meeting = MeetingId(self._verify_user(call.token), call.parameters.meeting_id)
         if self.records.read(record_key(meeting)) is None:

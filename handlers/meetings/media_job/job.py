@@ -3,7 +3,7 @@
 The chunks are the files that the user uploaded. `complete.json` is the user's list of them, with sizes and hashes.
 Before the job makes any output, it checks in this order:
 
-1. `complete.json` still describes this recording. After a new upload, it may describe another one.
+1. `complete.json` still describes this recording. After a new upload, it may describe another recording.
 2. The chunks fit on the disk.
 3. All chunks exist, and have the right sizes and hashes.
 4. They are media files (`probe.py`).

@@ -67,7 +67,7 @@ class RecordingPlan:
     def divide_speech(self, max_seconds: int) -> list[tuple[int, int]]:
         """Return start and duration in milliseconds of each part of the audio for the transcription.
 
-        All parts have about the same length, so that the last one is not too short to be transcribed.
+        All parts have about the same length, so that the last part is not too short to be transcribed.
         """
         whole = max(MIN_AUDIO_MS, ceil(self.duration * 1000 / SECOND))
         each = ceil(whole / ceil(whole / (max_seconds * 1000)))
@@ -102,6 +102,6 @@ class RecordingPlan:
         audio_output = seconds * SPEECH_RATE * BYTES_PER_SAMPLE * self.channels
         decoded_audio = seconds * SOUNDTRACK_RATE * BYTES_PER_SAMPLE * self.channels  # a FLAC file is never larger
         encoded_video = seconds * MAX_VIDEO_BIT_RATE // 8 if self.has_video else 0
-        # During the joining, the videos exist twice: the chunks if they are copied, or else the encoded ones.
+        # During the joining, the videos exist twice: the chunks if they are copied, or else their encoded forms.
         phases = (uploaded + decoded_audio, uploaded + encoded_video, 2 * encoded_video, 2 * uploaded)
         return _RESERVED_BYTES + audio_output + max(phases)

@@ -1,7 +1,7 @@
 """Lambda function `meeting-cleanup`: it removes the data of a deleted meeting.
 
 It deletes all versions of the meeting's objects. Its record is a tombstone, which expires. The messages arrive through a
-queue (see `deletions`). If a call fails, SQS delivers the message again, and the function deletes what is left. A message
+queue (see `deletions`). If a call fails, SQS delivers the message again, and the function deletes the remaining data. A message
 that fails too often moves to the dead-letter queue.
 
 A running execution is not stopped: its jobs of Batch and Transcribe would go on, and write objects afterwards. Its next

@@ -228,7 +228,7 @@ class Captions:
         self.counts.orphans += 1
 
     def _show_ready_finals(self, now_ms: int) -> list[Caption]:
-        """Show the finals that wait for no open result. One that has waited too long is shown, too, with all before it."""
+        """Show the finals that wait for no open result. A final that has waited too long is shown, too, with all before it."""
         waiting, captions = self._waiting_finals(), list[Caption]()
         last_ready_ms = min((line.result.start_ms for line in self._open_lines()), default=None)
         for line in waiting:

@@ -188,7 +188,7 @@ class TranscribeStream:
         raise TranscribeStreamFailed(StreamFailureCode.BROKEN)
 
     def end(self) -> None:
-        """Tell the service that all audio was sent. The last results are still to come."""
+        """Notify the service that all audio was sent. The last results are still to come."""
         self.send(b"")
         self._audio_ended = True
 

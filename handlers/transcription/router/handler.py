@@ -105,7 +105,8 @@ class Router:
         )
         if not self._sessions.create(connection, new):
             raise HandlerError(
-                TranscriptionErrorCode.SESSION_OPEN, "This connection has a session. Connect again to open another one."
+                TranscriptionErrorCode.SESSION_OPEN,
+                "This connection has a session. Connect again to open another session.",
             )
         return Opened(in_flight=self._environment.in_flight)
 
@@ -137,7 +138,7 @@ class Router:
             raise HandlerError(
                 TranscriptionErrorCode.BUSY,
                 f"{self._environment.in_flight} utterances of this session are in progress, which is the maximum, or an"
-                " earlier attempt at this one. Send it again in a second.",
+                " earlier attempt at it. Send it again in a second.",
             )
         return _answer_audio(message, session, repeated=is_repeated)
 

@@ -3,7 +3,7 @@
 A result contains the text of a line so far. Partial versions are sent while the line grows, and the final version at
 its end. With stabilisation, a flag marks the words and punctuation marks that no later partial version will change.
 
-The speech model computes a line's text anew after each piece of audio, and revises its last words often. So an item is
+The speech model computes a line's text again after each piece of audio, and revises its last words often. So an item is
 stable once it and all items before it have not changed for `STABLE_SECONDS`. Later partial versions keep the stable
 items, as those of Amazon Transcribe do. The final version is the model's own text. It differs from the real service's
 in that it may correct a stable item, because a kept mistake would double the number of wrong words.

@@ -155,7 +155,7 @@ def _load_support_ends() -> dict[str, date]:
     severity=MEDIUM,
     levels=ADVISORY_IN_DEV,
     description=f"No function uses a runtime whose support by AWS ends in less than {MIN_SUPPORT_MONTHS} months.",
-    remedy="Use a newer runtime, or add a missing one to policies/guardrails/rules/runtime_support.toml.",
+    remedy="Use a newer runtime, or add a missing runtime to policies/guardrails/rules/runtime_support.toml.",
     types={t.FUNCTION},
 )
 def _check_runtime_supported(function: CheckedResource) -> Iterator[str]:

@@ -28,7 +28,7 @@ def describe(value: Any) -> str:
 
 
 class Requirement(NamedTuple):
-    """What a property's value must be."""
+    """Requirement for a property's value."""
 
     is_met: Callable[[Any], bool]
     words: str

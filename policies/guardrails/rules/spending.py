@@ -97,7 +97,7 @@ def _check_budget_exists(stack: CheckedStack) -> Iterator[Finding]:
     description="The stack subscribes to Cost Anomaly Detection.",
     remedy=(
         "Set foundation.spend.anomalyMonitorOwned to true in one stack of the account. In the other stacks, set "
-        "anomalyMonitorArn to the ARN of this one stack's monitor."
+        "anomalyMonitorArn to the ARN of its monitor."
     ),
 )
 def _check_anomaly_detection_exists(stack: CheckedStack) -> Iterator[Finding]:

@@ -51,7 +51,7 @@ def _check_bucket_public_access_blocked(bucket: CheckedResource, stack: CheckedS
     remedy="Keep access_logged enabled in the bucket block.",
 )
 def _check_bucket_access_logged(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    # Each log object in the audit bucket would cause another one.
+    # Each log object in the audit bucket would cause another log object.
     policies = list_related(bucket, stack, t.BUCKET_POLICY, "bucket")
     is_audit_bucket = any("logging.s3.amazonaws.com" in str(policy.get("policy")) for policy in policies)
     if not is_audit_bucket and not list_related(bucket, stack, t.BUCKET_LOGGING, "bucket"):

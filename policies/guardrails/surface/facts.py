@@ -118,7 +118,7 @@ STATEMENT_KEYS = frozenset(
 
 @dataclass
 class Seen:
-    """What the pack knows of a stack from its settings and from the resources that it has checked so far."""
+    """Knowledge of the pack about a stack, from its settings and from the resources that it has checked so far."""
 
     prefix: str
     """Beginning of all names, for example `polyphony-prod-`."""

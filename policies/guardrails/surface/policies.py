@@ -108,14 +108,14 @@ _deny_new(
     Table.TYPES,
     "type-allowed",
     Severity.CRITICAL,
-    description="Every type of resource is one that the program uses.",
+    description="The program uses every type of resource.",
     what="type of resource",
 )
 _deny_new(
     Table.PROPERTIES,
     "property-allowed",
     Severity.HIGH,
-    description="Every property is one that the program uses, also inside of JSON, and so is every variable that SDKs read.",
+    description="The program uses every property, also inside of JSON, and every variable that SDKs read.",
     what="property",
 )
 _deny_new(
@@ -123,7 +123,7 @@ _deny_new(
     "value-allowed",
     Severity.CRITICAL,
     description=(
-        "Every text and truth value of a property is one that the program uses, and so is every ARN and address in another "
+        "The program uses every text and truth value of a property, and every ARN and address in another "
         "text. Names are those of this stack."
     ),
     what="value",
@@ -141,7 +141,7 @@ _deny_new(
     "grant-exact",
     severity=Severity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
-    description="No Allow has a wildcard action or NotAction, NotResource or NotPrincipal, and none is for everybody.",
+    description="No Allow has a wildcard action or NotAction, NotResource or NotPrincipal, and none allows all callers.",
     remedy="List the actions, resources and principals. No table can allow these.",
     types={EVERY_TYPE},
     exceptions_allowed=False,
@@ -156,7 +156,7 @@ def _check_grant_exact(resource: CheckedResource) -> Iterator[str]:
                 yield f"{where} has {', '.join(statement.not_elements)} in an Allow."
             yield from (f"{where} allows {action}." for action in statement.actions if WILDCARD.search(action))
             if any(value == "*" for _, value in statement.principals):
-                yield f"{where} allows {', '.join(statement.actions)} to everybody."
+                yield f"{where} allows {', '.join(statement.actions)} to all callers."
 
 
 def _is_endpoint_default(statement: Statement) -> bool:
@@ -171,7 +171,7 @@ def _is_endpoint_default(statement: Statement) -> bool:
     severity=Severity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description=(
-        "Every role, bucket and other name with the stack's prefix is one of a resource of this stack or of its bootstrap, "
+        "Every role, bucket and other name with the stack's prefix belongs to a resource of this stack or of its bootstrap, "
         "and every value that a preview does not know comes from one."
     ),
     remedy="Use the name, ARN or an output of a resource of this stack.",

@@ -1,4 +1,4 @@
-"""Test that the blocks create only what the guardrails allow in prod: their rules, and the tables of reviewed facts."""
+"""Test that the blocks create only resources that the guardrails allow in prod: their rules, and the tables of reviewed facts."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Tests of networks: an existing network is used unchanged, and a built one has only the traffic that it needs."""
+"""Tests of networks: an existing network is used unchanged, and a built network has only the traffic that it needs."""
 
 from collections.abc import Callable
 from typing import Any

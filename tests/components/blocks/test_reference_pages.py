@@ -1,4 +1,4 @@
-"""Tests of the reference pages that list what the components decide: each alarm, and each permission of each role.
+"""Tests of the reference pages that list the decisions of the components: each alarm, and each permission of each role.
 
 A change of a component changes these pages, so a reviewer sees it in them.
 """

@@ -1,4 +1,4 @@
-"""Tests of what a client may do with the credentials of a token exchange, and of who may give such credentials."""
+"""Tests of the permissions of a client with the credentials of a token exchange, and of who may give such credentials."""
 
 import json
 from collections.abc import Mapping

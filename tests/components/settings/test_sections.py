@@ -1,4 +1,4 @@
-"""Tests of what the models of single sections refuse, and of the values that they derive."""
+"""Tests of the values that the models of single sections refuse, and of the values that they derive."""
 
 from typing import Any
 

@@ -135,7 +135,7 @@ def test_only_the_worker_is_attached_to_the_network_of_a_private_agent() -> None
 
 
 def test_a_failed_invocation_of_the_worker_is_not_repeated_and_moved_to_the_dead_letter_queue() -> None:
-    """The guest is told at once and asks again. An invocation that does not start within five minutes is useless."""
+    """The guest gets an error at once and asks again. An invocation that does not start within five minutes is useless."""
     assert deployed().one("lambda.FunctionEventInvokeConfig").inputs == {
         "functionName": f"{PREFIX}-query-worker",
         "qualifier": "live",

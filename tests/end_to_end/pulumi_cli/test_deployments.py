@@ -1,6 +1,6 @@
 """Tests of the whole local stack, deployed with the Pulumi CLI: use by a client, later deployments, deletion.
 
-The tests share one deployment. Each test before the one that deletes the stack restores what it changed.
+The tests share one deployment. Each test before the test that deletes the stack restores what it changed.
 """
 
 from functools import partial
@@ -97,7 +97,7 @@ def test_a_destroyed_stack_leaves_nothing_on_the_platform(project: CliProject, s
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_backend_alone_is_deployed_in_one_step(section: str, project: CliProject) -> None:
-    """The tests before this one leave an empty platform."""
+    """The tests before this test leave an empty platform."""
     for other in SECTIONS:
         value = "true" if other == section else "false"
         setting = project.run("config", "set", "--path", f"polyphony:{other}.enabled", value, "--stack", project.stack)

@@ -1,4 +1,4 @@
-"""Tests of the events that functions receive: what is read from them, what is refused, and what SQS redelivers."""
+"""Tests of the events that functions receive: the values that are read from them, refused events, and redeliveries by SQS."""
 
 import json
 from datetime import UTC, datetime

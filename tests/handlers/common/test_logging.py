@@ -1,4 +1,4 @@
-"""Tests of log lines: which values they may have, and what they state about a failure and its place in the code."""
+"""Tests of log lines: the values that they may have, and their statements about a failure and its place in the code."""
 
 import json
 import re

@@ -75,7 +75,7 @@ class Broadcast:
         self.request_upload()
 
     def request_upload(self) -> None:
-        """Request an upload. Fails if the track has another one that has not failed."""
+        """Request an upload. Fails if the track has another upload that has not failed."""
         self.upload_id = self.api.request_upload(self.episode_id, "transcript")["uploadId"]
 
     def fail_track(self) -> None:

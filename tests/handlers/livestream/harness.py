@@ -193,7 +193,7 @@ class Harness:
         return self.table.advance_track(kind, upload, state, reason, chunks)
 
     def store_findings(self, episode_id: str, *start_times_ms: int) -> None:
-        """Write a claim and a clip for each time to the table, in place of the agent. Each is in a window of its own."""
+        """Write a claim and a clip for each time to the table, in place of the agent. Each is in another window."""
         upload = self.table.get(ANN, episode_id).transcript.upload
         upload_id = upload.upload_id if upload else self.request_upload(episode_id, "transcript")["uploadId"]
         for start_ms in start_times_ms:

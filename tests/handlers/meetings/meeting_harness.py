@@ -113,7 +113,7 @@ class MeetingHarness:
     now: datetime = START
     cloudwatch: FakeCloudWatch = field(default_factory=FakeCloudWatch)
     sequence: Iterator[int] = field(default_factory=lambda: count(14))
-    """Numbers by which S3 orders uploads. Their alphabetical order as hexadecimal texts (e, f, 10) is another one."""
+    """Numbers by which S3 orders uploads. Their alphabetical order as hexadecimal texts (e, f, 10) is another order."""
     sequencers: dict[str, str] = field(default_factory=dict)
     """Number of the latest upload of each key."""
 

@@ -147,7 +147,7 @@ FAILED, READY, INCOMPLETE = (
         # The execution runs or was not started, and then it runs.
         (MEDIA, upload_change(COMPLETE_JSON, "2"), (1, *MEDIA)),
         (SUMMARY, upload_change(COMPLETE_JSON, "2"), (1, *SUMMARY)),
-        # The execution has ended, another one has ended, or the event is repeated.
+        # The execution has ended, another execution has ended, or the event is repeated.
         (SUMMARY, upload_change(COMPLETE_JSON, "2", ended=execution_of()), (2, *MEDIA)),
         (SUMMARY, upload_change(COMPLETE_JSON, "2", ended=execution_of(attempt=2)), (1, *SUMMARY)),
         (SUMMARY, upload_change(COMPLETE_JSON, "1", ended=execution_of()), (1, *SUMMARY)),
@@ -159,7 +159,7 @@ FAILED, READY, INCOMPLETE = (
         # A retry, and a repeated event, which is no retry.
         (FAILED, upload_change(COMPLETE_JSON, "2"), (2, *MEDIA)),
         (FAILED, upload_change(COMPLETE_JSON, "1"), (1, *FAILED)),
-        # All chunks have arrived, or one is missing.
+        # All chunks have arrived, or a chunk is missing.
         (INCOMPLETE, upload_change(COMPLETE_JSON, "2"), (1, *MEDIA)),
         (INCOMPLETE, upload_change(COMPLETE_JSON, "2", WRONG), (1, *INCOMPLETE)),
         # A malformed file.

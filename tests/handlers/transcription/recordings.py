@@ -1,4 +1,4 @@
-"""Audio files for tests: real ones, created by ffmpeg, and small ones with any headers."""
+"""Audio files for tests: real files, created by ffmpeg, and small files with any headers."""
 
 import struct
 import subprocess

@@ -2,7 +2,7 @@
 
 The router answers the clients' messages, and invokes the audio processor for each attempt to transcribe an utterance (a
 few seconds of speech). The harness keeps the events of these invocations, and a test decides when they are processed.
-The fake Amazon Transcribe follows scripts, and the clock advances only when somebody waits for a fake.
+The fake Amazon Transcribe follows scripts, and the clock advances only when code waits for a fake.
 """
 
 import base64

@@ -130,7 +130,7 @@ class AttemptsMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.harness.events)
     @rule(data=st.data(), outcome=OUTCOME, call=CALL, event=EVENT)
     def process_any(self, data: st.DataObject, outcome: str, call: int, event: str) -> None:
-        """Process an event that waits, or one that was processed before and is delivered twice."""
+        """Process an event that waits, or an event that was processed before and is delivered twice."""
         processor_event = data.draw(st.sampled_from(self.harness.events))
         self.run(call, event, lambda: self.invoke(processor_event, outcome))
 

@@ -94,7 +94,7 @@ def test_metrics_are_put_in_one_call_after_the_answer(
         put_metric_data(**call)
 
     monkeypatch.setattr(harness.cloudwatch, "put_metric_data", count_done_messages)
-    # The first partial is shown. The rate limit drops the next ones, and the tenth switches partials off.
+    # The first partial is shown. The rate limit drops the next partials, and the tenth switches partials off.
     partials = [partial_at(300 + number, f"Word {number}.", stable=None) for number in range(10)]
     harness.process_utterance(*partials, STREAM_END, settings={"maxRatePerSecond": 1})
     assert done_counts == [1], "the client must not wait for the call"

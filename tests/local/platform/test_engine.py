@@ -123,7 +123,7 @@ UNSUPPORTED_TYPES = ("test:index/b:B", "test:index/a:A")
     [
         (
             lambda: AnyResource(UNSUPPORTED_TYPES[0], "unsupported"),
-            r"There is no driver for test:index/b:B\. Add one in local/drivers/",
+            r"There is no driver for test:index/b:B\. Add a driver in local/drivers/",
         ),
         (lambda: AnyResource(GROUP, "group", name="group", colour="blue"), "the driver of .*Group does not use colour"),
         (
@@ -164,7 +164,7 @@ def test_a_preview_names_all_types_without_a_driver() -> None:
             AnyResource(kind, f"resource-{number}", name="x")
 
     graph = program_run.run_function(program, CONFIG, PreviewProvider(), preview=True).graph
-    with pytest.raises(CannotRun, match=r"no driver for test:index/a:A, test:index/b:B\. Add one in"):
+    with pytest.raises(CannotRun, match=r"no driver for test:index/a:A, test:index/b:B\. Add a driver in"):
         find_invalid_inputs(graph)
 
 

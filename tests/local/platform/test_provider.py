@@ -154,7 +154,7 @@ def test_a_type_without_a_driver_is_refused(cli: Cli) -> None:
     kind = "test:index/unsupported:Unsupported"
     error = error_of(lambda: create(cli, kind, {"name": "x"}))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert f"no driver for {kind}. Add one in local/drivers/" in error.details()
+    assert f"no driver for {kind}. Add a driver in local/drivers/" in error.details()
 
 
 def test_an_unsupported_pulumi_function_is_refused(cli: Cli) -> None:

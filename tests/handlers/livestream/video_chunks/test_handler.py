@@ -59,7 +59,7 @@ class Videos:
     api: Harness
 
     def start(self) -> None:
-        """Replace the episode by a new one that expects the upload `UPLOAD`, and forget all calls."""
+        """Replace the episode by a new episode that expects the upload `UPLOAD`, and forget all calls."""
         item_key = {"pk": {"S": f"EPISODE#{ANN}#{EPISODE}"}, "sk": {"S": "EPISODE"}}
         self.api.dynamodb.delete_item(TableName=TABLE, Key=item_key)
         self.api.create_episode(episodeId=EPISODE)

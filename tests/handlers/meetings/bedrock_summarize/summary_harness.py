@@ -94,7 +94,7 @@ ScriptEntry = Callable[[list[Line]], str] | Exception | str
 
 
 def prompt_lines(request: dict[str, Any]) -> list[Line]:
-    """Return the JSON lines of a prompt: the segments, or the summaries that are to be combined, and then the task."""
+    """Return the JSON lines of a prompt: the segments, or the summaries that the model combines, and then the task."""
     blocks = [block["text"] for block in request["messages"][0]["content"] if "text" in block]
     return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
 

@@ -96,7 +96,7 @@ class JobHarness:
         self.s3.delete_object(Bucket=BUCKET, Key=key)
 
     def create_job(self, **settings: object) -> MediaJob:
-        """Return a job. `settings` are variables that replace the usual ones, and may have any value."""
+        """Return a job. `settings` are variables that replace the usual variables, and may have any value."""
         environment = MediaEnvironment.model_validate(self.variables).model_copy(update=settings)
         ffmpeg = Ffmpeg(environment.ffmpeg, self.scratch)
         return MediaJob(environment, self.s3, ffmpeg, EventLog("DEBUG"))

@@ -1,4 +1,4 @@
-"""Tests of the media job's entry point: environment variables, exit status and what it prints."""
+"""Tests of the media job's entry point: environment variables, exit status and output."""
 
 import resource
 

@@ -1,7 +1,7 @@
 """Tests of the Lambda function through which the workflow changes a meeting: each step has its effect only once.
 
 The step `media` reads the result of the media job, `transcribed` follows the transcription, and `finish` or `fail` ends
-the meeting. Step Functions may repeat each of them. A superseded execution is one that a newer execution has replaced.
+the meeting. Step Functions may repeat each of them. A newer execution has replaced a superseded execution.
 The audio of a recording consists of parts, each with a transcript of its own.
 """
 

@@ -119,7 +119,7 @@ class Server:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return the pauses between the tries, for which nobody waits."""
+    """Return the pauses between the tries, which take no time here."""
     waited: list[float] = []
 
     def sleep(retry: urllib3.Retry, answer: urllib3.BaseHTTPResponse | None = None) -> None:
@@ -138,7 +138,7 @@ def ask(endpoint: str) -> list[Piece]:
 
 
 def failure(endpoint: str) -> AgentFailed:
-    """Ask a question that fails. Return the failure, which must tell nothing about the request and the response."""
+    """Ask a question that fails. Return the failure, which must contain nothing of the request and the response."""
     with pytest.raises(AgentFailed) as failed:
         ask(endpoint)
     assert failed.value.__context__ is failed.value.__cause__ is None

@@ -89,7 +89,7 @@ class LectureHarness:
         return str(self.s3.head_object(Bucket=BUCKET, Key=LECTURE_KEY)["VersionId"])
 
     def remove_versioning(self) -> None:
-        """Replace the bucket by one that never had versioning."""
+        """Replace the bucket by a bucket that never had versioning."""
         self.s3.delete_bucket(Bucket=BUCKET)
         self.s3.create_bucket(Bucket=BUCKET)
 

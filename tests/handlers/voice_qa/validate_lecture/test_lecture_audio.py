@@ -1,4 +1,4 @@
-"""The prober of lectures: format and duration of real recordings, and a limited cost for damaged and crafted ones."""
+"""The prober of lectures: format and duration of real recordings, and a limited cost for damaged and crafted recordings."""
 
 import io
 import struct

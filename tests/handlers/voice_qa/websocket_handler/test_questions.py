@@ -134,7 +134,7 @@ def test_only_a_ready_lecture_can_be_asked_about(api: SocketHarness) -> None:
 def test_the_answer_to_a_repeated_question_goes_to_the_new_connection(
     api: SocketHarness, status: QuestionStatus, fields: dict[str, Any], *, begins_attempt: bool, invokes_worker: bool
 ) -> None:
-    """The first text counts, unless the question is answered anew. Only a new answer needs a ready lecture."""
+    """The first text counts, unless the question is answered again. Only a new answer needs a ready lecture."""
     session = api.ask(connection="c1")["sessionId"]
     ended = status in {QuestionStatus.ANSWERED, QuestionStatus.FAILED}
     api.change_question(status=status, attempt=3, reported=ended, **fields)

@@ -37,7 +37,7 @@ def client() -> Iterator[Any]:
 def broadcast_request(*texts: str, memories: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the fact-check agent's request about a broadcast, which has a line of six seconds for each text.
 
-    `memories` are texts about earlier parts of the broadcast. The id of the first one is `0000#ab`.
+    `memories` are texts about earlier parts of the broadcast. The id of the first text is `0000#ab`.
     """
     lines: list[dict[str, Any]] = [
         {"window": WINDOW_ID, "clipMinMs": 5_000, "clipMaxMs": 20_000},

@@ -90,7 +90,7 @@ FAILURE = {"error": True, "body": {"errorMessage": "secret", "trace": ["secret"]
 
 @contextmanager
 def function_result(result: dict[str, Any], later_result: dict[str, Any] | None = None) -> Iterator[list[Any]]:
-    """Let the first call of a function return a result, and later calls another one. Yield the events of the calls."""
+    """Let the first call of a function return a result, and later calls another result. Yield the events of the calls."""
     events: list[Any] = []
 
     def execute(_record: Any, event: Any) -> dict[str, Any]:

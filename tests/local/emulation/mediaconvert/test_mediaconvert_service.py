@@ -71,7 +71,7 @@ class MediaAccount(Account):
         self.events.put(dict(detail))
 
     def wait_for_end_of_job(self) -> list[dict[str, Any]]:
-        """Return the details of one job's events, of which the last one reports its end."""
+        """Return the details of one job's events, of which the last event reports its end."""
         details = [self.events.get(timeout=TIMEOUT_SECONDS)]
         while details[-1]["status"] not in {"COMPLETE", "ERROR"}:
             details.append(self.events.get(timeout=TIMEOUT_SECONDS))
