@@ -63,8 +63,9 @@ class Kind(StrEnum):
 
     @property
     def max_length(self) -> int:
-        """Maximum length of a name. For a compute environment and a security group, it is shorter than AWS' limit of 128
-        or more, because the provider appends a hyphen and 26 characters, so that the next one can exist beside it.
+        """Maximum length of a name. For a compute environment and a security group, AWS allows at least 128 characters,
+        but the provider appends a hyphen and 26 characters, so that the replacement can exist before the old resource is
+        deleted.
         """
         return SHORT_NAMES.get(self, 100)
 

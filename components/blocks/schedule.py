@@ -28,8 +28,8 @@ class Schedule(Block):
         failed_events: DeadLetterQueue,
         event: Mapping[str, object] | None = None,
     ) -> None:
-        """Create the schedule, which calls its target asynchronously. `expression` is `rate(5 minutes)` or `cron(0 3 * * ? *)`, in UTC. `failed_events` is the
-        queue for events that cannot be delivered to the function.
+        """Create the schedule, which calls its target asynchronously. `expression` is `rate(5 minutes)` or
+        `cron(0 3 * * ? *)`, in UTC. `failed_events` is the queue for events that cannot be delivered to the function.
         """
         super().__init__("Schedule", scope, short_name, display_name)
         role = Role(

@@ -150,8 +150,8 @@ class ParallelCalls:
 def secret_parameter(client: "SSMClient", name: str) -> Callable[[], str]:
     """Return a function that returns a secret, which it reads once per container, at its first call.
 
-    A deployment that changes the secret starts new containers, which read the new value. A failure
-    is not cached, so the next call tries again.
+    A deployment that changes the secret starts new containers, which read the new value. A failure is not cached, so the
+    next call tries again.
     """
 
     @cache

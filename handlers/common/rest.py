@@ -120,7 +120,10 @@ class RestErrorCode(ErrorCode):
 
 
 class InvalidRestAnswer(Exception):
-    """The function of an operation returned a status or content that the operation does not declare. This is a fault of the handler."""
+    """The function of an operation returned a status or content that the operation does not declare.
+
+    This is a fault of the handler.
+    """
 
 
 class RestDispatcher:
