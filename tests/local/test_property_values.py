@@ -6,15 +6,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import pulumi
 import pytest
 from google.protobuf.struct_pb2 import Struct
-from pulumi_aws import s3
+from pulumi.runtime.proto import resource_pb2
 
 from local.drivers.functions import read_archive
-from local.preview import program_run
-from local.preview.preview_provider import PreviewProvider
-from local.preview.stack_files import StackConfig
+from local.preview.resource_graph import Graph
 from local.property_values import (
     ARCHIVE,
     ASSET,
@@ -89,13 +86,11 @@ def test_an_unsupported_form_is_an_error_with_the_property_and_the_allowed_forms
         convert(value)
 
 
-def test_a_program_with_a_remote_asset_fails_with_the_resource_and_the_property() -> None:
-    def program() -> None:
-        s3.BucketObjectv2("object", bucket="lake", key="a", source=pulumi.RemoteAsset("https://example.com/a"))
-
-    message = r"^object: property source: an asset has the URI https://example\.com/a"
-    with pytest.raises(UnsupportedAsset, match=message):
-        program_run.run_function(program, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True)
+def test_the_error_names_the_resource_too() -> None:
+    request = resource_pb2.RegisterResourceRequest(name="object")
+    request.object.update({"source": asset(uri="https://x/a")})
+    with pytest.raises(UnsupportedAsset, match=r"^object: property source: an asset has the URI https://x/a"):
+        Graph().add("urn", request)
 
 
 def test_the_archive_of_a_function_contains_its_files_and_texts(tmp_path: Path) -> None:
