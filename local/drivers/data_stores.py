@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.drivers.model import (
-    ContentDeletion,
     Driver,
     DriverCall,
     Source,
@@ -129,8 +128,8 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteBucket"),),
         id="bucket",
-        ignored={"forceDestroy": "no call has it as a parameter, but `content_deletion` reads it"},
-        content_deletion=ContentDeletion("forceDestroy", delete_all_versions),
+        ignored={"forceDestroy": "no call has it as a parameter, but it permits `delete_content`"},
+        delete_content=delete_all_versions,
     ),
     _bucket_setting_driver(
         "BucketPublicAccessBlock",

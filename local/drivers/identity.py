@@ -24,11 +24,10 @@ STRATEGY_MEMBERS = {"SEMANTIC": "semanticMemoryStrategy", "SUMMARIZATION": "summ
 """For each type of strategy, the member of UpdateMemory's request that adds one."""
 
 
-@computed_from("type", "name", "namespaceTemplates", "description")
-def added_strategies(kind: str, name: str, namespaces: list[str], description: str | None) -> list[Any]:
+@computed_from("type", "name", "namespaceTemplates")
+def added_strategies(kind: str, name: str, namespaces: list[str]) -> list[Any]:
     """Return the strategy to add, in UpdateMemory's form: a list with one item."""
-    described = {} if description is None else {"description": description}
-    return [{STRATEGY_MEMBERS[kind]: {"name": name, "namespaceTemplates": namespaces, **described}}]
+    return [{STRATEGY_MEMBERS[kind]: {"name": name, "namespaceTemplates": namespaces}}]
 
 
 def _strategy_id(values: ResourceValues) -> Any:

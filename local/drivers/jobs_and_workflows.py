@@ -15,7 +15,7 @@ from local.drivers.model import (
     computed_from,
     constant,
     from_response,
-    name_or_prefixed,
+    prefixed_name,
 )
 
 container_properties = computed_from("containerProperties")(json.loads)
@@ -53,7 +53,7 @@ DRIVERS = (
         type="aws:batch/computeEnvironment:ComputeEnvironment",
         service="batch",
         api_names={"id": "computeEnvironment"},
-        create=(DriverCall("CreateComputeEnvironment", {"computeEnvironmentName": name_or_prefixed}),),
+        create=(DriverCall("CreateComputeEnvironment", {"computeEnvironmentName": prefixed_name}),),
         update=(DriverCall("UpdateComputeEnvironment"),),
         # AWS Batch refuses to delete an enabled compute environment or job queue, so each is disabled first.
         delete=(
@@ -99,7 +99,6 @@ DRIVERS = (
             "revision": from_response("RegisterJobDefinition", "revision"),
         },
         changed_by_update=dict.fromkeys(("arn", "revision"), "RegisterJobDefinition"),
-        ignored={"deregisterOnNewRevision": "this driver always deregisters the previous revision"},
     ),
     Driver(
         type="aws:glue/job:Job",

@@ -9,7 +9,6 @@ from local.drivers.model import Driver, DriverCall, constant, from_response, fro
 QUEUE_ATTRIBUTES = {
     "Attributes.VisibilityTimeout": "visibilityTimeoutSeconds",
     "Attributes.MessageRetentionPeriod": "messageRetentionSeconds",
-    "Attributes.ReceiveMessageWaitTimeSeconds": "receiveWaitTimeSeconds",
     "Attributes.SqsManagedSseEnabled": "sqsManagedSseEnabled",
     "Attributes.RedrivePolicy": "redrivePolicy",
     "Attributes.RedriveAllowPolicy": "redriveAllowPolicy",

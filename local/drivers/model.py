@@ -141,13 +141,10 @@ def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
     return wrap
 
 
-@computed_from("name", "namePrefix")
-def name_or_prefixed(name: str | None, prefix: str | None) -> Any:
-    """Return the name, or the prefix followed by random hexadecimal digits.
-
-    With a random name, Pulumi can create a replacement before it deletes the old resource.
-    """
-    return name or f"{prefix}{uuid.uuid4().hex[:26]}"
+@computed_from("namePrefix")
+def prefixed_name(prefix: str) -> str:
+    """Return the prefix followed by random digits, so that a replacement can exist beside the old resource."""
+    return f"{prefix}{uuid.uuid4().hex[:26]}"
 
 
 @dataclass(frozen=True)
@@ -192,17 +189,6 @@ class AwaitedState:
 
 
 @dataclass(frozen=True)
-class ContentDeletion:
-    """The deletion of a resource's content before the resource. S3, for example, refuses to delete a bucket with objects."""
-
-    permitted_by: str
-    """Property that permits the deletion of the content, for example `forceDestroy`."""
-    delete: Callable[[Any, Props], None]
-    """Function that deletes the content. It is called with the service's client and the parameters of the first
-    deletion call."""
-
-
-@dataclass(frozen=True)
 class PropertyImport:
     """The import of a property whose value is a whole document, such as the OpenAPI document of an API.
 
@@ -241,7 +227,10 @@ class Driver:
     """Source of each output property."""
     ignored: Mapping[str, str] = field(default_factory=dict)
     """Properties that no call uses, each with the reason."""
-    content_deletion: ContentDeletion | None = None
+    delete_content: Callable[[Any, Props], None] | None = None
+    """Function that deletes the resource's content before the resource, if the input `forceDestroy` is true. S3, for
+    example, refuses to delete a bucket with objects. It is called with the service's client and the parameters of the
+    first deletion call."""
     property_import: PropertyImport | None = None
     changed_by_update: Mapping[str, str] = field(default_factory=dict)
     """Outputs that an update changes, each with the operation that changes it."""

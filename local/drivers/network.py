@@ -12,7 +12,7 @@ from local.drivers.model import (
     constant,
     from_response,
     from_template,
-    name_or_prefixed,
+    prefixed_name,
 )
 
 
@@ -130,7 +130,7 @@ DRIVERS = (
         type="aws:ec2/securityGroup:SecurityGroup",
         service="ec2",
         api_names={"id": "GroupId"},
-        create=(DriverCall("CreateSecurityGroup", {"GroupName": name_or_prefixed, **_tags("security-group")}),),
+        create=(DriverCall("CreateSecurityGroup", {"GroupName": prefixed_name, **_tags("security-group")}),),
         delete=(DriverCall("DeleteSecurityGroup"),),
         id=from_response("CreateSecurityGroup", "GroupId"),
         ignored={"revokeRulesOnDelete": "the emulator deletes a security group together with its rules"},

@@ -184,10 +184,9 @@ class Deployer:
         client = self._clients(driver.service)
         for index, call in enumerate(driver.delete):
             parameters = build_parameters(driver, call, values)
-            content = driver.content_deletion
             try:
-                if index == 0 and content is not None and values.inputs.get(content.permitted_by):
-                    content.delete(client, parameters)
+                if index == 0 and driver.delete_content is not None and values.inputs.get("forceDestroy"):
+                    driver.delete_content(client, parameters)
                 call_service(client, call.operation, parameters)
             except ClientError as error:
                 if not is_not_found(error):
