@@ -170,7 +170,6 @@ class Engine:
     @contextmanager
     def _report_step(self, urn: str, action: Action) -> Iterator[None]:
         """Report the progress of work on a resource. Turn each of the `DEPLOYMENT_ERRORS` into a ResourceFailed."""
-        self._progress.on_start(urn, action)
         start = time.monotonic()
         try:
             yield

@@ -1,6 +1,6 @@
-"""Progress of `make up`: a live display on a terminal, plain lines in a pipe, and a summary at the end.
+"""Progress of `make up`: a line for each failed or changed resource, and a summary at the end.
 
-The engine (`engine.py`) reports the start and the end of its work on each resource.
+The engine (`engine.py`) reports the end of its work on each resource.
 """
 
 import sys
@@ -10,8 +10,6 @@ from collections import Counter
 from typing import Self
 
 from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from guardrails.subsystem_of_resource import parse_subsystem
@@ -31,18 +29,13 @@ COLOURS = {
     Action.DELETE: "red",
     Action.SAME: "dim",
 }
-MAX_SHOWN_RESOURCES = 10
-"""Maximum number of resources in work that the live display shows."""
 
 
 class Progress:
     """Receiver of the engine's reports. Several threads call its methods. This base class ignores the reports."""
 
-    def on_start(self, urn: str, action: Action, /) -> None:
-        """Handle the start of work on a resource."""
-
     def on_finish(self, urn: str, action: Action, seconds: float, /) -> None:
-        """Handle the end of work on a resource. For an unchanged resource, `on_start` is not called before."""
+        """Handle the end of work on a resource."""
 
     def on_failure(self, urn: str, message: str, /) -> None:
         """Handle the failure of work on a resource."""
@@ -51,45 +44,34 @@ class Progress:
 class ProgressReporter(Progress):
     """Receiver that prints a line for each failed resource, and also for each changed one if `lists_resources` is true.
 
-    A terminal also shows the resources on which work has lasted longest, with their times.
+    A terminal also shows a spinner.
     """
 
     def __init__(self, console: Console | None = None, *, lists_resources: bool = False) -> None:
         self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
         """Console to which everything is printed."""
         self.lists_resources = lists_resources
-        self._current: dict[str, tuple[Action, float]] = {}
-        """Action and start time of the work in progress on each resource, by URN."""
         self._counts: Counter[tuple[str, Action]] = Counter()
         """Number of finished resources by subsystem and action."""
         self._failures = 0
         self._lock = threading.Lock()
         self._start = time.monotonic()
-        self._live = Live(
-            console=self.console, refresh_per_second=8, transient=True, get_renderable=self._render_current_steps
-        )
+        self._spinner = self.console.status("deploying")
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
-            self._live.start()
+            self._spinner.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._live.is_started:
-            self._live.stop()
-
-    def on_start(self, urn: str, action: Action, /) -> None:
-        """Show the resource while the work lasts."""
-        with self._lock:
-            self._current[urn] = (action, time.monotonic())
+        self._spinner.stop()
 
     def on_finish(self, urn: str, action: Action, seconds: float, /) -> None:
         """Count the resource, and print a line if it has changed and lines are wanted."""
         with self._lock:
-            self._current.pop(urn, None)
             self._counts[_subsystem(urn), action] += 1
         if self.lists_resources and action is not Action.SAME:
-            self._print(
+            self.console.print(
                 Text.assemble(
                     (f"  {PAST_TENSES[action]:<9} ", COLOURS[action]),
                     f"{display_name(urn)} ",
@@ -100,9 +82,8 @@ class ProgressReporter(Progress):
     def on_failure(self, urn: str, message: str, /) -> None:
         """Print the complete URN and the error message."""
         with self._lock:
-            self._current.pop(urn, None)
             self._failures += 1
-        self._print(
+        self.console.print(
             Text.assemble(
                 ("  failed    ", "bold red"), f"{display_name(urn)}\n            {urn}\n            {message}"
             )
@@ -123,20 +104,7 @@ class ProgressReporter(Progress):
 
     def print_line(self, line: str) -> None:
         """Print a line of text."""
-        self._print(Text(line))
-
-    def _print(self, line: Text) -> None:
-        self.console.print(line)
-
-    def _render_current_steps(self) -> Table:
-        table = Table.grid(padding=(0, 1))
-        with self._lock:
-            current = sorted(self._current.items(), key=lambda item: item[1][1])
-        for urn, (action, since) in current[:MAX_SHOWN_RESOURCES]:
-            table.add_row(
-                f"  {action} …", display_name(urn), Text(format_duration(time.monotonic() - since), style="dim")
-            )
-        return table
+        self.console.print(Text(line))
 
 
 def _count_actions(counts: Counter[tuple[str, Action]]) -> list[str]:

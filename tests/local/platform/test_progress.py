@@ -18,10 +18,8 @@ def print_progress(*, lists_resources: bool) -> list[str]:
     """Return the output of a run with a finished, an unchanged and a failed step."""
     out = io.StringIO()
     with ProgressReporter(Console(file=out, width=200), lists_resources=lists_resources) as report:
-        report.on_start(QUEUE, Action.CREATE)
         report.on_finish(QUEUE, Action.CREATE, 0.034)
         report.on_finish(TOPIC, Action.SAME, 0)
-        report.on_start(TOPIC, Action.UPDATE)
         report.on_failure(TOPIC, "SetTopicAttributes: InvalidParameter: [red]no[/red]")
         report.print_subsystems()
         report.print_line(report.summary())
