@@ -9,16 +9,15 @@ calls that create a resource. So a type without a driver, and an input that its 
 The driver of a `RecordedOnly` type need not use all inputs, because the local platform does not create such a resource.
 """
 
-from collections.abc import Iterator, Mapping
-from itertools import chain
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from local import CannotRun
 from local.drivers import ALL_DRIVERS, Driver, describe_missing_drivers
 from local.drivers.model import ResourceValues
 from local.drivers.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.preview.resource_graph import Graph
-from local.property_values import Props, Secret, reveal_secrets, to_display_value
+from local.property_values import Props, Secret, to_display_value
 
 UNUSED_BY_DRIVER = "is not used by the resource type's driver: add it to the driver in local/drivers/"
 
@@ -30,7 +29,7 @@ class InvalidInput(NamedTuple):
     property: str
     """Operation and path of the parameter, for example `CreateFunction.Runtime`, or the names of unused inputs."""
     value: str
-    """Shortened value, or a marker for a secret. Empty if no single value breaks the rule."""
+    """Shortened value. Empty if no single value breaks the rule, or if the resource has a secret input."""
     rule: str
     """Rule that the value breaks, for example `must be at most 900`."""
 
@@ -59,7 +58,8 @@ def find_invalid_values(driver: Driver, urn: str, inputs: Props) -> Iterator[Inv
 
 def _check_calls(driver: Driver, urn: str, inputs: Props) -> Iterator[InvalidInput]:
     values = ResourceValues(inputs)
-    secrets = set(_list_secrets(inputs))
+    # The parameters contain secrets as plain text, which must not be printed.
+    has_secret = repr(Secret(None)) in repr(inputs)
     for call in driver.create:
         if not call.is_condition_met(values):
             continue
@@ -69,30 +69,5 @@ def _check_calls(driver: Driver, urn: str, inputs: Props) -> Iterator[InvalidInp
             yield InvalidInput(urn, call.operation, "", str(error))
             continue
         for violation in find_violations(parameters, input_shape(driver, call), call.operation):
-            value = "" if violation.value is None else repr(to_display_value(violation.value))
-            # The parameters contain secrets as plain text, which must not be printed.
-            if any(secret in text for text in _list_texts(violation.value) for secret in secrets):
-                value = "[secret]"
+            value = "" if violation.value is None or has_secret else repr(to_display_value(violation.value))
             yield InvalidInput(urn, violation.path, value if len(value) <= 80 else f"{value[:77]}…", violation.rule)
-
-
-def _list_secrets(value: Any) -> Iterator[str]:
-    """Yield all secret texts in a value of inputs, without the empty text."""
-    match value:
-        case Secret():
-            yield from filter(None, _list_texts(reveal_secrets(value)))
-        case Mapping():
-            yield from chain.from_iterable(map(_list_secrets, value.values()))
-        case list():
-            yield from chain.from_iterable(map(_list_secrets, value))
-
-
-def _list_texts(value: Any) -> Iterator[str]:
-    """Yield each scalar in a value as text."""
-    match value:
-        case Mapping():
-            yield from chain.from_iterable(map(_list_texts, value.values()))
-        case list():
-            yield from chain.from_iterable(map(_list_texts, value))
-        case _:
-            yield str(value)

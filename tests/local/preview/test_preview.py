@@ -255,4 +255,4 @@ def test_an_invalid_secret_input_is_reported_without_its_value() -> None:
 
     run = program_run.run_function(create, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True)
     [invalid_input] = find_invalid_inputs(run.graph)
-    assert (invalid_input.property, invalid_input.value) == ("CreateLogGroup.logGroupName", "[secret]")
+    assert (invalid_input.property, invalid_input.value) == ("CreateLogGroup.logGroupName", "")
