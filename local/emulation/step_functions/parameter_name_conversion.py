@@ -1,21 +1,16 @@
 """Converts the names of parameters, results and errors between an AWS API and a state of Step Functions that calls it.
 
-A state writes all member names of an API in Pascal case, for example `JobQueue` for `jobQueue`. Only the first letter
-of an acronym stays upper case, for example `DbClusterArn` for `DBClusterArn`. The keys of maps are data, so they stay
-unchanged.
+A state writes all member names of an API in Pascal case, for example `JobQueue` for `jobQueue`. The keys of maps are
+data, so they stay unchanged. The special rules for acronyms are omitted, because the workflows of this project call only
+Batch and Transcribe.
 https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
-
-_ACRONYM = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]{2,}(?![a-z])")
-_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-EXCEPTION_SUFFIX = "Exception"
 
 
 class UnknownField(ValueError):
@@ -23,9 +18,8 @@ class UnknownField(ValueError):
 
 
 def to_pascal_case(name: str) -> str:
-    """Return a name in Pascal case: `jobQueue` → `JobQueue`, `DBClusterArn` → `DbClusterArn`."""
-    lowered = _ACRONYM.sub(lambda acronym: acronym[0].capitalize(), name)
-    return lowered[:1].upper() + lowered[1:]
+    """Return a name in Pascal case: `jobQueue` → `JobQueue`."""
+    return name[:1].upper() + name[1:]
 
 
 def to_api_parameters(arguments: Any, shape: Shape | None, path: str) -> Any:
@@ -68,16 +62,15 @@ def to_state_result(response: Any, shape: Shape | None) -> Any:
 
 
 def service_prefix(model: ServiceModel) -> str:
-    """Return the name of a service in error names: `DynamoDB` → `DynamoDb`, `CloudWatch Logs` → `CloudWatchLogs`."""
-    return "".join(word.capitalize() for word in _WORD.findall(str(model.metadata["serviceId"])))
+    """Return the name of a service in error names, for example `Batch`."""
+    return str(model.metadata["serviceId"])
 
 
 def error_name(operation: OperationModel, code: str) -> str:
     """Return the error name by which a workflow can catch an error code, for example `Batch.ClientException`.
 
-    If the operation's model does not declare the code, the name is general, for example `DynamoDb.DynamoDbException`.
+    If the operation's model does not declare the code, the name is general, for example `Batch.BatchException`.
     """
     prefix = service_prefix(operation.service_model)
-    error_codes = {str(shape.metadata.get("error", {}).get("code", shape.name)) for shape in operation.error_shapes}
-    error_codes |= {shape.name for shape in operation.error_shapes}
-    return f"{prefix}.{to_pascal_case(code if code in error_codes else prefix).removesuffix(EXCEPTION_SUFFIX)}{EXCEPTION_SUFFIX}"
+    is_declared = code in {shape.name for shape in operation.error_shapes}
+    return f"{prefix}.{code if is_declared else f'{prefix}Exception'}"

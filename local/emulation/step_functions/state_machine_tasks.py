@@ -101,11 +101,10 @@ class StateMachineTasks:
             raise task_error("States.Runtime", f"{resource} is not an SDK integration")
         client = self._get_client(call["service"])
         model = client.meta.service_model
-        operations = {to_pascal_case(name): name for name in model.operation_names}
-        action = call["action"][:1].upper() + call["action"][1:]
-        if action not in operations:
+        action = to_pascal_case(call["action"])
+        if action not in model.operation_names:
             raise task_error("States.Runtime", f"{call['service']} has no action {call['action']}")
-        operation = model.operation_model(operations[action])
+        operation = model.operation_model(action)
         try:
             answer = getattr(client, xform_name(operation.name))(**_read_parameters(parameters, operation))
         except ClientError as error:
