@@ -53,7 +53,7 @@ class Secret:
 
 
 class UnsupportedAsset(CannotRun):
-    """An asset or archive is given by a URI, contains an archive, or its content was not sent."""
+    """An asset or archive is given by a URI, or its content was not sent."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Archive:
 def to_python_properties(struct: Struct) -> Props:
     """Convert properties from the wire format to Python values.
 
-    Raise UnsupportedAsset for an asset or archive in an unsupported form. Its message names the property.
+    Raise UnsupportedAsset for an asset or archive with a URI. Its message names the property.
     """
     properties: Props = {}
     for key, value in MessageToDict(struct).items():
@@ -168,39 +168,26 @@ def _to_python(value: Any) -> Any:
 
 
 def _to_asset(value: Props) -> Asset:
-    path, text, content_hash = value.get("path"), value.get("text"), value.get("hash", "")
-    if path:
+    _refuse_uri(value)
+    content_hash = value.get("hash", "")
+    if path := value.get("path"):
         return Asset(path=path, text=None, hash=content_hash)
-    if text is None and content_hash == EMPTY_HASH:
-        text = ""  # The CLI omits an empty text.
-    if text is None and ("uri" in value or not content_hash):
-        raise _unsupported("asset", value, "a text (pulumi.StringAsset)")
-    return Asset(path=None, text=text, hash=content_hash)
+    # The CLI omits an empty text.
+    return Asset(path=None, text=value.get("text", "" if content_hash == EMPTY_HASH else None), hash=content_hash)
 
 
 def _to_archive(value: Props) -> Archive:
-    path, entries, content_hash = value.get("path"), value.get("assets"), value.get("hash", "")
-    if path:
+    _refuse_uri(value)
+    entries, content_hash = value.get("assets"), value.get("hash", "")
+    if path := value.get("path"):
         return Archive(path=path, entries=None, hash=content_hash)
-    if entries is None and ("uri" in value or not content_hash):
-        raise _unsupported("archive", value, "files (pulumi.AssetArchive)")
-    if entries is None:
-        return Archive(path=None, entries=None, hash=content_hash)
-    for name, entry in entries.items():
-        if entry.get(SIGNATURE) != ASSET:
-            raise UnsupportedAsset(
-                f"the entry {name} of an archive is an archive. An entry must be a pulumi.FileAsset or a "
-                "pulumi.StringAsset: list the files of the inner archive as entries of the outer one"
-            )
-    return Archive(
-        path=None, entries=tuple((name, _to_asset(entry)) for name, entry in entries.items()), hash=content_hash
-    )
+    if entries is not None:
+        entries = tuple((name, _to_asset(entry)) for name, entry in entries.items())
+    return Archive(path=None, entries=entries, hash=content_hash)
 
 
-def _unsupported(kind: str, value: Props, alternative: str) -> UnsupportedAsset:
-    """Return the error for an asset or archive that has neither of the supported forms: a path, or `alternative`."""
-    form = f"the URI {value['uri']}" if "uri" in value else f"neither a path nor {alternative.partition(' (')[0]}"
-    return UnsupportedAsset(
-        f"an {kind} has {form}. An {kind} must have a path (pulumi.File{kind.capitalize()}) or {alternative}: "
-        "store the content in a file of the project, and use its path"
-    )
+def _refuse_uri(value: Props) -> None:
+    if "uri" in value:
+        raise UnsupportedAsset(
+            f"it has the URI {value['uri']}: store the content in a file of the project, and use its path"
+        )

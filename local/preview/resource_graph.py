@@ -68,7 +68,7 @@ class Graph:
         """Add the resource of a registration request, and return it.
 
         Raise ValueError for a second resource with the same URN, as Pulumi's engine does. Raise UnsupportedAsset for an
-        asset or archive in an unsupported form.
+        asset or archive with a URI.
         """
         try:
             inputs = to_python_properties(request.object)
