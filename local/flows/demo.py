@@ -4,21 +4,17 @@ The demo uses a separate folder and port, so it does not affect a running platfo
 step succeeds.
 """
 
-import io
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 
 from pydantic.alias_generators import to_camel
 from rich.console import Console
 from rich.markup import escape
-from rich.text import Text
 
 from guardrails.subsystem_of_resource import parse_subsystem
 from local import ROOT, CannotRun
@@ -29,7 +25,7 @@ from local.emulation.iam.grant_usage import (
     read_reviewed_grants,
     read_stack_grants,
 )
-from local.flows import ResultNotInTime, Stack, StepReporter
+from local.flows import ResultNotInTime, Stack
 from local.flows.flow_registry import FLOWS, Flow
 from local.flows.identity import open_local_stack
 from local.platform import emulator
@@ -42,13 +38,11 @@ from local.preview import report, stack_files
 from local.preview.policy_pack_process import PolicyPackProcess
 from local.preview.preview import preview
 from local.preview.stack_files import StackConfig
-from local.terminal_output import PIPE_WIDTH, create_console, format_count
+from local.terminal_output import create_console, format_count
 
 FOLDER = ROOT / ".local" / "demo"
 WAITING_REPORT_SECONDS = 10.0
 """Time between two lines about a step that takes long."""
-SLOW_FLOW = "ingestion"
-"""Flow that waits for Spark for most of its time."""
 NAME_PREFIX = "polyphony-local-"
 """Prefix of the names of all resources of the stack."""
 
@@ -115,28 +109,11 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
 
 
 def _run_flows(out: Console, names: list[str], stack: Stack) -> None:
-    """Run flows one after the other. Only ingestion's, which waits for Spark, runs beside the others, and is shown last."""
-    enabled = [name for name in names if to_camel(name.replace("-", "_")) in stack.frontend]
     for name in names:
-        if name not in enabled:
+        if to_camel(name.replace("-", "_")) in stack.frontend:
+            _run_flow(out, name, FLOWS[name], stack)
+        else:
             out.print(f"\n[bold]{name}[/]: skipped, because the stack file disables it")
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix=SLOW_FLOW) as background:
-        steps = io.StringIO()
-        if SLOW_FLOW in enabled:
-            timer = StepTimer(Console(file=steps, highlight=False, width=PIPE_WIDTH))
-            slow = background.submit(FLOWS[SLOW_FLOW].play, stack, timer)
-        for name in enabled:
-            if name != SLOW_FLOW:
-                _run_flow(out, name, FLOWS[name], stack)
-        if SLOW_FLOW in enabled:
-
-            def show_background_flow(_stack: Stack, _report_step: StepReporter) -> list[str]:
-                """Wait for the flow in the background instead of running it, and print its steps."""
-                problems = slow.result()
-                out.print(Text(steps.getvalue().rstrip()), soft_wrap=True)
-                return problems
-
-            _run_flow(out, SLOW_FLOW, replace(FLOWS[SLOW_FLOW], play=show_background_flow), stack)
 
 
 def _run_flow(out: Console, name: str, flow: Flow, stack: Stack) -> None:
