@@ -16,7 +16,7 @@ from enum import StrEnum
 from components.core import Kind
 from handlers.common import ids
 from handlers.common.aws import MAX_WORKERS, ParallelCalls
-from handlers.common.executions import ExecutionStatus, StartOutcome, WorkflowExecutions
+from handlers.common.executions import RUNNING, WorkflowExecutions
 from handlers.common.ids import ULID_PATTERN
 from handlers.common.logging import EventLog
 from handlers.ingestion.files import FileTable
@@ -38,8 +38,6 @@ class RedriveOutcome(StrEnum):
     PROCESSED = "is processed, so there is nothing to redrive"
     UNKNOWN_MANIFEST = "is not in the stack's file table. Check the id, --stack and the account."
     LIST_GONE = "no longer has its list of files in the lake, so it cannot be processed again."
-    REFUSED = "was refused by Step Functions"
-    UNCLEAR = "may have been started: run the command again, which is safe"
     NO_FREE_NAME = "was not started, because its last redrives all ended before their first step. Find out why."
 
 
@@ -73,7 +71,10 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 def redrive(
     manifest_id: str, manifests: Manifests, executions: WorkflowExecutions
 ) -> tuple[RedriveOutcome, ManifestExecution | None]:
-    """Start the manifest's next execution, unless it is running or processed. Return the outcome and the execution."""
+    """Start the manifest's next execution, unless it is running or processed. Return the outcome and the execution.
+
+    Raises botocore's errors. The execution may have been started nevertheless, so the command can be repeated.
+    """
     file_list = manifests.documents.read(first_list_key(manifest_id), Manifest)
     number = 0  # number of the last redrive that was tried or is in the record
     for _ in range(MAX_REDRIVE_NUMBERS):
@@ -83,7 +84,7 @@ def redrive(
         last_execution = ManifestExecution.from_arn(record.execution_arn)
         if record.status is ManifestStatus.RUNNING:
             status = executions.status(last_execution.arn)
-            if status is ExecutionStatus.RUNNING:
+            if status == RUNNING:
                 return RedriveOutcome.RUNNING, last_execution
             # The execution has ended, but the function `sweeper`, which records such ends, has not run since.
             manifests.close_ended_execution(last_execution, status)
@@ -95,11 +96,7 @@ def redrive(
         number = max(number, record.redrives) + 1
         name = f"{file_list.execution_name}-r{number}"
         execution = ManifestExecution.from_arn(executions.arn(name))
-        started = executions.start(name, {"schemaVersion": 1, "manifestId": manifest_id})
-        if started is StartOutcome.STARTED:
+        if executions.start(name, {"schemaVersion": 1, "manifestId": manifest_id}):
             return RedriveOutcome.STARTED, execution
-        if started is not StartOutcome.ALREADY_EXISTS:
-            is_refused = started is StartOutcome.REFUSED
-            return RedriveOutcome.REFUSED if is_refused else RedriveOutcome.UNCLEAR, execution
         # The name belongs to an ended execution, so the next number is tried.
     return RedriveOutcome.NO_FREE_NAME, None

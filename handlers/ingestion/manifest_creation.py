@@ -12,9 +12,10 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.aws import CONFIG
-from handlers.common.executions import StartOutcome, WorkflowExecutions
+from handlers.common.executions import WorkflowExecutions
 from handlers.common.ids import new_id, timestamp
 from handlers.common.logging import id_for_log
 from handlers.ingestion.environment import ManifestCreationEnvironment
@@ -84,12 +85,11 @@ class ManifestCreator:
         manifest_id, log = id_for_log(manifest.manifest_id), self.manifests.log
         self.manifests.documents.write(first_list_key(manifest.manifest_id), manifest)
         execution = ManifestExecution.from_arn(self.executions.arn(manifest.execution_name))
-        started = self.executions.start(
-            manifest.execution_name, {"schemaVersion": 1, "manifestId": manifest.manifest_id}
-        )
-        if started is not StartOutcome.STARTED:
+        try:
+            self.executions.start(manifest.execution_name, {"schemaVersion": 1, "manifestId": manifest.manifest_id})
+        except (ClientError, BotoCoreError) as error:
             # If the execution runs nevertheless, it takes the files that are still pending then.
-            log.error("manifest_not_started", manifest_id=manifest_id, files=len(files), outcome=started)
+            log.failure("manifest_not_started", error, manifest_id=manifest_id, files=len(files))
             return False
         try:
             # The record comes first, because the sweeper finds `manifested` files only through it.

@@ -27,7 +27,6 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from botocore.exceptions import ClientError
 
 from handlers.common.aws import CONFIG, MAX_WORKERS, ParallelCalls
-from handlers.common.executions import ExecutionStatus
 from handlers.common.ids import ULID_PATTERN, now, parse_ulid_time, timestamp
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, error_name_for_log, id_for_log
@@ -290,12 +289,12 @@ class Manifests:
         self._end(execution, ManifestStatus.FAILED, counts, error_name)
         return counts
 
-    def close_ended_execution(self, execution: ManifestExecution, status: ExecutionStatus | None) -> None:
+    def close_ended_execution(self, execution: ManifestExecution, status: str | None) -> None:
         """End a manifest whose execution ended before part 3: call `finish` if the run has a result, else `fail`."""
         try:
             self.finish(execution)
         except ResultMissing:
-            self.fail(execution, f"EXECUTION_{(status or 'gone').upper()}")
+            self.fail(execution, f"EXECUTION_{status or 'GONE'}")
 
     def _change_files(
         self, files: Sequence[ListedFile], change: Callable[[ListedFile], FileStatus | None]

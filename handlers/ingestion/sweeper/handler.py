@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
-from handlers.common.executions import ExecutionStatus
+from handlers.common.executions import RUNNING
 from handlers.common.logging import id_for_log
 from handlers.ingestion.environment import SweeperEnvironment
 from handlers.ingestion.manifest_creation import ManifestCreator, create_manifest_creator
@@ -77,7 +77,7 @@ class IngestionSweeper:
         for execution in manifests.list_running(manifests.files.clock() - self.check_age):
             try:
                 status = self.creator.executions.status(execution.arn)
-                if status is not ExecutionStatus.RUNNING:
+                if status != RUNNING:
                     manifests.close_ended_execution(execution, status)
                     closed += 1
             except Exception as error:  # noqa: BLE001 - counted, and the other manifests are still checked

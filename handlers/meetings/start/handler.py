@@ -23,7 +23,7 @@ import boto3
 from handlers.common import ids
 from handlers.common.aws import CONFIG
 from handlers.common.events import IGNORED, BatchFailures, parse_object_created_event, process_batch
-from handlers.common.executions import ExecutionStatus, StartOutcome, WorkflowExecutions
+from handlers.common.executions import RUNNING, WorkflowExecutions
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.records import Records
 from handlers.meetings.complete_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
@@ -50,10 +50,6 @@ MAX_LISTED_OBJECTS: Final = 4 * MAX_CHUNKS
 """Maximum number of objects that a listing of chunks reads: enough for four recordings of the maximum size. A client may
 upload another recording for the meeting under other chunk names, and the old chunks then stay in the bucket.
 """
-
-
-class NotStarted(Exception):
-    """Step Functions did not confirm that the execution was started. The start may be repeated."""
 
 
 @dataclass(frozen=True)
@@ -130,14 +126,12 @@ class Starter:
             # In the first stage, the execution was not started yet. In a later stage, it existed, but Step Functions
             # deletes an execution 90 days after its end.
             return None if record.stage is Stage.MEDIA else record.execution
-        return None if status is ExecutionStatus.RUNNING else record.execution
+        return None if status == RUNNING else record.execution
 
     def _start(self, record: MeetingRecord) -> None:
         """Start the execution of a meeting in its first stage, unless it was started before."""
         if record.stage is Stage.MEDIA and record.execution is not None:
-            outcome = self.executions.start(record.execution.name, record.execution.input)
-            if outcome not in {StartOutcome.STARTED, StartOutcome.ALREADY_EXISTS}:
-                raise NotStarted(outcome)
+            self.executions.start(record.execution.name, record.execution.input)
 
 
 @cache

@@ -9,7 +9,7 @@ everything must end within a few sweeps and redrives, and then every row is publ
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -165,7 +165,8 @@ class ManifestProtocol(RuleBasedStateMachine):
     def redrive(self, index: int = 0) -> None:
         failed = self._list_failed()
         if failed:
-            self.harness.redrive(failed[index % len(failed)])
+            with suppress(BotoCoreError, ClientError):
+                self.harness.redrive(failed[index % len(failed)])
 
     @rule(outcome=st.sampled_from(["refused", "lost", "response lost", "delayed"]))
     def disturb_next_start(self, outcome: str) -> None:
