@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from components.settings.meetings import ModelSettings
-from handlers.common.aws import find_fault
+from handlers.common.aws import error_name
 from handlers.common.bedrock import HAIKU, SONNET, BedrockModel, NoAnswer, TokenUsage, build_client_config
 from handlers.common.text import WindowSizes, split_into_windows
 from handlers.meetings.bedrock_summarize.models import Transcript
@@ -145,7 +145,7 @@ def find_items(bedrock: Any, model_id: str, name: str, transcript: Transcript) -
             answered = model.ask(request, parse_action_items, usages.append)
         except (ClientError, BotoCoreError) as error:
             raise CommandFailed(
-                f"{model_id} did not answer about {name} ({find_fault(error).value}). Check the credentials, the Region, "
+                f"{model_id} did not answer about {name} ({error_name(error)}). Check the credentials, the Region, "
                 "the model id, and that the account may use the model."
             ) from None
         except NoAnswer:

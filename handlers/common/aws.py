@@ -6,26 +6,17 @@ Importing this module also limits the log level of boto3 and its libraries.
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
-from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as Unreachable
 from botocore.httpsession import MAX_POOL_CONNECTIONS
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
     from types_boto3_ssm.client import SSMClient
-
-
-class LambdaContext(Protocol):
-    """The part of the Lambda context object that handlers use."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the time until the invocation times out."""
-        ...
 
 
 # Lambda sets the function's log level for every logger. At DEBUG, these loggers would write requests and responses.
@@ -67,67 +58,33 @@ PRESIGNED_SECONDS = 900
 (AssumeRole), because a URL with a longer lifetime could outlive its credentials."""
 
 
-class ServiceFault(StrEnum):
-    """Reasons why an AWS call failed."""
-
-    THROTTLED = "throttled"
-    """The call exceeds a rate or token quota."""
-    UNAVAILABLE = "unavailable"
-    """The service or the model is temporarily unavailable or unreachable."""
-    TIMED_OUT = "timed_out"
-    """The model, or the response, took too long."""
-    REFUSED = "refused"
-    """The call is not permitted: permissions or credentials are missing or wrong."""
-    MISSING = "missing"
-    """The named resource or object does not exist."""
-    REJECTED = "rejected"
-    """The request is invalid, or its response is unreadable."""
-    UNKNOWN = "unknown"
-    """The error code is not in the table below, and the HTTP status is below 500. The call is not retried."""
-
-
-TRANSIENT_FAULTS = frozenset([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, ServiceFault.TIMED_OUT])
-"""Faults after which another attempt may succeed."""
-_FAULTS_BY_CODE = {
-    "ThrottlingException": ServiceFault.THROTTLED,
-    "ProvisionedThroughputExceededException": ServiceFault.THROTTLED,
-    "Throttling": ServiceFault.THROTTLED,
-    "RequestLimitExceeded": ServiceFault.THROTTLED,
-    "TooManyRequestsException": ServiceFault.THROTTLED,
-    "ServiceQuotaExceededException": ServiceFault.THROTTLED,
-    "ModelNotReadyException": ServiceFault.UNAVAILABLE,
-    "ModelErrorException": ServiceFault.UNAVAILABLE,
-    "ModelTimeoutException": ServiceFault.TIMED_OUT,
-    "AccessDeniedException": ServiceFault.REFUSED,
-    "AccessDenied": ServiceFault.REFUSED,
-    "ResourceNotFoundException": ServiceFault.MISSING,
-    "NoSuchKey": ServiceFault.MISSING,
-    "UnrecognizedClientException": ServiceFault.REFUSED,
-    "ExpiredTokenException": ServiceFault.REFUSED,
-    "ValidationException": ServiceFault.REJECTED,
-}
-"""Faults by the error codes of the called services."""
-
-
-def find_fault(error: ClientError | BotoCoreError) -> ServiceFault:
-    """Return the reason why an AWS call failed."""
-    match error:
-        case ClientError():
-            fault = _FAULTS_BY_CODE.get(error.response["Error"]["Code"])
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            return fault or (ServiceFault.UNAVAILABLE if status >= 500 else ServiceFault.UNKNOWN)
-        case ReadTimeoutError():
-            return ServiceFault.TIMED_OUT
-        case Unreachable() | HTTPClientError():
-            return ServiceFault.UNAVAILABLE
-        case _:
-            # Invalid parameters, or a response that botocore cannot parse.
-            return ServiceFault.REJECTED
+_TRANSIENT_CODES = frozenset(
+    {
+        "ThrottlingException",
+        "ProvisionedThroughputExceededException",
+        "Throttling",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "ServiceQuotaExceededException",
+        "ModelNotReadyException",
+        "ModelErrorException",
+        "ModelTimeoutException",
+    }
+)
+"""Error codes of the called services after which another attempt may succeed, although the status is below 500."""
 
 
 def is_transient_failure(error: Exception) -> bool:
-    """Return True if an AWS call failed and another attempt may succeed."""
-    return isinstance(error, (ClientError, BotoCoreError)) and find_fault(error) in TRANSIENT_FAULTS
+    """Return True if another attempt may succeed: AWS throttled the call, failed, or did not answer in time."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or error.response["Error"]["Code"] in _TRANSIENT_CODES
+    return isinstance(error, (Unreachable, HTTPClientError))
+
+
+def error_name(error: Exception) -> str:
+    """Return the code of an error answer of AWS, or the class of any other exception."""
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
 
 
 T = TypeVar("T")

@@ -1,8 +1,8 @@
 """Structured logger of all Lambda functions. It writes JSON lines whose values have types that cannot hold free text.
 
 The events that functions receive, secrets, tokens and transcripts must never be logged. So a value is a number, a
-boolean, a member of an enum, or a `LogText`, which only this module creates: from a hash, a ULID, or one of a set of
-constants. The type checker refuses other values. At run time they are dropped, because a log line must not make a
+boolean, a member of an enum, or a `LogText`, which only this module creates: from a hash, a ULID, or a
+name. The type checker refuses other values. At run time they are dropped, because a log line must not make a
 handler fail.
 
 Each line has the position of the code that logs, and the id of the request if one is being handled. A client sees the
@@ -16,7 +16,7 @@ import hashlib
 import logging
 import re
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -33,7 +33,7 @@ _PACKAGE = Path(__file__).parents[1]
 _NAME = re.compile(r"[A-Za-z0-9_.:=+/-]{1,128}")
 """Form of request ids, and of the operations and error codes of AWS."""
 _EVENT = re.compile(r"[a-z0-9_]{1,64}")
-_ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+){0,2}")
+_CONSTANT = re.compile(r"[A-Za-z$][A-Za-z0-9_.]{0,79}")
 _RECORD_ATTRIBUTES = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
 """Names that a field must not have, because `logging` refuses them."""
 
@@ -137,14 +137,9 @@ def id_for_log(text: str) -> LogText:
     return LogText(text) if re.fullmatch(ULID_PATTERN, text) else hash_for_log(text)
 
 
-def error_name_for_log(text: str) -> LogText:
-    """Return the name of an error of Step Functions, for example `States.Timeout`, or `unnamed` for any other text."""
-    return LogText(text if _ERROR_NAME.fullmatch(text) else "unnamed")
-
-
-def constant_for_log(text: str, constants: Collection[str]) -> LogText:
-    """Return a text that is one of the program's constants, for example the route of a request, or else `other`."""
-    return LogText(text if text in constants else "other")
+def name_for_log(text: str) -> LogText:
+    """Return a name that the program or AWS chose, for example `States.Timeout`, or `unnamed` for any other text."""
+    return LogText(text if _CONSTANT.fullmatch(text) else "unnamed")
 
 
 def _describe_aws_call(error: Exception) -> dict[str, LogText]:

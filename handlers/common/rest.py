@@ -21,7 +21,7 @@ from typing_extensions import TypeVar  # comes with pydantic; Python 3.11's own 
 from handlers.common import ids
 from handlers.common.errors import CommonErrorCode, ErrorCode, HandlerError, to_http_response, to_malformed_error
 from handlers.common.json_models import Message
-from handlers.common.logging import EventLog, constant_for_log
+from handlers.common.logging import EventLog, name_for_log
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Status = Literal[200, 201, 202, 204]
@@ -132,7 +132,6 @@ class RestDispatcher:
     def __init__(self, operations: Sequence[BoundOperation], *, origin: str, log: EventLog) -> None:
         """`origin` is the web origin whose pages may read the answers in a browser (CORS)."""
         self._operations = {(bound.operation.path, bound.operation.method): bound for bound in operations}
-        self._names = frozenset(bound.operation.name for bound in operations)
         self._headers = {"Access-Control-Allow-Origin": origin, "Cache-Control": "no-store"}
         self._log = log
 
@@ -141,7 +140,7 @@ class RestDispatcher:
         context = event["requestContext"]
         # API Gateway is deployed with the same operations, and answers all other paths and methods itself.
         bound = self._operations[event["resource"], event["httpMethod"]]
-        route = constant_for_log(bound.operation.name, self._names)
+        route = name_for_log(bound.operation.name)
         with self._log.request(context["requestId"]):
             try:
                 answer = bound.function(_parse_request(bound.operation, event, context))

@@ -7,7 +7,6 @@ the words to sentences and passages.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AliasPath, BaseModel, FailFast, Field
@@ -18,20 +17,8 @@ _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
 """Time as Transcribe writes it, for example `12.345`."""
 
 
-class TranscribeOutputProblem(StrEnum):
-    """Reasons to reject a file as a job's output."""
-
-    MALFORMED = "malformed"
-    BAD_TIMES = "bad_times"
-    """A time is missing, is not a number, or is too late."""
-
-
 class InvalidTranscribeOutput(Exception):
-    """The file is not accepted as a job's output."""
-
-    def __init__(self, problem: TranscribeOutputProblem) -> None:
-        super().__init__(problem.value)
-        self.problem = problem
+    """The file is not accepted as a job's output. The exception contains nothing from the file."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +67,7 @@ def parse_transcribe_output(text: str, max_ms: int) -> Iterator[TranscribedWord 
         # block.
         job = None
     if job is None:
-        raise InvalidTranscribeOutput(TranscribeOutputProblem.MALFORMED)
+        raise InvalidTranscribeOutput
     for item in job.items:
         if item.type == "punctuation":
             yield PunctuationMark(item.content)
@@ -93,4 +80,4 @@ def parse_transcribe_output(text: str, max_ms: int) -> Iterator[TranscribedWord 
 def _to_milliseconds(seconds: str | None, max_ms: int) -> int:
     if seconds and _SECONDS.fullmatch(seconds) and (milliseconds := round(float(seconds) * 1000)) <= max_ms:
         return milliseconds
-    raise InvalidTranscribeOutput(TranscribeOutputProblem.BAD_TIMES)
+    raise InvalidTranscribeOutput

@@ -24,7 +24,7 @@ from handlers.common.errors import (
     to_malformed_error,
 )
 from handlers.common.json_models import Message, TextForm
-from handlers.common.logging import EventLog, constant_for_log
+from handlers.common.logging import EventLog, name_for_log
 from handlers.common.records import TooManyWriters
 
 MAX_MESSAGE_ID_LENGTH = 64
@@ -140,11 +140,10 @@ class WebSocketDispatcher:
 
     def _log_and_explain(self, error: Exception, route: str) -> HandlerError:
         """Log an exception, and return the error for the client: `UNAVAILABLE` if another attempt may succeed."""
-        logged_route = constant_for_log(route, {"$connect", "$default", *self._requests})
         if isinstance(error, HandlerError):
-            self._log.info("message_refused", code=error.code, route=logged_route)
+            self._log.info("message_refused", code=error.code, route=name_for_log(route))
             return error
-        self._log.failure("message_failed", error, route=logged_route)
+        self._log.failure("message_failed", error, route=name_for_log(route))
         if is_transient_failure(error) or isinstance(error, TooManyWriters):
             return HandlerError(WebSocketErrorCode.UNAVAILABLE, "The service is busy. Try again a little later.")
         return to_handler_error(error)

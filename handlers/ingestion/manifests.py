@@ -29,7 +29,7 @@ from botocore.exceptions import ClientError
 from handlers.common.aws import CONFIG, MAX_WORKERS, ParallelCalls
 from handlers.common.ids import ULID_PATTERN, now, parse_ulid_time, timestamp
 from handlers.common.json_models import Message
-from handlers.common.logging import EventLog, error_name_for_log, id_for_log
+from handlers.common.logging import EventLog, id_for_log, name_for_log
 from handlers.ingestion.environment import WorkflowStepsEnvironment
 from handlers.ingestion.files import (
     MANIFEST_KEY_PREFIX,
@@ -337,7 +337,7 @@ class Manifests:
         )
         log_id, files = id_for_log(manifest_id), sum(counts.values())
         if status is ManifestStatus.FAILED:
-            self.log.error("manifest_failed", manifest_id=log_id, files=files, cause=error_name_for_log(cause))
+            self.log.error("manifest_failed", manifest_id=log_id, files=files, cause=name_for_log(cause))
         else:
             self.log.info("manifest_processed", manifest_id=log_id, files=files)
 

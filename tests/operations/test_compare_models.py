@@ -98,7 +98,7 @@ def test_unusable_answers_and_items_with_invented_quotes_are_counted_and_dropped
 
 def test_a_failing_model_ends_the_comparison(capsys: pytest.CaptureFixture[str]) -> None:
     assert compare("--candidate", "denied")[0] == 2
-    assert "refused" in capsys.readouterr().err
+    assert "AccessDeniedException" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from handlers.common.logging import EventLog
+from handlers.common.logging import EventLog, name_for_log
 from handlers.common.tokens import ProviderUnavailable, TokenRefused, TokenVerifier, signing_keys
 from handlers.livestream.environment import AuthorizerEnvironment
 
@@ -46,7 +46,7 @@ def handler(event: Mapping[str, Any], _context: object) -> Policy:
         log.error("provider_away")
         raise
     except TokenRefused as error:
-        log.info("caller_refused", cause=error.problem)
+        log.info("caller_refused", cause=name_for_log(str(error)))
         return _policy("Deny", methods, "nobody")  # API Gateway requires a principal
     return {**_policy("Allow", methods, user), "context": {"user": user}}
 

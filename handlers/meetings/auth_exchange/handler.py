@@ -16,16 +16,17 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import jwt
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common import ids
-from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, TRANSIENT_FAULTS, find_fault
+from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, is_transient_failure
 from handlers.common.errors import HandlerError
 from handlers.common.ids import timestamp
-from handlers.common.logging import EventLog
+from handlers.common.logging import EventLog, name_for_log
 from handlers.common.records import Records
 from handlers.common.rest import ProxyResponse, RestAnswer, RestDispatcher, RestRequest
-from handlers.common.tokens import ProviderUnavailable, TokenProblem, TokenRefused, TokenVerifier, signing_keys
+from handlers.common.tokens import ProviderUnavailable, TokenRefused, TokenVerifier, signing_keys
 from handlers.meetings import s3_keys
 from handlers.meetings.auth_exchange.api import (
     DELETE_MEETING,
@@ -48,8 +49,8 @@ if TYPE_CHECKING:
 RETRY_AFTER_SECONDS = 5
 """Time after which the caller should repeat a request that failed with `UNAVAILABLE`."""
 ERROR_CODES = {
-    TokenProblem.EXPIRED: MeetingsErrorCode.TOKEN_EXPIRED,
-    TokenProblem.NOT_YET_VALID: MeetingsErrorCode.TOKEN_NOT_YET_VALID,
+    jwt.ExpiredSignatureError.__name__: MeetingsErrorCode.TOKEN_EXPIRED,
+    jwt.ImmatureSignatureError.__name__: MeetingsErrorCode.TOKEN_NOT_YET_VALID,
 }
 """Error codes by the reason for refusing a token. Tokens refused for other reasons have `TOKEN_REFUSED`."""
 
@@ -112,10 +113,9 @@ class MeetingsApi:
             self.log.error("provider_away")
             raise _unavailable("The identity provider does not respond. Try again.") from None
         except TokenRefused as error:
-            self.log.info("caller_refused", cause=error.problem)
-            raise HandlerError(
-                ERROR_CODES.get(error.problem, MeetingsErrorCode.TOKEN_REFUSED), "The token is not valid."
-            ) from None
+            self.log.info("caller_refused", cause=name_for_log(str(error)))
+            code = ERROR_CODES.get(str(error), MeetingsErrorCode.TOKEN_REFUSED)
+            raise HandlerError(code, "The token is not valid.") from None
 
     def _assume_client_role(self, user: str, session_name: str) -> Mapping[str, Any]:
         """Return credentials of the role for users' apps. Raises HandlerError for a transient error of STS, and
@@ -132,12 +132,10 @@ class MeetingsApi:
                 Tags=[{"Key": s3_keys.USER_TAG, "Value": user}],
             )
         except (ClientError, BotoCoreError) as error:
-            fault = find_fault(error)
-            if fault in TRANSIENT_FAULTS:
-                self.log.warning("role_busy", cause=fault)
-                raise _unavailable("AWS credentials are not available at the moment. Try again.") from None
-            self.log.error("role_refused", cause=fault)
-            raise
+            if not is_transient_failure(error):
+                raise
+            self.log.failure("role_busy", error, level="WARNING")
+            raise _unavailable("AWS credentials are not available at the moment. Try again.") from None
         return answer["Credentials"]
 
 

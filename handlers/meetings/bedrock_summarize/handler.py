@@ -14,13 +14,11 @@ from functools import cache, partial
 from typing import Any, TypeVar
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.aws import CONFIG, TRANSIENT_FAULTS, ServiceFault, find_fault
-from handlers.common.bedrock import BedrockModel, NoAnswer, NoAnswerReason, TokenUsage, build_client_config
-from handlers.common.logging import EventLog, constant_for_log, hash_for_log
+from handlers.common.aws import CONFIG, error_name, is_transient_failure
+from handlers.common.bedrock import BedrockModel, NoAnswer, TokenUsage, build_client_config
+from handlers.common.logging import EventLog, hash_for_log, name_for_log
 from handlers.common.text import Window, WindowSizes, split_into_windows
-from handlers.common.transcribe_output import InvalidTranscribeOutput, TranscribeOutputProblem
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.bedrock_summarize.models import (
     Summary,
@@ -47,8 +45,6 @@ from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric
 
 PART_MISSING = "part_missing"
 """Cause of a failure: a part of the audio has no transcript."""
-CAUSES = frozenset({*ServiceFault, *NoAnswerReason, *TranscribeOutputProblem, PART_MISSING})
-"""Causes of failures that the log names. Any other failure is an error of the program."""
 T = TypeVar("T")
 
 
@@ -179,8 +175,9 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
     except Exception as error:  # noqa: BLE001 - the original error may quote the event, a transcript or an answer
         failure = to_workflow_error(error).with_traceback(error.__traceback__)
     key_hash = hash_for_log(f"{event.get('user')}/{event.get('meetingId')}")
-    cause = constant_for_log(str(failure), CAUSES)
-    summarizer.log.failure("summary_failed", failure, level="WARNING", key_hash=key_hash, cause=cause)
+    summarizer.log.failure(
+        "summary_failed", failure, level="WARNING", key_hash=key_hash, cause=name_for_log(str(failure))
+    )
     # Raised outside the except block, so that the exception has no reference to the original error.
     raise failure
 
@@ -190,11 +187,6 @@ def to_workflow_error(error: Exception) -> SummaryBusy | SummaryFailed:
 
     A service that refuses a request would refuse it again.
     """
-    match error:
-        case SummaryFailed() | NoAnswer() | InvalidTranscribeOutput():
-            return SummaryFailed(str(error))
-        case ClientError() | BotoCoreError():
-            fault = find_fault(error)
-            return (SummaryBusy if fault in TRANSIENT_FAULTS else SummaryFailed)(fault.value)
-        case _:
-            return SummaryFailed(type(error).__name__)
+    if isinstance(error, (SummaryFailed, NoAnswer)):
+        return SummaryFailed(str(error))
+    return (SummaryBusy if is_transient_failure(error) else SummaryFailed)(error_name(error))

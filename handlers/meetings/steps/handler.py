@@ -27,7 +27,7 @@ from handlers.common import ids
 from handlers.common.aws import CONFIG
 from handlers.common.ids import Ulid, UserId
 from handlers.common.json_models import Message
-from handlers.common.logging import EventLog, error_name_for_log
+from handlers.common.logging import EventLog, name_for_log
 from handlers.common.records import Records
 from handlers.meetings.environment import StepsEnvironment
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
@@ -182,7 +182,7 @@ class Steps:
             if result.duration_ms:
                 metrics.append(MeetingMetric(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, "None"))
         if step.step == "fail":
-            cause = error_name_for_log(step.error)
+            cause = name_for_log(step.error)
             self.log.error("meeting_failed", code=record.reason, cause=cause, key_hash=key_hash)
         if record.status is MeetingStatus.READY and record.uploaded_at is not None:
             duration = self.clock() - datetime.fromisoformat(record.uploaded_at)

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import pytest
 from hypothesis import example, given
-from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from handlers.common.errors import (
@@ -24,13 +23,9 @@ from handlers.meetings.auth_exchange.api import OPERATIONS as MEETING_OPERATIONS
 from handlers.meetings.complete_file import Chunk, CompleteFile
 from handlers.transcription import messages as transcription
 from handlers.voice_qa import messages as voice_qa
+from tests.handlers.json_schema_strategies import JSON_VALUES
 
 CANARY = "canary-7f3a"
-JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(st.characters()),  # with surrogates, which Python's JSON accepts
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters()), inner, max_size=4),
-    max_leaves=20,
-)
 
 
 class Code(ErrorCode):
@@ -82,7 +77,7 @@ def test_a_malformed_request_is_answered_with_its_fields_and_their_rules() -> No
     assert len(problems) == MAX_PROBLEMS
 
 
-@given(JSON)
+@given(JSON_VALUES)
 @example({"\ud800": 1})
 @example({"name": "\ud800"})
 @example({"name": "a", "\ud800" + "x" * 500: 1})

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from handlers.common.events import process_batch
 from handlers.common.logging import (
     EventLog,
-    constant_for_log,
-    error_name_for_log,
     hash_for_log,
     id_for_log,
+    name_for_log,
 )
 from local import ROOT
 from tests.handlers.common.fakes import stubbed
@@ -45,12 +44,11 @@ def test_free_text_is_never_logged(capsys: pytest.CaptureFixture[str], text: str
     assert written(capsys)["message"] == "unnamed_event"
 
 
-def test_numbers_booleans_enums_hashes_ids_and_constants_are_logged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_numbers_booleans_enums_hashes_ids_and_names_are_logged(capsys: pytest.CaptureFixture[str]) -> None:
     EventLog("INFO").info(
         "event", count=2, share=0.5, ended=True, color=Color.RED, missing=None, key_hash=hash_for_log("a"),
-        owner=id_for_log("a"), manifest_id=id_for_log(ULID), route=constant_for_log("ping", {"ping"}),
-        other_route=constant_for_log("canary", {"ping"}), cause=error_name_for_log("Batch.TooMany"),
-        other_cause=error_name_for_log("canary text"),
+        owner=id_for_log("a"), manifest_id=id_for_log(ULID), route=name_for_log("$connect"),
+        cause=name_for_log("Batch.TooMany"), other_cause=name_for_log("canary text"),
     )  # fmt: skip
     line = written(capsys)
     # Lambda treats a line with a timestamp of another form as INFO, and drops it if the log level is higher.
@@ -66,8 +64,7 @@ def test_numbers_booleans_enums_hashes_ids_and_constants_are_logged(capsys: pyte
         "key_hash": "ca978112ca1bbdca",
         "owner": "ca978112ca1bbdca",
         "manifest_id": ULID,
-        "route": "ping",
-        "other_route": "other",
+        "route": "$connect",
         "cause": "Batch.TooMany",
         "other_cause": "unnamed",
     }

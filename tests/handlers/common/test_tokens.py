@@ -16,11 +16,11 @@ from handlers.common.ids import derive_user_id
 from handlers.common.tokens import (
     MAX_TOKEN_LENGTH,
     ProviderUnavailable,
-    TokenProblem,
     TokenRefused,
     TokenVerifier,
     signing_keys,
 )
+from tests.handlers.json_schema_strategies import JSON_VALUES
 from tests.token_issuer import (
     AUDIENCE,
     Key,
@@ -38,15 +38,14 @@ USER_ID = derive_user_id(Provider().issuer, "somebody")
 
 
 def verify(provider: Provider, token: str) -> str:
-    """Return the user id of a valid token, or the reason for which it is refused."""
+    """Return the user id of a valid token, or the name of PyJWT's error for which it is refused."""
     try:
         return TokenVerifier(provider.issuer, AUDIENCE, keys_of(provider)).verify(token)
     except TokenRefused as error:
         refusal = error
-    assert str(refusal) == refusal.problem
     assert (refusal.__context__, refusal.__cause__) == (None, None), "PyJWT's errors quote the token"
     assert CANARY not in "".join(traceback.format_exception(refusal))
-    return refusal.problem
+    return str(refusal)
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"])
@@ -57,17 +56,18 @@ def test_a_token_of_each_allowed_algorithm_is_accepted_if_its_signature_is_valid
     header, claims, signature = token.split(".")
     other_claims = provider.token(provider.keys[1], sub=CANARY).split(".")[1]
     for forged in (f"{header}.{other_claims}.{signature}", f"{header}.{claims}."):
-        assert verify(provider, forged) == TokenProblem.BAD_SIGNATURE
+        assert verify(provider, forged) == "InvalidSignatureError"
 
 
 @pytest.mark.parametrize(
     ("claim", "values", "expected"),
     [
         ("aud", [[AUDIENCE], ["another", AUDIENCE]], USER_ID),
-        ("aud", [CANARY, [CANARY], AUDIENCE.upper(), 5], TokenProblem.WRONG_AUDIENCE),
-        ("iss", ["https://issuer.test/", "http://issuer.test", "", 5], TokenProblem.WRONG_ISSUER),
-        ("sub", ["", "\ud800", 5, [CANARY]], TokenProblem.MALFORMED),
-        *((claim, [None], TokenProblem.MISSING_CLAIM) for claim in ("exp", "sub", "iss", "aud")),
+        ("aud", [CANARY, [CANARY], AUDIENCE.upper(), 5], "InvalidAudienceError"),
+        ("iss", ["https://issuer.test/", "http://issuer.test", "", 5], "InvalidIssuerError"),
+        *(("sub", [subject], error) for subject, error in (("", "DecodeError"), ("\ud800", "UnicodeEncodeError"))),
+        ("sub", [5, [CANARY]], "InvalidSubjectError"),
+        *((claim, [None], "MissingRequiredClaimError") for claim in ("exp", "sub", "iss", "aud")),
     ],
 )
 def test_the_claims_decide_whether_a_signed_token_is_accepted(claim: str, values: list[object], expected: str) -> None:
@@ -80,9 +80,9 @@ def test_the_claims_decide_whether_a_signed_token_is_accepted(claim: str, values
     ("claim", "seconds", "expected"),
     [
         ("exp", -25, USER_ID),
-        ("exp", -30, TokenProblem.EXPIRED),
+        ("exp", -30, "ExpiredSignatureError"),
         *((claim, 30, USER_ID) for claim in ("nbf", "iat")),
-        *((claim, 60, TokenProblem.NOT_YET_VALID) for claim in ("nbf", "iat")),
+        *((claim, 60, "ImmatureSignatureError") for claim in ("nbf", "iat")),
     ],
 )
 def test_a_token_is_valid_from_a_leeway_before_its_start_to_a_leeway_after_its_end(
@@ -100,20 +100,20 @@ def hmac_token(header: dict[str, str]) -> str:
 
 
 ATTACKER = Key("attacker")
-HOSTILE: list[tuple[Callable[[Provider], str], TokenProblem]] = [
-    (lambda p: p.signed(p.claims(), ATTACKER, kid="first"), TokenProblem.BAD_SIGNATURE),
-    (lambda _: hmac_token({"alg": "RS256", "kid": "first"}), TokenProblem.BAD_SIGNATURE),
-    (lambda _: hmac_token({"alg": "HS256", "kid": "first"}), TokenProblem.ALGORITHM_REFUSED),
-    (lambda p: p.token(Key("first", "RS384")), TokenProblem.ALGORITHM_REFUSED),
-    (lambda p: p.signed(p.claims(), ATTACKER, jwk=ATTACKER.published, jku="https://x/"), TokenProblem.UNKNOWN_KEY),
-    (lambda p: p.token(Key(None)), TokenProblem.UNKNOWN_KEY),
+HOSTILE: list[tuple[Callable[[Provider], str], str]] = [
+    (lambda p: p.signed(p.claims(), ATTACKER, kid="first"), "InvalidSignatureError"),
+    (lambda _: hmac_token({"alg": "RS256", "kid": "first"}), "InvalidSignatureError"),
+    (lambda _: hmac_token({"alg": "HS256", "kid": "first"}), "InvalidAlgorithmError"),
+    (lambda p: p.token(Key("first", "RS384")), "InvalidAlgorithmError"),
+    (lambda p: p.signed(p.claims(), ATTACKER, jwk=ATTACKER.published, jku="https://x/"), "PyJWKClientError"),
+    (lambda p: p.token(Key(None)), "PyJWKClientError"),
 ]
 
 
-@pytest.mark.parametrize(("create_token", "problem"), HOSTILE)
-def test_a_hostile_token_is_refused(create_token: Callable[[Provider], str], problem: TokenProblem) -> None:
+@pytest.mark.parametrize(("create_token", "error"), HOSTILE)
+def test_a_hostile_token_is_refused(create_token: Callable[[Provider], str], error: str) -> None:
     provider = Provider()
-    assert verify(provider, create_token(provider)) == problem
+    assert verify(provider, create_token(provider)) == error
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_hostile_token_is_refused(create_token: Callable[[Provider], str], pro
 )
 def test_a_malformed_token_or_algorithm_is_refused_without_a_request_for_keys(token: str) -> None:
     provider = Provider()
-    assert verify(provider, token) in {TokenProblem.MALFORMED, TokenProblem.ALGORITHM_REFUSED}
+    assert verify(provider, token) != USER_ID
     assert provider.request_count == 0
 
 
@@ -137,25 +137,20 @@ def test_a_token_that_is_too_long_is_refused() -> None:
     longest = provider.token(padding="x" * (available * 3 // 4 - 20))
     assert MAX_TOKEN_LENGTH - 20 < len(longest) <= MAX_TOKEN_LENGTH
     assert verify(provider, longest) == USER_ID
-    assert verify(provider, provider.token(padding="x" * available)) == TokenProblem.MALFORMED
+    assert verify(provider, provider.token(padding="x" * available)) == "DecodeError"
 
 
 VALID_TOKEN = Provider().token()
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
 
 
 @given(
-    st.dictionaries(st.sampled_from(["alg", "kid", "crit", "b64", "typ", "jwk"]), JSON),
-    st.dictionaries(st.sampled_from(["exp", "nbf", "iat", "aud", "iss", "jti"]), JSON),
+    st.dictionaries(st.sampled_from(["alg", "kid", "crit", "b64", "typ", "jwk"]), JSON_VALUES),
+    st.dictionaries(st.sampled_from(["exp", "nbf", "iat", "aud", "iss", "jti"]), JSON_VALUES),
 )
 def test_any_header_and_claims_are_accepted_or_refused(header: dict[str, object], claims: dict[str, object]) -> None:
     provider = Provider()
     token = provider.signed(provider.claims() | claims, provider.keys[0], **header)
-    assert verify(provider, token) in {USER_ID, *TokenProblem}
+    assert verify(provider, token), "no other exception is raised"
 
 
 def test_a_key_of_1024_bits_accepts_no_token_and_does_not_hide_the_others() -> None:
@@ -167,7 +162,7 @@ def test_a_key_of_1024_bits_accepts_no_token_and_does_not_hide_the_others() -> N
     weak_token = assemble_token(
         {"alg": "RS256", "kid": "weak"}, provider.claims(), lambda text: signing.sign(text, weak)
     )
-    assert verify(provider, weak_token) == TokenProblem.MALFORMED
+    assert verify(provider, weak_token) == "InvalidKeyError"
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[" * 100_000, b"[]", b"{}"])

@@ -244,8 +244,11 @@ def test_a_refusal_by_sts_is_a_500_without_details(harness: MeetingHarness, caps
         assert "canary" not in response.text
     logged = capsys.readouterr().out
     assert "canary" not in logged
-    lines = [line for line in map(json.loads, logged.splitlines()) if "cause" in line]
-    assert [(line["level"], line["cause"]) for line in lines] == [("ERROR", "refused"), ("ERROR", "unknown")]
+    lines = [json.loads(line) for line in logged.splitlines()]
+    assert [(line["level"], line["aws_code"]) for line in lines] == [
+        ("ERROR", "AccessDenied"),
+        ("ERROR", "RegionDisabledException"),
+    ]
 
 
 # Secrets

@@ -133,9 +133,9 @@ def test_after_an_unusable_answer_the_question_is_repeated_once(
 @pytest.mark.parametrize(
     ("scripted", "error", "cause"),
     [
-        (client_error("ThrottlingException"), SummaryBusy, "throttled"),
-        (ReadTimeoutError(endpoint_url=CANARY), SummaryBusy, "timed_out"),
-        (client_error("AccessDeniedException"), SummaryFailed, "refused"),
+        (client_error("ThrottlingException"), SummaryBusy, "ThrottlingException"),
+        (ReadTimeoutError(endpoint_url=CANARY), SummaryBusy, "ReadTimeoutError"),
+        (client_error("AccessDeniedException"), SummaryFailed, "AccessDeniedException"),
         ("model_context_window_exceeded", SummaryFailed, "too_large"),
         (KeyError(CANARY), SummaryFailed, "KeyError"),
     ],
@@ -170,9 +170,9 @@ def test_a_recording_without_the_transcript_of_a_part_fails(harness: MeetingHarn
 def test_an_invalid_transcript_of_a_part_fails(harness: MeetingHarness, event: dict[str, Any]) -> None:
     late_words = transcribe_output([Turn("spk_0", 600_000, "Much later.")])
     for output, cause in (
-        (CANARY.encode(), "malformed"),
+        (CANARY.encode(), "InvalidTranscribeOutput"),
         (b"\xff", "UnicodeDecodeError"),
-        (late_words, "bad_times"),
+        (late_words, "InvalidTranscribeOutput"),
     ):
         harness.put_object(RECORDING.part_transcript_key(0, "en-US"), output)
         assert failure_cause(harness, event, SummaryFailed) == cause

@@ -142,5 +142,5 @@ def test_a_word_may_end_only_a_little_after_its_part() -> None:
     part = audio_part(offset_ms=60_000)
     (segment,) = parse_part(part, _job_output([_word_item("Bye", "1.5", "2.9")]), "en-US")
     assert (segment.start_ms, segment.end_ms) == (61_500, 62_000)
-    with pytest.raises(InvalidTranscribeOutput, match="bad_times"):
+    with pytest.raises(InvalidTranscribeOutput):
         parse_part(part, _job_output([_word_item("Bye", "1.5", f"{(2_001 + MAX_OVERRUN_MS) / 1000}")]), "en-US")
