@@ -28,7 +28,7 @@ from handlers.livestream.environment import (
     VideoChunksEnvironment,
 )
 from handlers.livestream.keys import CHUNKS, TRANSCRIPTS, VIDEOS
-from handlers.livestream.video_chunks import events as video_events
+from handlers.livestream.video_chunks import job as video_job
 
 DELIVERIES = 20
 """Number of failed deliveries, some minutes apart, after which a video event moves to the dead-letter queue. It is high,
@@ -38,7 +38,7 @@ RUNBOOK = "episodes"
 
 def event_source(scope: Scope) -> str:
     """Return the source of livestream's events. It contains the stack's name, because stacks may share a bus."""
-    return f"{scope.context.stack_label}{video_events.SOURCE_SUFFIX}"
+    return f"{scope.context.stack_label}{video_job.SOURCE_SUFFIX}"
 
 
 def video_event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
@@ -54,11 +54,11 @@ def video_event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, 
     """
     return {
         "video-created": object_created_pattern(bucket, {"prefix": VIDEOS}),
-        "video-completed": {"source": [source], "detail-type": [video_events.UPLOAD_COMPLETED]},
+        "video-completed": {"source": [source], "detail-type": [video_job.UPLOAD_COMPLETED]},
         "video-jobs": {
-            "source": [video_events.MEDIACONVERT],
-            "detail-type": [video_events.JOB_STATE_CHANGE],
-            "detail": {"status": list(video_events.JOB_STATES), "userMetadata": {"bucket": [bucket]}},
+            "source": [video_job.MEDIACONVERT],
+            "detail-type": [video_job.JOB_STATE_CHANGE],
+            "detail": {"status": list(video_job.JOB_STATES), "userMetadata": {"bucket": [bucket]}},
         },
     }
 

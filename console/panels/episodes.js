@@ -19,7 +19,6 @@ const VERDICTS = { supported: "good", refuted: "bad", misleading: "warn", unveri
 const STATUSES = { draft: ["Empty", "plain"], uploading: ["Waiting for an upload", "now"], processing: ["Processing", "now"], ready: ["Ready", "good"], failed: ["Failed", "bad"] };
 const REASONS = {
   NEVER_UPLOADED: "The file did not arrive in time. Choose it again.",
-  UNSUPPORTED_TYPE: "Files of this type cannot be read. Choose a file of another type.",
   TOO_LARGE: "The file is too long or too large. Choose a shorter one.",
   EMPTY: "The transcript contains no text. Choose another file.",
   UNREADABLE: "The transcript cannot be read: its format or one of its times is invalid. Correct it and choose it again.",

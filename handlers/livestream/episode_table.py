@@ -36,7 +36,6 @@ from handlers.livestream.tracks import (
     TrackReason,
     TrackState,
     TrackUpdate,
-    VideoChunks,
     apply_time_limit,
     apply_update,
     is_applied,
@@ -145,7 +144,6 @@ class EpisodeTable:
         upload: UploadedObject,
         state: TrackState,
         reason: TrackReason | None = None,
-        chunks: VideoChunks | None = None,
         *,
         restart: bool = False,
     ) -> bool:
@@ -154,7 +152,7 @@ class EpisodeTable:
         Return True if the track now has this state, even if it had it before. So a repeated event gets the same answer
         as the first. Return False if the track does not accept the state, or if there is no episode.
         """
-        update = TrackUpdate(upload.upload_id, state, self._now(), upload.version_id, reason, chunks, restart)
+        update = TrackUpdate(upload.upload_id, state, self._now(), upload.version_id, reason, restart)
 
         def transition(record: EpisodeRecord) -> EpisodeRecord:
             return record.with_track(kind, apply_update(record.track(kind), update), update.at)

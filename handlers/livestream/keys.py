@@ -46,11 +46,16 @@ TRANSCRIPTS: Final = "transcripts/"
 CHUNKS: Final = "chunks/"
 """Prefix of the video chunks that MediaConvert writes. No event rule matches it, so chunks are never taken for
 uploads."""
+CHUNK_NAME_MODIFIER: Final = "_chunk"
+"""Text that MediaConvert appends to the name of the video for the names of its chunks and of their playlist. The main
+playlist has the name of the video alone."""
 OWNER_PATTERN = rf"(?:{ids.USER_ID_PATTERN}|{ids.DEFAULT_OWNER})"
 """Pattern for a user id, or for `everybody`, the owner of all episodes if the API does not identify its users."""
 _UPLOAD_KEY = re.compile(
-    rf"({OWNER_PATTERN})/({ids.ULID_PATTERN})/({ids.ULID_PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII
+    rf"({OWNER_PATTERN})/({ids.ULID_PATTERN})/({ids.ULID_PATTERN})\.(?:mp4|mov|webm|mkv|srt|vtt|json)"
 )
+"""Key without its prefix. It has one of the suffixes that the API gives to uploads. So MediaConvert never reads a playlist,
+which could name other objects."""
 
 
 class UploadedObject(NamedTuple):
@@ -62,8 +67,6 @@ class UploadedObject(NamedTuple):
     owner: str
     episode_id: str
     upload_id: str
-    suffix: str
-    """File name suffix without the dot, in lower case; empty if the key has none."""
 
 
 def parse_upload(prefix: str, key: str, version_id: str) -> UploadedObject | None:
@@ -71,5 +74,9 @@ def parse_upload(prefix: str, key: str, version_id: str) -> UploadedObject | Non
     match = _UPLOAD_KEY.fullmatch(key, len(prefix)) if key.startswith(prefix) else None
     if match is None:
         return None
-    owner, episode_id, upload_id, suffix = match.groups(default="")
-    return UploadedObject(key, version_id, owner, episode_id, upload_id, suffix.lower())
+    return UploadedObject(key, version_id, *match.groups())
+
+
+def chunk_folder(owner: str, episode_id: str, upload_id: str) -> str:
+    """Return the key prefix below which MediaConvert writes the chunks of an uploaded video, and their playlist."""
+    return f"{CHUNKS}{owner}/{episode_id}/{upload_id}/"

@@ -240,8 +240,6 @@ class Playback(Message):
 
     chunks: tuple[PlayableChunk, ...]
     """Empty if `fromMs` is at or after the end of the video."""
-    duration_ms: int
-    """Duration of the whole video."""
     expires_seconds: int
     """Maximum validity of the URLs. They expire earlier if the credentials that signed them expire."""
     next_ms: int | None = None

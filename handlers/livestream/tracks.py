@@ -58,8 +58,6 @@ class TrackReason(StrEnum):
 
     NEVER_UPLOADED = "NEVER_UPLOADED"
     """The object did not arrive within the time limit."""
-    UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
-    """MediaConvert does not read videos with this file name suffix."""
     TOO_LARGE = "TOO_LARGE"
     """The transcript has too many bytes, lines, cues or characters."""
     EMPTY = "EMPTY"
@@ -131,14 +129,6 @@ class ExpectedUpload(Message):
     """Id of the multipart upload in S3; None for an upload by form."""
 
 
-class VideoChunks(Message):
-    """Output of the job that cut a video."""
-
-    playlist: str
-    """Key of the HLS playlist that names the chunks in their order. The chunks are in the same folder."""
-    duration_ms: int
-
-
 class Track(Message):
     """Stored state of a track. Readers see it through `apply_time_limit`."""
 
@@ -152,8 +142,6 @@ class Track(Message):
     version_id: str | None = None
     """S3 version of the uploaded object, or of several versions the one whose event arrived first. None before the
     first event."""
-    chunks: VideoChunks | None = None
-    """Chunks of a video that was cut; None before that, and for a transcript."""
 
 
 class TrackUpdate(NamedTuple):
@@ -165,8 +153,6 @@ class TrackUpdate(NamedTuple):
     version_id: str
     """S3 version of the uploaded object."""
     reason: TrackReason | None = None
-    chunks: VideoChunks | None = None
-    """Chunks of the video, if the update reports that it was cut."""
     restart: bool = False
     """True if an operator restarts the processing after a MediaConvert job failed."""
 
@@ -193,7 +179,6 @@ def apply_update(track: Track, update: TrackUpdate) -> Track:
         reason=update.reason,
         upload=track.upload,
         version_id=track.version_id or update.version_id,
-        chunks=update.chunks,
     )
 
 

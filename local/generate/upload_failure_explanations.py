@@ -26,9 +26,6 @@ TRACK_REASONS: Mapping[StrEnum, ReasonExplanation] = {
     TrackReason.NEVER_UPLOADED: ReasonExplanation(
         "The announced file did not arrive within twelve hours.", "Request a new upload for the same episode."
     ),
-    TrackReason.UNSUPPORTED_TYPE: ReasonExplanation(
-        "MediaConvert does not read videos with this file name suffix.", "Convert the video, for example to MP4."
-    ),
     TrackReason.TOO_LARGE: ReasonExplanation(
         "The transcript has too many bytes, lines, cues or characters.",
         "Split the broadcast into several episodes.",

@@ -98,7 +98,7 @@ class FakeVideo:
                 self.expired_urls.add(self.urls[-1])
                 self.is_next_url_expired = False
             chunks.append({"number": index + 1, "url": self.urls[-1], **times})
-        return {"chunks": chunks, "durationMs": 3 * SECONDS * 1000, "expiresSeconds": 300}
+        return {"chunks": chunks, "expiresSeconds": 300}
 
     def _download(self, route: Route) -> None:
         match = re.fullmatch(r"https://chunks\.example\.com/(\d)\?signature=\d+", route.request.url)

@@ -290,7 +290,7 @@ def test_a_failed_video_is_explained_and_has_no_player(page: Page) -> None:
             return {"uploadId": "u", "form": {"url": "https://livestream.example.com/form", "fields": {}}}
         if "/chunks" in request.url:
             chunk = {"number": 1, "startMs": 0, "durationMs": 5000, "url": "https://livestream.example.com/chunk"}
-            return {"chunks": [chunk], "durationMs": 5000, "expiresSeconds": 300}
+            return {"chunks": [chunk], "expiresSeconds": 300}
         track = {"state": video_state, **({"reason": "CHUNKING_FAILED"} if video_state == "failed" else {})}
         status = {"none": "draft", "chunking": "processing", "failed": "failed"}[video_state]
         record = episode("Plan", status) | {"video": track, "transcript": {"state": "none"}}

@@ -15,7 +15,9 @@ from handlers.common.errors import HandlerError
 from handlers.common.rest import RestAnswer, RestRequest
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes.routes import LivestreamErrorCode
+from handlers.livestream.keys import CHUNK_NAME_MODIFIER, chunk_folder
 from handlers.livestream.models import EpisodePath, PlayableChunk, Playback, PlaybackQuery
+from handlers.livestream.tracks import TrackState
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -48,16 +50,17 @@ class PlaybackOperations:
 
     def list_chunks(self, call: RestRequest[EpisodePath, PlaybackQuery]) -> RestAnswer[Playback]:
         """Return a page of chunks, beginning with the chunk that contains the position `fromMs`."""
-        track = self.table.get(call.owner, call.parameters.episode_id).video
-        if track.chunks is None:
+        episode = self.table.get(call.owner, call.parameters.episode_id)
+        upload = episode.video.upload
+        if upload is None or episode.video.state is not TrackState.CHUNKED:
             raise HandlerError(
                 LivestreamErrorCode.VIDEO_NOT_READY,
                 "This episode has no video that was cut into chunks. Ask again when the state of its video is chunked.",
             )
-        playlist = parse_playlist(self._read_playlist(track.chunks.playlist))
+        folder = chunk_folder(call.owner, episode.episode_id, upload.upload_id)
+        playlist = parse_playlist(self._read_playlist(f"{folder}{upload.upload_id}{CHUNK_NAME_MODIFIER}.m3u8"))
         following = [chunk for chunk in playlist if chunk.start_ms + chunk.duration_ms > call.query.from_ms]
         page, rest = following[: call.query.limit], following[call.query.limit :]
-        folder = track.chunks.playlist.rpartition("/")[0]
         return RestAnswer(
             Playback(
                 chunks=tuple(
@@ -67,13 +70,12 @@ class PlaybackOperations:
                         duration_ms=chunk.duration_ms,
                         url=self.s3.generate_presigned_url(
                             "get_object",
-                            Params={"Bucket": self.bucket_name, "Key": f"{folder}/{chunk.name}"},
+                            Params={"Bucket": self.bucket_name, "Key": f"{folder}{chunk.name}"},
                             ExpiresIn=PLAYBACK_SECONDS,
                         ),
                     )
                     for chunk in page
                 ),
-                duration_ms=track.chunks.duration_ms,
                 expires_seconds=PLAYBACK_SECONDS,
                 next_ms=rest[0].start_ms if rest else None,
             )

@@ -28,20 +28,31 @@ import boto3
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG, PartlyFailed
-from handlers.common.events import IGNORED, BatchFailures, process_batch
-from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.events import (
+    IGNORED,
+    OBJECT_CREATED,
+    S3_SOURCE,
+    BatchFailures,
+    BusEvent,
+    InvalidEvent,
+    parse_object_created_detail,
+    process_batch,
+)
+from handlers.common.logging import EventLog, LogText, hash_for_log
 from handlers.livestream.environment import VideoChunksEnvironment
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.keys import UploadedObject
+from handlers.livestream.keys import VIDEOS, UploadedObject, parse_upload
 from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
-from handlers.livestream.video_chunks.events import (
+from handlers.livestream.video_chunks.job import (
+    JOB_FAILED,
+    JOB_STATE_CHANGE,
+    JOB_STATES,
+    MEDIACONVERT,
     UPLOAD_COMPLETED,
-    VIDEO_TYPES,
-    VideoEvent,
-    VideoEventKind,
-    parse_video_event,
+    JobChange,
+    VideoVersion,
+    job_request,
 )
-from handlers.livestream.video_chunks.job import VideoVersion, job_request
 
 if TYPE_CHECKING:
     from types_boto3_events.client import EventBridgeClient
@@ -60,29 +71,39 @@ class VideoCutter:
     log: EventLog
 
     def handle_event(self, body: str) -> str | None:
-        """Handle an event. Return `IGNORED` if it does not concern a video of this stack."""
-        event = parse_video_event(body, self.environment.bucket_name)
-        if event is None:
-            return IGNORED
-        match event.kind:
-            case VideoEventKind.CREATED:
-                is_accepted = self._announce(event.video)
-            case VideoEventKind.COMPLETED:
-                is_accepted = self._submit_job(event)
-            case VideoEventKind.JOB:
-                is_accepted = self._apply_job_change(event)
-        self.log.info(
-            "video_event", route=event.kind, accepted=is_accepted, key_hash=hash_for_log(event.video.upload_id)
-        )
+        """Handle an event. Return `IGNORED` if an object was created whose key is not the key of an upload.
+
+        Any principal of the account may be allowed to write to the event bus. So an event is validated, and
+        ValidationError or InvalidEvent is raised if it is malformed, of another stack, or of another kind.
+        """
+        event = BusEvent.model_validate_json(body)
+        kind, bucket = (event.source, event.detail_type), self.environment.bucket_name
+        if kind == (S3_SOURCE, OBJECT_CREATED):
+            created = parse_object_created_detail(event.detail, bucket)
+            uploaded = parse_upload(VIDEOS, created.key, created.version_id)
+            if uploaded is None:
+                return IGNORED
+            video, is_accepted = uploaded, self._announce(uploaded)
+        elif kind == (self.environment.event_source, UPLOAD_COMPLETED):
+            video = VideoVersion.model_validate(event.detail).to_upload()
+            is_accepted = self._submit_job(video, is_replayed=event.replay_name is not None)
+        elif kind == (MEDIACONVERT, JOB_STATE_CHANGE):
+            change = JobChange.model_validate(event.detail)
+            if change.metadata.bucket != bucket or change.status not in JOB_STATES:
+                raise InvalidEvent("the rule does not match this job or this state")
+            video = change.metadata.to_upload()
+            is_accepted = self._apply_job_change(video, change)
+        else:
+            raise InvalidEvent("no rule of this queue matches events of this kind")
+        key_hash = hash_for_log(video.upload_id)
+        self.log.info("video_event", route=LogText(event.detail_type), accepted=is_accepted, key_hash=key_hash)
         return None
 
     # Each of the following methods returns False if the track does not accept the event: it has advanced further, or has
     # another upload, or does not exist.
 
     def _announce(self, video: UploadedObject) -> bool:
-        """Publish the event `Video Upload Completed`, unless MediaConvert cannot read the file."""
-        if video.suffix not in VIDEO_TYPES:
-            return self.table.advance_track(TrackKind.VIDEO, video, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
+        """Publish the event `Video Upload Completed`."""
         if not self.table.advance_track(TrackKind.VIDEO, video, TrackState.UPLOADED):
             return False
         version = VideoVersion(key=video.key, version_id=video.version_id)
@@ -95,30 +116,27 @@ class VideoCutter:
             raise PartlyFailed
         return True
 
-    def _submit_job(self, event: VideoEvent) -> bool:
-        """Submit the job that cuts a video.
+    def _submit_job(self, video: UploadedObject, *, is_replayed: bool) -> bool:
+        """Submit the job that cuts a video. If the event is replayed, the job may have failed before.
 
         If CreateJob fails, the exception makes SQS deliver the event again. MediaConvert reads the video only after
         CreateJob, so such a failure is never the fault of the video.
         """
-        if not self.table.advance_track(TrackKind.VIDEO, event.video, TrackState.UPLOADED, restart=event.is_replayed):
+        if not self.table.advance_track(TrackKind.VIDEO, video, TrackState.UPLOADED, restart=is_replayed):
             return False
         settings = self.environment
         request = job_request(
-            settings.bucket_name,
-            event.video,
-            chunk_seconds=settings.chunk_seconds,
-            role_arn=settings.mediaconvert_role_arn,
+            settings.bucket_name, video, chunk_seconds=settings.chunk_seconds, role_arn=settings.mediaconvert_role_arn
         )
         self.mediaconvert.create_job(**request)
-        return self.table.advance_track(TrackKind.VIDEO, event.video, TrackState.CHUNKING)
+        return self.table.advance_track(TrackKind.VIDEO, video, TrackState.CHUNKING)
 
-    def _apply_job_change(self, event: VideoEvent) -> bool:
-        assert event.state is not None
-        reason = TrackReason.CHUNKING_FAILED if event.state is TrackState.FAILED else None
-        is_accepted = self.table.advance_track(TrackKind.VIDEO, event.video, event.state, reason, event.chunks)
-        if is_accepted and event.error_code is not None:
-            self.log.error("video_failed", error_code=event.error_code, key_hash=hash_for_log(event.video.upload_id))
+    def _apply_job_change(self, video: UploadedObject, change: JobChange) -> bool:
+        state = JOB_STATES[change.status]
+        reason = TrackReason.CHUNKING_FAILED if state is TrackState.FAILED else None
+        is_accepted = self.table.advance_track(TrackKind.VIDEO, video, state, reason)
+        if is_accepted and change.status == JOB_FAILED:
+            self.log.error("video_failed", error_code=change.error_code, key_hash=hash_for_log(video.upload_id))
         return is_accepted
 
 

@@ -1,4 +1,4 @@
-"""Request for the MediaConvert job that cuts one video into chunks.
+"""MediaConvert job that cuts one video into chunks: its request, and the events that start it and report its state.
 
 The job has one HLS output group. An HLS segment contains audio and video in one MPEG-TS file, so a player needs one
 presigned URL for each chunk, and a video without sound needs no other job. MediaConvert cannot split an MP4 group into
@@ -6,20 +6,36 @@ segments, and an output of a CMAF group contains either audio or video. Browsers
 alone. With `SegmentLengthControl: EXACT`, every chunk except the last has the same length, and each chunk starts with a
 key frame.
 
-The same object version and chunk length always give the same request token and the same output prefix.
-MediaConvert creates one job for all requests with the same token within a minute. After that minute, a repeated request
-creates the same job again, which writes the same chunks.
+The request token is the id of the upload. MediaConvert creates one job for all requests with the same token within a
+minute. After that minute, a repeated request creates the same job again, which writes the same chunks.
 """
 
-import hashlib
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from handlers.common.events import VERSION_ID_PATTERN
+from handlers.common.events import VERSION_ID_PATTERN, EventModel, InvalidEvent
 from handlers.common.json_models import Message
-from handlers.livestream.keys import CHUNKS, VIDEOS, UploadedObject, parse_upload
+from handlers.livestream.keys import CHUNK_NAME_MODIFIER, VIDEOS, UploadedObject, chunk_folder, parse_upload
+from handlers.livestream.tracks import TrackState
 
+SOURCE_SUFFIX: Final = ".livestream"
+"""End of the source of livestream's own events. The source begins with the name of the stack, because several stacks
+may use the same bus."""
+UPLOAD_COMPLETED: Final = "Video Upload Completed"
+"""Detail type of the event that makes livestream cut the uploaded video into chunks."""
+MEDIACONVERT: Final = "aws.mediaconvert"
+"""Source of MediaConvert's events."""
+JOB_STATE_CHANGE: Final = "MediaConvert Job State Change"
+"""Detail type of MediaConvert's events about jobs."""
+JOB_FAILED: Final = "ERROR"
+JOB_STATES = {
+    "PROGRESSING": TrackState.CHUNKING,
+    "COMPLETE": TrackState.CHUNKED,
+    JOB_FAILED: TrackState.FAILED,
+    "CANCELED": TrackState.FAILED,
+}
+"""State of a video's track by the state of its job. No rule matches the other states of a job."""
 AUDIO_SELECTOR = "Audio Selector 1"
 """Name by which the output refers to the audio of the input."""
 
@@ -30,37 +46,38 @@ class VideoVersion(Message):
     key: str
     version_id: Annotated[str, Field(pattern=f"^{VERSION_ID_PATTERN}$")]
 
-    def to_upload(self) -> UploadedObject | None:
-        """Return the uploaded object, or None if the key is not that of an upload below `videos/`."""
-        return parse_upload(VIDEOS, self.key, self.version_id)
+    def to_upload(self) -> UploadedObject:
+        """Return the uploaded object. Raise InvalidEvent if the key is not that of an upload below `videos/`."""
+        video = parse_upload(VIDEOS, self.key, self.version_id)
+        if video is None:
+            raise InvalidEvent("the key is not the key of a video")
+        return video
 
 
 class JobMetadata(VideoVersion):
-    """User metadata of a job, which each event about the job contains. MediaConvert stores the values as strings."""
+    """User metadata of a job, which each event about the job contains."""
 
-    bucket: Annotated[str, Field(pattern=r"^[a-z0-9.-]{3,63}$")]
+    bucket: str
     """Bucket of the stack that submitted the job. Several stacks may share an account."""
-    chunk_seconds: int
-
-    @property
-    def token(self) -> str:
-        """Request token of the job. It has 64 characters, the maximum that MediaConvert accepts."""
-        identity = (self.bucket, self.key, self.version_id, str(self.chunk_seconds))
-        return hashlib.sha256("\n".join(identity).encode()).hexdigest()
 
 
-def chunk_prefix(video: UploadedObject, job: JobMetadata) -> str:
-    """Return the key prefix below which a job writes the chunks of a video."""
-    return f"{CHUNKS}{video.owner}/{video.episode_id}/{job.token[:16]}/"
+class JobChange(EventModel):
+    """Detail of MediaConvert's event about a job: the new state of the job."""
+
+    status: str
+    error_code: Annotated[int, Field(validation_alias="errorCode")] = 0
+    """MediaConvert's code if the job failed; 0 if it gave none."""
+    metadata: Annotated[JobMetadata, Field(validation_alias="userMetadata")]
 
 
 def job_request(bucket: str, video: UploadedObject, *, chunk_seconds: int, role_arn: str) -> dict[str, Any]:
     """Return the parameters of CreateJob. `role_arn` is the role with which MediaConvert reads and writes the bucket."""
-    job = JobMetadata(bucket=bucket, key=video.key, version_id=video.version_id, chunk_seconds=chunk_seconds)
+    destination = chunk_folder(video.owner, video.episode_id, video.upload_id)
+    metadata = JobMetadata(bucket=bucket, key=video.key, version_id=video.version_id)
     return {
-        "ClientRequestToken": job.token,
+        "ClientRequestToken": video.upload_id,
         "Role": role_arn,
-        "UserMetadata": {name: str(value) for name, value in job.model_dump(by_alias=True).items()},
+        "UserMetadata": metadata.model_dump(by_alias=True),
         "Settings": {
             "TimecodeConfig": {"Source": "ZEROBASED"},
             "Inputs": [
@@ -71,7 +88,7 @@ def job_request(bucket: str, video: UploadedObject, *, chunk_seconds: int, role_
                     "AudioSelectors": {AUDIO_SELECTOR: {"DefaultSelection": "DEFAULT"}},
                 }
             ],
-            "OutputGroups": [_output_group(f"s3://{bucket}/{chunk_prefix(video, job)}", chunk_seconds)],
+            "OutputGroups": [_output_group(f"s3://{bucket}/{destination}", chunk_seconds)],
         },
     }
 
@@ -94,7 +111,7 @@ def _output_group(destination: str, chunk_seconds: int) -> dict[str, Any]:
         },
         "Outputs": [
             {
-                "NameModifier": "_chunk",  # distinguishes the chunks and their playlist from the main playlist
+                "NameModifier": CHUNK_NAME_MODIFIER,
                 "ContainerSettings": {"Container": "M3U8", "M3u8Settings": {}},
                 "VideoDescription": {
                     "Width": 1280,

@@ -29,7 +29,7 @@ from handlers.livestream.episodes import handler as episodes
 from handlers.livestream.episodes.routes import OPERATIONS
 from handlers.livestream.fact_check_agent import handler as agent
 from handlers.livestream.keys import UploadedObject, window_key
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, VideoChunks
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 from handlers.livestream.transcript_windows import handler as windows
 from handlers.livestream.video_chunks import handler as videos
 from tests.credentials import credentials
@@ -184,13 +184,12 @@ class Harness:
         state: TrackState,
         reason: TrackReason | None = None,
         kind: TrackKind = TrackKind.VIDEO,
-        chunks: VideoChunks | None = None,
     ) -> bool:
         """Move a track of Ann's episode to a state, as an event about the upload does."""
         record = self.table.find(ANN, episode_id)
         version_id = record and record.track(kind).version_id
-        upload = UploadedObject("", version_id or "v1", ANN, episode_id, upload_id, "")
-        return self.table.advance_track(kind, upload, state, reason, chunks)
+        upload = UploadedObject("", version_id or "v1", ANN, episode_id, upload_id)
+        return self.table.advance_track(kind, upload, state, reason)
 
     def store_findings(self, episode_id: str, *start_times_ms: int) -> None:
         """Write a claim and a clip for each time to the table, in place of the agent. Each is in another window."""

@@ -21,7 +21,6 @@ from handlers.livestream.tracks import (
     TrackReason,
     TrackState,
     TrackUpdate,
-    VideoChunks,
     apply_time_limit,
     apply_update,
     episode_status,
@@ -82,10 +81,11 @@ def test_a_track_only_moves_forward_and_ignores_repeated_updates(updates: list[T
     for update in updates:
         updated_track = apply_update(track, update)
         assert apply_update(updated_track, update) is updated_track
+        assert updated_track.upload == NEW_UPLOAD
         if updated_track is not track:
             order = [TrackState.REQUESTED, *REPORTED_STATES]
             assert order.index(updated_track.state) > order.index(track.state)
-            assert update.upload_id == NEW_UPLOAD.upload_id
+            assert (update.upload_id, update.at) == (NEW_UPLOAD.upload_id, updated_track.since)
             assert is_applied(updated_track, update)
         track = updated_track
 
@@ -94,14 +94,6 @@ def test_a_track_only_moves_forward_and_ignores_repeated_updates(updates: list[T
 def test_only_updates_of_the_first_version_count(updates: list[TrackUpdate]) -> None:
     events = [update for update in updates if update.upload_id == NEW_UPLOAD.upload_id]
     assert apply_all(events) == apply_all(update for update in events if update.version_id == events[0].version_id)
-
-
-def test_an_update_stores_its_chunks_and_keeps_upload_and_version() -> None:
-    track = apply_update(REQUESTED_TRACK, make_update(TrackState.UPLOADED))
-    chunks = VideoChunks(playlist="p.m3u8", duration_ms=250_041)
-    chunked = apply_update(track, make_update(TrackState.CHUNKED)._replace(chunks=chunks))
-    assert chunked.chunks == chunks
-    assert (chunked.upload, chunked.version_id, chunked.since) == (NEW_UPLOAD, "v1", at(1))
 
 
 @pytest.mark.parametrize("state", TrackState)

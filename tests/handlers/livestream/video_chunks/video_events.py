@@ -8,24 +8,22 @@ import json
 from typing import Any
 
 from handlers.common.ids import ulid
-from handlers.livestream.keys import VIDEOS, UploadedObject, parse_upload
+from handlers.livestream.keys import UploadedObject
 from handlers.livestream.video_chunks.job import job_request
 from tests.handlers.livestream.harness import ANN, BUCKET, ROLE, SOURCE, START
 
-EPISODE, UPLOAD, NEWER = ulid(START, 1), ulid(START, 2), ulid(START, 3)
-"""Ids of an episode and of two uploads, in the order of their times."""
+EPISODE, UPLOAD = ulid(START, 1), ulid(START, 2)
 
 
-def key(upload: str = UPLOAD, suffix: str = ".mp4") -> str:
-    """Return the S3 key of an upload."""
-    return f"videos/{ANN}/{EPISODE}/{upload}{suffix}"
+def key(suffix: str = ".mp4") -> str:
+    """Return the S3 key of the upload."""
+    return f"videos/{ANN}/{EPISODE}/{UPLOAD}{suffix}"
 
 
-def video(upload: str = UPLOAD, suffix: str = ".mp4", version: str = "v1") -> UploadedObject:
-    """Return one version of an uploaded video."""
-    parsed = parse_upload(VIDEOS, key(upload, suffix), version)
-    assert parsed is not None
-    return parsed
+def requested_job(chunk_seconds: int = 120) -> dict[str, Any]:
+    """Return the request for the job that cuts the video."""
+    video = UploadedObject(key(), "v1", ANN, EPISODE, UPLOAD)
+    return job_request(BUCKET, video, chunk_seconds=chunk_seconds, role_arn=ROLE)
 
 
 def envelope(source: str, detail_type: str, detail: Any) -> str:
@@ -39,9 +37,9 @@ def object_created(object_key: str = key(), **changes: Any) -> str:
     return envelope("aws.s3", "Object Created", {"bucket": {"name": BUCKET}, "object": object_fields, **changes})
 
 
-def upload_completed(upload: str = UPLOAD, **changes: Any) -> str:
+def upload_completed(**changes: Any) -> str:
     """Return livestream's own event of a complete upload."""
-    return envelope(SOURCE, "Video Upload Completed", {"key": key(upload), "versionId": "v1", **changes})
+    return envelope(SOURCE, "Video Upload Completed", {"key": key(), "versionId": "v1", **changes})
 
 
 def replay(event: str) -> str:
@@ -49,27 +47,8 @@ def replay(event: str) -> str:
     return json.dumps({**json.loads(event), "replay-name": "again-1"})
 
 
-def requested_job(upload: str = UPLOAD) -> dict[str, Any]:
-    return job_request(BUCKET, video(upload), chunk_seconds=120, role_arn=ROLE)
-
-
-def chunk_prefix(upload: str = UPLOAD) -> str:
-    """Return the key prefix of the chunks of a video."""
-    settings = requested_job(upload)["Settings"]["OutputGroups"][0]["OutputGroupSettings"]["HlsGroupSettings"]
-    return str(settings["Destination"]).removeprefix(f"s3://{BUCKET}/")
-
-
-def job_event(status: str, upload: str = UPLOAD, **changes: Any) -> str:
+def job_event(status: str, **changes: Any) -> str:
     """Return MediaConvert's event of a job for a video."""
-    playlist = f"s3://{BUCKET}/{chunk_prefix(upload)}{upload}_chunk.m3u8"
-    output = {"outputFilePaths": [playlist], "durationInMs": 250_041}
-    details_by_status: dict[str, dict[str, Any]] = {
-        "COMPLETE": {"outputGroupDetails": [{"outputDetails": [output], "type": "HLS_GROUP"}]},
-        "ERROR": {"errorCode": 1010, "errorMessage": "canary s3://videos"},
-    }
-    detail = {"jobId": "1-a", "status": status, "userMetadata": requested_job(upload)["UserMetadata"]}
-    return envelope(
-        "aws.mediaconvert",
-        "MediaConvert Job State Change",
-        {**detail, **details_by_status.get(status, {}), **changes},
-    )
+    failure = {"errorCode": 1010, "errorMessage": "canary s3://videos"} if status == "ERROR" else {}
+    detail = {"jobId": "1-a", "status": status, "userMetadata": requested_job()["UserMetadata"]}
+    return envelope("aws.mediaconvert", "MediaConvert Job State Change", {**detail, **failure, **changes})
