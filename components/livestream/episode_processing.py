@@ -161,9 +161,8 @@ def create_fact_check_agent(
         settings=settings.fact_check_agent,
         environment=AgentEnvironment,
         uses=[
-            table.grant("GetItem", "PutItem", "DeleteItem", "Query", variable="table_name"),
+            table.grant("GetItem", "PutItem", "Query", variable="table_name"),
             bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*", variable="bucket_name"),
-            bucket.grant_list(),
             memory.grant("CreateEvent", "ListEvents", variable="memory_id"),
             *model_grants(scope, [agent.model_id], agent.model_regions),
         ],

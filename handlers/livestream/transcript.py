@@ -17,7 +17,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import webvtt
-from botocore.exceptions import ClientError
 from webvtt.errors import MalformedCaptionError, MalformedFileError
 
 from handlers.common.text import Window, WindowSizes, clean_text, split_into_windows
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 
 MAX_OBJECT_BYTES = 20_000_000
 """Maximum size of a transcript. Amazon Transcribe writes the times of every word; a whole day of speech stays below."""
-MISSING_OBJECT_CODES = frozenset(["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])
-"""S3's error codes for a missing object, a missing version, and a version that is a delete marker."""
 MAX_CUES = 50_000
 MAX_LINES = 200_000
 """Maximum number of lines of an SRT or WebVTT file. Each line costs the parser many times its own memory."""
@@ -94,18 +91,9 @@ class Cue(NamedTuple):
 
 def fetch_windows(
     client: "S3Client", bucket: str, key: str, version: str, window_characters: int
-) -> tuple[Window[Cue], ...] | None:
-    """Return the windows of one S3 version of a transcript; None if it does not exist.
-
-    Raise BadTranscript as `read_transcript` does.
-    """
-    try:
-        response = client.get_object(Bucket=bucket, Key=key, VersionId=version)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in MISSING_OBJECT_CODES:
-            return None
-        raise
-    with response["Body"] as body:
+) -> tuple[Window[Cue], ...]:
+    """Return the windows of one S3 version of a transcript. Raise BadTranscript as `read_transcript` does."""
+    with client.get_object(Bucket=bucket, Key=key, VersionId=version)["Body"] as body:
         data = body.read(MAX_OBJECT_BYTES + 1)  # one byte too many shows that the object is too large
     sizes = WindowSizes(window_characters, WINDOW_SECONDS * 1000, OVERLAP_CHARACTERS)
     return split_into_windows(read_transcript(data), sizes)

@@ -3,13 +3,13 @@
 A window is a section of a transcript that is small enough for one model request. It consists of a core and an overlap,
 which repeats the start of the next window (see `handlers.common.text`). The function `transcript-windows` divides an
 uploaded transcript and sends a message for each window. The function `fact-check-agent` analyzes the windows, and stores
-the result of each as one item: its outcome, and its findings (fact claims and clips).
+the result of each as one item: its findings (fact claims and clips), or the reason of the failure.
 
 A message contains no text of the transcript, so the agent reads and divides the transcript again. The same version of a
 transcript, divided with the same `window_characters`, always has the same windows.
 
 SQS may deliver the message of a window twice, and a model that is asked again answers differently. So an item is written
-only if the window has none yet, and the findings and the outcome become visible together.
+only if the window has none yet.
 
 The transcript is finished when all its windows have an item. The invocation that writes the last one then moves the
 transcript's track (its processing state) to `failed` if all windows failed, otherwise to `analyzed`. If the invocation
@@ -19,11 +19,9 @@ The client can upload the transcript of a failed track again. The key of an item
 findings of the episode's current upload are listed. The items of earlier uploads remain until the episode is deleted.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 from handlers.common.json_models import Message
@@ -65,36 +63,18 @@ class WindowMessage(Message):
         return window_key(transcript.owner, transcript.episode_id, transcript.upload_id, self.index)
 
     @property
-    def transcript_id(self) -> str:
-        """Id of the transcript's version. The ids of its windows begin with it."""
-        return hashlib.sha256(f"{self.transcript_key}\n{self.transcript_version}".encode()).hexdigest()[:32]
-
-    @property
     def window_id(self) -> str:
-        """Id of the window. The same window of the same transcript version always has the same id."""
-        return f"{self.transcript_id}-{self.index}"
-
-
-class WindowOutcome(StrEnum):
-    """Outcome of the analysis of one window."""
-
-    ANALYZED = "analyzed"
-    """The window was analyzed, even if nothing was found."""
-    TRANSCRIPT_GONE = "transcript_gone"
-    """The transcript's object no longer exists."""
-    UNUSABLE_ANSWER = "unusable_answer"
-    """The model was asked twice, and both answers were unusable, for example malformed or cut off."""
-    FILTERED = "filtered"
-    """The content filter of the model's provider blocked the answer."""
-    TOO_LARGE = "too_large"
-    """The window exceeds the context length of the model."""
+        """Id of the window. The ids of all windows of an upload differ only after the last hyphen."""
+        transcript = self.transcript
+        return f"{transcript.episode_id}-{transcript.upload_id}-{self.index}"
 
 
 class WindowResult(Message):
     """Attributes of a window's item, without its key. The agent limits the texts, so that the item stays below 400 KB."""
 
     schema_version: Literal[1] = 1
-    outcome: WindowOutcome
+    failure: str | None = None
+    """Reason why the model gave no usable answer; None if the window was analyzed, even if nothing was found."""
     claims: tuple[Claim, ...] = ()
     """Claims in the order of their times."""
     clips: tuple[Clip, ...] = ()
@@ -163,29 +143,20 @@ class FindingsTable:
         return found, None
 
     def _finish_transcript(self, window: WindowMessage) -> None:
-        """Move the track to its final state if all windows have a result.
-
-        If the episode is deleted, delete the window's item instead. It may have been written after the items of the
-        episode were deleted, so nothing else would delete it.
-        """
+        """Move the track to its final state if all windows have a result."""
         transcript = window.transcript
-        try:
-            self._episodes.get(transcript.owner, transcript.episode_id)
-        except EpisodeNotFound:
-            self._client.delete_item(TableName=self._name, Key=serialize_item(window.key))
-            return
-        outcomes: list[str] = []
+        failures: list[str | None] = []
         # The windows are read from the last to the first. The last window is usually analyzed last, so while some are still
         # missing, the loop usually ends at the first item.
         upload = transcript.owner, transcript.episode_id, transcript.upload_id
-        for index, item in self._windows(upload, "sk, outcome", first=0, descending=True):
-            if index != window.count - 1 - len(outcomes):
+        for index, item in self._windows(upload, "sk, failure", first=0, descending=True):
+            if index != window.count - 1 - len(failures):
                 return
-            outcomes.append(item["outcome"])
-        if len(outcomes) < window.count:
+            failures.append(item.get("failure"))
+        if len(failures) < window.count:
             return
         state, reason = TrackState.ANALYZED, None
-        if WindowOutcome.ANALYZED not in outcomes:
+        if None not in failures:
             state, reason = TrackState.FAILED, TrackReason.ANALYSIS_FAILED
         self._episodes.advance_track(TrackKind.TRANSCRIPT, transcript, state, reason)
 

@@ -29,7 +29,7 @@ from handlers.livestream.environment import AgentEnvironment
 from handlers.livestream.fact_check_agent.memory import AgentMemory
 from handlers.livestream.fact_check_agent.model_answer import VerifiedAnswer, read_answer, verify_answer, window_request
 from handlers.livestream.transcript import Cue, fetch_windows
-from handlers.livestream.windows import FindingsTable, WindowMessage, WindowOutcome, WindowResult
+from handlers.livestream.windows import FindingsTable, WindowMessage, WindowResult
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -56,16 +56,15 @@ class FactCheckAgent:
         # Only valid transcripts are queued, and a version of an object never changes, so it can be divided again.
         key, version = message.transcript_key, message.transcript_version
         windows = fetch_windows(self.s3, self.environment.bucket_name, key, version, message.window_characters)
-        if windows is None:
-            result = WindowResult(outcome=WindowOutcome.TRANSCRIPT_GONE)
-        else:
+        try:
             result = self._analyze(message, windows[message.index])
+        except NoAnswer as error:
+            self.log.warning("window_failed", session_hash=session, cause=error.reason)
+            result = WindowResult(failure=error.reason)
         self.findings.save(message, result)
-        if result.outcome is not WindowOutcome.ANALYZED:
-            self.log.warning("window_failed", session_hash=session, cause=result.outcome)
 
     def _analyze(self, message: WindowMessage, window: Window[Cue]) -> WindowResult:
-        """Ask the model, store its verified findings in the agent's memory, and return them."""
+        """Ask the model, store its verified findings in the agent's memory, and return them. Raise NoAnswer."""
         memories = self.memory.recall(message)
         request = window_request(window, message.count, memories)
         session = hash_for_log(message.transcript.episode_id)
@@ -74,10 +73,7 @@ class FactCheckAgent:
             """Log the tokens of an answer, usable or not, because each answer is billed."""
             self.log.info("model_answered", session_hash=session, **usage.model_dump())
 
-        try:
-            answer = self.model.ask(request, read_answer, log_usage)
-        except NoAnswer as error:
-            return WindowResult(outcome=WindowOutcome(error.reason.value))
+        answer = self.model.ask(request, read_answer, log_usage)
         verified = verify_answer(answer, window, message.window_id, memories)
         self.memory.store(message, _transcript_text(message, window), _findings_text(verified))
         self.log.info(
@@ -91,7 +87,7 @@ class FactCheckAgent:
             bad_clips=verified.bad_clips,
             malformed=answer.malformed,
         )
-        return WindowResult(outcome=WindowOutcome.ANALYZED, claims=verified.claims, clips=verified.clips)
+        return WindowResult(claims=verified.claims, clips=verified.clips)
 
 
 def _transcript_text(message: WindowMessage, window: Window[Cue]) -> str:

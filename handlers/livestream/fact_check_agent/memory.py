@@ -60,10 +60,11 @@ class AgentMemory:
         except self._client.exceptions.ResourceNotFoundException:
             # The session has no event yet, or the memory does not exist. In the second case, `store` fails too.
             return ()
+        own_id = window.window_id
         memories = [
             MemoryEvent(event["eventId"], clean_text(_text(event)[:MAX_MEMORY_CHARACTERS]))
             for event in sorted(events, key=lambda event: event["eventTimestamp"])
-            if _window_id(event).startswith(f"{window.transcript_id}-") and _window_id(event) != window.window_id
+            if _window_id(event) != own_id and _window_id(event).rpartition("-")[0] == own_id.rpartition("-")[0]
         ]
         return tuple([memory for memory in memories if memory.text][-MAX_MEMORIES:])
 

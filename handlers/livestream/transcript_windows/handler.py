@@ -65,9 +65,6 @@ class TranscriptDivider:
             self.log.warning("transcript_refused", cause=error.reason, key_hash=key_hash)
             self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.FAILED, error.reason)
             return None
-        if windows is None:
-            self.log.warning("transcript_gone", key_hash=key_hash)
-            return None
         self._send_messages(
             [
                 WindowMessage(

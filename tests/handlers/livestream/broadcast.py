@@ -136,9 +136,9 @@ class Broadcast:
         return track["state"], track.get("reason")
 
     @property
-    def outcomes(self) -> list[str]:
-        """Outcomes of the stored windows of all uploads."""
-        return [item["outcome"] for item in self.api.stored_items() if "outcome" in item]
+    def failures(self) -> list[str | None]:
+        """Reason of the failure of each stored window of all uploads, None for an analyzed window."""
+        return [item.get("failure") for item in self.api.stored_items() if item["sk"].startswith("WINDOW#")]
 
     def request_lines(self) -> list[dict[str, Any]]:
         """Return the JSON lines of the last request to the model: the window, the memories and the cues."""

@@ -200,7 +200,7 @@ class Harness:
             verdict = {"verdict": "unverified", "confidence": 0.5, "sources": []}
             claim = {"claimId": f"c{start_ms}", "quote": "It is so.", "text": "It is so", **verdict, **times}
             clip = {"clipId": f"c{start_ms}", "title": "A clip", **times}
-            result = {"outcome": "analyzed", "claims": [claim], "clips": [clip]}
+            result = {"claims": [claim], "clips": [clip]}
             key = window_key(ANN, episode_id, upload_id, start_ms)
             self.dynamodb.put_item(TableName=TABLE, Item=serialize_item({**key, **result}))
 

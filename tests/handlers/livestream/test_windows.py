@@ -1,4 +1,4 @@
-"""Messages that name a window of a transcript, and the stored results of windows: their outcome and their findings.
+"""Messages that name a window of a transcript, and the stored results of windows: their findings or failure.
 
 The fact-check agent analyzes each window (a section of the transcript) separately, and its messages may arrive twice
 and in any order. When all windows have a result, the transcript's track (its processing state) becomes `analyzed`, or
@@ -13,23 +13,14 @@ from hypothesis import strategies as st
 
 from handlers.common import ids
 from handlers.livestream.models import Claim, Clip, Verdict
-from handlers.livestream.windows import FindingsTable, WindowOutcome, WindowResult
+from handlers.livestream.windows import FindingsTable, WindowResult
 from tests.handlers.livestream.broadcast import LONG_CUES, Broadcast
 from tests.handlers.livestream.harness import TABLE
 
 CLAIM = Claim(claim_id="c0", start_ms=0, end_ms=1, quote="a b", text="c", verdict=Verdict.UNVERIFIED, confidence=0)
 CLIP = Clip(clip_id="d0", start_ms=0, end_ms=10_000, title="Ferries")
-RESULT = WindowResult(outcome=WindowOutcome.ANALYZED, claims=(CLAIM, CLAIM), clips=(CLIP,))
-FAILURE = WindowResult(outcome=WindowOutcome.FILTERED)
-
-
-def test_a_window_id_is_unique_and_begins_with_the_id_of_its_transcript(broadcast: Broadcast) -> None:
-    messages = broadcast.queue_windows(LONG_CUES[:4])
-    first, second, third = (message.window_id for message in messages)
-    assert {item.rpartition("-")[0] for item in (first, second, third)} == {messages[0].transcript_id}
-    changes = [{"transcript_version": "v2"}, {"transcript_key": f"{messages[1].transcript_key}x"}]
-    others = [messages[1].model_copy(update=change).window_id for change in changes]
-    assert len({first, second, third, *others}) == 5
+RESULT = WindowResult(claims=(CLAIM, CLAIM), clips=(CLIP,))
+FAILURE = WindowResult(failure="filtered")
 
 
 def table(broadcast: Broadcast) -> FindingsTable:
@@ -46,8 +37,8 @@ def test_the_first_result_of_a_window_is_kept(broadcast: Broadcast) -> None:
     assert not findings.finish_if_done(first)
     findings.save(first, RESULT)
     findings.save(first, FAILURE)
-    findings.save(first, WindowResult(outcome=WindowOutcome.ANALYZED, claims=(claim(1),)))
-    assert (broadcast.quotes, broadcast.outcomes) == ([CLAIM.quote] * 2, ["analyzed"])
+    findings.save(first, WindowResult(claims=(claim(1),)))
+    assert (broadcast.quotes, broadcast.failures) == ([CLAIM.quote] * 2, [None])
     assert (findings.finish_if_done(first), findings.finish_if_done(second)) == (True, False)
 
 
@@ -70,7 +61,7 @@ def test_a_page_ends_at_its_limit_within_and_between_windows(broadcast: Broadcas
     for window in reversed(windows):
         count = (0, 3, 1)[window.index % 3]
         claims = tuple(claim(10 * window.index + number) for number in range(count))
-        table(broadcast).save(window, WindowResult(outcome=WindowOutcome.ANALYZED, claims=claims))
+        table(broadcast).save(window, WindowResult(claims=claims))
     expected = [10 * index + number for index in range(22) for number in range((0, 3, 1)[index % 3])]
     for limit in (5, 28):
         pages = broadcast.api.list_pages("listClaims", "claims", episode_id=broadcast.episode_id, limit=limit)
@@ -89,22 +80,11 @@ def test_only_findings_of_the_current_upload_are_listed(broadcast: Broadcast) ->
     assert table(broadcast).finish_if_done(old_windows[1]), "its findings would not be listed"
     table(broadcast).save(old_windows[1], RESULT)
     [window, _] = broadcast.queue_windows()
-    table(broadcast).save(window, WindowResult(outcome=WindowOutcome.ANALYZED, claims=(CLAIM,)))
+    table(broadcast).save(window, WindowResult(claims=(CLAIM,)))
     assert broadcast.quotes == [CLAIM.quote]
     assert broadcast.state == ("analyzing", None), "windows of the earlier upload must not count"
     answer = broadcast.api.call("listClaims", episode_id=broadcast.episode_id, cursor=cursor)
     assert answer.error == (400, "CURSOR_INVALID")
-
-
-def test_no_item_remains_of_a_window_that_is_stored_for_a_deleted_episode(broadcast: Broadcast) -> None:
-    first, second = broadcast.queue_windows()
-    table(broadcast).save(first, RESULT)
-    broadcast.api.call("deleteEpisode", episode_id=broadcast.episode_id)
-    assert table(broadcast).finish_if_done(second)
-    table(broadcast).save(second, RESULT)
-    assert len(broadcast.outcomes) == 1
-    assert table(broadcast).finish_if_done(first), "the invocation may have stopped after it had stored the item"
-    assert broadcast.outcomes == []
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=6, deadline=None)

@@ -8,7 +8,7 @@ import pytest
 
 from handlers.livestream import transcript
 from tests.handlers.livestream.broadcast import CUES, LONG_CUES, Broadcast, s3_event
-from tests.handlers.livestream.harness import BUCKET, cached_client
+from tests.handlers.livestream.harness import cached_client
 
 
 def test_each_window_of_a_transcript_is_queued_once(broadcast: Broadcast, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,23 +58,10 @@ def test_an_invalid_transcript_fails_the_track_with_a_reason_that_is_logged(
         broadcast.request_upload()
 
 
-def test_a_missing_transcript_and_another_object_are_not_queued(
+def test_an_invalid_message_does_not_fail_its_batch_and_another_object_is_ignored(
     broadcast: Broadcast, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for is_deleted in (True, False):
-        broadcast.upload()
-        marker = broadcast.api.s3.delete_object(Bucket=BUCKET, Key=broadcast.key)["VersionId"]
-        event = s3_event(broadcast.key, version=marker if is_deleted else "none")
-        assert broadcast.divide(event, s3_event("transcripts/other.srt")) == []
-        assert (broadcast.receive_all(), broadcast.state) == ([], ("uploaded", None))
-        logged = capsys.readouterr().out
-        assert "transcript_gone" in logged
-        assert '"ignored":1' in logged
-        broadcast.fail_track()
-        broadcast.request_upload()
-
-
-def test_an_invalid_message_does_not_fail_its_batch(broadcast: Broadcast) -> None:
-    foreign_event = s3_event(broadcast.key, bucket="another")
-    assert broadcast.divide("no JSON", foreign_event, broadcast.upload("\0")) == [0, 1]
+    foreign_event, other_object = s3_event(broadcast.key, bucket="another"), s3_event("transcripts/other.srt")
+    assert broadcast.divide("no JSON", foreign_event, other_object, broadcast.upload("\0")) == [0, 1]
     assert broadcast.state == ("failed", "UNREADABLE")
+    assert '"ignored":1' in capsys.readouterr().out
