@@ -15,10 +15,8 @@ A request about a meeting asks for one of these:
 - `summary`: speakers, number of lines, first line and longest line of the transcript.
 - `combine`: the summaries of the transcript's parts, joined.
 - `actionItems`: tasks that participants promised. The form of a sentence shows a task and its owner:
-  - `Anna will send the report by Friday.` is a task of Anna, due `by Friday`. `has to`, `must` and `is going to` count
-    like `will`.
+  - `Anna will send the report by Friday.` is a task of Anna, due `by Friday`.
   - `I will …` and `I'll …` are tasks of the speaker.
-  - `Anna, could you send …?` is a task of Anna.
   - `Please send …` is a task without an owner.
   - `Anna will not …`, `Anna will be …` and `It will …` are no tasks.
 """
@@ -45,10 +43,7 @@ _EXTREME = re.compile(r"\b(?:most|least|best|worst|first|never|always|[a-z]{3,}e
 _WORD = re.compile(r"[^\W_]{3,}")
 MAX_QUOTE_CHARACTERS = 200
 """Maximum length of a line that a summary quotes."""
-_PROMISE = re.compile(
-    r"^(?:.*[,;:] )?(?P<owner>[A-Z][\w-]*(?: [A-Z][\w-]*)?|I)(?: will| is going to| have to| has to| must|'ll) (?P<what>.+)$"
-)
-_REQUEST = re.compile(r"^(?:.*[.;:] )?(?P<owner>[A-Z][\w-]*), (?:could|can|will|would) you (?:please )?(?P<what>.+)$")
+_PROMISE = re.compile(r"^(?:.*[,;:] )?(?P<owner>[A-Z][\w-]*(?: [A-Z][\w-]*)?|I)(?: will|'ll) (?P<what>.+)$")
 _PLEASE = re.compile(r"^Please (?P<what>.+)$")
 _DUE = re.compile(r"^(?P<what>.+?) (?P<due>(?:by|before|until) .+)$")
 # Words at the beginning of a sentence that name no participant.
@@ -182,7 +177,7 @@ def _shorten(line: Mapping[str, Any]) -> str:
 def _find_action_items(line: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for sentence in split_sentences(str(line["text"])):
         statement = sentence.rstrip(".!?")
-        match = _REQUEST.match(statement) or _PROMISE.match(statement) or _PLEASE.match(statement)
+        match = _PROMISE.match(statement) or _PLEASE.match(statement)
         if match is None or _NO_TASK.match(match["what"]):
             continue
         owner = match.groupdict().get("owner")
