@@ -25,7 +25,7 @@ from local.emulation.iam.grant_usage import (
     read_reviewed_grants,
     read_stack_grants,
 )
-from local.flows import ResultNotInTime, Stack
+from local.flows import FlowSkipped, ResultNotInTime, Stack
 from local.flows.flow_registry import FLOWS, Flow
 from local.flows.identity import open_local_stack
 from local.platform import emulator
@@ -120,6 +120,9 @@ def _run_flow(out: Console, name: str, flow: Flow, stack: Stack) -> None:
     with _print_step(out, f"{name}: {flow.title} ({flow.reality_note})"):
         try:
             problems = flow.play(stack, StepTimer(out))
+        except FlowSkipped as skipped:
+            out.print(f"  skipped, because {skipped}")
+            return
         except Exception as error:
             if emulator.has_ended(FOLDER):
                 raise DemoFailed(f"the emulator ended during the flow {name}") from error

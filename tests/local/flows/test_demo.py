@@ -8,12 +8,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
 
 from components.core import Subsystem
-from local.flows import ResultNotInTime, Stack, StepReporter, demo
+from local.flows import FlowSkipped, ResultNotInTime, Stack, StepReporter, demo
 from local.flows.flow_registry import FLOWS, Flow
 
 NO_STACK = cast("Stack", None)
@@ -60,6 +61,12 @@ def test_a_long_step_prints_lines_to_a_pipe_before_it_ends(monkeypatch: pytest.M
 def test_a_flow_with_problems_fails_the_demo_and_lists_them() -> None:
     with pytest.raises(demo.DemoFailed, match="the flow captions has problems: caption is 'a', not 'b'; other"):
         run_flow(lambda _stack, _report_step: ["caption is 'a', not 'b'", "other"])
+
+
+def test_a_flow_that_cannot_use_the_stack_is_skipped_with_the_reason() -> None:
+    assert "skipped, because guests may not" in run_flow(
+        Mock(side_effect=FlowSkipped("guests may not upload lectures"))
+    )
 
 
 def test_the_end_of_the_emulator_during_a_flow_fails_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
