@@ -176,9 +176,9 @@ def find_member(name: str, shape: StructureShape, names: Names) -> str | None:
 def _find_key_and_value(shape: Shape) -> tuple[str, str] | None:
     """Return the names of the two members of a key-value structure such as a tag, or None for another shape."""
     members = {name.lower(): name for name in shape.members} if isinstance(shape, StructureShape) else {}
-    for key, content in (("key", "value"), ("tagkey", "tagvalue"), ("name", "value")):
-        if key in members and content in members:
-            return members[key], members[content]
+    for key in ("key", "name"):
+        if key in members and "value" in members:
+            return members[key], members["value"]
     return None
 
 

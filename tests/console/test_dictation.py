@@ -244,23 +244,6 @@ def test_an_utterance_without_a_free_stream_waits_while_others_are_sent(window: 
     assert (sent_meanwhile, sent_last) == (["u1", "u2", "u3"], "u1")
 
 
-def test_the_lines_of_a_lost_connection_stay_until_those_of_the_next_attempt_arrive(window: ConsoleWindow) -> None:
-    script = """
-    const caption = (text, attempt) => deliver.at(-1)({ type: "caption", utterance: "u1", attempt, sequence: 1, resultId: `r${attempt}`, startMs: 0, endMs: 9, final: true, text });
-    const texts = () => dictation.captions.lines.map((line) => line.text);
-    const dictation = await openWithUtterances(2, {});
-    caption("first", 1);
-    sockets[0].close();
-    await waitFor("both utterances are sent again", () => requestsOf("audio").length === 4);
-    const before = texts();
-    caption("again", 2);
-    caption("late", 1);
-    dictation.end();
-    return [before, texts(), errors];
-    """
-    assert run_dictation(window, script) == [["first"], ["again"], []]
-
-
 def test_utterances_fail_with_one_error_if_reconnection_fails(window: ConsoleWindow) -> None:
     script = """
     const connect = fakeConnect({});

@@ -1,7 +1,6 @@
-"""Tests of the console's JavaScript modules in a browser: audio, captions, answers, signatures, errors, meetings and
-video uploads.
+"""Tests of the console's JavaScript modules in a browser: audio, captions, answers, errors, meetings and video uploads.
 
-Results are compared with the backends' own code, with the clients of the demo flows, and with botocore.
+Results are compared with the backends' own code and with the clients of the demo flows.
 """
 
 import base64
@@ -14,9 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from botocore.auth import SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from mutagen.oggopus import OggOpus
 from pydantic import ValidationError
 
@@ -33,7 +29,6 @@ from tests.console.javascript_modules import run_script
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session/token+with=signs"
 KEYS = {"accessKeyId": KEY, "secretAccessKey": SECRET, "sessionToken": TOKEN}
-SIGNING_TIME = datetime(2026, 1, 31, 12, tzinfo=UTC)
 RATE = 16_000
 OPUS_8_KHZ = {8, 9, 10, 11, 20, 21, 22, 23}
 """Opus configurations for a bandwidth of 8 kHz, which are the first bits of a packet (RFC 6716, section 3.1)."""
@@ -210,26 +205,6 @@ def test_an_answer_is_assembled_from_pieces_in_any_order(window: ConsoleWindow) 
     assert [bool(is_restarted) for is_restarted, *_ in states] == [False, True, *[False] * 8]
     assert states[-2][1:] == [4, False, "A lecture!", "what?", ["one", "two"]]
     assert states[-1][2] is True
-
-
-def test_a_presigned_websocket_url_has_the_same_signature_as_with_botocore(
-    window: ConsoleWindow, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda **_: SIGNING_TIME.replace(tzinfo=None))
-    url = "wss://abc.execute-api.eu-west-1.amazonaws.com/Prod"
-    script = """
-    const realToISOString = Date.prototype.toISOString;
-    Date.prototype.toISOString = () => "2026-01-31T12:00:00.000Z";
-    try {
-      return await module.presignUrl({ region: "eu-west-1" }, "execute-api", input.credentials, input.url, 60);
-    } finally { Date.prototype.toISOString = realToISOString; }
-    """
-    signed_url = run_script(window, "aws-requests", script, {"credentials": KEYS, "url": url})
-    request = AWSRequest("GET", url.replace("wss", "https"))
-    SigV4QueryAuth(Credentials(KEY, SECRET, TOKEN), "execute-api", "eu-west-1", expires=60).add_auth(request)
-    assert signed_url.startswith(f"{url}?")
-    signatures = [str(url).partition("X-Amz-Signature=")[2][:64] for url in (signed_url, request.url)]
-    assert signatures[0] == signatures[1] != ""
 
 
 @pytest.mark.parametrize(
