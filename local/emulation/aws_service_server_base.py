@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
@@ -60,6 +60,26 @@ class Permissions(Protocol):
         of the request with their values.
         """
         ...
+
+
+class ServiceAccount(Permissions, Protocol):
+    """AWS account in which an emulated service acts."""
+
+    account: str
+    """Account id."""
+    region: str
+
+    def can_assume(self, role_arn: str) -> bool:
+        """Return True if the role exists and trusts the service."""
+        ...
+
+    def s3(self, role_arn: str, session_name: str) -> Any: ...
+
+    def s3_of_caller(self, access_key: str) -> Any:
+        """Return an S3 client with the permissions of the access key's owner."""
+        ...
+
+    def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None: ...
 
 
 def require_permission(

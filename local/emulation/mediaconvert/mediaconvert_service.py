@@ -15,13 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from local.emulation.aws_service_server_base import (
     AwsError,
-    Permissions,
+    ServiceAccount,
     SignedRequest,
     require_permission,
     serve_signed,
@@ -39,22 +39,6 @@ CANNOT_OPEN, NO_ACCESS, UNKNOWN = 1010, 1401, 1999
 _logger = logging.getLogger("mediaconvert")
 
 
-class MediaConvertAccount(Permissions, Protocol):
-    """AWS account in which the service acts."""
-
-    account: str
-    """Account id."""
-    region: str
-
-    def can_assume(self, role_arn: str) -> bool:
-        """Return True if the role exists and trusts MediaConvert."""
-        ...
-
-    def s3(self, role_arn: str, job_id: str) -> Any: ...
-
-    def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None: ...
-
-
 @dataclass(frozen=True)
 class _MediaConvertJob:
     id: str
@@ -67,7 +51,7 @@ class _MediaConvertJob:
 
 
 @contextlib.contextmanager
-def serve(account: MediaConvertAccount) -> Iterator[int]:
+def serve(account: ServiceAccount) -> Iterator[int]:
     """Serve while the block runs, and yield the port. At the end of the block, wait for the submitted jobs."""
     with (
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="mediaconvert") as worker,
@@ -77,7 +61,7 @@ def serve(account: MediaConvertAccount) -> Iterator[int]:
 
 
 class _MediaConvertService:
-    def __init__(self, account: MediaConvertAccount, worker: ThreadPoolExecutor) -> None:
+    def __init__(self, account: ServiceAccount, worker: ThreadPoolExecutor) -> None:
         self._account = account
         self._worker = worker
         self._arn = f"arn:aws:mediaconvert:{account.region}:{account.account}"

@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from local.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES, decode_file
 from local.emulation.aws_service_server_base import (
     AwsError,
-    Permissions,
+    ServiceAccount,
     SignedRequest,
     require_permission,
     serve_signed,
@@ -49,18 +49,6 @@ CONFIDENCE = "0.998"
 _logger = logging.getLogger("transcribe")
 
 
-class TranscribeAccount(Permissions, Protocol):
-    """AWS account in which the service acts."""
-
-    account: str
-    """Account id."""
-    region: str
-
-    def s3_of_caller(self, access_key: str) -> Any:
-        """Return an S3 client with the permissions of the access key's owner."""
-        ...
-
-
 @dataclass
 class _TranscriptionJob:
     request: Mapping[str, Any]
@@ -81,7 +69,7 @@ class _TranscriptionJob:
 
 
 @contextmanager
-def serve(account: TranscribeAccount, faults: Faults) -> Iterator[int]:
+def serve(account: ServiceAccount, faults: Faults) -> Iterator[int]:
     """Serve while the block runs, and yield the port."""
     with (
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="transcription-jobs") as worker,
@@ -91,7 +79,7 @@ def serve(account: TranscribeAccount, faults: Faults) -> Iterator[int]:
 
 
 class _TranscribeService:
-    def __init__(self, account: TranscribeAccount, faults: Faults, worker: ThreadPoolExecutor) -> None:
+    def __init__(self, account: ServiceAccount, faults: Faults, worker: ThreadPoolExecutor) -> None:
         self._account = account
         self._faults = faults
         self._worker = worker

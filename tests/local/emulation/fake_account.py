@@ -1,6 +1,7 @@
 """Fake AWS account in memory, and boto3 clients of the local services."""
 
 import io
+import queue
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,8 @@ class Account:
     roles_trust_service: bool = True
     permission_checks: list[tuple[str, str, str, Mapping[str, str]]] = field(default_factory=list)
     """Access key, action, resource and context of each check."""
+    events: "queue.SimpleQueue[dict[str, Any]]" = field(default_factory=queue.SimpleQueue)
+    """Details of the events that were put."""
     account: str = "123456789012"
     region: str = "us-east-1"
 
@@ -37,8 +40,13 @@ class Account:
     def can_assume(self, _role_arn: str) -> bool:
         return self.roles_trust_service
 
-    def s3(self, role_arn: str, _job_id: str) -> "MemoryS3":
+    def s3(self, role_arn: str, session_name: str) -> "MemoryS3":
+        assert session_name
         return MemoryS3(self, role_arn)
+
+    def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
+        assert all((source, detail_type, resource))
+        self.events.put(dict(detail))
 
     def s3_of_caller(self, access_key: str) -> "MemoryS3":
         return MemoryS3(self, access_key)

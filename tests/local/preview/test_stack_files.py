@@ -21,10 +21,15 @@ def read(root: Path, text: str) -> stack_files.StackConfig:
     return stack_files.read_stack("x", root)
 
 
-def test_structures_become_json_and_scalars_stay_text(root: Path) -> None:
-    config = read(root, "config:\n  polyphony:environment: dev\n  polyphony:part: {plain: 2, listed: [true]}\n")
-    assert config.values["polyphony:environment"] == "dev"
-    assert json.loads(config.values["polyphony:part"]) == {"plain": 2, "listed": [True]}
+def test_the_values_of_a_stack_file_are_texts_with_json_for_structures(root: Path) -> None:
+    """A key without a namespace belongs to the project. The region replaces that of the project file."""
+    text = "config: {environment: dev, polyphony:owner: ~, aws:region: eu-west-1, part: {plain: 2, listed: [true]}}"
+    assert read(root, text).values == {
+        "polyphony:environment": "dev",
+        "polyphony:owner": "",
+        "aws:region": "eu-west-1",
+        "polyphony:part": '{"plain": 2, "listed": [true]}',
+    }
 
 
 @pytest.mark.parametrize(
@@ -48,18 +53,6 @@ def test_values_within_a_section_are_read_as_the_cli_reads_them(root: Path, yaml
 def test_a_yaml_merge_key_adds_the_values_of_another_mapping(root: Path) -> None:
     config = read(root, "base: &base\n  plain: 1\nconfig:\n  <<: *base\n  other: 2\n")
     assert (config.values["polyphony:plain"], config.values["polyphony:other"]) == ("1", "2")
-
-
-def test_a_null_value_is_an_empty_text(root: Path) -> None:
-    assert read(root, "config: {polyphony:owner: ~}\n").values["polyphony:owner"] == ""
-
-
-def test_a_value_of_the_stack_file_overrides_that_of_the_project_file(root: Path) -> None:
-    assert read(root, "config: {aws:region: eu-west-1}\n").values["aws:region"] == "eu-west-1"
-
-
-def test_a_key_without_namespace_belongs_to_the_project(root: Path) -> None:
-    assert read(root, "config: {environment: dev}\n").values["polyphony:environment"] == "dev"
 
 
 def test_an_encrypted_value_becomes_a_placeholder_with_a_warning(root: Path) -> None:

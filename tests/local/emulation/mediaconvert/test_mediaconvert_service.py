@@ -1,11 +1,10 @@
 """Tests of the local MediaConvert with a fake account, real videos and boto3."""
 
-import queue
 import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -63,12 +62,7 @@ def _ffmpeg_log(data: bytes, *arguments: str) -> str:
 
 @dataclass
 class MediaAccount(Account):
-    """Fake account whose event bus keeps the details of all events."""
-
-    events: "queue.SimpleQueue[dict[str, Any]]" = field(default_factory=queue.SimpleQueue)
-
-    def put_event(self, _source: str, _detail_type: str, detail: Mapping[str, Any], _resource: str) -> None:
-        self.events.put(dict(detail))
+    """Fake account with the output and the events of jobs."""
 
     def wait_for_end_of_job(self) -> list[dict[str, Any]]:
         """Return the details of one job's events, of which the last event reports its end."""
