@@ -8,10 +8,13 @@ Each write stores a new random `revision`. If the response to a write is lost, b
 condition fails although the first attempt succeeded. The revision of the stored item then shows that it was our own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 from pydantic import Field
 
@@ -89,7 +92,6 @@ class Records(Generic[R]):
 
     def _put(self, key: Key, before: R | None, after: R) -> bool:
         """Write `after` if the table still has `before`. Return False if it does not."""
-        content = after.model_dump(mode="json", by_alias=True)
         condition: dict[str, Any] = (
             {"ConditionExpression": "attribute_not_exists(revision)"}
             if before is None
@@ -99,9 +101,8 @@ class Records(Generic[R]):
             }
         )
         try:
-            self._client.put_item(
-                TableName=self._table, Item=serialize_item({**content, **self._attributes(after), **key}), **condition
-            )
+            item = serialize_model(after) | serialize_item({**self._attributes(after), **key})
+            self._client.put_item(TableName=self._table, Item=item, **condition)
         except ClientError as error:
             if error.response["Error"]["Code"] in CONFLICTS:
                 return False
@@ -109,52 +110,22 @@ class Records(Generic[R]):
         return True
 
 
-AttributeValue = dict[str, Any]
-"""A value under the name of its DynamoDB type, for example `{"N": "1"}`."""
 Item = dict[str, Any]
-"""Attribute values by attribute name, for example `{"count": {"N": "1"}}`."""
+"""Attribute values by attribute name, each under the name of its DynamoDB type: `{"count": {"N": "1"}}`."""
+_SERIALIZER, _DESERIALIZER = TypeSerializer(), TypeDeserializer()
+
+
+def serialize_model(model: Message) -> Item:
+    """Return the item of a model, without the fields that are None. An attribute has the alias of the field."""
+    # boto3 refuses floats, because their binary value has no exact decimal number.
+    return serialize_item(json.loads(model.model_dump_json(by_alias=True, exclude_none=True), parse_float=Decimal))
 
 
 def serialize_item(values: Mapping[str, Any]) -> Item:
-    """Return a DynamoDB item. Values that are None are left out."""
-    return {name: serialize_value(value) for name, value in values.items() if value is not None}
+    """Return a DynamoDB item."""
+    return {name: _SERIALIZER.serialize(value) for name, value in values.items()}
 
 
 def deserialize_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the plain values of a DynamoDB item."""
-    return {name: _deserialize_value(value) for name, value in item.items()}
-
-
-def serialize_value(value: object) -> AttributeValue:
-    """Return one typed attribute value. Raises TypeError for a type without a case below, including None.
-
-    Bytes are not supported: they are a sequence of integers, so they would become a list of numbers.
-    """
-    match value:
-        case bool():
-            return {"BOOL": value}
-        case int() | float():
-            return {"N": repr(value)}
-        case str():
-            return {"S": str(value)}
-        case Mapping():
-            return {"M": serialize_item(value)}
-        case Sequence():
-            return {"L": [serialize_value(element) for element in value]}
-        case _:
-            raise TypeError(f"{type(value).__name__} cannot be stored in a DynamoDB item")
-
-
-def _deserialize_value(value: Mapping[str, Any]) -> Any:
-    [(kind, content)] = value.items()
-    match kind:
-        case "N":
-            return int(content) if content.lstrip("-").isdigit() else float(content)
-        case "M":
-            return deserialize_item(content)
-        case "L":
-            return [_deserialize_value(element) for element in content]
-        case "NULL":
-            return None
-        case _:
-            return content
+    """Return the plain values of a DynamoDB item. Numbers are Decimal."""
+    return {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}

@@ -25,7 +25,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from handlers.common.json_models import Message
-from handlers.common.records import deserialize_item, serialize_item
+from handlers.common.records import deserialize_item, serialize_item, serialize_model
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
 from handlers.livestream.keys import LAST_WINDOW, TRANSCRIPTS, Key, UploadedObject, parse_upload, window_key
 from handlers.livestream.models import Claim, Clip
@@ -112,7 +112,7 @@ class FindingsTable:
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(
                 TableName=self._name,
-                Item=serialize_item({**window.key, **result.model_dump(mode="json", by_alias=True)}),
+                Item=serialize_model(result) | serialize_item(window.key),
                 ConditionExpression="attribute_not_exists(pk)",
             )
         self._finish_transcript(window)

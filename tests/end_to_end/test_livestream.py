@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.common.records import serialize_item
+from handlers.common.records import serialize_item, serialize_model
 from handlers.livestream.keys import window_key
+from handlers.livestream.windows import WindowResult
 from local.flows import eventually
 from local.flows.livestream_client import make_video
 from local.flows.livestream_flow import VIDEO_SECONDS
@@ -70,8 +71,8 @@ def test_the_example_claim_of_the_requirements_is_returned_unchanged(
     }
     request = {"kind": "transcript", "contentType": "text/vtt", "bytes": 10}
     upload = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body["uploadId"]
-    window = {"claims": [claim], "clips": []}
-    item = serialize_item({**window_key(livestream.owner, episode, upload, 0), **window})
+    window = WindowResult.model_validate({"claims": [claim]})
+    item = serialize_model(window) | serialize_item(window_key(livestream.owner, episode, upload, 0))
     platform.client("dynamodb").put_item(TableName=livestream.table, Item=item)
     answer = livestream.ask("GET", f"/episodes/{episode}/claims")
     assert json.loads(answer.data) == {"claims": [claim]}

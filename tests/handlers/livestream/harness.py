@@ -22,7 +22,7 @@ from pydantic.alias_generators import to_camel
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG, build_presigning_config
-from handlers.common.records import deserialize_item, serialize_item
+from handlers.common.records import deserialize_item, serialize_item, serialize_model
 from handlers.livestream.episode_cleanup import handler as cleanup
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes import handler as episodes
@@ -32,6 +32,7 @@ from handlers.livestream.keys import UploadedObject, window_key
 from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 from handlers.livestream.transcript_windows import handler as windows
 from handlers.livestream.video_chunks import handler as videos
+from handlers.livestream.windows import WindowResult
 from tests.credentials import credentials
 from tests.handlers.common.fakes import RestResponse
 from tests.handlers.livestream.fakes import FakeBedrock, FakeMediaConvert, FakeMemory
@@ -200,9 +201,9 @@ class Harness:
             verdict = {"verdict": "unverified", "confidence": 0.5, "sources": []}
             claim = {"claimId": f"c{start_ms}", "quote": "It is so.", "text": "It is so", **verdict, **times}
             clip = {"clipId": f"c{start_ms}", "title": "A clip", **times}
-            result = {"claims": [claim], "clips": [clip]}
-            key = window_key(ANN, episode_id, upload_id, start_ms)
-            self.dynamodb.put_item(TableName=TABLE, Item=serialize_item({**key, **result}))
+            result = WindowResult.model_validate({"claims": [claim], "clips": [clip]})
+            key = serialize_item(window_key(ANN, episode_id, upload_id, start_ms))
+            self.dynamodb.put_item(TableName=TABLE, Item=serialize_model(result) | key)
 
     def stored_items(self) -> list[dict[str, Any]]:
         """Return the plain values of all items."""

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.records import serialize_item
+from handlers.common.records import serialize_model
 from handlers.meetings.complete_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.record import (
     RANKS,
@@ -115,7 +115,7 @@ def test_a_deleted_meeting_never_returns(changes: list[Change], later: list[Chan
     kept = {name for name, field in MeetingRecord.model_fields.items() if getattr(record, name) != field.default}
     assert kept - {"attempt"} == {"user", "meeting_id", "status", "created_at", "updated_at"}
     assert record_attributes(record) == {"ttl": int((LATER + timedelta(days=30)).timestamp())}
-    assert "startedAt" not in serialize_item(record.model_dump(mode="json", by_alias=True)), "it would be in the index"
+    assert "startedAt" not in serialize_model(record), "it would be in the index"
 
 
 @given(st.sampled_from(REPORTED), st.sampled_from([execution_of(OTHER_JSON), execution_of(attempt=2)]))
@@ -213,7 +213,7 @@ def test_the_largest_possible_item_fits_into_the_table() -> None:
         "tags": ("\U0001d11e" * 50,) * 50,
     }
     largest = report_change(MeetingStatus.INCOMPLETE, wrong=wrong, fields=texts)(STARTED)
-    item = serialize_item(largest.model_dump(mode="json", by_alias=True))
+    item = serialize_model(largest)
     assert (len(largest.wrong), largest.wrong_count) == (1_000, 5_000)
     # Includes the syntax of JSON, which DynamoDB does not count.
     assert len(json.dumps(item, ensure_ascii=False).encode()) < 400 * 1024
