@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import unquote_plus
 
-from pydantic import AliasPath, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field
 
 from handlers.common.logging import EventLog
 
@@ -32,22 +32,34 @@ class EventModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-class NewObject(EventModel):
-    """A created object version, with the fields of the S3 event record that announces it."""
+VERSION_ID_PATTERN: Final = r"[A-Za-z0-9._-]{1,1024}"
+
+
+class CreatedObject(EventModel):
+    """A created object version, as S3 describes it in events and in notifications."""
+
+    bucket: Annotated[str, Field(validation_alias=AliasPath("bucket", "name"))]
+    key: Annotated[str, Field(validation_alias=AliasPath("object", "key"), min_length=1)]
+    size: Annotated[int, Field(validation_alias=AliasPath("object", "size"), ge=0)]
+    """Size in bytes."""
+    version_id: Annotated[
+        str,
+        Field(
+            validation_alias=AliasChoices(AliasPath("object", "version-id"), AliasPath("object", "versionId")),
+            pattern=f"^{VERSION_ID_PATTERN}$",
+        ),
+    ] = NULL_VERSION_ID
+    sequencer: Annotated[str, Field(validation_alias=AliasPath("object", "sequencer"), pattern=SEQUENCER_PATTERN)] = "0"
+    """Number of the event, for `is_later`."""
+
+
+class NewObject(CreatedObject):
+    """A created object version that a notification announces."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
-    bucket: Annotated[str, Field(validation_alias=AliasPath("s3", "bucket", "name"))]
-    key: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "key"), min_length=1)]
-    size: Annotated[int, Field(validation_alias=AliasPath("s3", "object", "size"), ge=0)]
-    """Size in bytes."""
-    etag: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "eTag"))]
-    version_id: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "versionId"))] = NULL_VERSION_ID
-    sequencer: Annotated[
-        str, Field(validation_alias=AliasPath("s3", "object", "sequencer"), pattern=SEQUENCER_PATTERN)
-    ] = "0"
-    """Number of the event, for `is_later`."""
-    arrived: Annotated[datetime, Field(validation_alias="eventTime")]
+    etag: Annotated[str, Field(validation_alias=AliasPath("object", "eTag"))]
+    arrived: datetime
     """Time of the event."""
 
 
@@ -67,7 +79,7 @@ def parse_new_objects(body: str) -> list[NewObject]:
     new_objects: list[NewObject] = []
     for record in notification.records or ():
         if str(record["eventName"]).startswith("ObjectCreated:"):
-            announced = NewObject.model_validate(record)
+            announced = NewObject.model_validate({**record["s3"], "arrived": record["eventTime"]})
             new_objects.append(announced.model_copy(update={"key": unquote_plus(announced.key)}))
     return new_objects
 
@@ -76,7 +88,6 @@ S3_SOURCE: Final = "aws.s3"
 """`source` of S3's events."""
 OBJECT_CREATED: Final = "Object Created"
 """`detail-type` of the events for new objects."""
-VERSION_ID_PATTERN: Final = r"[A-Za-z0-9._-]{1,1024}"
 
 
 class BusEvent(EventModel):
@@ -89,28 +100,15 @@ class BusEvent(EventModel):
     """Set by EventBridge for an event that is replayed from an archive. Senders cannot set it."""
 
 
-class ObjectCreatedDetail(EventModel):
-    """Detail of S3's "Object Created" event: the object that was created."""
-
-    bucket: Annotated[str, Field(validation_alias=AliasPath("bucket", "name"))]
-    key: Annotated[str, Field(validation_alias=AliasPath("object", "key"))]
-    size: Annotated[int, Field(validation_alias=AliasPath("object", "size"), ge=0)]
-    version_id: Annotated[
-        str, Field(validation_alias=AliasPath("object", "version-id"), pattern=f"^{VERSION_ID_PATTERN}$")
-    ] = NULL_VERSION_ID
-    sequencer: Annotated[str, Field(validation_alias=AliasPath("object", "sequencer"), pattern=SEQUENCER_PATTERN)] = "0"
-    """Number of the event, for `is_later`."""
-
-
-def parse_object_created_detail(detail: dict[str, Any], bucket: str) -> ObjectCreatedDetail:
+def parse_object_created_detail(detail: dict[str, Any], bucket: str) -> CreatedObject:
     """Return the created object. Raises InvalidEvent if the object is not in the bucket `bucket`."""
-    created_object = ObjectCreatedDetail.model_validate(detail)
+    created_object = CreatedObject.model_validate(detail)
     if created_object.bucket != bucket:
         raise InvalidEvent("the object is in another bucket")
     return created_object
 
 
-def parse_object_created_event(body: str, bucket: str) -> ObjectCreatedDetail:
+def parse_object_created_event(body: str, bucket: str) -> CreatedObject:
     """Return the created object of an S3 event, for functions that only receive such events. Raises InvalidEvent."""
     event = BusEvent.model_validate_json(body)
     if (event.source, event.detail_type) != (S3_SOURCE, OBJECT_CREATED):

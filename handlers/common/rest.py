@@ -9,7 +9,6 @@ The dispatcher validates requests and answers. An answer that violates its opera
 internal error. API Gateway limits the size of a request, and passes its body as text, because no API has a binary type.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeAlias
@@ -19,7 +18,7 @@ from pydantic_core import PydanticSerializationError
 from typing_extensions import TypeVar  # comes with pydantic; Python 3.11's own TypeVar has no defaults
 
 from handlers.common import ids
-from handlers.common.errors import CommonErrorCode, ErrorCode, HandlerError, to_http_response, to_malformed_error
+from handlers.common.errors import HandlerError, to_http_response, to_malformed_error
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, name_for_log
 
@@ -101,22 +100,9 @@ class BoundOperation:
 RETRY_AFTER = "Retry-After"
 ProxyResponse = dict[str, Any]
 """Lambda proxy response for API Gateway."""
-NOT_JSON = frozenset({"json_invalid", "model_type"})
-"""Pydantic error types of a body that is not a JSON object."""
 _JSON = {"Content-Type": "application/json"}
 
 M = TypeVar("M", bound=Message)
-
-
-class RestErrorCode(ErrorCode):
-    """Error codes of requests that are rejected before their operation is performed."""
-
-    UNAUTHENTICATED = (
-        "UNAUTHENTICATED",
-        "The caller is not authenticated.",
-        "Get a new token from the identity provider, and send the request again.",
-        401,
-    )
 
 
 class InvalidRestAnswer(Exception):
@@ -179,11 +165,12 @@ def _to_response(operation: AnyRestOperation, answer: RestAnswer[Any]) -> ProxyR
 def _parse_request(
     operation: AnyRestOperation, event: Mapping[str, Any], context: Mapping[str, Any]
 ) -> RestRequest[Any, Any, Any]:
+    authorizer = context.get("authorizer")
     return RestRequest(
-        owner=_find_owner(context.get("authorizer")),
-        parameters=_parse_texts(operation.parameters, event.get("pathParameters") or {}),
-        query=_parse_texts(operation.query, event.get("queryStringParameters") or {}),
-        body=_parse_body(operation.body, event),
+        owner=authorizer["user"] if authorizer else ids.DEFAULT_OWNER,
+        parameters=_parse_part(operation.parameters, event.get("pathParameters") or {}),
+        query=_parse_part(operation.query, event.get("queryStringParameters") or {}),
+        body=_parse_part(operation.body, event.get("body") or ""),
         token=_find_token(event.get("headers") or {}) if operation.takes_token else "",
     )
 
@@ -195,35 +182,13 @@ def _find_token(headers: Mapping[str, str]) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _find_owner(authorizer: object) -> str:
-    """Return the user id that the authorizer returned, or the default owner if the API has no authorizer.
-
-    Raises HandlerError if the authorizer returned no valid user id.
-    """
-    if not authorizer:
-        return ids.DEFAULT_OWNER
-    user = authorizer.get("user") if isinstance(authorizer, Mapping) else None
-    if not isinstance(user, str) or re.fullmatch(ids.USER_ID_PATTERN, user) is None:
-        raise HandlerError(RestErrorCode.UNAUTHENTICATED, "The caller is not authenticated.")
-    return user
-
-
-def _parse_texts(model: type[M] | None, texts: object) -> M | None:
-    """Return the path parameters or query parameters. Pydantic converts their texts to the types of the model."""
+def _parse_part(model: type[M] | None, content: str | Mapping[str, str]) -> M | None:
+    """Return the body, which is a JSON text, or parameters, whose texts pydantic converts to the types of the model."""
     if model is None:
         return None
     try:
-        return model.model_validate(texts)
+        if isinstance(content, str):
+            return model.model_validate_json(content.encode(errors="surrogatepass"), strict=True)
+        return model.model_validate(content)
     except ValidationError as error:
-        raise to_malformed_error(error) from None
-
-
-def _parse_body(model: type[M] | None, event: Mapping[str, Any]) -> M | None:
-    if model is None:
-        return None
-    try:
-        return model.model_validate_json(str(event.get("body") or "").encode(errors="surrogatepass"), strict=True)
-    except ValidationError as error:
-        if any(detail["type"] in NOT_JSON and not detail["loc"] for detail in error.errors(include_url=False)):
-            raise HandlerError(CommonErrorCode.MALFORMED, "The body must be one JSON object.") from None
         raise to_malformed_error(error) from None

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from handlers.common.errors import CommonErrorCode, ErrorCode
-from handlers.common.rest import RestErrorCode
 from handlers.common.websocket import WebSocketErrorCode
 from handlers.livestream.episodes.routes import LivestreamErrorCode
 from handlers.meetings.auth_exchange.api import MeetingsErrorCode
@@ -37,8 +36,8 @@ in messages do not close the connection. A refused handshake has only an HTTP st
 response to pages.
 """
 HTTP_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
-    "Livestream": (LivestreamErrorCode, RestErrorCode, CommonErrorCode),
-    "Meetings": (MeetingsErrorCode, RestErrorCode, CommonErrorCode),
+    "Livestream": (LivestreamErrorCode, CommonErrorCode),
+    "Meetings": (MeetingsErrorCode, CommonErrorCode),
 }
 """Classes of error codes by REST API. If several classes have a code of the same name, the page shows the
 first code."""
@@ -53,7 +52,7 @@ GATEWAY_ERRORS = """\
 API Gateway returns these errors itself, without calling a function, for example for an unknown path. `REFUSED` has the
 status that the gateway chose, from 400 to 499. For livestream, the gateway also checks that a body has the required fields, with the types that the
 OpenAPI document states. If a body violates this, the gateway answers `MALFORMED` with empty `fields`. For meetings, only the function checks
-bodies. It lists the invalid fields in `fields`, unless the body is not JSON.
+bodies. It lists the invalid fields in `fields`. If the body is not a JSON object, the path of the field is empty.
 
 | code | status | meaning | what to do |
 |---|---:|---|---|
