@@ -74,6 +74,11 @@ _TRANSIENT_CODES = frozenset(
 """Error codes of the called services after which another attempt may succeed, although the status is below 500."""
 
 
+UNREADABLE_CODES = frozenset({"InvalidRequest", "InvalidObjectState"})
+"""S3's error codes for reading an object that its uploader encrypted with a customer-provided key (SSE-C), or stored in
+an archive storage class. A retry would fail too, so callers reject the object."""
+
+
 def is_transient_failure(error: Exception) -> bool:
     """Return True if another attempt may succeed: AWS throttled the call, failed, or did not answer in time."""
     if isinstance(error, ClientError):

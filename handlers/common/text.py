@@ -106,31 +106,7 @@ _OPENING, _CLOSING = "(\"'[{\u201c\u2018\u201e\u00ab", ")\"']}\u201d\u2019\u00bb
 """Punctuation that a quote neither begins nor ends with. A point before a number belongs to the number."""
 
 
-@dataclass(frozen=True)
-class QuoteMatch:
-    """Position and original text of a quote in a transcript."""
-
-    start_ms: int
-    """Start of the passage in which the quote begins."""
-    end_ms: int
-    """Latest end of the passages of the match."""
-    quote: str = field(repr=False)
-    """The transcript's text at this position."""
-    words: str = field(repr=False)
-    """The quote's words in the form in which they are compared. Spellings that match each other have the same words."""
-    first: int
-    """Index of the passage in which the quote begins, among the searched passages."""
-    last: int
-    """Index of the passage in which the quote ends."""
-    first_word: int
-    """Index of the quote's first word in its passage."""
-    last_word: int
-    """Index of the quote's last word in its passage."""
-    speaker: str | None = field(repr=False)
-    """Speaker of all passages of the match; None if they have several speakers or an unknown one."""
-
-
-class _Position(NamedTuple):
+class WordPosition(NamedTuple):
     """Position of a word in the searched passages."""
 
     passage: int
@@ -141,6 +117,24 @@ class _Position(NamedTuple):
     end: int
 
 
+@dataclass(frozen=True)
+class QuoteMatch:
+    """Position and original text of a quote in a transcript."""
+
+    first: WordPosition
+    last: WordPosition
+    start_ms: int
+    """Start of the passage in which the quote begins."""
+    end_ms: int
+    """Latest end of the passages of the match."""
+    quote: str = field(repr=False)
+    """The transcript's text at this position."""
+    words: str = field(repr=False)
+    """The quote's words in the form in which they are compared. Spellings that match each other have the same words."""
+    speaker: str | None = field(repr=False)
+    """Speaker of all passages of the match; None if they have several speakers or an unknown one."""
+
+
 class QuoteSearch:
     """Index of the words of some passages, for searching quotes."""
 
@@ -149,13 +143,13 @@ class QuoteSearch:
         self._passage_words: list[list[str]] = []
         self._words: list[str] = []
         """All words in the form in which they are compared."""
-        self._positions: list[_Position] = []
+        self._positions: list[WordPosition] = []
         """Position of each word."""
         for index, passage in enumerate(passages):
             words = list(split_words(passage.text))
             self._passage_words.append([word for word, _, _ in words])
             self._words += self._passage_words[-1]
-            self._positions += [_Position(index, number, start, end) for number, (_, start, end) in enumerate(words)]
+            self._positions += [WordPosition(index, number, start, end) for number, (_, start, end) in enumerate(words)]
 
     def find(self, quote: str, near: int | None = None) -> QuoteMatch | None:
         """Return the match that is nearest to the passage `near`. Without `near`, return the first match.
@@ -183,26 +177,24 @@ class QuoteSearch:
             repetitions.update(range(first.passage, last.passage + 1))
         return frozenset(repetitions)
 
-    def _find_words(self, words: list[str]) -> list[tuple[_Position, _Position]]:
+    def _find_words(self, words: list[str]) -> list[tuple[WordPosition, WordPosition]]:
         """Return the positions of the first and the last word of each place where these words follow each other."""
         positions = self._positions
         return [(positions[start], positions[start + len(words) - 1]) for start in _find_runs(words, self._words)]
 
-    def _to_match(self, first: _Position, last: _Position, words: str) -> QuoteMatch:
+    def _to_match(self, first: WordPosition, last: WordPosition, words: str) -> QuoteMatch:
         passages = self._passages[first.passage : last.passage + 1]
         texts = [passage.text for passage in passages]
         texts[-1] = texts[-1][: last.end] + texts[-1][last.end :].partition(" ")[0]
         texts[0] = texts[0][: first.start].rpartition(" ")[2] + texts[0][first.start :]
         speakers = {passage.speaker for passage in passages}
         return QuoteMatch(
+            first=first,
+            last=last,
             start_ms=passages[0].start_ms,
             end_ms=max(passage.end_ms for passage in passages),
             quote=" ".join(texts).lstrip(_OPENING).rstrip(_CLOSING),
             words=words,
-            first=first.passage,
-            last=last.passage,
-            first_word=first.word,
-            last_word=last.word,
             speaker=speakers.pop() if len(speakers) == 1 else None,
         )
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
+from handlers.common.aws import UNREADABLE_CODES
 from handlers.common.errors import to_field_problems
-from handlers.common.unreadable_objects import UNREADABLE_CODES
 from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 

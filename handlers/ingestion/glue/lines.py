@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from handlers.common.unreadable_objects import UNREADABLE_CODES
+from handlers.common.aws import UNREADABLE_CODES
 from handlers.ingestion.glue.lake_columns import check_values
 
 if TYPE_CHECKING:

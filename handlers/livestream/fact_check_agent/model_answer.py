@@ -222,13 +222,13 @@ def verify_answer(
         match = search.find(claim.quote, None if claim.cue is None else claim.cue - window.first)
         if match is None:
             invented += 1
-        elif match.first >= window.core_count:
+        elif match.first.passage >= window.core_count:
             elsewhere += 1
-        elif (match.first, match.words) not in found:
+        elif (match.first.passage, match.words) not in found:
             sources = _valid_sources(claim, search, window, memory_searches)
             stored_claim = _to_claim(claim, match, f"{window_id}-claim-{len(found)}", sources)
             unfounded += stored_claim.verdict is not claim.verdict
-            found[match.first, match.words] = stored_claim
+            found[match.first.passage, match.words] = stored_claim
     clips: dict[tuple[int, int], Clip] = {}
     bad_clips = 0
     for answered in answer.clips:

@@ -150,8 +150,8 @@ def locate_items(items: Sequence[ModelActionItem], window: Window[TranscriptSegm
         located.append(
             LocatedItem(
                 item,
-                first_word=(window.first + match.first, match.first_word),
-                last_word=(window.first + match.last, match.last_word),
+                first_word=(window.first + match.first.passage, match.first.word),
+                last_word=(window.first + match.last.passage, match.last.word),
             )
         )
     return sorted(located, key=lambda item: (item.first_word, item.last_word))

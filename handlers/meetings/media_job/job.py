@@ -30,9 +30,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
-from handlers.common.aws import ParallelCalls
+from handlers.common.aws import UNREADABLE_CODES, ParallelCalls
 from handlers.common.logging import EventLog, LogText, hash_for_log
-from handlers.common.unreadable_objects import UNREADABLE_CODES
 from handlers.meetings.complete_file import Chunk, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS, MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, InputRefused

@@ -140,7 +140,7 @@ def test_a_malformed_body_is_a_400_with_the_field(harness: MeetingHarness) -> No
     cases: list[tuple[Any, list[str]]] = [
         ({}, ["token", "sessionName"]),
         ({"token": "x", "sessionName": "日本語a"}, ["sessionName"]),
-        # Without valid text or an object, the error names no field.
+        # Without valid text or an object, the path of the field is empty.
         ({"token": "\ud800", "sessionName": "laptop"}, [""]),
         ("x", [""]),
     ]
