@@ -67,11 +67,11 @@ export class LivestreamApi {
       return;
     }
     const uploadPath = `/episodes/${id}/uploads/${ready.uploadId}`;
-    const { multipartId, partBytes, parts } = ready.multipart;
+    const { partBytes, parts } = ready.multipart;
     // The upload of a large file may take longer than its URLs are valid.
     let [signedParts, signedAt] = [parts, Date.now()];
     const renewUrls = async () => {
-      signedParts = (await post(`${uploadPath}/parts`, { multipartId })).multipart.parts;
+      signedParts = (await post(`${uploadPath}/parts`)).multipart.parts;
       signedAt = Date.now();
     };
     const uploadedParts = [];
@@ -83,7 +83,7 @@ export class LivestreamApi {
       const header = await sendOrRenew(putPiece, renewUrls);
       uploadedParts.push({ partNumber, etag: header("ETag") });
     }
-    await post(uploadPath, { multipartId, parts: uploadedParts });
+    await post(uploadPath, { parts: uploadedParts });
   }
 
   async #request(path, request = {}, checkUser = () => {}) {

@@ -158,14 +158,13 @@ class MultipartUpload(Message):
     """Presigned URLs for a multipart upload.
 
     Send the file with PUT in parts of `partBytes`; the last part is the rest of the file. S3 refuses a part of another
-    size, or without the header Content-Length, with status 403. Each response has an ETag header. Finally POST
-    `multipartId` and the numbers and ETags of the parts to the API's path `/episodes/{episodeId}/uploads/{uploadId}`.
+    size, or without the header Content-Length, with status 403. Each response has an ETag header. Finally POST the
+    numbers and ETags of the parts to the API's path `/episodes/{episodeId}/uploads/{uploadId}`.
 
     If S3 refuses a part of the right size with status 403, or with 400 and the code `ExpiredToken`, its URL has
-    expired. Then POST `multipartId` to `/parts` below that path to get new URLs. Parts that were sent stay valid.
+    expired. Then POST to `/parts` below that path to get new URLs. Parts that were sent stay valid.
     """
 
-    multipart_id: str
     part_bytes: int
     """Size of every part except the last."""
     parts: tuple[PartUrl, ...]
@@ -175,10 +174,6 @@ class UploadReady(Message):
     """Upload that the client can send now. A large video gets `multipart`, every other file `form`."""
 
     upload_id: Ulid
-    kind: TrackKind
-    key: str
-    max_bytes: int
-    """Announced size in bytes. Despite the name of the field, S3 accepts only exactly this size."""
     expires_seconds: int
     """Maximum validity of the form or of the URLs. They expire earlier if the credentials that signed them expire."""
     form: UploadForm | None = None
@@ -195,32 +190,11 @@ class Part(Message):
     """ETag header of the response to the part's PUT."""
 
 
-MultipartId = Annotated[
-    str, TextForm(r"^[A-Za-z0-9._~+/=-]{1,1024}$", "must be the multipartId of the response to the upload's request")
-]
-
-
-class SignParts(Message):
-    """Request for new presigned URLs of an upload's parts, if the first URLs expire during the upload."""
-
-    multipart_id: MultipartId
-
-
 class CompleteUpload(Message):
     """Request to combine the parts of an upload to one object."""
 
-    multipart_id: MultipartId
     parts: Annotated[tuple[Part, ...], Field(min_length=1)]
     """All parts of the upload, each once."""
-
-
-class UploadCompleted(Message):
-    """Completed upload. The state of the track shows the further processing."""
-
-    upload_id: Ulid
-    key: str
-    bytes: int
-    """Size of the object."""
 
 
 class PlayableChunk(Message):

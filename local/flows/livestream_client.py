@@ -60,8 +60,7 @@ class LivestreamBackend:
         for index, part in enumerate(multipart["parts"]):
             answer = send("PUT", part["url"], data[index * size : (index + 1) * size])
             parts.append({"partNumber": part["partNumber"], "etag": answer.headers["etag"]})
-        body = {"multipartId": multipart["multipartId"], "parts": parts}
-        return self.ask("POST", f"/episodes/{episode_id}/uploads/{ready['uploadId']}", body).status
+        return self.ask("POST", f"/episodes/{episode_id}/uploads/{ready['uploadId']}", {"parts": parts}).status
 
     def wait_until_processed(self, episode_id: str) -> dict[str, Any]:
         """Wait until both tracks of an episode are complete or one has failed. Return the episode."""

@@ -17,8 +17,6 @@ from handlers.livestream.models import (
     PageQuery,
     Playback,
     PlaybackQuery,
-    SignParts,
-    UploadCompleted,
     UploadPath,
     UploadReady,
     UploadRequest,
@@ -84,17 +82,16 @@ SIGN_PARTS = RestOperation(
     path=f"{EPISODE_PATH}/uploads/{{uploadId}}/parts",
     summary="Return new presigned URLs for the parts of an upload that is not complete.",
     parameters=UploadPath,
-    body=SignParts,
     answer=UploadReady,
 )
 COMPLETE_UPLOAD = RestOperation(
     name="completeUpload",
     method="POST",
     path=f"{EPISODE_PATH}/uploads/{{uploadId}}",
-    summary="Complete an upload by combining its parts.",
+    summary="Complete an upload by combining its parts. The state of the video shows the further processing.",
     parameters=UploadPath,
     body=CompleteUpload,
-    answer=UploadCompleted,
+    statuses=(204,),
 )
 LIST_CHUNKS = RestOperation(
     name="listChunks",
@@ -186,8 +183,8 @@ class LivestreamErrorCode(ErrorCode):
     )
     UPLOAD_UNKNOWN = (
         "UPLOAD_UNKNOWN",
-        "The episode has no such upload in parts, the upload has another `multipartId`, or it no longer exists.",
-        "Send the `multipartId` that belongs to the `uploadId`, or request a new upload.",
+        "The episode has no such upload in parts, or it no longer exists.",
+        "Use the `uploadId` of the latest request for the upload, or request a new upload.",
         404,
     )
     VERSION_CONFLICT = (

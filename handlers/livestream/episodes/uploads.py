@@ -8,7 +8,7 @@ advances the track, so the operation that completes a multipart upload changes n
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -26,8 +26,6 @@ from handlers.livestream.models import (
     EpisodePath,
     MultipartUpload,
     PartUrl,
-    SignParts,
-    UploadCompleted,
     UploadForm,
     UploadPath,
     UploadReady,
@@ -106,19 +104,19 @@ class UploadOperations:
         episode = self.table.change(call.owner, call.parameters.episode_id, expect_upload)
         return RestAnswer(content=self._upload_ready(episode, request.kind, upload), status=201)
 
-    def sign(self, call: RestRequest[UploadPath, None, SignParts]) -> RestAnswer[UploadReady]:
+    def sign(self, call: RestRequest[UploadPath]) -> RestAnswer[UploadReady]:
         """Return new URLs for the parts of a multipart upload."""
-        episode, upload = self._find_multipart_upload(call.owner, call.parameters, call.body.multipart_id)
+        episode, upload = self._find_multipart_upload(call)
         if episode.video.state is not TrackState.REQUESTED:
             raise _not_expected("This upload is already complete, or has failed. Read the episode to see its state.")
         return RestAnswer(self._upload_ready(episode, TrackKind.VIDEO, upload))
 
-    def complete(self, call: RestRequest[UploadPath, None, CompleteUpload]) -> RestAnswer[UploadCompleted]:
+    def complete(self, call: RestRequest[UploadPath, None, CompleteUpload]) -> RestAnswer[None]:
         """Complete a multipart upload. A repeated request with the same parts gets the same response.
 
         If the total size differs from the announced one, S3 refuses and creates no object.
         """
-        episode, upload = self._find_multipart_upload(call.owner, call.parameters, call.body.multipart_id)
+        episode, upload = self._find_multipart_upload(call)
         parts = sorted(call.body.parts, key=lambda part: part.part_number)
         count = _part_count(upload)
         if [part.part_number for part in parts] != list(range(1, count + 1)):
@@ -128,7 +126,7 @@ class UploadOperations:
             self.s3.complete_multipart_upload(
                 Bucket=self.environment.bucket_name,
                 Key=key,
-                UploadId=call.body.multipart_id,
+                UploadId=str(upload.multipart_id),
                 MultipartUpload={"Parts": [{"PartNumber": part.part_number, "ETag": part.etag} for part in parts]},
                 MpuObjectSize=upload.size,
             )
@@ -142,7 +140,7 @@ class UploadOperations:
             if not self._object_exists(key):
                 message = "This upload no longer exists. Request a new upload."
                 raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, message) from None
-        return RestAnswer(UploadCompleted(upload_id=upload.upload_id, key=key, bytes=upload.size))
+        return RestAnswer(content=None, status=204)
 
     def _check(self, request: UploadRequest) -> None:
         """Raise HandlerError if the content type or the size is not accepted."""
@@ -164,17 +162,14 @@ class UploadOperations:
                 fields=[WrongField(field="bytes", rule=f"must be at most {max_bytes}")],
             )
 
-    def _find_multipart_upload(
-        self, owner: str, path: UploadPath, multipart_id: str
-    ) -> tuple[EpisodeRecord, ExpectedUpload]:
-        """Return the episode and its video's upload, or raise HandlerError if the path or the id names another upload."""
-        episode = self.table.get(owner, path.episode_id)
+    def _find_multipart_upload(self, call: RestRequest[UploadPath, Any, Any]) -> tuple[EpisodeRecord, ExpectedUpload]:
+        """Return the episode and its video's upload, or raise HandlerError if the path names another upload."""
+        episode = self.table.get(call.owner, call.parameters.episode_id)
         upload = episode.video.upload
-        if upload is None or (upload.upload_id, upload.multipart_id) != (path.upload_id, multipart_id):
+        if upload is None or upload.upload_id != call.parameters.upload_id or upload.multipart_id is None:
             raise HandlerError(
                 LivestreamErrorCode.UPLOAD_UNKNOWN,
-                "This episode has no upload in parts with these ids. Send the uploadId and the multipartId that the "
-                "latest request for the upload returned.",
+                "This episode has no upload in parts with this id. Use the uploadId of the latest request for the upload.",
             )
         return episode, upload
 
@@ -183,9 +178,6 @@ class UploadOperations:
         key, multipart_id = _key(episode, kind, upload), upload.multipart_id
         return UploadReady(
             upload_id=upload.upload_id,
-            kind=kind,
-            key=key,
-            max_bytes=upload.size,
             expires_seconds=PRESIGNED_SECONDS,
             form=self._create_form(key, upload) if multipart_id is None else None,
             multipart=None if multipart_id is None else self._sign_parts(key, upload, multipart_id),
@@ -225,7 +217,7 @@ class UploadOperations:
                 ExpiresIn=PRESIGNED_SECONDS,
             )
             parts.append(PartUrl(part_number=number, url=url))
-        return MultipartUpload(multipart_id=multipart_id, part_bytes=size, parts=tuple(parts))
+        return MultipartUpload(part_bytes=size, parts=tuple(parts))
 
     def _object_exists(self, key: str) -> bool:
         try:

@@ -114,13 +114,13 @@ def test_every_operation_treats_a_deleted_episode_as_unknown(harness: Harness) -
     harness.store_findings(episode, 0)
     answer = harness.call("deleteEpisode", episode_id=episode)
     assert (answer.status, answer.text) == (204, "")
-    completion = {"multipartId": "m", "parts": [{"partNumber": 1, "etag": "e"}]}
+    completion = {"parts": [{"partNumber": 1, "etag": "e"}]}
     answers = [
         harness.call("getEpisode", episode_id=episode),
         harness.call("updateEpisode", {"version": 1, "title": "B"}, episode_id=episode),
         harness.call("deleteEpisode", episode_id=episode),
         harness.call("requestUpload", UPLOAD, episode_id=episode),
-        harness.call("signParts", {"multipartId": "m"}, episode_id=episode, upload_id=upload),
+        harness.call("signParts", episode_id=episode, upload_id=upload),
         harness.call("completeUpload", completion, episode_id=episode, upload_id=upload),
         harness.call("listClaims", episode_id=episode),
         harness.call("listClips", episode_id=episode),
@@ -184,9 +184,8 @@ def test_an_overdue_track_is_failed_with_a_reason_and_accepts_another_upload(har
     read = harness.call("getEpisode", episode_id=episode).body
     assert read == {**before, "status": "failed", "video": video}
     assert harness.call("listEpisodes").body["episodes"] == [read]
-    multipart_id = {"multipartId": upload["multipart"]["multipartId"]}
-    path = {"episode_id": episode, "upload_id": upload["uploadId"]}
-    assert harness.call("signParts", multipart_id, **path).error == (409, "UPLOAD_NOT_EXPECTED")
+    answer = harness.call("signParts", episode_id=episode, upload_id=upload["uploadId"])
+    assert answer.error == (409, "UPLOAD_NOT_EXPECTED")
     assert harness.request_upload(episode)["uploadId"] != upload["uploadId"]
 
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.aws import PRESIGNED_SECONDS
-from handlers.common.ids import new_id
-from handlers.livestream.episodes.uploads import part_bytes
+from handlers.livestream.episodes.uploads import PREFIXES, SUFFIXES, part_bytes
+from handlers.livestream.keys import parse_upload
 from handlers.livestream.tracks import TrackState
 from tests.handlers.livestream.harness import (
     ANN,
@@ -39,14 +39,14 @@ def test_a_small_file_gets_a_form_for_one_key_type_and_size(harness: Harness) ->
     answer = harness.call("requestUpload", TRANSCRIPT, episode_id=episode)
     body = answer.body
     assert answer.status == 201
-    assert body["key"] == f"transcripts/{ANN}/{episode}/{body['uploadId']}.vtt"
-    assert (body["kind"], body["maxBytes"], body["expiresSeconds"]) == ("transcript", 1, PRESIGNED_SECONDS)
+    key = f"transcripts/{ANN}/{episode}/{body['uploadId']}.vtt"
+    assert body["expiresSeconds"] == PRESIGNED_SECONDS
     assert "multipart" not in body
     assert BUCKET in body["form"]["url"]
-    assert body["form"]["fields"]["key"] == body["key"]
+    assert body["form"]["fields"]["key"] == key
     conditions = json.loads(base64.b64decode(body["form"]["fields"]["policy"]))["conditions"]
     assert {"Content-Type": "text/vtt"} in conditions
-    assert {"key": body["key"]} in conditions
+    assert {"key": key} in conditions
     ranges = [condition for condition in conditions if isinstance(condition, list)]
     assert ranges == [["content-length-range", 1, 1]]
 
@@ -55,7 +55,7 @@ def test_another_upload_may_be_requested_until_a_file_arrives(harness: Harness) 
     episode = harness.create_episode()
     harness.advance_time(seconds=3)
     first, second = (harness.call("requestUpload", TRANSCRIPT, episode_id=episode).body for _ in range(2))
-    assert first["key"] != second["key"]
+    assert first["uploadId"] != second["uploadId"]
     body = harness.call("getEpisode", episode_id=episode).body
     since, upload_id = "2026-01-03T12:00:03.123Z", second["uploadId"]
     assert body["transcript"] == {"state": "requested", "since": since, "uploadId": upload_id}
@@ -66,6 +66,14 @@ def test_another_upload_may_be_requested_until_a_file_arrives(harness: Harness) 
     assert answer.error == (409, "UPLOAD_NOT_EXPECTED")
     assert harness.call("getEpisode", episode_id=episode).body["video"]["uploadId"] == video
     assert harness.call("requestUpload", TRANSCRIPT, episode_id=episode).status == 201, "the tracks are independent"
+
+
+def test_the_key_of_every_accepted_type_is_the_key_of_an_upload(harness: Harness) -> None:
+    for kind, types in SUFFIXES.items():
+        for content_type in types:
+            body = {"kind": kind, "contentType": content_type, "bytes": 1}
+            form = harness.call("requestUpload", body, episode_id=harness.create_episode()).body["form"]
+            assert parse_upload(PREFIXES[kind], form["fields"]["key"], "v1") is not None
 
 
 def test_an_unsupported_type_or_size_is_refused(harness: Harness) -> None:
@@ -112,9 +120,9 @@ def test_a_refused_request_starts_no_multipart_upload(harness: Harness) -> None:
 
 
 def signed_part_urls(upload: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Return path, part number, multipart id, validity and signed headers of each part's URL."""
+    """Return path, multipart id, part number, validity and signed headers of each part's URL."""
     urls = [urlsplit(part["url"]) for part in upload["multipart"]["parts"]]
-    names = ("partNumber", "uploadId", "X-Amz-Expires", "X-Amz-SignedHeaders")
+    names = ("uploadId", "partNumber", "X-Amz-Expires", "X-Amz-SignedHeaders")
     return [(url.path, *(parse_qs(url.query)[name] for name in names)) for url in urls]
 
 
@@ -124,12 +132,13 @@ def test_a_large_file_gets_urls_for_its_parts_which_can_be_signed_again(harness:
     multipart = body["multipart"]
     assert "form" not in body
     assert (multipart["partBytes"], [part["partNumber"] for part in multipart["parts"]]) == (MIN_PART_BYTES, [1, 2])
+    [started] = harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
     assert signed_part_urls(body) == [
-        (f"/{body['key']}", [number], [multipart["multipartId"]], [str(PRESIGNED_SECONDS)], ["content-length;host"])
+        (f"/{started['Key']}", [started["UploadId"]], [number], [str(PRESIGNED_SECONDS)], ["content-length;host"])
         for number in ("1", "2")
     ]
-    before, path = harness.stored_items(), {"episode_id": episode, "upload_id": body["uploadId"]}
-    answer = harness.call("signParts", {"multipartId": multipart["multipartId"]}, **path)
+    before = harness.stored_items()
+    answer = harness.call("signParts", episode_id=episode, upload_id=body["uploadId"])
     assert {**answer.body, "multipart": None} == {**body, "multipart": None}
     assert signed_part_urls(answer.body) == signed_part_urls(body)
     assert harness.stored_items() == before
@@ -150,27 +159,25 @@ class MultipartVideo:
     def __init__(self, harness: Harness) -> None:
         self.harness, self.episode = harness, harness.create_episode()
         upload = harness.request_upload(self.episode, size=SIZE)
-        self.upload, self.key, multipart = upload["uploadId"], upload["key"], upload["multipart"]
-        self.multipart = multipart["multipartId"]
+        self.upload, self.key = upload["uploadId"], f"videos/{ANN}/{self.episode}/{upload['uploadId']}.mp4"
+        (path, [multipart_id], *_), _ = signed_part_urls(upload)
+        assert path == f"/{self.key}"
         self.parts = []
-        for part, size in zip(multipart["parts"], (MIN_PART_BYTES, SIZE - MIN_PART_BYTES), strict=True):
-            data = b"x" * size
+        for number, size in enumerate((MIN_PART_BYTES, SIZE - MIN_PART_BYTES), 1):
             answer = harness.s3.upload_part(
-                Bucket=BUCKET, Key=self.key, UploadId=self.multipart, PartNumber=part["partNumber"], Body=data
+                Bucket=BUCKET, Key=self.key, UploadId=multipart_id, PartNumber=number, Body=b"x" * size
             )
-            self.parts.append({"partNumber": part["partNumber"], "etag": answer["ETag"]})
+            self.parts.append({"partNumber": number, "etag": answer["ETag"]})
 
-    def complete(self, **changes: Any) -> ApiResponse:
-        """Call `completeUpload`, with changes of the body's fields (`body`), the owner or the path parameters."""
-        body = {"multipartId": self.multipart, "parts": self.parts, **changes.pop("body", {})}
+    def complete(self, parts: Any = None, **changes: Any) -> ApiResponse:
+        """Call `completeUpload`, with other parts, or with changes of the owner or the path parameters."""
         path = {"episode_id": self.episode, "upload_id": self.upload}
+        body = {"parts": self.parts if parts is None else parts}
         return self.harness.call("completeUpload", body, **path | changes)
 
     def sign(self, **changes: Any) -> ApiResponse:
         """Call `signParts`, with the same changes."""
-        body = {"multipartId": self.multipart, **changes.pop("body", {})}
-        path = {"episode_id": self.episode, "upload_id": self.upload}
-        return self.harness.call("signParts", body, **path | changes)
+        return self.harness.call("signParts", **{"episode_id": self.episode, "upload_id": self.upload} | changes)
 
     def advance(self, state: TrackState) -> None:
         assert self.harness.advance(self.episode, self.upload, state)
@@ -184,28 +191,28 @@ def test_a_completion_creates_the_object_and_can_be_repeated(harness: Harness, m
     video, before = MultipartVideo(harness), harness.stored_items()
     complete = Mock(wraps=s3_of_the_api().complete_multipart_upload)
     monkeypatch.setattr(s3_of_the_api(), "complete_multipart_upload", complete)
-    answer = video.complete(body={"parts": video.parts[::-1]})
-    assert (answer.status, answer.body) == (200, {"uploadId": video.upload, "key": video.key, "bytes": SIZE})
+    answer = video.complete(video.parts[::-1])
+    assert (answer.status, answer.text) == (204, "")
     assert complete.call_args.kwargs["MpuObjectSize"] == SIZE, "S3 refuses parts of another total size"
     assert harness.stored_items() == before, "the event of S3 advances the track"
     head = harness.s3.head_object(Bucket=BUCKET, Key=video.key)
     assert (head["ContentLength"], head["ContentType"]) == (SIZE, "video/mp4")
-    assert video.complete().text == answer.text, "a repeated completion gets the same response"
+    assert video.complete().status == 204, "a repeated completion gets the same response"
     video.advance(TrackState.CHUNKING)
-    assert video.complete().status == 200
+    assert video.complete().status == 204
 
 
 def test_other_parts_than_those_of_the_upload_are_refused(harness: Harness) -> None:
     video = MultipartVideo(harness)
-    answer = video.complete(body={"parts": video.parts[:1]})
+    answer = video.complete(video.parts[:1])
     assert answer.error == (409, "UPLOAD_INCOMPLETE")
     assert answer.body["fields"] == [{"field": "parts", "rule": "must be the 2 parts of this upload"}]
-    assert video.complete(body={"parts": [video.parts[0]] * 2}).error == (409, "UPLOAD_INCOMPLETE")
-    assert video.complete(body={"parts": []}).error == (400, "MALFORMED")
+    assert video.complete([video.parts[0]] * 2).error == (409, "UPLOAD_INCOMPLETE")
+    assert video.complete([]).error == (400, "MALFORMED")
     never_uploaded = {"partNumber": 2, "etag": "0" * 32}
-    assert video.complete(body={"parts": [video.parts[0], never_uploaded]}).error == (409, "UPLOAD_INCOMPLETE")
+    assert video.complete([video.parts[0], never_uploaded]).error == (409, "UPLOAD_INCOMPLETE")
     assert not video.object_exists
-    assert video.complete().status == 200, "the upload can still be completed"
+    assert video.complete().status == 204, "the upload can still be completed"
 
 
 def test_only_an_error_of_s3_that_the_client_caused_is_a_client_error(
@@ -230,14 +237,16 @@ def test_only_an_error_of_s3_that_the_client_caused_is_a_client_error(
 
 def test_only_the_expected_upload_can_be_signed_and_completed(harness: Harness) -> None:
     video, other_video = MultipartVideo(harness), MultipartVideo(harness)
-    form = {"upload_id": harness.request_upload(video.episode, "transcript")["uploadId"]}
-    without_video = {"episode_id": harness.create_episode()}
+    small_video = harness.create_episode()
+    others = (
+        {"upload_id": harness.request_upload(video.episode, "transcript")["uploadId"]},
+        {"episode_id": small_video, "upload_id": harness.request_upload(small_video)["uploadId"]},
+        {"episode_id": harness.create_episode()},
+        {"episode_id": other_video.episode},
+    )
     for request in (video.complete, video.sign):
-        assert request(**form).error == request(**without_video).error == (404, "UPLOAD_UNKNOWN")
-        assert request(body={"multipartId": other_video.multipart}).error == (404, "UPLOAD_UNKNOWN")
-        assert request(upload_id=new_id()).error == (404, "UPLOAD_UNKNOWN")
+        assert [request(**path).error for path in others] == [(404, "UPLOAD_UNKNOWN")] * len(others)
         assert request(owner=BOB).error == (404, "EPISODE_UNKNOWN")
-        assert request(episode_id=other_video.episode).error == (404, "UPLOAD_UNKNOWN")
     harness.request_upload(video.episode, size=SIZE)
     assert video.complete().error == (404, "UPLOAD_UNKNOWN"), "a replaced upload must be refused"
     other_video.advance(TrackState.UPLOADED)
