@@ -27,7 +27,7 @@ from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text import Window
 from handlers.livestream.environment import AgentEnvironment
 from handlers.livestream.fact_check_agent.memory import AgentMemory
-from handlers.livestream.fact_check_agent.model_answer import VerifiedAnswer, read_answer, verify_answer, window_request
+from handlers.livestream.fact_check_agent.model_answer import read_answer, verify_answer, window_request
 from handlers.livestream.transcript import Cue, fetch_windows
 from handlers.livestream.windows import FindingsTable, WindowMessage, WindowResult
 
@@ -74,20 +74,12 @@ class FactCheckAgent:
             self.log.info("model_answered", session_hash=session, **usage.model_dump())
 
         answer = self.model.ask(request, read_answer, log_usage)
-        verified = verify_answer(answer, window, message.window_id, memories)
-        self.memory.store(message, _transcript_text(message, window), _findings_text(verified))
-        self.log.info(
-            "window_checked",
-            session_hash=session,
-            claims=len(verified.claims),
-            clips=len(verified.clips),
-            invented=verified.invented,
-            unfounded=verified.unfounded,
-            elsewhere=verified.elsewhere,
-            bad_clips=verified.bad_clips,
-            malformed=answer.malformed,
-        )
-        return WindowResult(claims=verified.claims, clips=verified.clips)
+        result = verify_answer(answer, window, message.window_id, memories)
+        self.memory.store(message, _transcript_text(message, window), _findings_text(result))
+        claims, clips = len(result.claims), len(result.clips)
+        dropped = answer.item_count - claims - clips
+        self.log.info("window_checked", session_hash=session, claims=claims, clips=clips, dropped=dropped)
+        return result
 
 
 def _transcript_text(message: WindowMessage, window: Window[Cue]) -> str:
@@ -100,11 +92,11 @@ def _transcript_text(message: WindowMessage, window: Window[Cue]) -> str:
     return "\n".join([f"Part {message.index + 1} of {message.count} of the broadcast:", *cue_lines])
 
 
-def _findings_text(findings: VerifiedAnswer) -> str:
+def _findings_text(result: WindowResult) -> str:
     """Return the verified findings as text for the memory, one JSON object on each line."""
     lines = [
         finding.model_dump_json(by_alias=True, exclude={"claim_id", "clip_id"})
-        for finding in (*findings.claims, *findings.clips)
+        for finding in (*result.claims, *result.clips)
     ]
     return "\n".join(lines) or "Nothing to check, and nothing to cut."
 

@@ -33,6 +33,7 @@ from handlers.livestream.environment import MAX_OUTPUT_TOKENS, OVERLAP_CHARACTER
 from handlers.livestream.fact_check_agent.memory import MemoryEvent
 from handlers.livestream.models import Claim, Clip, Verdict
 from handlers.livestream.transcript import Cue
+from handlers.livestream.windows import WindowResult
 
 MAX_CLAIMS = 50
 MAX_CLIPS = 20
@@ -163,15 +164,15 @@ class WindowAnswer(NamedTuple):
 
     claims: tuple[AnsweredClaim, ...]
     clips: tuple[AnsweredClip, ...]
-    malformed: int
-    """Number of malformed claims and clips that were skipped."""
+    item_count: int
+    """Number of all claims and clips of the answer, also of malformed ones, which are skipped."""
 
 
 def read_answer(text: str) -> WindowAnswer:
     """Parse the answer about a window. Raise ValueError if it is unusable as a whole."""
     answer = parse_answer(_AnswerObject, text)
     claims, clips = keep_valid(AnsweredClaim, answer.claims), keep_valid(AnsweredClip, answer.clips)
-    return WindowAnswer(claims, clips, len(answer.claims) + len(answer.clips) - len(claims) - len(clips))
+    return WindowAnswer(claims, clips, item_count=len(answer.claims) + len(answer.clips))
 
 
 def window_request(window: Window[Cue], count: int, memories: Sequence[MemoryEvent]) -> ConverseRequest:
@@ -191,61 +192,31 @@ def _cue_lines(window: Window[Cue]) -> Iterator[dict[str, Any]]:
         yield line | speaker | {"text": cue.text}
 
 
-class VerifiedAnswer(NamedTuple):
-    """Findings that may be stored, by time, and the number of items that were dropped or changed."""
-
-    claims: tuple[Claim, ...]
-    clips: tuple[Clip, ...]
-    invented: int
-    """Claims whose quote does not occur in the window."""
-    unfounded: int
-    """Claims whose verdict was changed to `unverified`, because it had no accepted source."""
-    elsewhere: int
-    """Claims and clips that begin in the overlap, so that they belong to the next window."""
-    bad_clips: int
-    """Clips with a wrong position or length, without a title, or repeated."""
-
-
 def verify_answer(
     answer: WindowAnswer, window: Window[Cue], window_id: str, memories: Sequence[MemoryEvent]
-) -> VerifiedAnswer:
-    """Return the findings of an answer that may be stored. `memories` are the memories in the request.
+) -> WindowResult:
+    """Return the findings of an answer that may be stored, by time. `memories` are the memories in the request.
 
     The ids of the findings begin with `window_id`.
     """
     search = QuoteSearch(window.passages)
     # `QuoteSearch` takes passages with times. A memory has none, so they are 0.
     memory_searches = {memory.event_id: QuoteSearch([Cue(0, 0, memory.text)]) for memory in memories}
-    found: dict[tuple[int, str], Claim] = {}
-    invented = unfounded = elsewhere = 0
+    claims: dict[tuple[int, str], Claim] = {}
     for claim in answer.claims:
         match = search.find(claim.quote, None if claim.cue is None else claim.cue - window.first)
-        if match is None:
-            invented += 1
-        elif match.first.passage >= window.core_count:
-            elsewhere += 1
-        elif (match.first.passage, match.words) not in found:
-            sources = _valid_sources(claim, search, window, memory_searches)
-            stored_claim = _to_claim(claim, match, f"{window_id}-claim-{len(found)}", sources)
-            unfounded += stored_claim.verdict is not claim.verdict
-            found[match.first.passage, match.words] = stored_claim
+        if match is None or match.first.passage >= window.core_count or (match.first.passage, match.words) in claims:
+            continue
+        sources = _valid_sources(claim, search, window, memory_searches)
+        claims[match.first.passage, match.words] = _to_claim(claim, match, f"{window_id}-claim-{len(claims)}", sources)
     clips: dict[tuple[int, int], Clip] = {}
-    bad_clips = 0
     for answered in answer.clips:
         clip = _to_clip(answered, window, f"{window_id}-clip-{len(clips)}")
-        if clip is None or (clip.start_ms, clip.end_ms) in clips:
-            bad_clips += 1
-        elif not window.owns_start(clip.start_ms):
-            elsewhere += 1
-        else:
-            clips[clip.start_ms, clip.end_ms] = clip
-    return VerifiedAnswer(
-        tuple(sorted(found.values(), key=lambda claim: claim.start_ms)),
-        tuple(clips[times] for times in sorted(clips)),
-        invented=invented,
-        unfounded=unfounded,
-        elsewhere=elsewhere,
-        bad_clips=bad_clips,
+        if clip is not None:
+            clips.setdefault((clip.start_ms, clip.end_ms), clip)
+    return WindowResult(
+        claims=tuple(sorted(claims.values(), key=lambda claim: claim.start_ms)),
+        clips=tuple(clips[times] for times in sorted(clips)),
     )
 
 
@@ -278,7 +249,10 @@ def _to_claim(claim: AnsweredClaim, match: QuoteMatch, claim_id: str, sources: t
 
 
 def _to_clip(answered: AnsweredClip, window: Window[Cue], clip_id: str) -> Clip | None:
-    """Return the clip as it may be stored, or None if its position, length or title is not acceptable."""
+    """Return the clip as it may be stored, or None if its position, length or title is not acceptable.
+
+    A clip that begins after the core of the window belongs to the next window.
+    """
     if not window.start_ms <= answered.start_ms < answered.end_ms <= window.end_ms:
         return None
     # The clip is extended to the start and end of the cues that it would otherwise split.
@@ -286,7 +260,7 @@ def _to_clip(answered: AnsweredClip, window: Window[Cue], clip_id: str) -> Clip 
     start_ms = min([answered.start_ms, *(cue.start_ms for cue in cues)])
     end_ms = max([answered.end_ms, *(cue.end_ms for cue in cues)])
     title = _shorten(clean_text(answered.title))
-    if not title or not MIN_CLIP_MS <= end_ms - start_ms <= MAX_CLIP_MS:
+    if not title or not MIN_CLIP_MS <= end_ms - start_ms <= MAX_CLIP_MS or not window.owns_start(start_ms):
         return None
     reason = _shorten(clean_text(answered.reason)) or None
     return Clip(clip_id=clip_id, start_ms=start_ms, end_ms=end_ms, title=title, reason=reason)
