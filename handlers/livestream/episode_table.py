@@ -35,10 +35,8 @@ from handlers.livestream.tracks import (
     TrackKind,
     TrackReason,
     TrackState,
-    TrackUpdate,
+    advance,
     apply_time_limit,
-    apply_update,
-    is_applied,
 )
 
 if TYPE_CHECKING:
@@ -147,21 +145,23 @@ class EpisodeTable:
         *,
         restart: bool = False,
     ) -> bool:
-        """Move the track of an upload to a state that an event reports now (see `tracks.apply_update`).
+        """Move the track of an upload to a state that an event reports now (see `tracks.advance`).
 
-        Return True if the track now has this state, even if it had it before. So a repeated event gets the same answer
-        as the first. Return False if the track does not accept the state, or if there is no episode.
+        Return False if the track does not accept the state, or if there is no episode.
         """
-        update = TrackUpdate(upload.upload_id, state, self._now(), upload.version_id, reason, restart)
+        is_accepted, now = False, self._now()
 
         def transition(record: EpisodeRecord) -> EpisodeRecord:
-            return record.with_track(kind, apply_update(record.track(kind), update), update.at)
+            nonlocal is_accepted
+            track = advance(record.track(kind), upload, state, now, reason, restart=restart)
+            is_accepted = track is not None
+            return record if track is None else record.with_track(kind, track, now)
 
         try:
-            record = self.change(upload.owner, upload.episode_id, transition)
+            self.change(upload.owner, upload.episode_id, transition)
         except EpisodeNotFound:
             return False
-        return is_applied(record.track(kind), update)
+        return is_accepted
 
     def delete(self, owner: str, episode_id: str) -> None:
         """Mark an episode as deleted. Its record is no longer listed, and DynamoDB removes it after some days."""

@@ -2,9 +2,8 @@
 
 A track is the processing of the episode's video or of its transcript, from the request of an upload to the result.
 
-Events about an upload may arrive late, twice and in any order. So each state has a rank (`RANKS`), and an update is
-applied only if its state has a higher rank than the track. An update about an earlier upload, which the client has
-replaced, is ignored. If S3 has several versions of the uploaded object, only the version whose event arrived first
+Events about an upload may arrive late, twice and in any order. So each state has a rank (`RANKS`), and an event advances
+the track only to a state of a higher rank. An event about an earlier upload, which the client has replaced, is ignored. If S3 has several versions of the uploaded object, only the version whose event arrived first
 counts.
 
 A state in which a track waits for an event has a time limit. Nothing runs when it ends: `apply_time_limit` decides
@@ -19,10 +18,10 @@ A failed track can still succeed in these cases:
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
 
 from handlers.common.ids import timestamp
 from handlers.common.json_models import Message
+from handlers.livestream.keys import UploadedObject
 
 
 class TrackKind(StrEnum):
@@ -88,8 +87,8 @@ class EpisodeStatus(StrEnum):
 
 
 RANKS = {state: rank for rank, state in enumerate(TrackState)}
-"""Rank of each state: a later member of `TrackState` has a higher rank. The rank of an update must be higher than that of
-the track, unless an operator restarts the processing. A new upload replaces the whole track."""
+"""Rank of each state: a later member of `TrackState` has a higher rank. A track only advances to a state of a higher rank,
+unless an operator restarts the processing. A new upload replaces the whole track."""
 REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
 """States in which a client may request another upload. After an upload has arrived, only a failure permits this."""
 PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
@@ -144,19 +143,6 @@ class Track(Message):
     first event."""
 
 
-class TrackUpdate(NamedTuple):
-    """New state of a track, as an event about its upload reports it."""
-
-    upload_id: str
-    state: TrackState
-    at: str
-    version_id: str
-    """S3 version of the uploaded object."""
-    reason: TrackReason | None = None
-    restart: bool = False
-    """True if an operator restarts the processing after a MediaConvert job failed."""
-
-
 def request_upload(track: Track, upload: ExpectedUpload, at: str) -> Track:
     """Return a track that expects the upload, or the same track if its state accepts no other upload."""
     if apply_time_limit(track, at).state not in REPLACEABLE_STATES:
@@ -164,22 +150,27 @@ def request_upload(track: Track, upload: ExpectedUpload, at: str) -> Track:
     return Track(state=TrackState.REQUESTED, since=at, upload=upload)
 
 
-def apply_update(track: Track, update: TrackUpdate) -> Track:
-    """Return the track after an update, or the same track if the update is old or concerns another upload or version."""
-    current = apply_time_limit(track, update.at)
+def advance(
+    track: Track, upload: UploadedObject, state: TrackState, at: str, reason: TrackReason | None, *, restart: bool
+) -> Track | None:
+    """Return the track after an event reports a state of an upload, or None if the track does not accept the state.
+
+    A track that already has the state accepts it, and stays the same, so a repeated event gets the same answer. `restart`
+    is True if an operator restarts the processing after a MediaConvert job failed.
+    """
+    if track.upload is None or track.upload.upload_id != upload.upload_id:
+        return None
+    # A client can submit a form twice, which creates two versions of the object. Only one of them is processed.
+    if track.version_id not in (None, upload.version_id):
+        return None
+    current = apply_time_limit(track, at)
     # MediaConvert uses one error code for an unreadable file and for a missing permission, so the upload may be good.
-    is_restart = update.restart and current.reason is TrackReason.CHUNKING_FAILED
-    # After a timeout, every update of the upload has a higher rank.
+    is_restart = restart and current.reason is TrackReason.CHUNKING_FAILED
+    # After a timeout, every state of the upload has a higher rank.
     rank = RANKS[TrackState.REQUESTED if current.reason in TIMEOUT_REASONS else current.state]
-    if not _is_for_upload(update, track) or not (is_restart or RANKS[update.state] > rank):
-        return track
-    return Track(
-        state=update.state,
-        since=update.at,
-        reason=update.reason,
-        upload=track.upload,
-        version_id=track.version_id or update.version_id,
-    )
+    if is_restart or RANKS[state] > rank:
+        return Track(state=state, since=at, reason=reason, upload=track.upload, version_id=upload.version_id)
+    return track if state is current.state else None
 
 
 def apply_time_limit(track: Track, at: str) -> Track:
@@ -192,19 +183,6 @@ def apply_time_limit(track: Track, at: str) -> Track:
         return track
     reason = TrackReason.NEVER_UPLOADED if track.state is TrackState.REQUESTED else TrackReason.TIMED_OUT
     return track.model_copy(update={"state": TrackState.FAILED, "reason": reason, "since": timestamp(ends_at)})
-
-
-def is_applied(track: Track, update: TrackUpdate) -> bool:
-    """Return True if the track has the state that the update sets, also if it had that state before the update."""
-    return _is_for_upload(update, track) and track.state is update.state
-
-
-def _is_for_upload(update: TrackUpdate, track: Track) -> bool:
-    """Return True if the update concerns the upload that the track has, and does not concern another S3 version."""
-    if track.upload is None or track.upload.upload_id != update.upload_id:
-        return False
-    # A client can submit a form twice, which creates two versions of the object. Only one of them is processed.
-    return track.version_id in (None, update.version_id)
 
 
 def episode_status(video: TrackState, transcript: TrackState) -> EpisodeStatus:

@@ -11,7 +11,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import ClientError
 
 from handlers.common.aws import CONFIG, PartlyFailed, delete_versions
 from handlers.common.events import IGNORED, BatchFailures, process_batch
@@ -23,9 +22,6 @@ from handlers.livestream.keys import CHUNKS, EPISODE_SORT_KEY, TRANSCRIPTS, VIDE
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_s3.client import S3Client
-
-MISSING_CODES = frozenset({"NoSuchUpload", "ResourceNotFoundException"})
-"""Error codes for something that is already deleted."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +56,7 @@ class EpisodeCleanup:
         # Only videos are uploaded in parts.
         uploads = self.s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=f"{VIDEOS}{folder}")
         for upload in [upload for page in uploads for upload in page.get("Uploads", ())]:
-            _call_if_present(
-                self.s3.abort_multipart_upload, Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-            )
+            self.s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
         for prefix in (VIDEOS, TRANSCRIPTS, CHUNKS):
             delete_versions(self.s3, bucket, f"{prefix}{folder}")
 
@@ -74,7 +68,7 @@ class EpisodeCleanup:
         memory_id, delete_records = self.environment.memory_id, self.memory.batch_delete_memory_records
         for page in self._list_memory("list_events", **session):
             for event in page["events"]:
-                _call_if_present(self.memory.delete_event, memoryId=memory_id, eventId=event["eventId"], **session)
+                self.memory.delete_event(memoryId=memory_id, eventId=event["eventId"], **session)
         for namespace in (self.environment.summary_namespace, self.environment.fact_namespace):
             for page in self._list_memory("list_memory_records", namespace=namespace.format(**session)):
                 # A page has at most 100 records, the maximum of one BatchDeleteMemoryRecords request.
@@ -103,15 +97,6 @@ class EpisodeCleanup:
             for key in page["Items"]:
                 if key["sk"]["S"] != EPISODE_SORT_KEY:
                     self.dynamodb.delete_item(TableName=table, Key=key)
-
-
-def _call_if_present(operation: Any, **request: Any) -> None:
-    """Call an operation. Do nothing if what the request names does not exist."""
-    try:
-        operation(**request)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in MISSING_CODES:
-            raise
 
 
 @cache

@@ -56,7 +56,6 @@ from handlers.livestream.video_chunks.job import (
 
 if TYPE_CHECKING:
     from types_boto3_events.client import EventBridgeClient
-    from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 
 @dataclass(frozen=True)
@@ -106,13 +105,10 @@ class VideoCutter:
         """Publish the event `Video Upload Completed`."""
         if not self.table.advance_track(TrackKind.VIDEO, video, TrackState.UPLOADED):
             return False
-        version = VideoVersion(key=video.key, version_id=video.version_id)
-        entry: PutEventsRequestEntryTypeDef = {
-            "Source": self.environment.event_source,
-            "DetailType": UPLOAD_COMPLETED,
-            "Detail": version.model_dump_json(by_alias=True),
-        }
-        if self.bus.put_events(Entries=[entry])["FailedEntryCount"]:
+        version = VideoVersion(key=video.key, version_id=video.version_id).model_dump_json(by_alias=True)
+        source = self.environment.event_source
+        answer = self.bus.put_events(Entries=[{"Source": source, "DetailType": UPLOAD_COMPLETED, "Detail": version}])
+        if answer["FailedEntryCount"]:
             raise PartlyFailed
         return True
 

@@ -6,12 +6,14 @@ Events report updates of a track in any order and repeatedly. Without an update,
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import combinations, permutations
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.ids import timestamp
+from handlers.livestream.keys import UploadedObject
 from handlers.livestream.tracks import (
     TIMEOUT_REASONS,
     ContentType,
@@ -20,11 +22,9 @@ from handlers.livestream.tracks import (
     Track,
     TrackReason,
     TrackState,
-    TrackUpdate,
+    advance,
     apply_time_limit,
-    apply_update,
     episode_status,
-    is_applied,
     request_upload,
 )
 
@@ -45,25 +45,36 @@ LIMIT_HOURS = {TrackState.REQUESTED: 12, TrackState.UPLOADED: 2, TrackState.CHUN
 """Time limits that docs/livestream.md promises."""
 
 
-def make_update(
-    state: TrackState, upload: ExpectedUpload = NEW_UPLOAD, hours: float = 1, version_id: str = "v1"
-) -> TrackUpdate:
-    reason = TrackReason.CHUNKING_FAILED if state is TrackState.FAILED else None
-    return TrackUpdate(upload.upload_id, state, at(hours), version_id, reason)
+class Update(NamedTuple):
+    """State of an upload, as an event reports it."""
+
+    state: TrackState
+    upload: ExpectedUpload = NEW_UPLOAD
+    hours: float = 1
+    version_id: str = "v1"
+    restart: bool = False
+
+    def advance(self, track: Track) -> Track | None:
+        """Return the track after the update, or None if the track does not accept it."""
+        reason = TrackReason.CHUNKING_FAILED if self.state is TrackState.FAILED else None
+        upload = UploadedObject("", self.version_id, "", "", self.upload.upload_id)
+        return advance(track, upload, self.state, at(self.hours), reason, restart=self.restart)
 
 
-def apply_all(updates: Iterable[TrackUpdate], track: Track = REQUESTED_TRACK) -> Track:
+def apply_all(updates: Iterable[Update]) -> Track:
+    track = REQUESTED_TRACK
     for update in updates:
-        track = apply_update(track, update)
+        track = update.advance(track) or track
     return track
 
 
 UPDATES = st.builds(
-    make_update,
+    Update,
     st.sampled_from(REPORTED_STATES),
     st.sampled_from([OLD_UPLOAD, NEW_UPLOAD]),
     st.floats(0, 2),
     st.sampled_from(["v1", "v2"]),
+    restart=st.just(value=False),
 )
 """Updates that arrive before any time limit ends."""
 
@@ -71,28 +82,33 @@ UPDATES = st.builds(
 def test_updates_give_the_same_state_in_any_order() -> None:
     for count in range(1, len(REPORTED_STATES) + 1):
         for states in combinations(REPORTED_STATES, count):
-            final_states = {apply_all(map(make_update, order)).state for order in permutations(states)}
+            final_states = {apply_all(map(Update, order)).state for order in permutations(states)}
             assert final_states == {states[-1]}, "the state of the highest rank remains"
 
 
 @given(st.lists(UPDATES, min_size=1))
-def test_a_track_only_moves_forward_and_ignores_repeated_updates(updates: list[TrackUpdate]) -> None:
+def test_a_track_only_moves_forward_and_accepts_a_repeated_update_without_a_change(updates: list[Update]) -> None:
     track = REQUESTED_TRACK
     for update in updates:
-        updated_track = apply_update(track, update)
-        assert apply_update(updated_track, update) is updated_track
-        assert updated_track.upload == NEW_UPLOAD
-        if updated_track is not track:
+        advanced = update.advance(track)
+        if advanced is None:
+            continue
+        assert update.advance(advanced) is advanced
+        assert (advanced.state, advanced.upload, advanced.version_id) == (
+            update.state,
+            update.upload,
+            update.version_id,
+        )
+        if advanced is not track:
             order = [TrackState.REQUESTED, *REPORTED_STATES]
-            assert order.index(updated_track.state) > order.index(track.state)
-            assert (update.upload_id, update.at) == (NEW_UPLOAD.upload_id, updated_track.since)
-            assert is_applied(updated_track, update)
-        track = updated_track
+            assert order.index(advanced.state) > order.index(track.state)
+            assert (advanced.upload, advanced.since) == (NEW_UPLOAD, at(update.hours))
+        track = advanced
 
 
 @given(st.lists(UPDATES))
-def test_only_updates_of_the_first_version_count(updates: list[TrackUpdate]) -> None:
-    events = [update for update in updates if update.upload_id == NEW_UPLOAD.upload_id]
+def test_only_updates_of_the_first_version_count(updates: list[Update]) -> None:
+    events = [update for update in updates if update.upload is NEW_UPLOAD]
     assert apply_all(events) == apply_all(update for update in events if update.version_id == events[0].version_id)
 
 
@@ -112,14 +128,13 @@ def test_only_a_track_that_waits_fails_when_its_time_limit_ends(state: TrackStat
 
 @given(st.sampled_from(sorted(LIMIT_HOURS)), UPDATES)
 def test_a_late_update_advances_an_overdue_track_like_one_whose_upload_was_only_requested(
-    state: TrackState, update: TrackUpdate
+    state: TrackState, update: Update
 ) -> None:
-    late_update = update._replace(at=at(13))
+    late_update = update._replace(hours=13)
     track = REQUESTED_TRACK.model_copy(update={"state": state})
-    expected = apply_update(requested_track := REQUESTED_TRACK.model_copy(update={"since": at(13)}), late_update)
-    is_refused = expected is requested_track  # the update concerns another upload
+    expected = late_update.advance(REQUESTED_TRACK.model_copy(update={"since": at(13)}))
     for late_track in (track, apply_time_limit(track, at(13))):
-        assert apply_update(late_track, late_update) == (late_track if is_refused else expected)
+        assert late_update.advance(late_track) == expected
 
 
 @pytest.mark.parametrize("state", TrackState)
@@ -136,9 +151,8 @@ def test_another_upload_can_be_requested_unless_one_is_being_processed_or_has_su
 @pytest.mark.parametrize("reason", sorted(frozenset(TrackReason) - TIMEOUT_REASONS))
 def test_a_track_is_restarted_only_after_a_failed_job_and_on_request(reason: TrackReason, restart: bool) -> None:
     failed = REQUESTED_TRACK.model_copy(update={"state": TrackState.FAILED, "reason": reason})
-    update = make_update(TrackState.UPLOADED)._replace(restart=restart)
     is_restarted = restart and reason is TrackReason.CHUNKING_FAILED
-    assert is_applied(apply_update(failed, update), update) is is_restarted
+    assert (Update(TrackState.UPLOADED, restart=restart).advance(failed) is not None) is is_restarted
 
 
 TRACK_STATES_BY_STATUS = {
