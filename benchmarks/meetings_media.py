@@ -21,9 +21,8 @@ from benchmarks.benchmark_report import WrongResult, print_heading, print_table
 from benchmarks.process_use import MB, run_process
 from benchmarks.started_emulators import start_emulator
 from handlers.common.ids import ulid
-from handlers.meetings.complete_file import Chunk, CompleteFile
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment
-from handlers.meetings.media_result import MediaOutcome, MediaResult
+from handlers.meetings.recording_files import Chunk, CompleteFile, MediaResult
 from handlers.meetings.s3_keys import MeetingId, Recording
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -118,8 +117,8 @@ def measure(clients: EmulatorClients, case: MediaCase) -> dict[str, float | str]
     result = MediaResult.model_validate_json(
         s3.get_object(Bucket=BUCKET, Key=recording.media_result_key)["Body"].read()
     )
-    if result.outcome is not MediaOutcome.READY:
-        raise WrongResult(f"{case.name}: {result.outcome}")
+    if result.reason is not None:
+        raise WrongResult(f"{case.name}: {result.reason}")
     return {
         "length, s": case.seconds,
         "uploaded, MB": round(uploaded_mb),

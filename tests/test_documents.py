@@ -13,8 +13,7 @@ from handlers.ingestion.files import FileRejection, FileStatus
 from handlers.ingestion.glue.lake_columns import ADDED_COLUMNS
 from handlers.ingestion.glue.lines import DataProblem
 from handlers.livestream.tracks import TrackReason
-from handlers.meetings.complete_file import CompleteFile
-from handlers.meetings.record import MeetingReason
+from handlers.meetings.recording_files import CompleteFile, MeetingReason
 from handlers.voice_qa.messages import RejectionReason
 from local import ROOT
 from local.generate import errors_page, generated_files

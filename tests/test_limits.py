@@ -13,8 +13,8 @@ from handlers.common.tokens import LEEWAY_SECONDS
 from handlers.ingestion.files import MAX_SORT_KEY_BYTES
 from handlers.livestream.models import NewEpisode, PageQuery, PlaybackQuery
 from handlers.livestream.tracks import TIME_LIMITS, TrackState
-from handlers.meetings.complete_file import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, Chunk
 from handlers.meetings.environment import CREDENTIAL_SECONDS
+from handlers.meetings.recording_files import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, Chunk
 from handlers.transcription.audio import MAX_BYTES, MAX_SECONDS, MIN_MS, Encoding
 from handlers.voice_qa.environment import LECTURE_MAX_SECONDS, LECTURE_MIN_SECONDS, MAX_QUERY_BYTES
 from handlers.voice_qa.messages import Query

@@ -43,7 +43,7 @@ from components.settings import MeetingsSettings
 from components.settings.meetings import ProcessingSettings
 from handlers.meetings.bedrock_summarize.models import SummaryBusy
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES
-from handlers.meetings.record import MeetingReason
+from handlers.meetings.recording_files import MeetingReason
 from handlers.meetings.s3_keys import AUDIO, WORK
 
 FIRST_STATE: Final = "Media"
@@ -102,8 +102,8 @@ def build_states(
             on_failure=media_failed,
             assign={"media": "{% $states.result.Payload %}"},
         ),
-        # All outcomes that lead to `Done` are final, and the step has written them to the record.
-        "AnythingToHear": choice_state([("{% $media.outcome = 'ready' %}", "Transcribe")], otherwise="Done"),
+        # Without audio to transcribe, the step has written the final state to the record, or the execution is outdated.
+        "AnythingToHear": choice_state([("{% $count($media.audio) > 0 %}", "Transcribe")], otherwise="Done"),
         # One failed part fails the whole state.
         "Transcribe": {
             "Type": "Map",
@@ -118,8 +118,8 @@ def build_states(
             "Next": "MarkTranscribed",
         },
         "MarkTranscribed": _step(steps, {"step": "transcribed"}, to="StillWanted", on_failure=transcription_failed),
-        # The other outcome is `superseded`: the meeting was deleted, or it has a newer attempt.
-        "StillWanted": choice_state([("{% $step.outcome = 'current' %}", "Summarize")], otherwise="Done"),
+        # Otherwise, the meeting was deleted, or it has a newer attempt.
+        "StillWanted": choice_state([("{% $step.isCurrent %}", "Summarize")], otherwise="Done"),
         "Summarize": task_state(
             LAMBDA_INVOKE,
             {
@@ -133,9 +133,11 @@ def build_states(
             to="Finish",
             retries=[_retry_busy(SummaryBusy.__name__, *TRANSIENT_LAMBDA_ERRORS)],
             catches=[_catch_failure(summary_failed)],
-            assign={"outcome": "{% $states.result.Payload.outcome %}"},
+            assign={"hasSummary": "{% $states.result.Payload.hasSummary %}"},
         ),
-        "Finish": _step(steps, {"step": "finish", "outcome": "{% $outcome %}"}, to="Done", on_failure=summary_failed),
+        "Finish": _step(
+            steps, {"step": "finish", "hasSummary": "{% $hasSummary %}"}, to="Done", on_failure=summary_failed
+        ),
         **{
             name: _step(
                 steps, {"step": "fail", "reason": reason.value, "error": "{% $error %}"}, to=FAILED, on_failure=FAILED

@@ -10,11 +10,12 @@ import { Problem, runAction, showProblem } from "../lib/problems.js";
 // Steps of a meeting, by its stage.
 const STEPS = { uploaded: "Uploaded", media: "Joining", transcription: "Transcribing", summary: "Summarising", ready: "Ready" };
 const STAGES = Object.keys(STEPS);
-const STATUSES = { incomplete: ["Incomplete", "warn"], processing: ["Processing", "now"], ready: ["Ready", "good"], failed: ["Failed", "bad"] };
+const STATUSES = { processing: ["Processing", "now"], ready: ["Ready", "good"], failed: ["Failed", "bad"] };
 const REASONS = {
   NO_AUDIO: "The recording has no audio track, so it cannot be transcribed.",
   NOTHING_SAID: "Nothing was heard in the recording, so there is no summary.",
   MALFORMED: "The title, the participants, the tags or the list of chunks is invalid. Upload the recording again.",
+  INCOMPLETE: "Chunks are missing or damaged. Upload the recording again.",
   UNREADABLE: "The recording cannot be decoded. Upload another file.",
   TOO_LARGE: "The recording is longer or larger than this stack allows. Upload it in parts, as several meetings.",
 };
@@ -76,7 +77,7 @@ export function meetings({ stack, visitor }) {
         if (Date.now() - startedAt <= RECORD_TIMEOUT_MS) return false;
         throw new Problem("The recording is uploaded, but its processing has not started after two minutes.", { todo: "Upload the recording again. An operator can look for the cause (runbook meetings-late)." });
       }
-      const status = [record.status, record.stage, record.wrongCount].join(" ");
+      const status = [record.status, record.stage].join(" ");
       if (status !== before) {
         draw(record);
         if (!hasFocused) focusAndScroll(byId("meetings-one"));
@@ -114,10 +115,6 @@ export function meetings({ stack, visitor }) {
     const notes = [];
     const localAdvice = record.reason === "NOTHING_SAID" && stack.local ? ` ${ENGLISH_ONLY}` : "";
     if (record.reason) notes.push(el("p", { class: record.status === "failed" ? "problem" : "hint", text: `${REASONS[record.reason] ?? INTERNAL}${localAdvice}` }));
-    if (record.status === "incomplete") {
-      const missing = record.wrongCount === 1 ? "1 chunk is missing or damaged." : `${record.wrongCount} chunks are missing or damaged.`;
-      notes.push(el("p", { class: "problem", text: `${missing} Upload the recording again.` }));
-    }
     setChildren(byId("meetings-made"), ...notes);
   }
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from handlers.common.aws import UNREADABLE_CODES
 from handlers.common.errors import to_field_problems
-from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.recording_files import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 
 if TYPE_CHECKING:

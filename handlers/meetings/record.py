@@ -22,7 +22,7 @@ from handlers.common.events import is_later
 from handlers.common.ids import timestamp
 from handlers.common.logging import LogText, hash_for_log
 from handlers.common.records import Attributes, Record
-from handlers.meetings.complete_file import CompleteFile, WrongChunk
+from handlers.meetings.recording_files import CompleteFile, MeetingReason, WrongChunk
 from handlers.meetings.s3_keys import MeetingId, Recording
 
 PARTITION = "user"
@@ -48,10 +48,6 @@ HASH_DIGITS: Final = 32
 class MeetingStatus(StrEnum):
     """Status of a meeting."""
 
-    INCOMPLETE = "incomplete"
-    """Chunks are missing or wrong; `wrong` lists them. Processing starts when the client has uploaded them, and then
-    `complete.json` again.
-    """
     PROCESSING = "processing"
     """An execution has been started. If it ended without a report, for example because an operator aborted it, a new
     upload of `complete.json` restarts the meeting.
@@ -59,7 +55,9 @@ class MeetingStatus(StrEnum):
     READY = "ready"
     """The output exists. If there is no transcript or no summary, `reason` explains why."""
     FAILED = "failed"
-    """`reason` explains the failure. A new upload of `complete.json` restarts the meeting."""
+    """`reason` explains the failure. A new upload of `complete.json` restarts the meeting. If chunks are missing or wrong,
+    the client uploads them first.
+    """
     DELETED = "deleted"
     """The user has deleted the meeting. The record is a tombstone, which has no content and is in no index. A deleted
     meeting never returns.
@@ -75,32 +73,13 @@ class Stage(StrEnum):
     SUMMARY = "summary"
 
 
-class MeetingReason(StrEnum):
-    """Reason for a failure, or for the missing transcript or summary of a ready meeting."""
-
-    MALFORMED = "MALFORMED"
-    """`complete.json` cannot be used."""
-    UNREADABLE = "UNREADABLE"
-    """Chunks cannot be decoded; `wrong` lists them."""
-    TOO_LARGE = "TOO_LARGE"
-    """The recording exceeds the maximum duration or the media job's disk."""
-    NO_AUDIO = "NO_AUDIO"
-    """The recording has no audio, so the meeting is ready without transcript and summary."""
-    NOTHING_SAID = "NOTHING_SAID"
-    """The transcript is empty, so the meeting is ready without a summary."""
-    MEDIA_FAILED = "MEDIA_FAILED"
-    TRANSCRIPTION_FAILED = "TRANSCRIPTION_FAILED"
-    SUMMARY_FAILED = "SUMMARY_FAILED"
-
-
 RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
-    (MeetingStatus.INCOMPLETE, None): 0,
-    (MeetingStatus.PROCESSING, Stage.MEDIA): 1,
-    (MeetingStatus.PROCESSING, Stage.TRANSCRIPTION): 2,
-    (MeetingStatus.PROCESSING, Stage.SUMMARY): 3,
-    (MeetingStatus.FAILED, None): 4,
-    (MeetingStatus.READY, None): 5,
-    (MeetingStatus.DELETED, None): 6,
+    (MeetingStatus.PROCESSING, Stage.MEDIA): 0,
+    (MeetingStatus.PROCESSING, Stage.TRANSCRIPTION): 1,
+    (MeetingStatus.PROCESSING, Stage.SUMMARY): 2,
+    (MeetingStatus.FAILED, None): 3,
+    (MeetingStatus.READY, None): 4,
+    (MeetingStatus.DELETED, None): 5,
 }
 """Rank of each status and stage within one attempt."""
 
@@ -165,9 +144,7 @@ class MeetingRecord(Record):
     reason: MeetingReason | None = None
     """Reason for a failure, or for the missing transcript or summary of a ready meeting."""
     wrong: tuple[WrongChunk, ...] = ()
-    """The first 1,000 chunks that are missing or wrong."""
-    wrong_count: int = 0
-    """Number of all chunks that are missing or wrong."""
+    """The first 1,000 chunks that are missing or wrong, or `complete.json` if it cannot be used."""
     duration_ms: int | None = None
     """Duration of the recording. None until the media job has measured it."""
     video_key: str | None = None
@@ -185,16 +162,16 @@ class MeetingRecord(Record):
     sequencer: str = "0"
     """Number by which S3 orders the uploads of `complete.json`, of the latest one that this record contains."""
     uploaded_at: str | None = None
-    """Upload time of the `complete.json` with which the recording was complete. None until then."""
+    """Upload time of the `complete.json` that began the attempt. None until a valid one was uploaded."""
 
     @property
     def meeting(self) -> MeetingId:
         return MeetingId(self.user, self.meeting_id)
 
     @property
-    def execution(self) -> MeetingExecution | None:
-        """The execution of the current attempt, which may not have been started. None without a recording."""
-        return MeetingExecution(Recording(self.meeting, self.content), self.attempt) if self.content else None
+    def execution(self) -> MeetingExecution:
+        """The execution of the current attempt, which may not have been started."""
+        return MeetingExecution(Recording(self.meeting, self.content), self.attempt)
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -243,7 +220,7 @@ def apply_upload(
     - Other chunks are a new attempt, whatever the status was.
     - The same chunks are a new attempt if the meeting has failed or its execution has ended, because the client wants
       a retry. Otherwise only the description changes, for example the title.
-    - If chunks are missing, the meeting is incomplete. The client uploads them, and then `complete.json` again.
+    - An attempt whose chunks are not all there fails at once.
     - A file that cannot be used marks the meeting as failed, unless it is ready or in progress.
     """
     if record is not None and (
@@ -251,33 +228,37 @@ def apply_upload(
     ):
         return record  # a repeated event, or the event of an upload that was replaced
     before = record or _new_record(meeting, at)
+    wrong = upload.wrong[:MAX_LISTED_CHUNKS]
     complete = upload.complete_file
     if complete is None:
-        if before.status in {MeetingStatus.PROCESSING, MeetingStatus.READY}:
+        if before.status is not MeetingStatus.FAILED:
             return before
-        failed = {"status": MeetingStatus.FAILED, "reason": MeetingReason.MALFORMED, "sequencer": upload.sequencer}
-        return _changed(before, at, {**failed, **_wrong_fields(upload.wrong)})
-    is_retry = before.status is MeetingStatus.FAILED or (
-        before.status is MeetingStatus.PROCESSING and ended is not None and ended == before.execution
-    )
-    if before.content != complete.content or is_retry:
-        attempt = 1 if record is None else record.attempt + 1
-        fresh = {"content": complete.content, "attempt": attempt, "created_at": before.created_at}
-        before = _new_record(meeting, at).model_copy(update=fresh)
-    fields: dict[str, object] = {
+        malformed = {"reason": MeetingReason.MALFORMED, "wrong": wrong, "sequencer": upload.sequencer}
+        return _changed(before, at, malformed)
+    description: dict[str, object] = {
         "title": complete.title,
         "started_at": complete.started_at,
         "participants": complete.participants,
         "tags": complete.tags,
         "sequencer": upload.sequencer,
     }
-    if before.status is MeetingStatus.INCOMPLETE:
-        # Once the processing has started, the record keeps the language that the processing uses.
-        fields |= {"language": complete.language, **_wrong_fields(upload.wrong)}
-        if not upload.wrong:
-            fields |= {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA}
-            fields |= {"uploaded_at": timestamp(upload.uploaded_at)}
-    return _changed(before, at, fields)
+    has_ended = before.status is MeetingStatus.FAILED or (
+        before.status is MeetingStatus.PROCESSING and ended == before.execution
+    )
+    if before.content == complete.content and not has_ended:
+        return _changed(before, at, description)
+    attempt: dict[str, object] = {
+        "attempt": 1 if record is None else record.attempt + 1,
+        "content": complete.content,
+        "language": complete.language,
+        "created_at": before.created_at,
+        "uploaded_at": timestamp(upload.uploaded_at),
+    }
+    if wrong:
+        attempt |= {"reason": MeetingReason.INCOMPLETE, "wrong": wrong}
+    else:
+        attempt |= {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "reason": None}
+    return _changed(_new_record(meeting, at), at, {**description, **attempt})
 
 
 @dataclass(frozen=True)
@@ -297,20 +278,12 @@ class Report:
 
 def apply_report(record: MeetingRecord | None, report: Report, at: datetime) -> MeetingRecord | None:
     """Return the record after a report. The report of an execution other than the current one changes nothing."""
-    if record is None or not is_current(record, report.execution):
+    if record is None or record.execution != report.execution:
         return record
-    fields = {"status": report.status, "stage": report.stage, "reason": report.reason, **_wrong_fields(report.wrong)}
-    if report.status is MeetingStatus.INCOMPLETE:
-        if record.stage is not Stage.MEDIA:
-            return record  # the attempt is in a later stage already, or has ended
-        fields["attempt"] = record.attempt + 1  # in the same attempt, this status would lower the rank
+    wrong = report.wrong[:MAX_LISTED_CHUNKS]
+    fields = {"status": report.status, "stage": report.stage, "reason": report.reason, "wrong": wrong}
     after = _changed(record, at, {**fields, **report.fields})
     return after if after.rank > record.rank else record
-
-
-def is_current(record: MeetingRecord | None, execution: MeetingExecution) -> bool:
-    """Return True if the execution belongs to the record's current recording and attempt."""
-    return record is not None and record.execution == execution
 
 
 def apply_deletion(record: MeetingRecord | None, at: datetime) -> MeetingRecord | None:
@@ -324,18 +297,18 @@ def apply_deletion(record: MeetingRecord | None, at: datetime) -> MeetingRecord 
         attempt=record.attempt,
         created_at=record.created_at,
         updated_at=timestamp(at),
-        revision=record.revision,
     )
 
 
 def _new_record(meeting: MeetingId, at: datetime) -> MeetingRecord:
-    """Return the record of a new meeting, without the values that come from `complete.json`."""
+    """Return the record of a new meeting whose `complete.json` cannot be used."""
     now = timestamp(at)
     return MeetingRecord(
         user=meeting.user,
         meeting_id=meeting.meeting_id,
         started_at=now,
-        status=MeetingStatus.INCOMPLETE,
+        status=MeetingStatus.FAILED,
+        reason=MeetingReason.MALFORMED,
         created_at=now,
         updated_at=now,
     )
@@ -343,8 +316,3 @@ def _new_record(meeting: MeetingId, at: datetime) -> MeetingRecord:
 
 def _changed(record: MeetingRecord, at: datetime, fields: Mapping[str, object]) -> MeetingRecord:
     return record.model_copy(update={**fields, "updated_at": timestamp(at)})
-
-
-def _wrong_fields(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:
-    """Return the values of the record's fields `wrong` and `wrong_count` for all wrong chunks."""
-    return {"wrong": wrong[:MAX_LISTED_CHUNKS], "wrong_count": len(wrong)}

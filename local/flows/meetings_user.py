@@ -16,8 +16,8 @@ from handlers.common.ids import new_id, timestamp
 from handlers.common.records import deserialize_item
 from handlers.meetings.auth_exchange.api import ExchangeResponse
 from handlers.meetings.bedrock_summarize.models import Summary, Transcript
-from handlers.meetings.complete_file import Chunk, CompleteFile
 from handlers.meetings.record import INDEX, PARTITION, SORT, MeetingRecord, MeetingStatus
+from handlers.meetings.recording_files import Chunk, CompleteFile
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 from local.flows import Connect, eventually
 

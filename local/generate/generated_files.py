@@ -19,8 +19,8 @@ from components.settings.stack import StackSettings
 from guardrails import policies_page
 from handlers.common.json_models import Message
 from handlers.meetings.bedrock_summarize.models import Summary, Transcript
-from handlers.meetings.complete_file import CompleteFile
 from handlers.meetings.record import MeetingRecord
+from handlers.meetings.recording_files import CompleteFile
 from handlers.transcription import messages
 from handlers.voice_qa import messages as voice_qa_messages
 from local import ROOT

@@ -17,7 +17,7 @@ from mutagen.oggopus import OggOpus
 from pydantic import ValidationError
 
 from handlers.common import ids
-from handlers.meetings.complete_file import CompleteFile
+from handlers.meetings.recording_files import CompleteFile
 from local.audio_formats import decode_file
 from local.emulation.speech import recognition
 from local.flows.speech_clips import clip_texts, join_clips

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from handlers.common.ids import new_id
-from handlers.meetings.complete_file import ChunkProblem
 from handlers.meetings.record import MeetingRecord, MeetingStatus
+from handlers.meetings.recording_files import ChunkProblem, MeetingReason
 from local.ffmpeg import run_ffmpeg
 from local.flows import eventually
 from local.flows.meetings_client import write_recording
@@ -75,7 +75,7 @@ class Recorder:
 
         def find_chunks() -> list[str] | None:
             record = self.client.find(meeting_id)
-            if record is None or record.status is not MeetingStatus.INCOMPLETE:
+            if record is None or record.reason is not MeetingReason.INCOMPLETE:
                 return None
             return [chunk.name for chunk in record.wrong if chunk.problem is problem] or None
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from handlers.common.ids import timestamp
-from handlers.meetings.media_result import MediaOutcome
-from handlers.meetings.record import MeetingReason, MeetingStatus
+from handlers.meetings.record import MeetingStatus
+from handlers.meetings.recording_files import MeetingReason
 from handlers.meetings.s3_keys import Recording
 from local import ACCOUNT, REGION, ROOT
 from local.emulation.faults import Fault
@@ -76,7 +76,7 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
         objects = s3.list_objects_v2(Bucket=meetings.bucket, Prefix=result_key).get("Contents")
         return json.loads(s3.get_object(Bucket=meetings.bucket, Key=result_key)["Body"].read()) if objects else None
 
-    assert eventually(read_result, "the result of the first job")["outcome"] == MediaOutcome.INCOMPLETE
+    assert eventually(read_result, "the result of the first job")["reason"] == MeetingReason.INCOMPLETE
     assert ann.wait_for_status(meeting.meeting_id, READY).content == second_content
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from components.meetings.workflow import END_REASON
-from handlers.meetings.complete_file import ChunkProblem
-from handlers.meetings.record import MeetingReason, MeetingStatus
+from handlers.meetings.record import MeetingStatus
+from handlers.meetings.recording_files import ChunkProblem, MeetingReason
 from local.emulation.faults import Fault, FaultClient
 from local.flows.meetings_user import NewMeeting
 from local.flows.speech_clips import clip_texts
@@ -44,7 +44,7 @@ def test_a_meeting_lists_wrong_chunks_until_they_are_uploaded_and_no_log_has_its
     assert ann.wait_for_wrong_chunks(meeting.meeting_id, ChunkProblem.HASH) == [f"00001.{CANARY}"]
     ann.client.put(meeting.meeting_id, f"00001.{CANARY}", contents[1])
     ann.client.complete(meeting, chunks)
-    ready = ann.wait_for_status(meeting.meeting_id)
+    ready = ann.wait_for_status(meeting.meeting_id, READY)
     content = meeting.describe_upload(chunks).content
     assert (ready.status, ready.reason, ready.content, ready.wrong) == (READY, None, content, ())
     spoken_text = ann.client.read_transcript(ready).said[0].text.lower()

@@ -20,8 +20,7 @@ from handlers.meetings.auth_exchange.api import OPERATIONS as MEETINGS_OPERATION
 from handlers.meetings.bedrock_summarize.models import TranscriptSegment
 from handlers.meetings.bedrock_summarize.questions import ModelActionItem, locate_items, parse_summary
 from handlers.meetings.bedrock_summarize.transcript import parse_part
-from handlers.meetings.complete_file import CompleteFile
-from handlers.meetings.media_result import AudioPart
+from handlers.meetings.recording_files import AudioPart, CompleteFile
 from handlers.transcription.audio_processor.results import parse_results
 from handlers.transcription.messages import REQUESTS as TRANSCRIPTION_REQUESTS
 from handlers.voice_qa.messages import REQUESTS as VOICE_QA_REQUESTS

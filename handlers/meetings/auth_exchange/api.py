@@ -19,7 +19,7 @@ from handlers.common.errors import ErrorCode
 from handlers.common.ids import Ulid, UserId
 from handlers.common.json_models import Message
 from handlers.common.rest import RestOperation
-from handlers.meetings.complete_file import UtcTimestamp
+from handlers.meetings.recording_files import UtcTimestamp
 
 MIN_LENGTH, MAX_LENGTH = 2, 64
 """Limits of STS for a role session name, in characters."""

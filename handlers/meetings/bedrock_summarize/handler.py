@@ -24,7 +24,6 @@ from handlers.meetings.bedrock_summarize.models import (
     Summary,
     SummaryBusy,
     SummaryFailed,
-    SummaryOutcome,
     SummaryRequest,
     Transcript,
     TranscriptSegment,
@@ -59,15 +58,17 @@ class Summarizer:
     """Models by id."""
     log: EventLog
 
-    def summarize(self, request: SummaryRequest) -> SummaryOutcome:
-        """Write the transcript and the summary of a recording, unless they exist."""
+    def summarize(self, request: SummaryRequest) -> bool:
+        """Write the transcript and the summary of a recording, unless they exist. Return False if nothing was said, so
+        there is no summary.
+        """
         recording = request.recording
         if self.bucket.exists(recording.summary_key):
-            return SummaryOutcome.SUMMARIZED
+            return True
         transcript = self._join_transcript(request)
         self.bucket.write(recording.transcript_key, transcript.model_dump_json(by_alias=True))
         if not transcript.said:
-            return SummaryOutcome.NOTHING_SAID
+            return False
         summary = self._summarize_transcript(transcript)
         self.bucket.write(recording.summary_key, summary.model_dump_json(by_alias=True))
         metrics = [
@@ -75,7 +76,7 @@ class Summarizer:
             MeetingMetric(OUTPUT_TOKENS, summary.tokens.output_tokens, "Count"),
         ]
         self.metrics.put_or_log(metrics, self.log)
-        return SummaryOutcome.SUMMARIZED
+        return True
 
     def _join_transcript(self, request: SummaryRequest) -> Transcript:
         """Return the transcript of the recording, which consists of the transcripts of the parts."""
@@ -167,11 +168,11 @@ def _summarizer() -> Summarizer:
     )
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, bool]:
     """Summarise the recording that the event names. Raises SummaryBusy or SummaryFailed."""
     summarizer = _summarizer()
     try:
-        return {"outcome": summarizer.summarize(SummaryRequest.model_validate(event)).value}
+        return {"hasSummary": summarizer.summarize(SummaryRequest.model_validate(event))}
     except Exception as error:  # noqa: BLE001 - the original error may quote the event, a transcript or an answer
         failure = to_workflow_error(error).with_traceback(error.__traceback__)
     key_hash = hash_for_log(f"{event.get('user')}/{event.get('meetingId')}")

@@ -3,7 +3,6 @@
 The Step Functions workflow recognises the two exceptions by their class names. No message contains data of a meeting.
 """
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -11,8 +10,7 @@ from pydantic import Field
 from handlers.common.bedrock import TokenUsage
 from handlers.common.ids import Ulid, UserId
 from handlers.common.json_models import Message
-from handlers.meetings.complete_file import Language
-from handlers.meetings.media_result import AudioPart, Milliseconds
+from handlers.meetings.recording_files import AudioPart, Language, Milliseconds
 from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
 
 
@@ -38,14 +36,6 @@ class SummaryRequest(Message):
     @property
     def recording(self) -> Recording:
         return Recording(MeetingId(self.user, self.meeting_id), self.content)
-
-
-class SummaryOutcome(StrEnum):
-    """Outcome of the summary function, which the workflow passes to its last step."""
-
-    SUMMARIZED = "summarized"
-    NOTHING_SAID = "nothing_said"
-    """The transcript is empty, and there is no summary."""
 
 
 class TranscriptSegment(Message):

@@ -20,7 +20,7 @@ from handlers.common.transcribe_output import (
     parse_transcribe_output,
 )
 from handlers.meetings.bedrock_summarize.models import TranscriptSegment
-from handlers.meetings.media_result import AudioPart
+from handlers.meetings.recording_files import AudioPart
 
 PAUSE_MS = 1_500
 """A longer pause between two words ends a segment."""

@@ -9,12 +9,11 @@ Before the job makes any output, it checks in this order:
 4. They are media files (`probe.py`).
 5. The recording is not too long, and its output fits on the disk too, even if the video must be encoded.
 
-A failed check raises RecordingUnprocessable. The job then writes the reason as the outcome in `result.json`, and
-succeeds. Any other exception fails the job, and the workflow marks the meeting as failed.
+A failed check raises RecordingUnprocessable. The job then writes the reason to `result.json`, and succeeds. Any other exception fails the job, and the workflow marks the meeting as failed.
 
 A job that was interrupted starts again. A repeated job writes the same output to the same keys.
 
-A chunk that is missing, or that S3 refuses to return, is an outcome and not a failure, because the client uploads the
+A chunk that is missing, or that S3 refuses to return, does not fail the job, because the client uploads the
 chunks, and may archive them or encrypt them with a key of its own.
 """
 
@@ -32,14 +31,21 @@ from botocore.exceptions import ClientError
 
 from handlers.common.aws import UNREADABLE_CODES, ParallelCalls
 from handlers.common.logging import EventLog, LogText, hash_for_log
-from handlers.meetings.complete_file import Chunk, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS, MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, InputRefused
 from handlers.meetings.media_job.outputs import OutputMaker
 from handlers.meetings.media_job.plan import RecordingPlan
 from handlers.meetings.media_job.probe import SECOND, ChunkFacts, probe_chunk
-from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.meeting_bucket import MeetingBucket
+from handlers.meetings.recording_files import (
+    AudioPart,
+    Chunk,
+    ChunkProblem,
+    CompleteFile,
+    MediaResult,
+    MeetingReason,
+    WrongChunk,
+)
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 
 if TYPE_CHECKING:
@@ -59,9 +65,9 @@ T = TypeVar("T")
 class RecordingUnprocessable(Exception):
     """A check found that the recording cannot be processed. `MediaJob.run` catches the exception and writes its `result`."""
 
-    def __init__(self, outcome: MediaOutcome, wrong: Iterable[WrongChunk] = ()) -> None:
-        super().__init__(outcome)
-        self.result = MediaResult(outcome=outcome, wrong=tuple(wrong))
+    def __init__(self, reason: MeetingReason, wrong: Iterable[WrongChunk] = ()) -> None:
+        super().__init__(reason)
+        self.result = MediaResult(reason=reason, wrong=tuple(wrong))
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ class MediaJob:
         self.bucket.write(self.recording.media_result_key, result.model_dump_json(by_alias=True))
         self.log.info(
             "media_done",
-            outcome=result.outcome,
+            code=result.reason,
             key_hash=self._key_hash,
             failed=len(result.wrong),
             milliseconds=round((time.monotonic() - started_at) * 1000),
@@ -107,15 +113,15 @@ class MediaJob:
         """Return `complete.json`. Raises RecordingUnprocessable if it describes another recording or is unusable."""
         content, _ = self.bucket.read_complete_file(self.recording.meeting)
         if isinstance(content, WrongChunk):
-            raise RecordingUnprocessable(MediaOutcome.INCOMPLETE, [content])
+            raise RecordingUnprocessable(MeetingReason.INCOMPLETE, [content])
         if content.content != self.recording.content:
             wrong = WrongChunk(name=COMPLETE_FILE_NAME, problem=ChunkProblem.HASH)
-            raise RecordingUnprocessable(MediaOutcome.INCOMPLETE, [wrong])
+            raise RecordingUnprocessable(MeetingReason.INCOMPLETE, [wrong])
         return content
 
     def _process(self, complete: CompleteFile) -> MediaResult:
         if complete.size > self.scratch_bytes:
-            raise RecordingUnprocessable(MediaOutcome.TOO_LARGE)
+            raise RecordingUnprocessable(MeetingReason.TOO_LARGE)
         # The client named the chunks, and a name could have a special meaning for the file system or ffmpeg.
         names = [f"chunk-{number:04d}" for number in range(len(complete.chunks))]
         self._download(complete.chunks, names)
@@ -126,13 +132,13 @@ class MediaJob:
         plan = RecordingPlan(tuple(chunks))
         is_too_long = plan.duration > self.environment.max_hours * 3600 * SECOND
         if is_too_long or plan.required_bytes(complete.size) > self.scratch_bytes:
-            raise RecordingUnprocessable(MediaOutcome.TOO_LARGE)
+            raise RecordingUnprocessable(MeetingReason.TOO_LARGE)
         maker = OutputMaker(self.ffmpeg, plan, names)
         audio = self._make_audio(complete, plan, maker) if plan.channels else ()
         if plan.has_video:
             self._make_video(complete, plan, maker)
         return MediaResult(
-            outcome=MediaOutcome.READY if audio else MediaOutcome.NO_AUDIO,
+            reason=None if audio else MeetingReason.NO_AUDIO,
             has_video=plan.has_video,
             audio=audio,
             duration_ms=round(plan.duration / 1000),  # the plan has microseconds
@@ -152,7 +158,7 @@ class MediaJob:
             if problem is not None
         ]
         if wrong:
-            raise RecordingUnprocessable(MediaOutcome.INCOMPLETE, wrong)
+            raise RecordingUnprocessable(MeetingReason.INCOMPLETE, wrong)
 
     def _download_chunk(self, chunk: Chunk, path: Path) -> ChunkProblem | None:
         """Download a chunk to a file; return the problem if the object is not what `complete.json` states."""
@@ -213,7 +219,7 @@ class MediaJob:
             except InputRefused:
                 wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.UNREADABLE))
         if wrong:
-            raise RecordingUnprocessable(MediaOutcome.UNREADABLE, wrong)
+            raise RecordingUnprocessable(MeetingReason.UNREADABLE, wrong)
         return results
 
     def _upload(self, key: str, content_type: str) -> None:

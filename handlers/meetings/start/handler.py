@@ -26,7 +26,6 @@ from handlers.common.events import IGNORED, BatchFailures, parse_object_created_
 from handlers.common.executions import RUNNING, WorkflowExecutions
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.records import Records
-from handlers.meetings.complete_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.environment import StartEnvironment
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.record import (
@@ -40,6 +39,7 @@ from handlers.meetings.record import (
     record_attributes,
     record_key,
 )
+from handlers.meetings.recording_files import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.s3_keys import MeetingId, parse_complete_file_key
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Starter:
         record = self.records.change(key, lambda current: apply_upload(current, meeting, upload, ended, now))
         assert record is not None, "an upload always gives a record"
         self.log.info(
-            "recording_uploaded", outcome=record.status, missing=record.wrong_count, key_hash=meeting_hash(meeting)
+            "recording_uploaded", outcome=record.status, missing=len(upload.wrong), key_hash=meeting_hash(meeting)
         )
         self._start(record)
         return None
@@ -119,7 +119,7 @@ class Starter:
 
     def _find_ended_execution(self, record: MeetingRecord | None) -> MeetingExecution | None:
         """Return the execution of a meeting in progress if it will not report any more."""
-        if record is None or record.status is not MeetingStatus.PROCESSING or record.execution is None:
+        if record is None or record.status is not MeetingStatus.PROCESSING:
             return None
         status = self.executions.status(self.executions.arn(record.execution.name))
         if status is None:
@@ -130,7 +130,7 @@ class Starter:
 
     def _start(self, record: MeetingRecord) -> None:
         """Start the execution of a meeting in its first stage, unless it was started before."""
-        if record.stage is Stage.MEDIA and record.execution is not None:
+        if record.stage is Stage.MEDIA:
             self.executions.start(record.execution.name, record.execution.input)
 
 

@@ -7,8 +7,7 @@
 - `fail`: another state of the workflow has failed.
 
 Each processing attempt of a meeting has its own execution. A step of an outdated attempt, or of a deleted meeting, does
-not apply its report to the record. It returns the outcome `superseded`, which ends the execution. So does the step
-`media` if chunks are missing, because this report begins the next attempt in the record.
+not apply its report to the record. Its response ends the execution.
 
 The workflow repeats a step whose response was lost. The repetition neither changes the record nor sends a metric.
 """
@@ -16,7 +15,6 @@ The workflow repeats a step whose response was lost. The repetition neither chan
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -30,22 +28,20 @@ from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, name_for_log
 from handlers.common.records import Records
 from handlers.meetings.environment import StepsEnvironment
-from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetric, MeetingMetrics
 from handlers.meetings.record import (
     MeetingExecution,
-    MeetingReason,
     MeetingRecord,
     MeetingStatus,
     Report,
     Stage,
     apply_report,
-    is_current,
     meeting_hash,
     record_attributes,
     record_key,
 )
+from handlers.meetings.recording_files import AudioPart, MediaResult, MeetingReason, Milliseconds
 from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
 
 FailureReason = Literal[MeetingReason.MEDIA_FAILED, MeetingReason.TRANSCRIPTION_FAILED, MeetingReason.SUMMARY_FAILED]
@@ -70,8 +66,8 @@ class StepEvent(Message):
     job_starts: int = 1
     """Parameter of the step `media`: how often AWS Batch started the media job. All runs but the last were interrupted.
     """
-    outcome: Literal["summarized", "nothing_said"] = "summarized"
-    """Parameter of the step `finish`: the outcome of the summary function."""
+    has_summary: bool = True
+    """Parameter of the step `finish`: False if nothing was said, so the summary function has written no summary."""
     reason: FailureReason | None = None
     """Parameter of the step `fail`."""
     error: str = ""
@@ -85,15 +81,6 @@ class StepEvent(Message):
         return MeetingExecution(Recording(MeetingId(self.user, self.meeting_id), self.content), self.attempt)
 
 
-class StepOutcome(StrEnum):
-    """Outcome of a step. The step `media` may also have an outcome of the media job (`MediaOutcome`)."""
-
-    CURRENT = "current"
-    """The execution belongs to the meeting's current recording and attempt."""
-    SUPERSEDED = "superseded"
-    """The meeting has another recording or a newer attempt by now, or was deleted."""
-
-
 class StepAudioPart(AudioPart):
     """A part of the audio, for the transcription by the workflow."""
 
@@ -102,9 +89,10 @@ class StepAudioPart(AudioPart):
 
 
 class StepResult(Message):
-    """Response of a step. Only the step `media` has values in the other fields."""
+    """Response of a step. Only the step `media` has values in the other fields, if the audio is to be transcribed."""
 
-    outcome: StepOutcome | MediaOutcome
+    is_current: bool
+    """False if the meeting has another recording or a newer attempt by now, or was deleted."""
     audio: tuple[StepAudioPart, ...] = ()
     """Parts of the audio, in their order."""
     language: str = ""
@@ -133,12 +121,11 @@ class Steps:
             case "transcribed":
                 report = Report(execution, MeetingStatus.PROCESSING, Stage.SUMMARY)
             case "finish":
-                has_summary = step.outcome == "summarized"
                 fields = {
                     "transcript_key": recording.transcript_key,
-                    "summary_key": recording.summary_key if has_summary else None,
+                    "summary_key": recording.summary_key if step.has_summary else None,
                 }
-                reason = None if has_summary else MeetingReason.NOTHING_SAID
+                reason = None if step.has_summary else MeetingReason.NOTHING_SAID
                 report = Report(execution, MeetingStatus.READY, reason=reason, fields=fields)
             case "fail":
                 # A transcript that exists stays available.
@@ -146,10 +133,10 @@ class Steps:
                 transcript = {"transcript_key": recording.transcript_key} if has_transcript else {}
                 report = Report(execution, MeetingStatus.FAILED, reason=step.reason, fields=transcript)
         record = self._apply(step, report, result)
-        if record is None or not is_current(record, execution):
-            return StepResult(outcome=StepOutcome.SUPERSEDED)
+        if record is None or record.execution != execution:
+            return StepResult(is_current=False)
         if result is None:
-            return StepResult(outcome=StepOutcome.CURRENT)
+            return StepResult(is_current=True)
         audio = tuple(
             StepAudioPart(
                 **part.model_dump(),
@@ -157,7 +144,7 @@ class Steps:
             )
             for number, part in enumerate(result.audio)
         )
-        return StepResult(outcome=result.outcome, audio=audio, language=record.language, duration_ms=result.duration_ms)
+        return StepResult(is_current=True, audio=audio, language=record.language, duration_ms=result.duration_ms)
 
     def _apply(self, step: StepEvent, report: Report, result: MediaResult | None) -> MeetingRecord | None:
         """Apply a report, and return the record afterwards. Log a change, and send its metrics. A repeated report changes
@@ -195,16 +182,13 @@ def _to_report(execution: MeetingExecution, result: MediaResult) -> Report:
     """Return the report of the media job's result."""
     video_key = execution.recording.video_key if result.has_video else None
     output = {"video_key": video_key, "duration_ms": result.duration_ms}
-    match result.outcome:
-        case MediaOutcome.READY:
+    match result.reason:
+        case None:
             return Report(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, fields=output)
-        case MediaOutcome.NO_AUDIO:
-            return Report(execution, MeetingStatus.READY, reason=MeetingReason.NO_AUDIO, fields=output)
-        case MediaOutcome.INCOMPLETE:
-            return Report(execution, MeetingStatus.INCOMPLETE, wrong=result.wrong)
-        case MediaOutcome.UNREADABLE | MediaOutcome.TOO_LARGE:
-            reason = MeetingReason[result.outcome.name]
-            return Report(execution, MeetingStatus.FAILED, reason=reason, wrong=result.wrong)
+        case MeetingReason.NO_AUDIO:
+            return Report(execution, MeetingStatus.READY, reason=result.reason, fields=output)
+        case _:
+            return Report(execution, MeetingStatus.FAILED, reason=result.reason, wrong=result.wrong)
 
 
 @cache

@@ -18,7 +18,7 @@ INPUT = {
 }
 """Input of the execution."""
 AUDIO_PART = {"offsetMs": 0, "durationMs": 1}
-MEDIA = {"outcome": "ready", "audio": [AUDIO_PART], "language": "en-US", "durationMs": 5}
+MEDIA = {"isCurrent": True, "audio": [AUDIO_PART], "language": "en-US", "durationMs": 5}
 """Result of the media job, as the step `ReadMedia` returns it."""
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from statelint.linter import Linter
 
-from handlers.meetings.bedrock_summarize.models import SummaryOutcome, SummaryRequest
-from handlers.meetings.media_result import MediaOutcome
-from handlers.meetings.steps.handler import StepEvent, StepOutcome
+from handlers.meetings.bedrock_summarize.models import SummaryRequest
+from handlers.meetings.steps.handler import StepEvent
 from local.drivers.service_shapes import service_model
 from local.emulation.step_functions.parameter_name_conversion import error_name
 from tests.components.deployment_harness import arn
@@ -57,24 +56,22 @@ def test_the_definition_passes_the_linter() -> None:
 
 
 def test_only_recordings_with_audio_are_transcribed_and_summarised_unless_finished_or_superseded() -> None:
-    for outcome in MediaOutcome:
-        next_state = choose_after("ReadMedia", "AnythingToHear", outcome)
-        assert next_state == ("Transcribe" if outcome is MediaOutcome.READY else "Done")
-    for step in StepOutcome:
-        next_state = choose_after("MarkTranscribed", "StillWanted", step)
-        assert next_state == ("Summarize" if step is StepOutcome.CURRENT else "Done")
+    for audio, next_state in (([], "Done"), ([AUDIO_PART], "Transcribe")):
+        assert choose_after("ReadMedia", "AnythingToHear", isCurrent=bool(audio), audio=audio) == next_state
+    for is_current, next_state in ((False, "Done"), (True, "Summarize")):
+        assert choose_after("MarkTranscribed", "StillWanted", isCurrent=is_current, audio=[]) == next_state
 
 
-def choose_after(step: str, choice: str, outcome: str) -> str:
-    """Return the state that a choice selects after a step with this outcome."""
+def choose_after(step: str, choice: str, **response_fields: Any) -> str:
+    """Return the state that a choice selects after a step with this response."""
     assert states(deployed())[step]["Next"] == choice
-    response = {"result": {"Payload": {"outcome": str(outcome)}}}
+    response = {"result": {"Payload": response_fields}}
     return evaluate_choice(states(deployed())[choice], **fill_arguments(states(deployed())[step]["Assign"], response))
 
 
 def test_every_step_receives_its_parameters() -> None:
     """A step is a call of the function `steps`, which updates the meeting's record."""
-    variables: dict[str, Any] = {"starts": 3, "outcome": "summarized", "error": "Batch.ClientException", "media": MEDIA}
+    variables: dict[str, Any] = {"starts": 3, "hasSummary": True, "error": "Batch.ClientException", "media": MEDIA}
     step_and_reason = {}
     for name, state in states(deployed()).items():
         if state.get("Arguments", {}).get("FunctionName") == STEPS:
@@ -94,8 +91,8 @@ def test_the_summary_function_and_the_last_step_receive_their_parameters() -> No
     request = SummaryRequest.model_validate(payload)
     assert (request.recording, len(request.audio)) == (RECORDING, 1)
     payload = states(deployed())["Finish"]["Arguments"]["Payload"]
-    for outcome in SummaryOutcome:
-        assert StepEvent.model_validate(fill_arguments(payload, outcome=outcome.value)).outcome == outcome.value
+    for has_summary in (True, False):
+        assert StepEvent.model_validate(fill_arguments(payload, hasSummary=has_summary)).has_summary is has_summary
 
 
 def test_an_error_in_a_stage_leads_to_the_stages_failure_state() -> None:

@@ -20,7 +20,7 @@ from handlers.common.json_models import WrongField
 from handlers.livestream.episodes.routes import OPERATIONS as EPISODE_OPERATIONS
 from handlers.livestream.models import CompleteUpload, NewEpisode, Part
 from handlers.meetings.auth_exchange.api import OPERATIONS as MEETING_OPERATIONS
-from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.meetings.recording_files import Chunk, CompleteFile
 from handlers.transcription import messages as transcription
 from handlers.voice_qa import messages as voice_qa
 from tests.handlers.json_schema_strategies import JSON_VALUES

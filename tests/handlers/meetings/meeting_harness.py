@@ -31,8 +31,6 @@ from handlers.common.ids import ulid
 from handlers.common.records import Records
 from handlers.meetings.auth_exchange import handler as auth_handler
 from handlers.meetings.bedrock_summarize import handler as summarize_handler
-from handlers.meetings.complete_file import Chunk, CompleteFile
-from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_cleanup import handler as cleanup_handler
 from handlers.meetings.record import (
     INDEX,
@@ -44,6 +42,7 @@ from handlers.meetings.record import (
     record_attributes,
     record_key,
 )
+from handlers.meetings.recording_files import Chunk, CompleteFile, MeetingReason
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.start import handler as start_handler
 from handlers.meetings.steps import handler as steps_handler
@@ -179,12 +178,10 @@ class MeetingHarness:
         self.upload_chunks(*chunks, meeting=meeting)
         return self.upload_complete_json(*chunks, meeting=meeting, **changed)
 
-    def write_media_result(
-        self, recording: Recording, outcome: MediaOutcome = MediaOutcome.READY, **result: Any
-    ) -> None:
+    def write_media_result(self, recording: Recording, reason: MeetingReason | None = None, **result: Any) -> None:
         """Write the result of the media job."""
-        body = {"schemaVersion": 1, "outcome": outcome, **result}
-        if outcome is MediaOutcome.READY:
+        body = {"schemaVersion": 1, "reason": reason, **result}
+        if reason is None:
             part = {"offsetMs": 0, "durationMs": 60_000}
             output = {"hasVideo": True, "audio": [part], "durationMs": 60_000, "ffmpegMs": 6_000}
             body = {**body, **output, **result}

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.records import serialize_model
-from handlers.meetings.complete_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.record import (
+    MAX_LISTED_CHUNKS,
     RANKS,
     MeetingExecution,
     MeetingRecord,
@@ -28,6 +28,7 @@ from handlers.meetings.record import (
     apply_upload,
     record_attributes,
 )
+from handlers.meetings.recording_files import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.s3_keys import MeetingId, Recording
 from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_json
 
@@ -63,7 +64,6 @@ def report_change(
     return change  # type: ignore[no-any-return]
 
 
-REPORT_INCOMPLETE = report_change(MeetingStatus.INCOMPLETE, wrong=WRONG)
 REPORT_TRANSCRIPTION = report_change(MeetingStatus.PROCESSING, Stage.TRANSCRIPTION)
 REPORT_SUMMARY = report_change(MeetingStatus.PROCESSING, Stage.SUMMARY)
 REPORT_FAILED = report_change(MeetingStatus.FAILED)
@@ -81,11 +81,7 @@ CHANGES: st.SearchStrategy[Change] = st.one_of(
         st.none() | EXECUTIONS,
     ),
     st.builds(
-        lambda pair, execution: report_change(
-            pair[0], pair[1], execution, wrong=WRONG if pair[0] == "incomplete" else ()
-        ),
-        st.sampled_from(REPORTED),
-        EXECUTIONS,
+        lambda pair, execution: report_change(pair[0], pair[1], execution), st.sampled_from(REPORTED), EXECUTIONS
     ),
     st.just(lambda record: apply_deletion(record, LATER)),
 )
@@ -102,7 +98,6 @@ def test_the_rank_never_falls_and_a_repetition_changes_nothing(changes: list[Cha
             assert after.rank >= before.rank
         if after is not None:
             assert (after.stage is not None) == (after.status is MeetingStatus.PROCESSING)
-            assert after.status is not MeetingStatus.INCOMPLETE or after.wrong_count
         before = after
 
 
@@ -129,16 +124,10 @@ def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_rea
     assert REPORT_TRANSCRIPTION(failed) is failed
     ready = REPORT_READY(failed)
     assert (ready.status, ready.reason) == (MeetingStatus.READY, None)
-    incomplete, transcribing = REPORT_INCOMPLETE(STARTED), REPORT_TRANSCRIPTION(STARTED)
-    assert (incomplete.status, incomplete.attempt) == (MeetingStatus.INCOMPLETE, 2), "the next execution is attempt 2"
-    assert REPORT_FAILED(incomplete) is incomplete, "the meeting waits for chunks"
-    assert REPORT_INCOMPLETE(transcribing) is transcribing, "the chunks were accepted"
 
 
 MEDIA, SUMMARY = (MeetingStatus.PROCESSING, Stage.MEDIA), (MeetingStatus.PROCESSING, Stage.SUMMARY)
-FAILED, READY, INCOMPLETE = (
-    (status, None) for status in (MeetingStatus.FAILED, MeetingStatus.READY, MeetingStatus.INCOMPLETE)
-)
+FAILED, READY = (MeetingStatus.FAILED, None), (MeetingStatus.READY, None)
 
 
 @pytest.mark.parametrize(
@@ -155,15 +144,13 @@ FAILED, READY, INCOMPLETE = (
         # Other chunks, which may have been replaced before, or may be incomplete.
         (READY, upload_change(OTHER_JSON, "2"), (2, *MEDIA)),
         (READY, upload_change(OTHER_JSON, "0"), (1, *READY)),
-        (READY, upload_change(OTHER_JSON, "2", WRONG), (2, *INCOMPLETE)),
+        (READY, upload_change(OTHER_JSON, "2", WRONG), (2, *FAILED)),
         # A retry, and a repeated event, which is no retry.
         (FAILED, upload_change(COMPLETE_JSON, "2"), (2, *MEDIA)),
         (FAILED, upload_change(COMPLETE_JSON, "1"), (1, *FAILED)),
-        # All chunks have arrived, or a chunk is missing.
-        (INCOMPLETE, upload_change(COMPLETE_JSON, "2"), (1, *MEDIA)),
-        (INCOMPLETE, upload_change(COMPLETE_JSON, "2", WRONG), (1, *INCOMPLETE)),
+        (FAILED, upload_change(COMPLETE_JSON, "2", WRONG), (2, *FAILED)),
         # A malformed file.
-        (INCOMPLETE, upload_change(None, "2"), (1, *FAILED)),
+        (FAILED, upload_change(None, "2"), (1, *FAILED)),
         (READY, upload_change(None, "2"), (1, *READY)),
         (SUMMARY, upload_change(None, "2"), (1, *SUMMARY)),
     ],
@@ -185,7 +172,7 @@ def test_a_new_attempt_keeps_nothing_of_the_last_one_but_its_creation() -> None:
 def test_the_language_is_kept_once_the_processing_has_started() -> None:
     german = complete_json(b"a", b"b", language="de-DE")
     assert upload_change(german, "2")(STARTED).language == "en-US"
-    assert upload_change(german, "2")(REPORT_INCOMPLETE(STARTED)).language == "de-DE"
+    assert upload_change(german, "2")(REPORT_FAILED(STARTED)).language == "de-DE"
 
 
 @given(
@@ -212,8 +199,8 @@ def test_the_largest_possible_item_fits_into_the_table() -> None:
         "participants": ("\U0001d11e" * 100,) * 100,
         "tags": ("\U0001d11e" * 50,) * 50,
     }
-    largest = report_change(MeetingStatus.INCOMPLETE, wrong=wrong, fields=texts)(STARTED)
+    largest = report_change(MeetingStatus.FAILED, wrong=wrong, fields=texts)(STARTED)
+    assert len(upload_change(COMPLETE_JSON, wrong=wrong)(None).wrong) == len(largest.wrong) == MAX_LISTED_CHUNKS
     item = serialize_model(largest)
-    assert (len(largest.wrong), largest.wrong_count) == (1_000, 5_000)
     # Includes the syntax of JSON, which DynamoDB does not count.
     assert len(json.dumps(item, ensure_ascii=False).encode()) < 400 * 1024

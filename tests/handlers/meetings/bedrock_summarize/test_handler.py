@@ -32,7 +32,7 @@ from tests.handlers.meetings.bedrock_summarize.summary_harness import (
 )
 from tests.handlers.meetings.meeting_harness import BUCKET, CANARY, MeetingHarness
 
-SUMMARIZED, NOTHING_SAID = {"outcome": "summarized"}, {"outcome": "nothing_said"}
+SUMMARIZED, NOTHING_SAID = {"hasSummary": True}, {"hasSummary": False}
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from handlers.meetings.bedrock_summarize.transcript import (
     UNKNOWN_SPEAKER,
     parse_part,
 )
-from handlers.meetings.media_result import AudioPart
+from handlers.meetings.recording_files import AudioPart
 from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     Turn,
     audio_milliseconds,

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from handlers.common.logging import EventLog
-from handlers.meetings.complete_file import Chunk, CompleteFile
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job import MediaJob
-from handlers.meetings.media_result import MediaResult
+from handlers.meetings.recording_files import Chunk, CompleteFile, MediaResult, MeetingReason
 from handlers.meetings.s3_keys import Recording
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.meeting_harness import BUCKET, MEETING
@@ -107,11 +106,11 @@ class JobHarness:
         assert MediaResult.model_validate_json(self.read_object(self.recording.media_result_key)) == result
         return result
 
-    def find_wrong(self, result: MediaResult) -> tuple[str, dict[str, str]]:
-        """Return the outcome, and the problem of each wrong file by its name. Check that nothing else was written."""
+    def find_wrong(self, result: MediaResult) -> tuple[MeetingReason | None, dict[str, str]]:
+        """Return the reason, and the problem of each wrong file by its name. Check that nothing else was written."""
         assert self.keys("video/") + self.keys("audio/") == []
         assert (result.has_video, result.audio, result.duration_ms, result.ffmpeg_ms) == (False, (), 0, 0)
-        return result.outcome, {file.name: file.problem for file in result.wrong}
+        return result.reason, {file.name: file.problem for file in result.wrong}
 
     def read_object(self, key: str) -> bytes:
         body: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()

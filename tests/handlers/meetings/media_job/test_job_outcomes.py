@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, Chunk
 from handlers.meetings.media_job import ffmpeg
-from handlers.meetings.media_result import MediaOutcome
+from handlers.meetings.recording_files import MAX_COMPLETE_FILE_BYTES, Chunk, MeetingReason
 from tests.handlers.meetings.client_events import at_event
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_harness import JobHarness
@@ -37,18 +36,18 @@ def test_all_missing_and_wrong_chunks_are_listed_until_they_are_uploaded(harness
     harness.delete(harness.recording.meeting.upload_key("canary-1.bin"))
     harness.put_upload("canary-3.bin", bytes(len(chunk)))
     problems = {"canary-0.bin": "size", "canary-1.bin": "missing", "canary-3.bin": "hash"}
-    assert harness.find_wrong(harness.run()) == (MediaOutcome.INCOMPLETE, problems)
+    assert harness.find_wrong(harness.run()) == (MeetingReason.INCOMPLETE, problems)
     assert harness.ffmpeg_runs == []
     for name in problems:
         harness.put_upload(name, chunk)
-    assert harness.run().outcome is MediaOutcome.READY
+    assert harness.run().reason is None
 
 
 def test_a_recording_is_incomplete_if_complete_json_lists_other_chunks_now(harness: JobHarness) -> None:
     harness.upload(video_with_audio(1))
     job = harness.create_job()
     harness.upload(video_with_audio(2))
-    assert harness.find_wrong(job.run()) == (MediaOutcome.INCOMPLETE, {"complete.json": "hash"})
+    assert harness.find_wrong(job.run()) == (MeetingReason.INCOMPLETE, {"complete.json": "hash"})
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,7 @@ def test_a_recording_with_a_missing_or_malformed_complete_json_is_incomplete(
         harness.delete(harness.recording.meeting.upload_key("complete.json"))
     else:
         harness.put_upload("complete.json", body)
-    assert harness.find_wrong(harness.run()) == (MediaOutcome.INCOMPLETE, {"complete.json": problem})
+    assert harness.find_wrong(harness.run()) == (MeetingReason.INCOMPLETE, {"complete.json": problem})
 
 
 def test_all_chunks_that_are_no_media_files_are_listed(harness: JobHarness) -> None:
@@ -85,7 +84,7 @@ def test_all_chunks_that_are_no_media_files_are_listed(harness: JobHarness) -> N
     }
     harness.upload(audio_only(1), *chunks.values(), audio_only(1))
     problems = {f"canary-{number}.bin": "unreadable" for number in range(1, len(chunks) + 1)}
-    assert harness.find_wrong(harness.run()) == (MediaOutcome.UNREADABLE, problems)
+    assert harness.find_wrong(harness.run()) == (MeetingReason.UNREADABLE, problems)
 
 
 def test_chunks_whose_video_cannot_be_decoded_are_listed(harness: JobHarness) -> None:
@@ -94,7 +93,7 @@ def test_chunks_whose_video_cannot_be_decoded_are_listed(harness: JobHarness) ->
     refuse = 'case "$*" in *chunk-0001*libx264*|*chunk-0002*libx264*) exit 69;; esac'
     harness.program.write_text(harness.program.read_text().replace("exec", f"{refuse}\nexec"))
     problems = {"canary-1.bin": "unreadable", "canary-2.bin": "unreadable"}
-    assert harness.find_wrong(harness.run()) == (MediaOutcome.UNREADABLE, problems)
+    assert harness.find_wrong(harness.run()) == (MeetingReason.UNREADABLE, problems)
 
 
 def test_a_playlist_in_a_chunk_opens_no_file_or_connection(harness: JobHarness, tmp_path: Path) -> None:
@@ -109,30 +108,30 @@ def test_a_playlist_in_a_chunk_opens_no_file_or_connection(harness: JobHarness, 
         with pytest.raises(BlockingIOError):  # no client has connected
             server.accept()
     problems = {f"canary-{number}.bin": "unreadable" for number in range(6)}
-    assert harness.find_wrong(result) == (MediaOutcome.UNREADABLE, problems)
+    assert harness.find_wrong(result) == (MeetingReason.UNREADABLE, problems)
 
 
 def test_a_recording_whose_timestamps_span_days_is_too_large(harness: JobHarness) -> None:
     harness.upload(video_only(1, *H264, "-bsf:v", "setts=ts=TS*100000"))
-    assert harness.find_wrong(harness.run()) == (MediaOutcome.TOO_LARGE, {})
+    assert harness.find_wrong(harness.run()) == (MeetingReason.TOO_LARGE, {})
 
 
 def test_a_recording_larger_than_the_disk_is_not_downloaded(harness: JobHarness) -> None:
     harness.upload_complete_file(Chunk(name="not-uploaded", bytes=64_000_001, sha256="0" * 64))
-    assert harness.find_wrong(harness.run(scratch_mb=64)) == (MediaOutcome.TOO_LARGE, {})
+    assert harness.find_wrong(harness.run(scratch_mb=64)) == (MeetingReason.TOO_LARGE, {})
 
 
 def test_a_recording_whose_output_does_not_fit_is_not_processed(harness: JobHarness) -> None:
     """A minute needs 67 MB for all files' headers, 2 MB for audio, and 38 MB for encoded video, which exists twice."""
     harness.upload(video_with_audio(60, *VP8, suffix="webm", card="color=black:s=64x48:r=1"))
-    assert harness.find_wrong(harness.run(scratch_mb=100)) == (MediaOutcome.TOO_LARGE, {})
+    assert harness.find_wrong(harness.run(scratch_mb=100)) == (MeetingReason.TOO_LARGE, {})
     assert "framecrc" in harness.ffmpeg_runs[-1], "the chunk must be probed, but not processed"
 
 
 def test_deleted_output_is_created_again(harness: JobHarness) -> None:
     harness.upload(video_with_audio(1))
     for _ in range(2):
-        assert harness.run().outcome is MediaOutcome.READY
+        assert harness.run().reason is None
         for key in (harness.recording.audio_key(0), harness.recording.video_key):
             harness.delete(key)
 
@@ -154,7 +153,7 @@ def test_a_chunk_that_no_retry_can_read_is_listed_and_other_errors_fail_the_job(
     with at_event(harness.s3, "before-call.s3.GetObject", fail):
         if is_listed:
             problems = {"canary-0.bin": "unreadable"}
-            assert harness.find_wrong(harness.run()) == (MediaOutcome.INCOMPLETE, problems)
+            assert harness.find_wrong(harness.run()) == (MeetingReason.INCOMPLETE, problems)
         else:
             with pytest.raises(ClientError):
                 harness.run()
@@ -165,7 +164,7 @@ def test_a_chunk_that_takes_too_long_is_listed(harness: JobHarness, monkeypatch:
     monkeypatch.setattr(ffmpeg, "MIN_RUN_SECONDS", 0.3)
     harness.upload(audio_only(1))
     harness.program.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
-    assert harness.find_wrong(harness.run()) == (MediaOutcome.UNREADABLE, {"canary-0.bin": "unreadable"})
+    assert harness.find_wrong(harness.run()) == (MeetingReason.UNREADABLE, {"canary-0.bin": "unreadable"})
 
 
 def test_the_result_has_the_time_of_all_ffmpeg_runs_and_none_of_them_receives_credentials(

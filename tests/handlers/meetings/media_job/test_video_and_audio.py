@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from handlers.meetings.media_job import job
-from handlers.meetings.media_result import MediaOutcome
+from handlers.meetings.recording_files import MeetingReason
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_harness import JobHarness
 from tests.handlers.meetings.media_job.sample_videos import AAC, H264, VP8, audio_only, video_only, video_with_audio
@@ -29,7 +29,7 @@ def test_chunks_of_the_same_format_are_copied_and_stay_synchronous(harness: JobH
     cards = [f"color={colour}:s=64x48:r=25" for colour in ("black", "white", "black", "white")]
     harness.upload(*[video_with_audio(1.2, card=card) for card in cards])
     result = harness.run()
-    assert (result.outcome, harness.has_copied_video) == (MediaOutcome.READY, True)
+    assert (result.reason, harness.has_copied_video) == (None, True)
     assert result.has_video
     assert harness.keys("audio/") == [harness.recording.audio_key(0)]
     beeps = harness.audio_beeps()
@@ -54,7 +54,7 @@ def test_chunks_of_different_formats_are_encoded_to_the_same_format(harness: Job
         video_with_audio(1),
     )
     result = harness.run()
-    assert (result.outcome, harness.has_copied_video) == (MediaOutcome.READY, False)
+    assert (result.reason, harness.has_copied_video) == (None, False)
     formats = []
     for path in sorted(harness.scratch.glob("video-chunk-*")):
         lines = sample_videos.ffmpeg("-i", str(path), "-c", "copy", "-f", "framecrc", "-").decode().splitlines()
@@ -121,7 +121,7 @@ def test_texts_in_a_chunk_neither_disturb_the_probe_nor_reach_the_output(harness
     options = (*H264, *AAC, *" ".join(tags).split(), "-t", "2")
     harness.upload(sample_videos.make_file("mkv", *inputs, *texts, *options))
     result = harness.run()
-    assert (result.outcome, harness.has_copied_video) == (MediaOutcome.READY, True)
+    assert (result.reason, harness.has_copied_video) == (None, True)
     assert result.duration_ms == pytest.approx(2000, abs=60)
     for key in (harness.recording.video_key, harness.recording.audio_key(0)):
         assert b"canary" not in harness.read_object(key)
@@ -162,7 +162,7 @@ def test_a_recording_of_common_audio_formats_has_no_video(harness: JobHarness) -
         sample_videos.make_file("m4a", *inputs, *cover),
     )
     result = harness.run()
-    assert (result.outcome, result.has_video) == (MediaOutcome.READY, False)
+    assert (result.reason, result.has_video) == (None, False)
     assert harness.audio_beeps() == pytest.approx([number / 2 for number in range(7)], abs=0.2)
     assert harness.keys("video/") == []
 
@@ -205,14 +205,14 @@ def test_a_video_is_encoded_if_copying_its_chunks_fails(harness: JobHarness) -> 
     fail_once = 'case "$*" in *faststart*) test -e tried || { touch tried; exit 1; };; esac'
     harness.program.write_text(harness.program.read_text().replace("exec", f"{fail_once}\nexec"))
     result = harness.run()
-    assert (result.outcome, harness.has_copied_video) == (MediaOutcome.READY, False)
+    assert (result.reason, harness.has_copied_video) == (None, False)
     assert harness.video_beeps() == pytest.approx([0, 1], abs=0.03)
 
 
 def test_a_recording_without_audio_is_an_outcome_and_no_failure(harness: JobHarness) -> None:
     harness.upload(video_only(1), video_only(2))
     result = harness.run()
-    assert (result.outcome, result.audio, harness.has_copied_video) == (MediaOutcome.NO_AUDIO, (), True)
+    assert (result.reason, result.audio, harness.has_copied_video) == (MeetingReason.NO_AUDIO, (), True)
     assert result.duration_ms == 3000
     assert "Audio" not in harness.describe_video()
 

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from handlers.common.ids import ulid
-from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES
+from handlers.meetings.recording_files import MAX_COMPLETE_FILE_BYTES
 from handlers.meetings.s3_keys import MeetingId
 from tests.handlers.common.fakes import client_error
 from tests.handlers.meetings.client_events import at_event
@@ -56,17 +56,16 @@ def test_a_repeated_event_changes_nothing_and_starts_no_execution(harness: Meeti
 def test_processing_starts_when_complete_json_comes_after_the_missing_chunks(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a", b"other")
     harness.upload_complete_json(b"a", b"bc", b"d")
-    assert harness.state() == ("incomplete",)
+    assert harness.state() == ("failed", "INCOMPLETE")
     assert harness.wrong_files() == {"1.webm": "size", "2.webm": "missing"}
-    assert harness.record().wrong_count == 2
     harness.upload_chunks(b"a", b"bc", b"d")
     harness.deliver_event()
-    assert (harness.state(), harness.attempts) == (("incomplete",), []), "the event is repeated"
+    assert (harness.state(), harness.attempts) == (("failed", "INCOMPLETE"), []), "the event is repeated"
     harness.advance(minutes=5)
     harness.upload_complete_json(b"a", b"bc", b"d")
     assert (harness.state(), harness.wrong_files()) == (("processing", "media"), {})
     assert harness.record().uploaded_at == "2026-01-31T12:05:00.000Z"
-    assert harness.attempts == [1]
+    assert harness.attempts == [2]
 
 
 def test_a_new_complete_json_restarts_a_meeting_whose_execution_was_aborted(harness: MeetingHarness) -> None:
@@ -175,7 +174,7 @@ def test_a_malformed_complete_json_fails_its_meeting_and_is_not_retried(
         assert harness.state(meeting) == ("failed", "MALFORMED")
         assert harness.wrong_files(meeting) == {"complete.json": problem}
         record = harness.record(meeting)
-        assert (record.content, record.title, record.language, record.wrong_count) == ("", "", "", 1)
+        assert (record.content, record.title, record.language) == ("", "", "")
         assert (record.started_at, record.uploaded_at) == (record.created_at, None)
         harness.upload_recording(b"a", meeting=meeting)
         assert harness.state(meeting) == ("processing", "media")

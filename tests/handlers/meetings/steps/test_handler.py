@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION
+from handlers.meetings.recording_files import MeetingReason
 from handlers.meetings.s3_keys import Recording
 from handlers.meetings.steps.handler import StepFailed
 from tests.handlers.meetings.meeting_harness import ANN, CANARY, MEETING, MeetingHarness
@@ -36,7 +36,7 @@ def test_a_part_that_an_earlier_attempt_transcribed_is_not_transcribed_again(
     harness.put_object(recording.part_transcript_key(1, "de-DE"), b"transcript")
     harness.put_object(f"{recording.part_transcript_key(0, 'de-DE')}x", b"another object")
     assert harness.run_step("media", recording) == {
-        "outcome": "ready",
+        "isCurrent": True,
         "audio": [{**parts[0], "transcribed": False}, {**parts[1], "transcribed": True}],
         "language": "de-DE",
         "durationMs": 120_000,
@@ -46,10 +46,10 @@ def test_a_part_that_an_earlier_attempt_transcribed_is_not_transcribed_again(
 
 def test_all_steps_make_a_meeting_ready(harness: MeetingHarness, recording: Recording) -> None:
     run_media_step(harness, recording)
-    assert harness.run_step("transcribed", recording)["outcome"] == "current"
+    assert harness.run_step("transcribed", recording)["isCurrent"]
     assert harness.state() == ("processing", "summary")
     harness.advance(minutes=10)
-    assert harness.run_step("finish", recording, outcome="summarized")["outcome"] == "current"
+    assert harness.run_step("finish", recording, hasSummary=True)["isCurrent"]
     assert harness.state() == ("ready",)
     record = harness.record()
     assert (record.video_key, record.duration_ms) == (recording.video_key, 60_000)
@@ -62,7 +62,7 @@ def test_all_steps_make_a_meeting_ready(harness: MeetingHarness, recording: Reco
 
 def test_a_meeting_without_speech_is_ready_without_a_summary(harness: MeetingHarness, recording: Recording) -> None:
     run_media_step(harness, recording)
-    harness.run_step("finish", recording, outcome="nothing_said")
+    harness.run_step("finish", recording, hasSummary=False)
     assert harness.state() == ("ready", "NOTHING_SAID")
     assert (harness.record().transcript_key, harness.record().summary_key) == (recording.transcript_key, None)
 
@@ -71,37 +71,26 @@ def test_a_meeting_without_speech_is_ready_without_a_summary(harness: MeetingHar
 def test_a_meeting_without_audio_is_ready_after_the_media_job(
     harness: MeetingHarness, recording: Recording, *, has_video: bool
 ) -> None:
-    harness.write_media_result(recording, MediaOutcome.NO_AUDIO, hasVideo=has_video, durationMs=60_000, ffmpegMs=600)
+    harness.write_media_result(recording, MeetingReason.NO_AUDIO, hasVideo=has_video, durationMs=60_000, ffmpegMs=600)
     harness.advance(minutes=1)
-    assert harness.run_step("media", recording)["outcome"] == "no_audio"
+    assert harness.run_step("media", recording)["audio"] == []
     assert harness.state() == ("ready", "NO_AUDIO")
     assert harness.record().video_key == (recording.video_key if has_video else None)
     assert harness.record().transcript_key is None
     assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.01), (PROCESSING_DURATION, 60)]
 
 
-@pytest.mark.parametrize("outcome", [MediaOutcome.UNREADABLE, MediaOutcome.TOO_LARGE])
-def test_an_unusable_recording_fails_with_its_reason(
-    harness: MeetingHarness, recording: Recording, outcome: MediaOutcome
+@pytest.mark.parametrize("reason", [MeetingReason.INCOMPLETE, MeetingReason.UNREADABLE, MeetingReason.TOO_LARGE])
+def test_a_recording_that_the_job_rejected_fails_with_its_reason_and_waits_for_complete_json(
+    harness: MeetingHarness, recording: Recording, reason: MeetingReason
 ) -> None:
-    harness.write_media_result(recording, outcome, wrong=[{"name": "1.webm", "problem": "unreadable"}])
-    assert harness.run_step("media", recording)["outcome"] == outcome
-    assert (harness.state(), harness.wrong_files()) == (("failed", outcome.upper()), {"1.webm": "unreadable"})
-    assert harness.cloudwatch.calls == []
-
-
-def test_a_recording_that_the_job_rejected_waits_for_complete_json(
-    harness: MeetingHarness, recording: Recording
-) -> None:
-    """An archived chunk has the stated size in the listing, but cannot be read. Starting the next job at once would give
-    the same result, and each job costs money.
-    """
-    harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "unreadable"}])
+    """Starting the next job at once would give the same result, and each job costs money."""
+    harness.write_media_result(recording, reason, wrong=[{"name": "1.webm", "problem": "unreadable"}])
     for _ in range(2):  # the step is repeated
-        assert harness.run_step("media", recording)["outcome"] == "superseded"
+        assert harness.run_step("media", recording)["audio"] == []
         harness.deliver_event()
-        assert (harness.state(), harness.wrong_files()) == (("incomplete",), {"1.webm": "unreadable"})
-    assert (harness.record().attempt, harness.attempts) == (2, [1])
+        assert (harness.state(), harness.wrong_files()) == (("failed", reason), {"1.webm": "unreadable"})
+    assert (harness.attempts, harness.cloudwatch.calls) == ([1], [])
     harness.upload_recording(b"a", b"b")
     assert (harness.state(), harness.attempts) == (("processing", "media"), [1, 2])
 
@@ -115,16 +104,13 @@ def test_a_repeated_step_changes_nothing_and_returns_the_same_result(
         before = harness.all_items()
         assert harness.run_step(step, recording) == first_response
         assert harness.all_items() == before
-    outcomes = [harness.run_step(step, recording)["outcome"] for step in ("media", "transcribed", "fail")]
-    assert outcomes == ["ready", "current", "current"]
+    assert all(harness.run_step(step, recording)["isCurrent"] for step in ("media", "transcribed", "fail"))
     assert harness.all_items() == before
     assert [name for name, _ in harness.cloudwatch.values] == [FFMPEG_RATIO, PROCESSING_DURATION]
 
 
 @pytest.mark.parametrize("case", ["other chunks", "another attempt", "no record", "deleted"])
-def test_a_step_of_an_outdated_execution_changes_nothing_and_returns_superseded(
-    harness: MeetingHarness, case: str
-) -> None:
+def test_a_step_of_an_outdated_execution_changes_nothing_and_ends_it(harness: MeetingHarness, case: str) -> None:
     recording = Recording(MEETING, "0" * 32) if case == "no record" else harness.upload_recording(b"a")
     harness.write_media_result(recording)
     if case == "other chunks":
@@ -136,7 +122,8 @@ def test_a_step_of_an_outdated_execution_changes_nothing_and_returns_superseded(
         harness.delete_meeting()
     before = harness.all_items()
     for step in ("media", "transcribed", "finish", "fail"):
-        assert harness.run_step(step, recording)["outcome"] == "superseded"
+        response = harness.run_step(step, recording)
+        assert (response["isCurrent"], response["audio"]) == (False, [])
     assert harness.all_items() == before
     assert harness.cloudwatch.calls == []
 
@@ -160,7 +147,7 @@ def test_a_failed_metrics_call_does_not_fail_the_step(
 ) -> None:
     recording = harness.upload_recording(b"a")
     harness.cloudwatch.error = RuntimeError(CANARY)
-    assert run_media_step(harness, recording)["outcome"] == "ready"
+    assert run_media_step(harness, recording)["isCurrent"]
     output = capsys.readouterr().out
     assert "metrics_lost" in output
     assert CANARY not in output
@@ -183,7 +170,7 @@ def test_an_invalid_event_or_media_result_is_rejected_without_quoting_it(
     before = harness.all_items()
     changes: list[dict[str, Any]] = [
         *({}, {"step": None}, {"step": "canary"}, {"user": "../x"}, {"user": "#other"}, {"meetingId": CANARY}),
-        *({"content": "x"}, {"attempt": 0}, {"attempt": CANARY}, {"step": "finish", "outcome": CANARY}),
+        *({"content": "x"}, {"attempt": 0}, {"attempt": CANARY}, {"step": "finish", "hasSummary": CANARY}),
         *({"step": "fail", "reason": "NO_AUDIO"}, {"step": "fail", "reason": CANARY}),
     ]
     for changed in changes:

@@ -1,7 +1,9 @@
-"""Model of `complete.json`, the file with which a client completes the upload of a recording.
+"""Models of two files of a recording: the client's `complete.json`, and the media job's `result.json`.
 
-A recording consists of chunks, each of which is a media file that can be decoded without the others. `complete.json`
-lists the chunks in their order, and describes the meeting.
+A recording consists of chunks, each of which is a media file that can be decoded without the others. With
+`complete.json`, a client completes the upload: it lists the chunks in their order, and describes the meeting. The media
+job joins the chunks to a video and extracts the audio. It succeeds even if the recording cannot be processed, because a
+failed job has no result.
 """
 
 import hashlib
@@ -153,4 +155,58 @@ class WrongChunk(Message):
     fields: tuple[WrongField, ...] | None = None
     """Invalid fields of a malformed `complete.json`, each with the rule that it breaks. An empty field name means the
     whole file. None for a chunk, and for a `complete.json` that could not be read.
+    """
+
+
+class MeetingReason(StrEnum):
+    """Reason for a failure, or for the missing transcript or summary of a ready meeting."""
+
+    MALFORMED = "MALFORMED"
+    """`complete.json` cannot be used."""
+    INCOMPLETE = "INCOMPLETE"
+    """Chunks are missing, cannot be read from S3, or differ from their sizes or hashes in `complete.json`. Or the media
+    job found that `complete.json` itself cannot be used or lists other chunks now. `wrong` lists these files.
+    """
+    UNREADABLE = "UNREADABLE"
+    """Chunks with the right hashes cannot be decoded; `wrong` lists them."""
+    TOO_LARGE = "TOO_LARGE"
+    """The recording exceeds the maximum duration or the media job's disk."""
+    NO_AUDIO = "NO_AUDIO"
+    """The recording has no audio track, so the meeting is ready without transcript and summary."""
+    NOTHING_SAID = "NOTHING_SAID"
+    """The transcript is empty, so the meeting is ready without a summary."""
+    MEDIA_FAILED = "MEDIA_FAILED"
+    TRANSCRIPTION_FAILED = "TRANSCRIPTION_FAILED"
+    SUMMARY_FAILED = "SUMMARY_FAILED"
+
+
+Milliseconds = Annotated[int, Field(ge=0)]
+
+
+class AudioPart(Message):
+    """A part of the audio within the limits of Amazon Transcribe."""
+
+    offset_ms: Milliseconds
+    """Start of the part within the whole audio."""
+    duration_ms: Milliseconds
+
+
+class MediaResult(Message):
+    """Content of the object `result.json`, which the media job writes (`Recording.media_result_key`)."""
+
+    schema_version: Literal[1] = 1
+    reason: MeetingReason | None = None
+    """None if the audio for the transcription was made. With `NO_AUDIO`, the job has only made the video. With any other
+    reason, the recording was not processed.
+    """
+    wrong: tuple[WrongChunk, ...] = ()
+    """Files that are the reason `INCOMPLETE` or `UNREADABLE`. Empty with any other reason."""
+    has_video: bool = False
+    """True if the job has made a video."""
+    audio: tuple[AudioPart, ...] = ()
+    """Parts of the whole audio, in their order. Empty if there is a reason."""
+    duration_ms: Milliseconds = 0
+    """Duration of the recording. Zero if it was not processed."""
+    ffmpeg_ms: Milliseconds = 0
+    """Time during which at least one ffmpeg process ran. The metric `FfmpegRatio` is this time divided by the duration.
     """

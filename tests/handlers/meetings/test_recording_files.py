@@ -8,7 +8,7 @@ import botocore.session
 import pytest
 from pydantic import ValidationError
 
-from handlers.meetings.complete_file import LANGUAGES, CompleteFile
+from handlers.meetings.recording_files import LANGUAGES, CompleteFile
 
 CHUNK = {"name": "a.webm", "bytes": 1, "sha256": "0" * 64}
 
