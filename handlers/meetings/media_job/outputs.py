@@ -29,6 +29,8 @@ from handlers.meetings.media_job.probe import SECOND, ChunkFacts, probe_chunk
 
 TIME_SCALE: Final = 90_000
 """Time units per second in encoded videos. All of them must have the same time unit, so that they can be joined."""
+FRAME_RATE: Final = 30
+"""Frames per second of encoded videos. Faces and slides need no more. Frames that repeat the one before cost little."""
 KEYFRAME_SECONDS: Final = 5
 """Maximum time between two key frames. A player can start only at a key frame."""
 ENCODE_SECONDS: Final = 10
@@ -88,7 +90,7 @@ class OutputMaker:
             Path(self._ffmpeg.folder, _decoded(name)).unlink()
 
     def encode_video(self, number: int) -> None:
-        """Encode the video of a chunk with the plan's frame size and frame rate, or black frames if it has none, and
+        """Encode the video of a chunk with the plan's frame size, or black frames if it has none, and
         delete the chunk. Raises InputRefused if ffmpeg cannot decode the video.
         """
         chunk, name = self._plan.chunks[number], self._names[number]
@@ -97,7 +99,7 @@ class OutputMaker:
             *("-an", "-sn", "-dn", "-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
             *COLOUR_OPTIONS,
             *("-maxrate", str(MAX_VIDEO_BIT_RATE), "-bufsize", str(2 * MAX_VIDEO_BIT_RATE)),
-            *("-g", str(KEYFRAME_SECONDS * self._plan.frame_rate)),
+            *("-g", str(KEYFRAME_SECONDS * FRAME_RATE)),
             *("-threads", str(ENCODE_THREADS), "-t", _seconds(chunk), "-video_track_timescale", str(TIME_SCALE)),
             # ffmpeg skips single frames that it cannot decode. A video without any frame is an error.
             *("-abort_on", "empty_output", *OUTPUT_OPTIONS, "-f", "mp4", _encoded(name)),
@@ -111,15 +113,15 @@ class OutputMaker:
         Raises InputRefused if ffmpeg fails, or if the duration differs from the plan.
         """
         files = self._names if copies_video else [_encoded(name) for name in self._names]
-        video = self._plan.chunks[0].video if copies_video else None
         # `-copyts` keeps the list's timestamps. Otherwise ffmpeg would shift all of them to the first frame.
         inputs = [*LIST_OPTIONS, "-copyts", "-i", self._write_list("video-list", files)]
-        maps = ["-map", f"0:{video.stream if video else 0}"]
+        maps = ["-map", "0:V:0"]
         if self._plan.channels:
             inputs += [*CHUNK_OPTIONS, "-i", _SOUNDTRACK]
             maps += ["-map", "1:0"]
         # Apple's players do not play HEVC video that is marked as `hev1`.
-        tag = ("-tag:v", "hvc1") if video and video.codec == "hevc" else ()
+        video = self._plan.chunks[0].video
+        tag = ("-tag:v", "hvc1") if copies_video and video and video.codec == "hevc" else ()
         self._ffmpeg.run(
             # The index is at the beginning of the file, so that players need not fetch its end first.
             *(*inputs, *maps, "-c", "copy", *tag, *OUTPUT_OPTIONS, "-movflags", "+faststart", "-f", "mp4", name),
@@ -134,16 +136,12 @@ class OutputMaker:
 
     def _chunk_frames(self, chunk: ChunkFacts, name: str) -> tuple[str, ...]:
         """Return the options that read a chunk's frames and scale them, or generate black frames."""
-        (width, height), rate = self._plan.frame_size, self._plan.frame_rate
+        width, height = self._plan.frame_size
         if chunk.video is None:
-            return "-f", "lavfi", "-i", f"color=c=black:s={width}x{height}:r={rate}:d={_seconds(chunk)}"
+            return "-f", "lavfi", "-i", f"color=c=black:s={width}x{height}:r={FRAME_RATE}:d={_seconds(chunk)}"
         # Each frame is shown until the next one, the first from the start of the chunk, and the last until the option
-        # `-t` ends the video. By default, `fps` rounds to the nearest output frame, but drops a last frame whose start
-        # is rounded up to its end. Adding half a frame and rounding down gives the same times, and drops no frame.
-        constant_rate = (
-            f"settb=AVTB,setpts=PTS+{SECOND // (2 * rate)},fps={rate}:round=down:eof_action=pass,"
-            f"tpad=stop=-1:stop_mode=clone,fps={rate}:start_time=0"
-        )
+        # `-t` ends the video.
+        constant_rate = f"fps={FRAME_RATE}:start_time=0:eof_action=pass,tpad=stop=-1:stop_mode=clone"
         scaled = f"scale=iw*sar:ih,scale={width}:{height}:{SCALE_OPTIONS},pad={width}:{height}:-1:-1,setsar=1"
         threads = ("-threads", str(ENCODE_THREADS))
         return *threads, *CHUNK_OPTIONS, "-i", name, "-map", "0:V:0", "-vf", f"{constant_rate},{scaled}"

@@ -22,8 +22,6 @@ MIN_AUDIO_MS: Final = 500
 """Minimum duration of the audio in milliseconds, because Amazon Transcribe rejects shorter audio."""
 BYTES_PER_SAMPLE: Final = 2
 """Size of a sample of one channel."""
-MAX_FRAME_RATE: Final = 30
-"""Maximum frames per second of encoded video. Faces and slides need no more."""
 MAX_LONG_SIDE, MAX_SHORT_SIDE = 1920, 1080
 """Maximum frame size of encoded video, in pixels."""
 MAX_VIDEO_BIT_RATE: Final = 2_500_000
@@ -59,10 +57,13 @@ class RecordingPlan:
         """True if the chunks' videos can probably be joined without encoding, because MP4 files can contain their codec
         and they share the properties that joined videos must share (`ChunkVideo.form`).
         """
-        first = self.chunks[0].video
-        shared = {(chunk.video.stream, chunk.video.codec, chunk.video.form) for chunk in self.chunks if chunk.video}
-        all_have_video = all(chunk.video for chunk in self.chunks)
-        return first is not None and all_have_video and len(shared) == 1 and first.codec in MP4_VIDEO_CODECS
+        videos = [chunk.video for chunk in self.chunks]
+        first = videos[0]
+        return (
+            first is not None
+            and first.codec in MP4_VIDEO_CODECS
+            and all(video is not None and (video.codec, video.form) == (first.codec, first.form) for video in videos)
+        )
 
     def divide_speech(self, max_seconds: int) -> list[tuple[int, int]]:
         """Return start and duration in milliseconds of each part of the audio for the transcription.
@@ -72,12 +73,6 @@ class RecordingPlan:
         whole = max(MIN_AUDIO_MS, ceil(self.duration * 1000 / SECOND))
         each = ceil(whole / ceil(whole / (max_seconds * 1000)))
         return [(start, min(each, whole - start)) for start in range(0, whole, each)]
-
-    @cached_property
-    def frame_rate(self) -> int:
-        """Frames per second of an encoded video: the highest frame rate of any chunk, at most `MAX_FRAME_RATE`."""
-        rates = [chunk.video.frame_rate for chunk in self.chunks if chunk.video]
-        return max(1, min(MAX_FRAME_RATE, ceil(max(rates, default=1))))
 
     @cached_property
     def frame_size(self) -> tuple[int, int]:

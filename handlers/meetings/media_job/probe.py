@@ -24,8 +24,6 @@ TRUNCATION_MESSAGES: Final = (b"partial file", b"File ended prematurely")
 """Messages for a truncated MP4 or WebM file. Other formats, such as transport streams and Ogg, may end anywhere."""
 DEFAULT_PACKET_SECONDS: Final = Fraction(1, 25)
 """Duration of a packet without a duration, for example of the last frame of some screen recordings."""
-MIN_DURATION: Final = 40_000
-"""Minimum duration of a chunk in microseconds, for example of one whose packets have no timestamps."""
 MONO: Final = ("mono", "1 channels")
 """ffmpeg's names for a layout of one channel. Any other layout becomes stereo."""
 # Only whole messages may match, because ffmpeg also prints the file's metadata. For example, the line of a title can be
@@ -43,19 +41,15 @@ _PACKETS: Final = "packets"
 class ChunkVideo:
     """The first video track of a chunk. A cover image does not count as a track."""
 
-    stream: int
-    """Index of the track's stream in the file."""
     codec: str
     form: str
-    """Text of the other properties that two tracks must share to be joined without encoding: time unit, checksum of the
-    decoder's configuration, frame size, pixel aspect ratio and rotation.
+    """Text of the other properties that two tracks must share to be joined without encoding: index of the stream in the
+    file, time unit, checksum of the decoder's configuration, frame size, pixel aspect ratio and rotation.
     """
     width: int
     """Width after rotation."""
     height: int
     """Height after rotation."""
-    frame_rate: float
-    """Frames per second in the second with the most frames."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +70,6 @@ class _Track:
         self.headers: dict[str, str] = {}
         self.end = 0
         """Latest end of a packet, in time units of the track."""
-        self.count = 0
-        """Number of packets."""
-        self.max_per_second = 0
-        """Number of packets in the second with the most packets."""
-        self._second = self._count_in_second = 0
 
     @cached_property
     def unit(self) -> Fraction:
@@ -91,13 +80,7 @@ class _Track:
     def _default_duration(self) -> int:
         return round(DEFAULT_PACKET_SECONDS / self.unit)
 
-    def add_packet(self, decode_time: int, display_time: int, duration: int) -> None:
-        self.count += 1
-        # Packets arrive in decoding order, which has the same frame rate as the display order.
-        second = decode_time * self.unit.numerator // self.unit.denominator
-        self._count_in_second = self._count_in_second + 1 if second == self._second else 1
-        self._second = second
-        self.max_per_second = max(self.max_per_second, self._count_in_second)
+    def add_packet(self, display_time: int, duration: int) -> None:
         # For a packet without a timestamp, ffmpeg prints the smallest integer.
         self.end = max(self.end, display_time + (duration or self._default_duration))
 
@@ -113,12 +96,12 @@ def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
     tracks = _read_packets(ffmpeg)
     if not tracks:
         raise InputRefused
-    duration = max(MIN_DURATION, *(round(track.end * track.unit * SECOND) for track in tracks.values()))
+    duration = max(round(track.end * track.unit * SECOND) for track in tracks.values())
     video: ChunkVideo | None = None
     channels = 0
     for number, track in tracks.items():
         if track.headers["media_type"] == "video":
-            video = _to_video(track, streams[number], rotation, duration)
+            video = _to_video(track.headers, streams[number], rotation)
         else:
             channels = 1 if track.headers.get("channel_layout_name") in MONO else 2
     return ChunkFacts(duration, video, channels)
@@ -143,7 +126,7 @@ def _read_messages(ffmpeg: Ffmpeg) -> tuple[dict[int, int], float]:
 
 
 def _read_packets(ffmpeg: Ffmpeg) -> dict[int, _Track]:
-    """Return the tracks that have packets."""
+    """Return the tracks that have packets with timestamps."""
     tracks: dict[int, _Track] = {}
     with Path(ffmpeg.folder, _PACKETS).open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
@@ -151,24 +134,13 @@ def _read_packets(ffmpeg: Ffmpeg) -> dict[int, _Track]:
                 tracks.setdefault(int(match[2]), _Track()).headers[match[1]] = match[3].strip()
             elif not line.startswith("#"):
                 # A packet's line has the track, the decoding time, the display time, the duration, and more.
-                number, *times = line.split(",", 4)[:4]
-                tracks[int(number)].add_packet(*map(int, times))
-    return {number: track for number, track in tracks.items() if track.count}
+                number, _, display_time, duration = map(int, line.split(",", 4)[:4])
+                tracks[number].add_packet(display_time, duration)
+    return {number: track for number, track in tracks.items() if track.end}
 
 
-def _to_video(track: _Track, stream: int, rotation: float, duration: int) -> ChunkVideo:
-    headers = track.headers
+def _to_video(headers: dict[str, str], stream: int, rotation: float) -> ChunkVideo:
     sides = [int(side) for side in headers["dimensions"].split("x")]
     width, height = reversed(sides) if abs(abs(rotation) - 90) < 1 else sides
     parameters = [headers.get(name, "") for name in ("tb", "extradata", "dimensions", "sar")]
-    # In a chunk shorter than a second, the average frame rate is higher than the number of frames in any second.
-    # Without the tolerance of 0.05, 25.01 frames per second, due to an inexact duration, would become 26.
-    frame_rate = max(track.max_per_second, track.count * SECOND / duration - 0.05)
-    return ChunkVideo(
-        stream,
-        codec=headers["codec_id"],
-        form=f"{parameters} {rotation:g}",
-        width=width,
-        height=height,
-        frame_rate=frame_rate,
-    )
+    return ChunkVideo(headers["codec_id"], form=f"{stream} {parameters} {rotation:g}", width=width, height=height)

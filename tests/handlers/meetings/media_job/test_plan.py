@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from handlers.meetings.media_job.plan import RecordingPlan
 from handlers.meetings.media_job.probe import SECOND, ChunkFacts, ChunkVideo
 
-VIDEO = ChunkVideo(stream=0, codec="h264", form="", width=640, height=360, frame_rate=25)
+VIDEO = ChunkVideo(codec="h264", form="", width=640, height=360)
 CHUNK = ChunkFacts(SECOND, VIDEO, channels=1)
 MAX_PART_SECONDS = 60
 
@@ -48,19 +48,12 @@ def test_encoded_frames_have_limited_and_even_sizes(plan: RecordingPlan) -> None
         replace(CHUNK, video=None),
         replace(CHUNK, video=replace(VIDEO, codec="hevc")),
         replace(CHUNK, video=replace(VIDEO, form="x")),
-        replace(CHUNK, video=replace(VIDEO, stream=1)),
     ],
 )
 def test_video_is_copied_only_if_all_formats_are_equal(other: ChunkFacts) -> None:
     assert RecordingPlan((CHUNK, CHUNK)).is_copiable
     assert not RecordingPlan((CHUNK, other)).is_copiable
     assert not RecordingPlan((other, CHUNK)).is_copiable
-
-
-def test_the_frame_rate_is_the_highest_of_any_chunk_up_to_a_maximum() -> None:
-    for rate, encoded_rate in ((0.1, 10), (15.2, 16), (60, 30)):
-        chunk = replace(CHUNK, video=replace(VIDEO, frame_rate=rate))
-        assert RecordingPlan((chunk, replace(CHUNK, video=replace(VIDEO, frame_rate=10)))).frame_rate == encoded_rate
 
 
 def test_the_longest_recording_fits_on_the_default_disk() -> None:

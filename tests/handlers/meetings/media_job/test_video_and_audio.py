@@ -189,16 +189,6 @@ def test_each_frame_of_a_screen_recording_is_shown_until_the_next_one(harness: J
         assert "time=00:00:24" in video or "time=00:00:23" in video
 
 
-def test_a_film_between_slides_keeps_its_frame_rate(harness: JobHarness) -> None:
-    """The film lasts three of ten seconds. The rest has one frame every two seconds."""
-    frame_selection = ("-vf", "select='between(t,4,7)+not(mod(n,40))'", "-fps_mode", "passthrough")
-    inputs = sample_videos.lavfi_inputs("testsrc2=size=64x48:rate=20:d=10")
-    harness.upload(sample_videos.make_file("webm", *inputs, *frame_selection, "-c:v", "libvpx"))
-    harness.run()
-    assert not harness.has_copied_video
-    assert "20 fps" in harness.describe_video()
-
-
 def test_a_video_is_encoded_if_copying_its_chunks_fails(harness: JobHarness) -> None:
     """The first ffmpeg run with the option `faststart` fails. It joins the copied chunks."""
     harness.upload(video_with_audio(1), video_with_audio(1))
