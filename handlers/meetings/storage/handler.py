@@ -18,7 +18,6 @@ from functools import cache
 from typing import Any, Final, Literal
 
 import boto3
-from pydantic import ValidationError
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG
@@ -61,29 +60,20 @@ class StorageCounter:
 
     def run(self) -> None:
         """Run the count, unless this day was counted before."""
-        day, earlier = self.clock().date(), self._read_latest_count()
+        day, text = self.clock().date(), self.bucket.read(LATEST_COUNT_KEY)
+        earlier = None if text is None else StorageTotals.model_validate_json(text)
         if earlier is not None and earlier.day >= day:
             return
-        objects, by_user = 0, Counter[str]()
+        by_user = Counter[str]()
         for prefix in COUNTED_PREFIXES:
             for page in self.bucket.list_pages(prefix):
-                objects += len(page)
                 for item in page:
                     by_user[_owner_of(item["Key"], prefix)] += item["Size"]
         totals = StorageTotals(day=day, bytes_of=by_user)
         if earlier is not None:
             self.metrics.put(growth_metrics(daily_growth(earlier, totals), self.environment.max_users))
         self.bucket.write(LATEST_COUNT_KEY, totals.model_dump_json(by_alias=True))
-        self.log.info("storage_counted", objects=objects, users=len(by_user))
-
-    def _read_latest_count(self) -> StorageTotals | None:
-        """Return the latest count, or None if there is none, or if another version of the code wrote it."""
-        text = self.bucket.read(LATEST_COUNT_KEY)
-        try:
-            return None if text is None else StorageTotals.model_validate_json(text)
-        except ValidationError:
-            self.log.warning("storage_count_unreadable")
-            return None
+        self.log.info("storage_counted", users=len(by_user))
 
 
 def daily_growth(earlier: StorageTotals, today: StorageTotals) -> dict[str, int]:
