@@ -156,7 +156,7 @@ class MeetingHarness:
     def upload_chunks(self, *chunks: bytes, meeting: MeetingId = MEETING) -> None:
         """Upload chunks, named by their positions, without events."""
         for number, chunk in enumerate(chunks):
-            self.put_object(meeting.upload_key(f"{number}.webm"), chunk)
+            self.put_object(meeting.upload_key(f"{CANARY}-{number}.webm"), chunk)
 
     def deliver_event(self, meeting: MeetingId = MEETING, name: str = "complete.json") -> list[str]:
         """Deliver the event of an upload; return its key if SQS delivers it again."""
@@ -230,7 +230,7 @@ class MeetingHarness:
 def complete_json(*chunks: bytes, **changed: Any) -> CompleteFile:
     """Return the `complete.json` of these chunks."""
     entries = tuple(
-        Chunk(name=f"{number}.webm", bytes=len(chunk), sha256=hashlib.sha256(chunk).hexdigest())
+        Chunk(name=f"{CANARY}-{number}.webm", bytes=len(chunk), sha256=hashlib.sha256(chunk).hexdigest())
         for number, chunk in enumerate(chunks)
     )
     description = {

@@ -34,7 +34,7 @@ from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, co
 
 Change = Callable[[MeetingRecord | None], MeetingRecord | None]
 COMPLETE_JSON, OTHER_JSON = complete_json(b"a", b"b"), complete_json(b"c")
-WRONG = (WrongChunk(name="0.webm", problem=ChunkProblem.HASH),)
+WRONG = (WrongChunk(name="canary-0.webm", problem=ChunkProblem.HASH),)
 LATER = START + timedelta(minutes=1)
 MAX_ATTEMPT = 4
 """Highest attempt in the random reports."""

@@ -11,4 +11,4 @@ from tests.handlers.meetings.meeting_harness import MeetingHarness
 @pytest.fixture
 def harness(harness: MeetingHarness, tmp_path: Path) -> JobHarness:
     """The media job with an empty bucket."""
-    return JobHarness(harness.s3, tmp_path)
+    return JobHarness(harness, tmp_path)

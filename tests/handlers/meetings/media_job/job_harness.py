@@ -4,9 +4,8 @@ moto emulates the bucket. The job runs a real ffmpeg through a wrapper that logs
 the word "canary", so that tests can search for them in logs and output.
 """
 
-import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +13,29 @@ from handlers.common.logging import EventLog
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job import MediaJob
-from handlers.meetings.recording_files import Chunk, CompleteFile, MediaResult, MeetingReason
+from handlers.meetings.recording_files import MediaResult, MeetingReason
 from handlers.meetings.s3_keys import Recording
 from tests.handlers.meetings.media_job import sample_videos
-from tests.handlers.meetings.meeting_harness import BUCKET, MEETING
+from tests.handlers.meetings.meeting_harness import BUCKET, MEETING, MeetingHarness
 
 
 @dataclass
 class JobHarness:
     """A bucket with one recording, and the jobs that process it."""
 
-    s3: Any
+    meetings: MeetingHarness
     folder: Path
-    complete_file: CompleteFile | None = None
+    recording: Recording = field(init=False)
+    """The recording that was uploaded last."""
 
     def __post_init__(self) -> None:
         self.scratch.mkdir()
         self.program.write_text(f'#!/bin/sh\necho "$@" >> {self.folder}/runs\nexec {sample_videos.FFMPEG} "$@"\n')
         self.program.chmod(0o755)
+
+    @property
+    def s3(self) -> Any:
+        return self.meetings.s3
 
     @property
     def scratch(self) -> Path:
@@ -55,11 +59,6 @@ class JobHarness:
         return bool(self.keys("video/")) and not any("libx264" in run for run in self.ffmpeg_runs)
 
     @property
-    def recording(self) -> Recording:
-        assert self.complete_file is not None
-        return Recording(MEETING, self.complete_file.content)
-
-    @property
     def variables(self) -> dict[str, str]:
         """Environment variables of a job."""
         return {
@@ -71,25 +70,13 @@ class JobHarness:
             **dict(zip(RECORDING_VARIABLES, (MEETING.user, MEETING.meeting_id, self.recording.content), strict=True)),
         }
 
-    def upload(self, *chunks: bytes) -> None:
+    def upload(self, *chunks: bytes, **changed: Any) -> None:
         """Upload chunks and the file `complete.json`, which lists them."""
-        listed = []
-        for number, chunk in enumerate(chunks):
-            listed.append(
-                Chunk(name=f"canary-{number}.bin", bytes=len(chunk), sha256=hashlib.sha256(chunk).hexdigest())
-            )
-            self.put_upload(listed[-1].name, chunk)
-        self.upload_complete_file(*listed)
-
-    def upload_complete_file(self, *chunks: Chunk) -> None:
-        """Upload a `complete.json` that lists these chunks."""
-        self.complete_file = CompleteFile(
-            schema_version=1, title="canary title", started_at="2026-01-02T03:04:05.678Z", chunks=chunks
-        )
-        self.put_upload("complete.json", self.complete_file.model_dump_json(by_alias=True).encode())
+        self.meetings.upload_chunks(*chunks)
+        self.recording = self.meetings.upload_complete_json(*chunks, has_event=False, **changed)
 
     def put_upload(self, name: str, body: bytes) -> None:
-        self.s3.put_object(Bucket=BUCKET, Key=MEETING.upload_prefix + name, Body=body)
+        self.meetings.put_object(MEETING.upload_key(name), body)
 
     def delete(self, key: str) -> None:
         self.s3.delete_object(Bucket=BUCKET, Key=key)

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.meetings.media_job import ffmpeg
-from handlers.meetings.recording_files import MAX_COMPLETE_FILE_BYTES, Chunk, MeetingReason
+from handlers.meetings.recording_files import MAX_COMPLETE_FILE_BYTES, MeetingReason
 from tests.handlers.meetings.client_events import at_event
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_harness import JobHarness
@@ -32,10 +32,10 @@ NOISE = hashlib.shake_256(b"noise").digest(FLAC_END - FLAC_BEGIN)
 def test_all_missing_and_wrong_chunks_are_listed_until_they_are_uploaded(harness: JobHarness) -> None:
     chunk = video_with_audio(1)
     harness.upload(chunk, chunk, chunk, chunk)
-    harness.put_upload("canary-0.bin", chunk[:-1])
-    harness.delete(harness.recording.meeting.upload_key("canary-1.bin"))
-    harness.put_upload("canary-3.bin", bytes(len(chunk)))
-    problems = {"canary-0.bin": "size", "canary-1.bin": "missing", "canary-3.bin": "hash"}
+    harness.put_upload("canary-0.webm", chunk[:-1])
+    harness.delete(harness.recording.meeting.upload_key("canary-1.webm"))
+    harness.put_upload("canary-3.webm", bytes(len(chunk)))
+    problems = {"canary-0.webm": "size", "canary-1.webm": "missing", "canary-3.webm": "hash"}
     assert harness.find_wrong(harness.run()) == (MeetingReason.INCOMPLETE, problems)
     assert harness.ffmpeg_runs == []
     for name in problems:
@@ -83,7 +83,7 @@ def test_all_chunks_that_are_no_media_files_are_listed(harness: JobHarness) -> N
         "a huge frame": video_only(0.1, *H264, card="color=s=5000x4000:r=10"),
     }
     harness.upload(audio_only(1), *chunks.values(), audio_only(1))
-    problems = {f"canary-{number}.bin": "unreadable" for number in range(1, len(chunks) + 1)}
+    problems = {f"canary-{number}.webm": "unreadable" for number in range(1, len(chunks) + 1)}
     assert harness.find_wrong(harness.run()) == (MeetingReason.UNREADABLE, problems)
 
 
@@ -92,7 +92,7 @@ def test_chunks_whose_video_cannot_be_decoded_are_listed(harness: JobHarness) ->
     harness.upload(video_only(1), video_only(1, "-c:v", "mpeg4"), video_only(1))
     refuse = 'case "$*" in *chunk-0001*libx264*|*chunk-0002*libx264*) exit 69;; esac'
     harness.program.write_text(harness.program.read_text().replace("exec", f"{refuse}\nexec"))
-    problems = {"canary-1.bin": "unreadable", "canary-2.bin": "unreadable"}
+    problems = {"canary-1.webm": "unreadable", "canary-2.webm": "unreadable"}
     assert harness.find_wrong(harness.run()) == (MeetingReason.UNREADABLE, problems)
 
 
@@ -107,7 +107,7 @@ def test_a_playlist_in_a_chunk_opens_no_file_or_connection(harness: JobHarness, 
         result = harness.run()
         with pytest.raises(BlockingIOError):  # no client has connected
             server.accept()
-    problems = {f"canary-{number}.bin": "unreadable" for number in range(6)}
+    problems = {f"canary-{number}.webm": "unreadable" for number in range(6)}
     assert harness.find_wrong(result) == (MeetingReason.UNREADABLE, problems)
 
 
@@ -117,7 +117,7 @@ def test_a_recording_whose_timestamps_span_days_is_too_large(harness: JobHarness
 
 
 def test_a_recording_larger_than_the_disk_is_not_downloaded(harness: JobHarness) -> None:
-    harness.upload_complete_file(Chunk(name="not-uploaded", bytes=64_000_001, sha256="0" * 64))
+    harness.upload(chunks=[{"name": "not-uploaded", "bytes": 64_000_001, "sha256": "0" * 64}])
     assert harness.find_wrong(harness.run(scratch_mb=64)) == (MeetingReason.TOO_LARGE, {})
 
 
@@ -152,7 +152,7 @@ def test_a_chunk_that_no_retry_can_read_is_listed_and_other_errors_fail_the_job(
 
     with at_event(harness.s3, "before-call.s3.GetObject", fail):
         if is_listed:
-            problems = {"canary-0.bin": "unreadable"}
+            problems = {"canary-0.webm": "unreadable"}
             assert harness.find_wrong(harness.run()) == (MeetingReason.INCOMPLETE, problems)
         else:
             with pytest.raises(ClientError):
@@ -164,7 +164,7 @@ def test_a_chunk_that_takes_too_long_is_listed(harness: JobHarness, monkeypatch:
     monkeypatch.setattr(ffmpeg, "MIN_RUN_SECONDS", 0.3)
     harness.upload(audio_only(1))
     harness.program.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
-    assert harness.find_wrong(harness.run()) == (MeetingReason.UNREADABLE, {"canary-0.bin": "unreadable"})
+    assert harness.find_wrong(harness.run()) == (MeetingReason.UNREADABLE, {"canary-0.webm": "unreadable"})
 
 
 def test_the_result_has_the_time_of_all_ffmpeg_runs_and_none_of_them_receives_credentials(

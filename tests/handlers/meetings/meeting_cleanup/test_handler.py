@@ -27,7 +27,7 @@ def store_data(harness: MeetingHarness, meeting: MeetingId) -> Recording:
     """Upload a recording. Store two versions of each kind of object and a delete marker."""
     recording = harness.upload_recording(b"a", meeting=meeting)
     keys = [recording.video_key, recording.audio_key(0), recording.transcript_key, recording.summary_key]
-    for key in [*keys, recording.media_result_key, meeting.upload_key("0.webm")]:
+    for key in [*keys, recording.media_result_key, meeting.upload_key("canary-0.webm")]:
         for body in (b"1", b"2"):
             harness.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         harness.s3.delete_object(Bucket=BUCKET, Key=key)

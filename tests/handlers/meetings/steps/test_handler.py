@@ -85,11 +85,11 @@ def test_a_recording_that_the_job_rejected_fails_with_its_reason_and_waits_for_c
     harness: MeetingHarness, recording: Recording, reason: MeetingReason
 ) -> None:
     """Starting the next job at once would give the same result, and each job costs money."""
-    harness.write_media_result(recording, reason, wrong=[{"name": "1.webm", "problem": "unreadable"}])
+    harness.write_media_result(recording, reason, wrong=[{"name": "canary-1.webm", "problem": "unreadable"}])
     for _ in range(2):  # the step is repeated
         assert harness.run_step("media", recording)["audio"] == []
         harness.deliver_event()
-        assert (harness.state(), harness.wrong_files()) == (("failed", reason), {"1.webm": "unreadable"})
+        assert (harness.state(), harness.wrong_files()) == (("failed", reason), {"canary-1.webm": "unreadable"})
     assert (harness.attempts, harness.cloudwatch.calls) == ([1], [])
     harness.upload_recording(b"a", b"b")
     assert (harness.state(), harness.attempts) == (("processing", "media"), [1, 2])
