@@ -167,34 +167,22 @@ def test_the_number_of_interruptions_is_logged_once(
 def test_an_invalid_event_or_media_result_is_rejected_without_quoting_it(
     harness: MeetingHarness, recording: Recording
 ) -> None:
+    harness.write_media_result(recording, durationMs=-1)
     before = harness.all_items()
-    changes: list[dict[str, Any]] = [
-        *({}, {"step": None}, {"step": "canary"}, {"user": "../x"}, {"user": "#other"}, {"meetingId": CANARY}),
-        *({"content": "x"}, {"attempt": 0}, {"attempt": CANARY}, {"step": "finish", "hasSummary": CANARY}),
-        *({"step": "fail", "reason": "NO_AUDIO"}, {"step": "fail", "reason": CANARY}),
+    events: list[dict[str, Any]] = [
+        *({"step": "media"}, {"step": CANARY}, {"step": "finish", "user": "../x"}, {"step": "finish", "attempt": 0}),
+        *({"step": "finish", "hasSummary": CANARY}, {"step": "fail", "reason": "NO_AUDIO"}),
     ]
-    for changed in changes:
-        assert_rejected(harness, **{"step": "media", "recording": recording, **changed})
-    results: list[dict[str, Any]] = [{"schemaVersion": 2}, {"durationMs": -1}]
-    for result in results:
-        harness.write_media_result(recording, **result)
-        assert_rejected(harness, step="media", recording=recording)
-    assert harness.all_items() == before
-
-
-def assert_rejected(harness: MeetingHarness, **event: Any) -> None:
-    with pytest.raises(StepFailed) as caught:
-        harness.run_step(**event)
-    assert str(caught.value) == "ValidationError"
-    assert caught.value.__context__ is None, "the original error contains the event or the result"
-
-
-def test_the_workflow_receives_the_class_of_an_error_but_not_its_message(
-    harness: MeetingHarness, recording: Recording
-) -> None:
-    error = RuntimeError(f"not authorized for {recording.media_result_key}")
-    with harness.fail_calls("s3", "GetObject", error), pytest.raises(StepFailed, match=r"^RuntimeError$"):
+    for event in events:
+        with pytest.raises(StepFailed, match=r"^ValidationError$") as caught:
+            harness.run_step(recording=recording, **event)
+        assert caught.value.__context__ is None, "the original error contains the event or the result"
+    with (
+        harness.fail_calls("s3", "GetObject", RuntimeError(CANARY)),
+        pytest.raises(StepFailed, match=r"^RuntimeError$"),
+    ):
         harness.run_step("media", recording)
+    assert harness.all_items() == before
 
 
 def test_logs_contain_no_meeting_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
