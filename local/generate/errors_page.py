@@ -52,7 +52,7 @@ GATEWAY_ERRORS = """\
 API Gateway returns these errors itself, without calling a function, for example for an unknown path. `REFUSED` has the
 status that the gateway chose, from 400 to 499. For livestream, the gateway also checks that a body has the required fields, with the types that the
 OpenAPI document states. If a body violates this, the gateway answers `MALFORMED` with empty `fields`. For meetings, only the function checks
-bodies. It lists the invalid fields in `fields`. If the body is not a JSON object, the path of the field is empty.
+bodies. It lists the invalid fields in `fields`, unless the body is not JSON.
 
 | code | status | meaning | what to do |
 |---|---:|---|---|
