@@ -13,10 +13,10 @@ The functions make no AWS calls. They return the same record if nothing changes.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from handlers.common.events import is_later
 from handlers.common.ids import timestamp
@@ -261,28 +261,18 @@ def apply_upload(
     return _changed(_new_record(meeting, at), at, {**description, **attempt})
 
 
-@dataclass(frozen=True)
-class Report:
-    """Report of an execution of the workflow about the recording that it processes."""
+def apply_report(
+    record: MeetingRecord | None, execution: MeetingExecution, changes: Mapping[str, Any], at: datetime
+) -> MeetingRecord | None:
+    """Return the record after a report of an execution. Another execution than the current one changes nothing.
 
-    execution: MeetingExecution
-    status: MeetingStatus
-    stage: Stage | None = None
-    reason: MeetingReason | None = None
-    """Reason for a failure, or for the missing transcript or summary of a ready meeting."""
-    wrong: tuple[WrongChunk, ...] = ()
-    """Chunks because of which the media job rejected the recording."""
-    fields: Mapping[str, object] = field(default_factory=dict)
-    """Values of further fields of the record, such as the S3 keys of the video and the transcript."""
-
-
-def apply_report(record: MeetingRecord | None, report: Report, at: datetime) -> MeetingRecord | None:
-    """Return the record after a report. The report of an execution other than the current one changes nothing."""
-    if record is None or record.execution != report.execution:
+    `changes` are values of the record's fields, with a status. Without a value, the meeting has no stage, reason or wrong
+    chunks any more.
+    """
+    if record is None or record.execution != execution:
         return record
-    wrong = report.wrong[:MAX_LISTED_CHUNKS]
-    fields = {"status": report.status, "stage": report.stage, "reason": report.reason, "wrong": wrong}
-    after = _changed(record, at, {**fields, **report.fields})
+    fields = {"stage": None, "reason": None, "wrong": (), **changes}
+    after = _changed(record, at, {**fields, "wrong": fields["wrong"][:MAX_LISTED_CHUNKS]})
     return after if after.rank > record.rank else record
 
 

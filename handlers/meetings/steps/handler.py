@@ -34,7 +34,6 @@ from handlers.meetings.record import (
     MeetingExecution,
     MeetingRecord,
     MeetingStatus,
-    Report,
     Stage,
     apply_report,
     meeting_hash,
@@ -117,22 +116,21 @@ class Steps:
         match step.step:
             case "media":
                 result = MediaResult.model_validate_json(self.bucket.read(recording.media_result_key) or "")
-                report = _to_report(execution, result)
+                changes = _to_changes(recording, result)
             case "transcribed":
-                report = Report(execution, MeetingStatus.PROCESSING, Stage.SUMMARY)
+                changes = {"status": MeetingStatus.PROCESSING, "stage": Stage.SUMMARY}
             case "finish":
-                fields = {
+                changes = {
+                    "status": MeetingStatus.READY,
+                    "reason": None if step.has_summary else MeetingReason.NOTHING_SAID,
                     "transcript_key": recording.transcript_key,
                     "summary_key": recording.summary_key if step.has_summary else None,
                 }
-                reason = None if step.has_summary else MeetingReason.NOTHING_SAID
-                report = Report(execution, MeetingStatus.READY, reason=reason, fields=fields)
             case "fail":
-                # A transcript that exists stays available.
-                has_transcript = self.bucket.exists(recording.transcript_key)
-                transcript = {"transcript_key": recording.transcript_key} if has_transcript else {}
-                report = Report(execution, MeetingStatus.FAILED, reason=step.reason, fields=transcript)
-        record = self._apply(step, report, result)
+                changes = {"status": MeetingStatus.FAILED, "reason": step.reason}
+                if self.bucket.exists(recording.transcript_key):  # it stays available
+                    changes["transcript_key"] = recording.transcript_key
+        record = self._apply(step, changes, result)
         if record is None or record.execution != execution:
             return StepResult(is_current=False)
         if result is None:
@@ -146,19 +144,19 @@ class Steps:
         )
         return StepResult(is_current=True, audio=audio, language=record.language, duration_ms=result.duration_ms)
 
-    def _apply(self, step: StepEvent, report: Report, result: MediaResult | None) -> MeetingRecord | None:
-        """Apply a report, and return the record afterwards. Log a change, and send its metrics. A repeated report changes
-        nothing.
+    def _apply(self, step: StepEvent, changes: Mapping[str, Any], result: MediaResult | None) -> MeetingRecord | None:
+        """Apply the report of a step, and return the record afterwards. Log a change, and send its metrics. A repeated
+        report changes nothing.
         """
         has_changed = False
 
         def transition(record: MeetingRecord | None) -> MeetingRecord | None:
             nonlocal has_changed
-            after = apply_report(record, report, self.clock())
+            after = apply_report(record, step.execution, changes, self.clock())
             has_changed = after is not record
             return after
 
-        meeting = report.execution.recording.meeting
+        meeting = step.execution.recording.meeting
         record = self.records.change(record_key(meeting), transition)
         if record is None or not has_changed:
             return record
@@ -178,17 +176,17 @@ class Steps:
         return record
 
 
-def _to_report(execution: MeetingExecution, result: MediaResult) -> Report:
-    """Return the report of the media job's result."""
-    video_key = execution.recording.video_key if result.has_video else None
-    output = {"video_key": video_key, "duration_ms": result.duration_ms}
+def _to_changes(recording: Recording, result: MediaResult) -> dict[str, Any]:
+    """Return the changes of a meeting's record after the media job."""
     match result.reason:
         case None:
-            return Report(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, fields=output)
+            outcome: dict[str, Any] = {"status": MeetingStatus.PROCESSING, "stage": Stage.TRANSCRIPTION}
         case MeetingReason.NO_AUDIO:
-            return Report(execution, MeetingStatus.READY, reason=result.reason, fields=output)
+            outcome = {"status": MeetingStatus.READY, "reason": result.reason}
         case _:
-            return Report(execution, MeetingStatus.FAILED, reason=result.reason, wrong=result.wrong)
+            return {"status": MeetingStatus.FAILED, "reason": result.reason, "wrong": result.wrong}
+    video_key = recording.video_key if result.has_video else None
+    return {**outcome, "video_key": video_key, "duration_ms": result.duration_ms}
 
 
 @cache

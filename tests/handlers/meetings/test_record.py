@@ -20,7 +20,6 @@ from handlers.meetings.record import (
     MeetingExecution,
     MeetingRecord,
     MeetingStatus,
-    Report,
     Stage,
     Upload,
     apply_deletion,
@@ -59,8 +58,8 @@ def report_change(
     status: MeetingStatus, stage: Stage | None = None, execution: MeetingExecution | None = None, **fields: Any
 ) -> Callable[[MeetingRecord | None], MeetingRecord]:
     """Return a function that applies a report to a record, by default of the first execution of `COMPLETE_JSON`."""
-    report = Report(execution or execution_of(), status, stage, **fields)
-    change: Any = lambda record: apply_report(record, report, LATER)  # noqa: E731 - Any, because no record gives none
+    changes = {"status": status, "stage": stage, **fields}
+    change: Any = lambda record: apply_report(record, execution or execution_of(), changes, LATER)  # noqa: E731 - Any, because no record gives none
     return change  # type: ignore[no-any-return]
 
 
@@ -116,7 +115,7 @@ def test_a_deleted_meeting_never_returns(changes: list[Change], later: list[Chan
 @given(st.sampled_from(REPORTED), st.sampled_from([execution_of(OTHER_JSON), execution_of(attempt=2)]))
 def test_reports_about_other_chunks_or_another_attempt_change_nothing(pair: Any, execution: MeetingExecution) -> None:
     assert report_change(pair[0], pair[1], execution)(STARTED) is STARTED
-    assert apply_report(None, Report(execution_of(), *pair), LATER) is None
+    assert report_change(*pair)(None) is None
 
 
 def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_ready() -> None:
@@ -163,7 +162,7 @@ def test_the_status_after_an_upload(state: Any, change: Any, expected: Any) -> N
 
 
 def test_a_new_attempt_keeps_nothing_of_the_last_one_but_its_creation() -> None:
-    reported = report_change(MeetingStatus.FAILED, fields={"video_key": "video", "duration_ms": 1})(STARTED)
+    reported = report_change(MeetingStatus.FAILED, video_key="video", duration_ms=1)(STARTED)
     first = reported.model_copy(update={"created_at": "earlier"})
     after = upload_change(COMPLETE_JSON, "2")(first)
     assert (after.created_at, after.video_key, after.duration_ms, after.reason) == ("earlier", None, None, None)
@@ -194,12 +193,12 @@ def test_the_largest_possible_item_fits_into_the_table() -> None:
         WrongChunk(name=f"{number:05d}".ljust(128, "x"), problem=ChunkProblem.UNREADABLE)
         for number in range(MAX_CHUNKS)
     )
-    texts = {
+    texts: dict[str, Any] = {
         "title": "\U0001d11e" * 200,
         "participants": ("\U0001d11e" * 100,) * 100,
         "tags": ("\U0001d11e" * 50,) * 50,
     }
-    largest = report_change(MeetingStatus.FAILED, wrong=wrong, fields=texts)(STARTED)
+    largest = report_change(MeetingStatus.FAILED, wrong=wrong, **texts)(STARTED)
     assert len(upload_change(COMPLETE_JSON, wrong=wrong)(None).wrong) == len(largest.wrong) == MAX_LISTED_CHUNKS
     item = serialize_model(largest)
     # Includes the syntax of JSON, which DynamoDB does not count.
