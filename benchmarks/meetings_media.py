@@ -21,7 +21,7 @@ from benchmarks.benchmark_report import WrongResult, print_heading, print_table
 from benchmarks.process_use import MB, run_process
 from benchmarks.started_emulators import start_emulator
 from handlers.common.ids import ulid
-from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment
+from handlers.meetings.environment import RECORDING_VARIABLES, MediaDeployment
 from handlers.meetings.recording_files import Chunk, CompleteFile, MediaResult
 from handlers.meetings.s3_keys import MeetingId, Recording
 from local.platform import emulator

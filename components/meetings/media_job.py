@@ -17,7 +17,7 @@ from components.core import Kind, Scope
 from components.meetings import media_image
 from components.settings import MeetingsSettings
 from components.settings.meetings import ATTEMPTS, ProcessingEngine
-from handlers.meetings.media_job.environment import MediaDeployment
+from handlers.meetings.environment import MediaDeployment
 from handlers.meetings.s3_keys import AUDIO, RAW, VIDEO, WORK
 
 DISK_GIGABYTES = 40

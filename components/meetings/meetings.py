@@ -25,13 +25,13 @@ from components.meetings.client_access import create_client_access
 from components.meetings.media_job import MediaJob
 from components.settings import MeetingsSettings
 from handlers.meetings.auth_exchange.api import OPERATIONS
-from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.environment import (
     CREDENTIAL_SECONDS,
     MeetingCleanupEnvironment,
     StartEnvironment,
     StepsEnvironment,
     StorageEnvironment,
+    SummaryEnvironment,
 )
 from handlers.meetings.metrics import NAMESPACE
 from handlers.meetings.record import INDEX, INDEX_SORT, PARTITION, SORT, TTL

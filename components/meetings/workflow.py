@@ -42,7 +42,7 @@ from components.meetings.media_job import MediaJob
 from components.settings import MeetingsSettings
 from components.settings.meetings import ProcessingSettings
 from handlers.meetings.bedrock_summarize.models import SummaryBusy
-from handlers.meetings.media_job.environment import RECORDING_VARIABLES
+from handlers.meetings.environment import RECORDING_VARIABLES
 from handlers.meetings.recording_files import MeetingReason
 from handlers.meetings.s3_keys import AUDIO, WORK
 

@@ -20,7 +20,7 @@ from components.settings.base import (
 from components.settings.foundation import BuiltNetwork, LargeCidr
 from handlers.common.bedrock import SONNET
 from handlers.common.ids import ModelId
-from handlers.meetings.media_job.environment import ENCODE_THREADS
+from handlers.meetings.environment import ENCODE_THREADS
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 

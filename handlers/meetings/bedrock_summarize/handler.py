@@ -19,7 +19,6 @@ from handlers.common.aws import CONFIG, error_name, is_transient_failure
 from handlers.common.bedrock import BedrockModel, NoAnswer, TokenUsage, build_client_config
 from handlers.common.logging import EventLog, hash_for_log, name_for_log
 from handlers.common.text import Window, WindowSizes, split_into_windows
-from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.bedrock_summarize.models import (
     Summary,
     SummaryBusy,
@@ -39,6 +38,7 @@ from handlers.meetings.bedrock_summarize.questions import (
     to_transcript_lines,
 )
 from handlers.meetings.bedrock_summarize.transcript import parse_part
+from handlers.meetings.environment import SummaryEnvironment
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric, MeetingMetrics
 

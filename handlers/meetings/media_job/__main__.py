@@ -19,7 +19,7 @@ import boto3
 
 from handlers.common.aws import CONFIG
 from handlers.common.logging import EventLog
-from handlers.meetings.media_job.environment import MediaEnvironment
+from handlers.meetings.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job import MediaJob
 

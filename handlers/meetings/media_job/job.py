@@ -31,10 +31,9 @@ from botocore.exceptions import ClientError
 
 from handlers.common.aws import UNREADABLE_CODES, ParallelCalls
 from handlers.common.logging import EventLog, LogText, hash_for_log
-from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS, MediaEnvironment
+from handlers.meetings.environment import AUDIO_PART_SECONDS, MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, InputRefused
-from handlers.meetings.media_job.outputs import OutputMaker
-from handlers.meetings.media_job.plan import RecordingPlan
+from handlers.meetings.media_job.outputs import OutputMaker, RecordingPlan
 from handlers.meetings.media_job.probe import SECOND, ChunkFacts, probe_chunk
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.recording_files import (

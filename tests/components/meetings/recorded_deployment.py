@@ -6,7 +6,7 @@ from typing import Any
 from components.core import Subsystem
 from components.meetings.meetings import Meetings, MeetingsArgs
 from components.settings import MeetingsSettings
-from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS
+from handlers.meetings.environment import AUDIO_PART_SECONDS
 from tests.components.deployment_harness import Deployment, arn, prefix
 from tests.fake_engine import Recorded
 

@@ -12,7 +12,7 @@ from pulumi_aws import ecr
 
 from components.meetings import media_image
 from components.meetings.media_job import find_image
-from handlers.meetings.media_job.environment import MediaEnvironment
+from handlers.meetings.environment import MediaEnvironment
 from local.preview.preview_provider import PROVIDER_FUNCTION_RESULTS
 from local.property_values import Props
 from tests.components.deployment_harness import DeployedProvider, deploy

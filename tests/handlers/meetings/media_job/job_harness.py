@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from handlers.common.logging import EventLog
-from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaEnvironment
+from handlers.meetings.environment import RECORDING_VARIABLES, MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job import MediaJob
 from handlers.meetings.recording_files import MediaResult, MeetingReason

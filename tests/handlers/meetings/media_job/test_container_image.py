@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from handlers.meetings.media_job.environment import MediaDeployment
+from handlers.meetings.environment import MediaDeployment
 from local import ROOT
 from local.emulation.batch.job_processes import IMAGES
 

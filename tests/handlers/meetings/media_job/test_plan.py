@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.meetings.media_job.plan import RecordingPlan
+from handlers.meetings.media_job.outputs import RecordingPlan
 from handlers.meetings.media_job.probe import SECOND, ChunkFacts, ChunkVideo
 
 VIDEO = ChunkVideo(codec="h264", form="", width=640, height=360)
