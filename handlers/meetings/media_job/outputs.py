@@ -45,10 +45,10 @@ AUDIO_BIT_RATE: Final = 64_000
 """Bit rate of each channel of the soundtrack, in bits per second."""
 _RESERVED_BYTES: Final = 64 * 1024 * 1024
 """Reserved for small files, and for the headers and indexes of the others."""
-TIME_SCALE: Final = 90_000
-"""Time units per second in encoded videos. All of them must have the same time unit, so that they can be joined."""
 FRAME_RATE: Final = 30
-"""Frames per second of encoded videos. Faces and slides need no more. Frames that repeat the one before cost little."""
+"""Frames per second of encoded videos. Faces and slides need no more, and frames that repeat the one before cost little. All
+videos must have the same time unit, which follows from the frame rate, so that they can be joined.
+"""
 KEYFRAME_SECONDS: Final = 5
 """Maximum time between two key frames. A player can start only at a key frame."""
 ENCODE_SECONDS: Final = 10
@@ -89,13 +89,9 @@ class RecordingPlan:
         """True if the chunks' videos can probably be joined without encoding, because MP4 files can contain their codec
         and they share the properties that joined videos must share (`ChunkVideo.form`).
         """
-        videos = [chunk.video for chunk in self.chunks]
-        first = videos[0]
-        return (
-            first is not None
-            and first.codec in MP4_VIDEO_CODECS
-            and all(video is not None and (video.codec, video.form) == (first.codec, first.form) for video in videos)
-        )
+        first = self.chunks[0].video
+        forms = {chunk.video.form if chunk.video else None for chunk in self.chunks}
+        return first is not None and first.codec in MP4_VIDEO_CODECS and forms == {first.form}
 
     def divide_speech(self, max_seconds: int) -> list[tuple[int, int]]:
         """Return start and duration in milliseconds of each part of the audio for the transcription.
@@ -188,7 +184,7 @@ class OutputMaker:
             *COLOUR_OPTIONS,
             *("-maxrate", str(MAX_VIDEO_BIT_RATE), "-bufsize", str(2 * MAX_VIDEO_BIT_RATE)),
             *("-g", str(KEYFRAME_SECONDS * FRAME_RATE)),
-            *("-threads", str(ENCODE_THREADS), "-t", _seconds(chunk), "-video_track_timescale", str(TIME_SCALE)),
+            *("-threads", str(ENCODE_THREADS), "-t", _seconds(chunk)),
             # ffmpeg skips single frames that it cannot decode. A video without any frame is an error.
             *("-abort_on", "empty_output", *OUTPUT_OPTIONS, "-f", "mp4", _encoded(name)),
             seconds=ENCODE_SECONDS * chunk.duration / SECOND,

@@ -43,7 +43,7 @@ class ChunkVideo:
 
     codec: str
     form: str
-    """Text of the other properties that two tracks must share to be joined without encoding: index of the stream in the
+    """Text of the properties that two tracks must share to be joined without encoding: codec, index of the stream in the
     file, time unit, checksum of the decoder's configuration, frame size, pixel aspect ratio and rotation.
     """
     width: int
@@ -142,5 +142,5 @@ def _read_packets(ffmpeg: Ffmpeg) -> dict[int, _Track]:
 def _to_video(headers: dict[str, str], stream: int, rotation: float) -> ChunkVideo:
     sides = [int(side) for side in headers["dimensions"].split("x")]
     width, height = reversed(sides) if abs(abs(rotation) - 90) < 1 else sides
-    parameters = [headers.get(name, "") for name in ("tb", "extradata", "dimensions", "sar")]
+    parameters = [headers.get(name, "") for name in ("codec_id", "tb", "extradata", "dimensions", "sar")]
     return ChunkVideo(headers["codec_id"], form=f"{stream} {parameters} {rotation:g}", width=width, height=height)

@@ -46,7 +46,6 @@ def test_encoded_frames_have_limited_and_even_sizes(plan: RecordingPlan) -> None
     "other",
     [
         replace(CHUNK, video=None),
-        replace(CHUNK, video=replace(VIDEO, codec="hevc")),
         replace(CHUNK, video=replace(VIDEO, form="x")),
     ],
 )
