@@ -21,6 +21,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from moto import mock_aws
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.s3.models import s3_backends
 from moto.stepfunctions.models import stepfunctions_backends
 
@@ -60,7 +61,7 @@ ANN, BOB = "A" * 32, "B" * 32
 MEETING = MeetingId(ANN, ulid(START, 1))
 CANARY = "canary"
 """Text in errors and client data that must not appear in logs."""
-SERVICES = ("dynamodb", "s3", "sqs", "stepfunctions", "sts")
+SERVICES = ("cloudwatch", "dynamodb", "s3", "sqs", "stepfunctions", "sts")
 CREATORS: tuple[Any, ...] = (
     auth_handler._dispatcher,
     start_handler._starter,
@@ -80,27 +81,6 @@ def _clients() -> dict[str, Any]:
 
 
 @dataclass
-class FakeCloudWatch:
-    """CloudWatch that records metrics."""
-
-    calls: list[dict[str, Any]] = field(default_factory=list)
-    """Parameters of all successful PutMetricData calls."""
-    error: Exception | None = None
-    """Error that every call raises, if it is set."""
-
-    def put_metric_data(self, **parameters: Any) -> Mapping[str, Any]:
-        if self.error is not None:
-            raise self.error
-        self.calls.append(parameters)
-        return {}
-
-    @property
-    def values(self) -> list[tuple[str, float]]:
-        """Name and value of each metric."""
-        return [(metric["MetricName"], metric["Value"]) for call in self.calls for metric in call["MetricData"]]
-
-
-@dataclass
 class MeetingHarness:
     """The meetings functions and everything that they use."""
 
@@ -110,7 +90,6 @@ class MeetingHarness:
     """URL of the queue of deletions."""
     provider: Provider = field(default_factory=Provider)
     now: datetime = START
-    cloudwatch: FakeCloudWatch = field(default_factory=FakeCloudWatch)
     sequence: Iterator[int] = field(default_factory=lambda: count(14))
     """Numbers by which S3 orders uploads. Their alphabetical order as hexadecimal texts (e, f, 10) is another order."""
     sequencers: dict[str, str] = field(default_factory=dict)
@@ -129,6 +108,17 @@ class MeetingHarness:
         """Executions of the workflow, in the order of their starts. A test may change their `status`, or delete them."""
         executions: list[Any] = stepfunctions_backends["123456789012"]["us-east-1"].state_machines[0].executions
         return executions
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Metrics in the order in which they were sent, with their `namespace`, `name`, `value` and `dimensions`."""
+        metrics: list[Any] = cloudwatch_backends["123456789012"]["us-east-1"].metric_data
+        return metrics
+
+    @property
+    def metric_values(self) -> list[tuple[str, float]]:
+        """Name and value of each metric."""
+        return [(metric.name, metric.value) for metric in self.metrics]
 
     @property
     def attempts(self) -> list[int]:
@@ -264,7 +254,6 @@ def create_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
         create_table(clients["dynamodb"], TABLE, PARTITION, SORT, indexes={INDEX: Index((PARTITION, INDEX_SORT))})
         clients["stepfunctions"].create_state_machine(name="meetings", definition="{}", roleArn=ROLE)
         harness = MeetingHarness(clients, clients["sqs"].create_queue(QueueName="deletions")["QueueUrl"])
-        clients["cloudwatch"] = harness.cloudwatch
         variables = {
             "ISSUER": harness.provider.issuer,
             "AUDIENCE": AUDIENCE,

@@ -56,7 +56,7 @@ def failure_cause(harness: MeetingHarness, event: dict[str, Any], error: type[Ex
     assert caught.value.__context__ is None, "the original error may contain speech"
     assert CANARY not in str(caught.value)
     assert harness.read_object(RECORDING.summary_key) is None
-    assert not harness.cloudwatch.values
+    assert not harness.metric_values
     return str(caught.value)
 
 
@@ -88,7 +88,7 @@ def test_the_token_metrics_are_sent_once_and_include_cached_tokens(
     for _ in range(2):
         assert handler(event, None) == SUMMARIZED
     assert len(model.requests) == 2, "the repeated invocation finds the summary"
-    assert harness.cloudwatch.values == [(INPUT_TOKENS, 2 * 1_101), (OUTPUT_TOKENS, 20)]
+    assert harness.metric_values == [(INPUT_TOKENS, 2 * 1_101), (OUTPUT_TOKENS, 20)]
     assert read_summary(harness).tokens == TokenUsage(
         input_tokens=200, output_tokens=20, cache_read_tokens=2_000, cache_write_tokens=2
     )

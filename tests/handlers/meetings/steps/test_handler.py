@@ -54,10 +54,10 @@ def test_all_steps_make_a_meeting_ready(harness: MeetingHarness, recording: Reco
     record = harness.record()
     assert (record.video_key, record.duration_ms) == (recording.video_key, 60_000)
     assert (record.transcript_key, record.summary_key) == (recording.transcript_key, recording.summary_key)
-    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1), (PROCESSING_DURATION, 600)]
-    assert [(call["Namespace"], call["MetricData"][0]["Dimensions"]) for call in harness.cloudwatch.calls] == [
-        ("Polyphony/Meetings", [{"Name": "Stack", "Value": "dev"}])
-    ] * 2
+    assert harness.metric_values == [(FFMPEG_RATIO, 0.1), (PROCESSING_DURATION, 600)]
+    for metric in harness.metrics:
+        [dimension] = metric.dimensions
+        assert (metric.namespace, dimension.name, dimension.value) == ("Polyphony/Meetings", "Stack", "dev")
 
 
 def test_a_meeting_without_speech_is_ready_without_a_summary(harness: MeetingHarness, recording: Recording) -> None:
@@ -77,7 +77,7 @@ def test_a_meeting_without_audio_is_ready_after_the_media_job(
     assert harness.state() == ("ready", "NO_AUDIO")
     assert harness.record().video_key == (recording.video_key if has_video else None)
     assert harness.record().transcript_key is None
-    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.01), (PROCESSING_DURATION, 60)]
+    assert harness.metric_values == [(FFMPEG_RATIO, 0.01), (PROCESSING_DURATION, 60)]
 
 
 @pytest.mark.parametrize("reason", [MeetingReason.INCOMPLETE, MeetingReason.UNREADABLE, MeetingReason.TOO_LARGE])
@@ -90,7 +90,7 @@ def test_a_recording_that_the_job_rejected_fails_with_its_reason_and_waits_for_c
         assert harness.run_step("media", recording)["audio"] == []
         harness.deliver_event()
         assert (harness.state(), harness.wrong_files()) == (("failed", reason), {"canary-1.webm": "unreadable"})
-    assert (harness.attempts, harness.cloudwatch.calls) == ([1], [])
+    assert (harness.attempts, harness.metric_values) == ([1], [])
     harness.upload_recording(b"a", b"b")
     assert (harness.state(), harness.attempts) == (("processing", "media"), [1, 2])
 
@@ -106,7 +106,7 @@ def test_a_repeated_step_changes_nothing_and_returns_the_same_result(
         assert harness.all_items() == before
     assert all(harness.run_step(step, recording)["isCurrent"] for step in ("media", "transcribed", "fail"))
     assert harness.all_items() == before
-    assert [name for name, _ in harness.cloudwatch.values] == [FFMPEG_RATIO, PROCESSING_DURATION]
+    assert [name for name, _ in harness.metric_values] == [FFMPEG_RATIO, PROCESSING_DURATION]
 
 
 @pytest.mark.parametrize("case", ["other chunks", "another attempt", "no record", "deleted"])
@@ -125,7 +125,7 @@ def test_a_step_of_an_outdated_execution_changes_nothing_and_ends_it(harness: Me
         response = harness.run_step(step, recording)
         assert (response["isCurrent"], response["audio"]) == (False, [])
     assert harness.all_items() == before
-    assert harness.cloudwatch.calls == []
+    assert harness.metric_values == []
 
 
 @pytest.mark.parametrize("has_transcript", [True, False])
@@ -146,8 +146,8 @@ def test_a_failed_metrics_call_does_not_fail_the_step(
     harness: MeetingHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recording = harness.upload_recording(b"a")
-    harness.cloudwatch.error = RuntimeError(CANARY)
-    assert run_media_step(harness, recording)["isCurrent"]
+    with harness.fail_calls("cloudwatch", "PutMetricData", RuntimeError(CANARY)):
+        assert run_media_step(harness, recording)["isCurrent"]
     output = capsys.readouterr().out
     assert "metrics_lost" in output
     assert CANARY not in output

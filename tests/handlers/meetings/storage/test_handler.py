@@ -23,15 +23,11 @@ def run() -> None:
 
 
 def growth_by_user(harness: MeetingHarness) -> dict[str, float]:
-    """Return the growth values that were sent last, by user.
+    """Return the growth that was sent last for each user.
 
     The key of the total is the stack, and `OTHERS` is the key of all users without a metric of their own.
     """
-    return {
-        metric["Dimensions"][-1]["Value"]: metric["Value"]
-        for metric in harness.cloudwatch.calls[-1]["MetricData"]
-        if metric["MetricName"] == STORAGE_GROWTH
-    }
+    return {metric.dimensions[-1].value: metric.value for metric in harness.metrics if metric.name == STORAGE_GROWTH}
 
 
 def put_recording(harness: MeetingHarness, user: str, object_size: int, number: int = 1) -> Recording:
@@ -55,7 +51,7 @@ def test_the_first_count_sends_no_metric_and_the_next_one_sends_the_growth(harne
     put_recording(harness, ANN, 2)
     recording = put_recording(harness, BOB, 3)
     run()
-    assert harness.cloudwatch.calls == []
+    assert harness.metrics == []
     harness.advance(days=1)
     put_recording(harness, ANN, 3, number=2)
     run()
@@ -63,7 +59,7 @@ def test_the_first_count_sends_no_metric_and_the_next_one_sends_the_growth(harne
     harness.advance(hours=1)
     put_recording(harness, EVE, 9)
     run()
-    assert len(harness.cloudwatch.calls) == 1, "a day is counted once"
+    assert len(harness.metrics) == 4, "a day is counted once"
     harness.s3.delete_object(Bucket=BUCKET, Key=recording.video_key)
     harness.advance(days=3)
     run()
@@ -74,10 +70,8 @@ def test_a_count_whose_metrics_failed_is_repeated(harness: MeetingHarness) -> No
     run()
     harness.advance(days=1)
     put_recording(harness, ANN, 1)
-    harness.cloudwatch.error = RuntimeError(CANARY)
-    with pytest.raises(RuntimeError):
+    with harness.fail_calls("cloudwatch", "PutMetricData", RuntimeError(CANARY)), pytest.raises(RuntimeError):
         run()
-    harness.cloudwatch.error = None
     run()
     assert growth_by_user(harness) == {ANN: 5, OTHERS: 0, STACK: 5}
 
