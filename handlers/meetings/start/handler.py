@@ -122,11 +122,8 @@ class Starter:
         if record is None or record.status is not MeetingStatus.PROCESSING:
             return None
         status = self.executions.status(self.executions.arn(record.execution.name))
-        if status is None:
-            # In the first stage, the execution was not started yet. In a later stage, it existed, but Step Functions
-            # deletes an execution 90 days after its end.
-            return None if record.stage is Stage.MEDIA else record.execution
-        return None if status == RUNNING else record.execution
+        # Without a status, the execution was not started yet.
+        return None if status in {None, RUNNING} else record.execution
 
     def _start(self, record: MeetingRecord) -> None:
         """Start the execution of a meeting in its first stage, unless it was started before."""

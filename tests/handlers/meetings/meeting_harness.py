@@ -9,7 +9,7 @@ Uploaded objects get the harness's own time as their modification time.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -49,7 +49,6 @@ from handlers.meetings.start import handler as start_handler
 from handlers.meetings.steps import handler as steps_handler
 from handlers.meetings.storage import handler as storage_handler
 from tests.credentials import credentials
-from tests.handlers.meetings.client_events import at_event
 from tests.moto_tables import Index, create_table
 from tests.token_issuer import AUDIENCE, Provider, keys_of
 
@@ -242,6 +241,22 @@ def deliver_messages(bodies: Mapping[str, str]) -> list[str]:
     messages = [{"messageId": message_id, "body": body} for message_id, body in bodies.items()]
     failures = start_handler.handler({"Records": messages}, None)["batchItemFailures"]
     return [failure["itemIdentifier"] for failure in failures]
+
+
+@contextmanager
+def at_event(client: Any, event: str, function: Callable[..., object]) -> Iterator[None]:
+    """Call a function at each event of the client within the block. Its arguments depend on the event."""
+    # botocore uses the result of an event's function as the response, unless it is None.
+    identifier = object()
+
+    def call(**arguments: Any) -> None:
+        function(**arguments)
+
+    client.meta.events.register(event, call, unique_id=identifier)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, unique_id=identifier)
 
 
 @contextmanager

@@ -20,8 +20,7 @@ from handlers.meetings.record import MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
 from tests.handlers.common.fakes import RestResponse, client_error
 from tests.handlers.json_schema_strategies import arbitrary_values, valid_values, validator
-from tests.handlers.meetings.client_events import at_event
-from tests.handlers.meetings.meeting_harness import BUCKET, ROLE, TABLE, MeetingHarness
+from tests.handlers.meetings.meeting_harness import BUCKET, ROLE, TABLE, MeetingHarness, at_event
 from tests.token_issuer import Key, Provider, seconds_from_now
 
 CANARY = "canary-7f3a"

@@ -15,10 +15,11 @@ from botocore.exceptions import ClientError
 
 from handlers.meetings.media_job import ffmpeg
 from handlers.meetings.recording_files import MAX_COMPLETE_FILE_BYTES, MeetingReason
-from tests.handlers.meetings.client_events import at_event
+from tests.handlers.common.fakes import client_error
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_harness import JobHarness
 from tests.handlers.meetings.media_job.sample_videos import AAC, H264, VP8, audio_only, video_only, video_with_audio
+from tests.handlers.meetings.meeting_harness import at_event
 
 pytestmark = pytest.mark.media
 
@@ -148,7 +149,7 @@ def test_a_chunk_that_no_retry_can_read_is_listed_and_other_errors_fail_the_job(
 
     def fail(params: dict[str, Any], **_: Any) -> None:
         if "canary" in params["url_path"]:
-            raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "GetObject")
+            raise client_error(code)
 
     with at_event(harness.s3, "before-call.s3.GetObject", fail):
         if is_listed:

@@ -91,20 +91,6 @@ def test_a_new_complete_json_restarts_a_meeting_that_has_failed(harness: Meeting
     assert (harness.state(), harness.attempts) == (("processing", "media"), [1, 2])
 
 
-@pytest.mark.parametrize(("steps", "attempt"), [((), 1), (("media",), 2)])
-def test_an_execution_that_does_not_exist_has_ended_unless_it_was_not_started_yet(
-    harness: MeetingHarness, steps: tuple[str, ...], attempt: int
-) -> None:
-    """Step Functions deletes an execution 90 days after its end."""
-    recording = harness.upload_recording(b"a")
-    harness.write_media_result(recording)
-    for step in steps:
-        harness.run_step(step, recording)
-    harness.executions.clear()
-    harness.upload_recording(b"a")
-    assert (harness.state(), harness.record().attempt) == (("processing", "media"), attempt)
-
-
 @pytest.mark.parametrize(
     ("service", "operation", "error", "event"),
     [
