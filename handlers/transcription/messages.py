@@ -115,13 +115,11 @@ class Opened(ReplyMessage):
 
 
 class Accepted(ReplyMessage):
-    """Answer to `audio`: the attempt is in progress, or the utterance has ended already."""
+    """Answer to `audio`: this attempt or a higher one was accepted, or the utterance has ended."""
 
     type: Literal["accepted"] = "accepted"
     utterance: MessageId
     attempt: int
-    repeated: bool
-    """True if this attempt, or an attempt with a higher number, was accepted before, so this message starts none."""
     done: bool
     """True if the utterance has ended, so this message starts no attempt."""
     failed: bool
@@ -202,16 +200,10 @@ class ProcessorEvent(Message):
     session_id: str
     """Id of the session, which is also the id of its connection."""
     utterance: MessageId
-    attempt: Annotated[int, Field(ge=1)]
-    holder: str
-    """Text under which the router took the slot. The first invocation with it starts the attempt."""
-    failures: Annotated[int, Field(ge=0)] = 0
-    """Number of attempts that failed before, without those for which Amazon Transcribe had no free stream."""
+    attempt: int
     sequence: int
     accepted_ms: int
     """Time at which the router accepted this attempt. Caption latency is measured from it."""
-    duration_ms: int
-    """Length of the audio."""
     audio: str = Field(repr=False)
     """Base64."""
 

@@ -6,11 +6,9 @@ if its number is higher than that of all attempts before, none of these is still
 and one of the session's slots is free. So an utterance has at most one attempt at a time, and a session at most as many
 streams as slots.
 
-Each attempt in progress has a slot. The *holder* of a slot is a random text. The router, the function that answers
-clients, takes the slot under one text, and passes it to one invocation of the audio processor. This invocation replaces
-the text when it starts. So a second invocation with the same text does not start, and an attempt whose slot is released
-or taken does not report its end. A slot that is not released, for example because the invocation was killed, can be
-taken after its deadline.
+Each attempt in progress has a slot. The router, the function that answers clients, takes the slot, so the attempt is
+accepted. The first invocation of the audio processor for the attempt lets it run, so a second invocation does nothing.
+A slot that is not released, for example because the invocation was killed, is released after its deadline.
 
 A session belongs to one connection, and its id is that of the connection. So no client can name the session of another
 one, and captions never go to an earlier connection. After a reconnection, the client opens another session, and sends
@@ -22,6 +20,7 @@ the limit of attempts of `Records` is not reached.
 """
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import field_serializer
@@ -38,10 +37,22 @@ MAX_REMEMBERED_UTTERANCES = 16
 """Maximum number of utterances without an attempt in progress that a session remembers: twice as many as can be in
 progress. If a client sends one again that is forgotten, it is transcribed again."""
 MAX_START_MS = 20_000
-"""Time within which an invocation of the audio processor must start an attempt. Lambda itself would keep trying to run
-the invocation for a minute, which is too long for live captions."""
+"""Time after which an accepted attempt counts as lost if no invocation of the audio processor has started it."""
+MAX_RUN_MS = 15_000
+"""Time after which a started attempt counts as lost. An attempt that is still running never takes so long."""
 KEPT_SECONDS = 3 * 3600
 """Lifetime of a session's item after its last change. API Gateway closes each connection after two hours."""
+
+
+class UtteranceStatus(StrEnum):
+    WAITING = "waiting"
+    """No attempt is in progress. The client has to send the utterance again."""
+    ACCEPTED = "accepted"
+    """An attempt has a slot, and waits for an invocation of the audio processor."""
+    RUNNING = "running"
+    """An attempt has a slot, and an invocation has started it."""
+    DONE = "done"
+    GIVEN_UP = "given_up"
 
 
 class UtteranceState(Message):
@@ -52,14 +63,17 @@ class UtteranceState(Message):
     """Highest number of an attempt so far."""
     failures: int = 0
     """Number of attempts that failed although Amazon Transcribe had a free stream, or were lost."""
-    holder: str = ""
-    """Holder of the slot of the attempt in progress. Empty if no attempt is in progress."""
+    status: UtteranceStatus = UtteranceStatus.WAITING
     deadline_ms: int = 0
     """Time from which the attempt in progress counts as lost: milliseconds since the epoch."""
-    done: bool = False
-    """True if the utterance has ended: it is transcribed or given up."""
-    failed: bool = False
-    """True if the utterance has ended because it was given up."""
+
+    @property
+    def has_slot(self) -> bool:
+        return self.status in {UtteranceStatus.ACCEPTED, UtteranceStatus.RUNNING}
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in {UtteranceStatus.DONE, UtteranceStatus.GIVEN_UP}
 
 
 class Session(Record):
@@ -76,60 +90,57 @@ class Session(Record):
     def _store_only_overrides(self, settings: SessionSettings) -> dict[str, Any]:
         return settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
-    @property
-    def held(self) -> list[UtteranceState]:
-        """Utterances with an attempt in progress. Each uses a slot."""
-        return [state for state in self.utterances if state.holder]
-
-    def find_held(self, holder: str) -> UtteranceState | None:
-        """Return the utterance of the attempt whose slot has this holder, or None if it has been released or taken."""
-        return next((state for state in self.held if state.holder == holder), None)
-
     def find(self, name: str) -> UtteranceState:
         """Return the state of an utterance, which may be unknown."""
         return next((state for state in self.utterances if state.name == name), UtteranceState(name=name))
 
-    def find_lost(self, now_ms: int) -> list[UtteranceState]:
-        """Return the utterances whose attempts in progress are lost."""
-        return [state for state in self.held if state.deadline_ms <= now_ms]
+    def list_held(self) -> list[UtteranceState]:
+        """Return the utterances with an attempt in progress. Each uses a slot."""
+        return [state for state in self.utterances if state.has_slot]
 
-    def take_slot(self, name: str, attempt: int, holder: str, now_ms: int, max_slots: int) -> Self:
+    def list_lost(self, now_ms: int) -> list[UtteranceState]:
+        """Return the utterances whose attempts in progress are lost."""
+        return [state for state in self.list_held() if state.deadline_ms <= now_ms]
+
+    def take_slot(self, name: str, attempt: int, now_ms: int, max_slots: int) -> Self:
         """Release the slots of lost attempts, and take one for this attempt if it may start."""
         session = self
-        for lost in self.find_lost(now_ms):
-            session = session.release(lost.holder, is_failure=True)
+        for lost in self.list_lost(now_ms):
+            session = session.change_utterance(lost, status=UtteranceStatus.WAITING, failures=lost.failures + 1)
         before = session.find(name)
-        if before.done or before.holder or attempt <= before.attempt or len(session.held) >= max_slots:
+        if before.has_ended or before.has_slot or attempt <= before.attempt or len(session.list_held()) >= max_slots:
             return session
-        return session.change_utterance(before, attempt=attempt, holder=holder, deadline_ms=now_ms + MAX_START_MS)
+        deadline_ms = now_ms + MAX_START_MS
+        return session.change_utterance(
+            before, attempt=attempt, status=UtteranceStatus.ACCEPTED, deadline_ms=deadline_ms
+        )
 
-    def start(self, holder: str, new_holder: str, now_ms: int, deadline_ms: int) -> Self:
-        """Give a slot to the invocation that starts its attempt, unless the old deadline is over."""
-        state = self.find_held(holder)
-        if state is None or state.deadline_ms <= now_ms:
-            return self
-        return self.change_utterance(state, holder=new_holder, deadline_ms=deadline_ms)
+    def cancel(self, name: str, attempt: int) -> Self:
+        """Release the slot of an accepted attempt that has not started. Its number can be used again."""
+        return self._change_attempt(
+            name, attempt, UtteranceStatus.ACCEPTED, status=UtteranceStatus.WAITING, attempt=attempt - 1
+        )
 
-    def cancel(self, holder: str) -> Self:
-        """Release the slot of an attempt that has not started. Its number can be used again."""
-        state = self.find_held(holder)
-        return self if state is None else self.change_utterance(state, holder="", attempt=state.attempt - 1)
+    def start(self, name: str, attempt: int, now_ms: int) -> Self:
+        """Let an accepted attempt run."""
+        return self._change_attempt(
+            name, attempt, UtteranceStatus.ACCEPTED, status=UtteranceStatus.RUNNING, deadline_ms=now_ms + MAX_RUN_MS
+        )
 
-    def release(self, holder: str, *, is_failure: bool) -> Self:
-        """End an attempt, if it has its slot. The utterance remains unfinished."""
-        state = self.find_held(holder)
-        return self if state is None else self.change_utterance(state, holder="", failures=state.failures + is_failure)
+    def end(self, name: str, attempt: int, status: UtteranceStatus, failures: int) -> Self:
+        """Release the slot of a running attempt, after which the utterance has this status and number of failures."""
+        return self._change_attempt(name, attempt, UtteranceStatus.RUNNING, status=status, failures=failures)
 
-    def finish(self, holder: str, *, failed: bool) -> Self:
-        """End an utterance that is transcribed or given up, if the attempt has its slot."""
-        state = self.find_held(holder)
-        return self if state is None else self.change_utterance(state, holder="", done=True, failed=failed)
+    def _change_attempt(self, name: str, number: int, before: UtteranceStatus, **changes: Any) -> Self:
+        """Change an utterance if this attempt at it has this status."""
+        state = self.find(name)
+        return self.change_utterance(state, **changes) if (state.attempt, state.status) == (number, before) else self
 
     def change_utterance(self, state: UtteranceState, **changes: Any) -> Self:
         """Change the state of an utterance, and forget the oldest utterances without an attempt in progress."""
         others = [other for other in self.utterances if other.name != state.name]
         states = [*others, state.model_copy(update=changes)]
-        forgotten = [other for other in states if not other.holder][:-MAX_REMEMBERED_UTTERANCES]
+        forgotten = [other for other in states if not other.has_slot][:-MAX_REMEMBERED_UTTERANCES]
         return self.model_copy(update={"utterances": tuple(other for other in states if other not in forgotten)})
 
 

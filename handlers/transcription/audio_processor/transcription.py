@@ -9,11 +9,11 @@ An attempt uses one stream. If it fails, the client sends the utterance again, a
 """
 
 import base64
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket import WebSocketConnections, WebSocketErrorCode
-from handlers.transcription.audio import CHUNK_MS, Utterance, check_utterance
+from handlers.transcription.audio import CHUNK_MS, check_utterance
 from handlers.transcription.audio_processor.captions import Caption, Captions, Fallback
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.results import parse_results
@@ -33,11 +33,8 @@ from handlers.transcription.audio_processor.stream import (
 )
 from handlers.transcription.environment import GIVEN_UP_EVENT, CaptionThresholds
 from handlers.transcription.messages import CaptionMessage, Done, Failed, ProcessorEvent, TranscriptionErrorCode
-from handlers.transcription.session import Session, SessionTable
+from handlers.transcription.session import Session, SessionTable, UtteranceStatus
 
-OVERDUE_MS = 8_000
-"""Time beyond the length of the audio after which a started attempt counts as lost. An attempt that is still running
-never takes so long."""
 LAST_CAPTIONS_MS = 200
 """Time after the deadline in which the last captions may still be delivered."""
 OPEN_SECONDS = 1.0
@@ -56,43 +53,33 @@ OpenStream = Callable[[StreamRequest, float], AbstractContextManager[TranscribeS
 
 
 class UtteranceEnd(StrEnum):
-    """Outcome of an attempt at an utterance, as it is logged."""
+    """Ends of an attempt at an utterance, as they are logged, other than failures of its stream."""
 
     DONE = "done"
-    DEADLINE = "cut"
+    CUT = "cut"
     """The deadline came after all audio was sent, but before the stream ended. The captions so far are delivered."""
-    BROKEN = "broken"
-    """The attempt failed. The client must send the utterance again, unless the utterance is given up."""
-    REJECTED = "rejected"
-    """Amazon Transcribe refuses the utterance, and would refuse it again."""
-    GONE = "gone"
-    """The client has closed its connection."""
-
-
-class EndCause(StrEnum):
-    """Cause of a failed attempt, if it is not a failure code of the stream."""
-
     LATE = "late"
     """The deadline came before all audio was sent, before any result arrived, or before all captions were delivered."""
-    INTERNAL = "internal_error"
+    GONE = "gone"
+    """The client has closed its connection."""
+    INTERNAL_ERROR = "internal_error"
     """The processor raised an exception."""
 
 
-@dataclass
-class Outcome:
-    """Outcome of an attempt, with the cause of a failure."""
-
-    end: UtteranceEnd
-    cause: StrEnum | None = None
-    """Failure code of the stream or an `EndCause`. None if nothing failed."""
+Outcome = UtteranceEnd | StreamFailureCode
+"""Outcome of an attempt."""
+TRANSCRIBED = {UtteranceEnd.DONE, UtteranceEnd.CUT}
+FAILED = {*StreamFailureCode, UtteranceEnd.LATE, UtteranceEnd.INTERNAL_ERROR} - {StreamFailureCode.REJECTED}
+"""Outcomes after which the client must send the utterance again, unless the utterance is given up. An utterance that
+Amazon Transcribe rejects would be rejected again."""
 
 
 class AttemptEnded(Exception):
     """The attempt ends before its stream: the deadline has passed, or the client is gone."""
 
-    def __init__(self, end: UtteranceEnd, cause: EndCause | None = None) -> None:
+    def __init__(self, end: UtteranceEnd) -> None:
         super().__init__(end)
-        self.outcome = Outcome(end, cause)
+        self.end = end
 
 
 @dataclass(frozen=True)
@@ -109,54 +96,49 @@ class Processor:
     clock_ms: Callable[[], int]
     log: EventLog
 
-    def handle(self, event: Mapping[str, Any]) -> UtteranceEnd | None:
+    def handle(self, event: Mapping[str, Any]) -> Outcome | None:
         """Process one utterance. Return None if its attempt cannot be started."""
-        entered_ms = self.clock_ms()
+        entered_ms, is_started = self.clock_ms(), False
         parsed = ProcessorEvent.model_validate(event)
-        holder, overdue_ms = secrets.token_hex(8), entered_ms + parsed.duration_ms + OVERDUE_MS
-        session = self.sessions.change(
-            parsed.session_id, lambda current: current.start(parsed.holder, holder, entered_ms, overdue_ms)
-        )
-        if session is None or session.find_held(holder) is None:
+
+        def start(session: Session) -> Session:
+            nonlocal is_started
+            started = session.start(parsed.utterance, parsed.attempt, entered_ms)
+            is_started = started is not session
+            return started
+
+        session = self.sessions.change(parsed.session_id, start)
+        if session is None or not is_started:
             self.log.warning("utterance_not_ours", session_hash=hash_for_log(parsed.session_id))
             return None
-        audio = check_utterance(base64.b64decode(parsed.audio), session.encoding, session.sample_rate)
-        deadline_ms = entered_ms + audio.duration_ms + self.last_results_ms
-        attempt = Attempt(self, parsed, session, audio, holder=holder, deadline_ms=deadline_ms)
+        attempt = Attempt(self, parsed, session, entered_ms)
         try:
             outcome = attempt.run()
         except Exception as error:
             self.log.failure("utterance_broken", error, session_hash=hash_for_log(parsed.session_id))
-            attempt.end(Outcome(UtteranceEnd.BROKEN, EndCause.INTERNAL), entered_ms)
+            attempt.end(UtteranceEnd.INTERNAL_ERROR)
             raise
-        attempt.end(outcome, entered_ms)
-        return outcome.end
+        attempt.end(outcome)
+        return outcome
 
 
 class Attempt:
     """One attempt that has started. `run` is called once, then `end`."""
 
-    def __init__(
-        self,
-        processor: Processor,
-        event: ProcessorEvent,
-        session: Session,
-        audio: Utterance,
-        holder: str,
-        deadline_ms: int,
-    ) -> None:
-        """`holder` is the text that proves that the attempt has its slot. `deadline_ms` is the time at which the
-        transcription stops.
-        """
+    def __init__(self, processor: Processor, event: ProcessorEvent, session: Session, entered_ms: int) -> None:
+        """`entered_ms` is the time at which the invocation started."""
         self._processor = processor
         self._event = event
         self._session = session
-        self._audio = audio
-        self._holder = holder
-        self._deadline_ms = deadline_ms
+        self._entered_ms = entered_ms
         self._clock_ms = processor.clock_ms
+        self._audio = check_utterance(base64.b64decode(event.audio), session.encoding, session.sample_rate)
+        self._deadline_ms = entered_ms + self._audio.duration_ms + processor.last_results_ms
+        """Time at which the transcription stops."""
+        self._failures = session.find(event.utterance).failures
+        """Number of earlier attempts that failed."""
         thresholds = processor.thresholds.for_session(session.settings)
-        self._finals_only = event.failures > 0 or not thresholds.partial_results_enabled
+        self._finals_only = self._failures > 0 or not thresholds.partial_results_enabled
         self._captions = Captions(thresholds, finals_only=self._finals_only)
         self._final_count = 0
         self._latencies_ms: list[int] = []
@@ -168,12 +150,11 @@ class Attempt:
         try:
             return self._run_stream()
         except TranscribeStreamFailed as failure:
-            is_rejected = failure.code is StreamFailureCode.REJECTED
-            return Outcome(UtteranceEnd.REJECTED if is_rejected else UtteranceEnd.BROKEN, failure.code)
+            return failure.code
         except AttemptEnded as ended:
-            return ended.outcome
+            return ended.end
 
-    def _run_stream(self) -> Outcome:
+    def _run_stream(self) -> UtteranceEnd:
         """Stream the audio, and deliver the captions.
 
         The nth chunk, counted from 0, is sent n times CHUNK_MS after the stream opened.
@@ -207,9 +188,9 @@ class Attempt:
             while not stream.ended and self._check_deadline() and self._receive(stream, 0):
                 pass
             if not stream.ended and not (audio_ended and self._captions.has_results):
-                raise AttemptEnded(UtteranceEnd.BROKEN, EndCause.LATE)
+                raise AttemptEnded(UtteranceEnd.LATE)
             self._show(self._captions.finish(self._clock_ms()))
-            return Outcome(UtteranceEnd.DONE if stream.ended else UtteranceEnd.DEADLINE)
+            return UtteranceEnd.DONE if stream.ended else UtteranceEnd.CUT
 
     def _receive(self, stream: TranscribeStream, seconds: float) -> bool:
         """Wait for one event and deliver its captions. Return False if none came in time."""
@@ -230,22 +211,13 @@ class Attempt:
     def _check_deadline(self) -> bool:
         """Return True, or raise AttemptEnded if there is no time left to deliver captions."""
         if self._clock_ms() > self._deadline_ms + LAST_CAPTIONS_MS:
-            raise AttemptEnded(UtteranceEnd.BROKEN, EndCause.LATE)
+            raise AttemptEnded(UtteranceEnd.LATE)
         return True
 
     def _deliver(self, caption: Caption) -> None:
         event = self._event
         message = CaptionMessage(
-            utterance=event.utterance,
-            attempt=event.attempt,
-            sequence=event.sequence,
-            result_id=caption.result_id,
-            text=caption.text,
-            final=caption.final,
-            start_ms=caption.start_ms,
-            end_ms=caption.end_ms,
-            stability=caption.stability,
-            orphan=caption.orphan,  # a partial that never became final, shown as it was last received
+            utterance=event.utterance, attempt=event.attempt, sequence=event.sequence, **asdict(caption)
         )
         try:
             self._post(message)
@@ -266,65 +238,57 @@ class Attempt:
         if not self._processor.connections.post(self._event.session_id, message):
             raise AttemptEnded(UtteranceEnd.GONE)
 
-    def end(self, outcome: Outcome, entered_ms: int) -> None:
+    def end(self, outcome: Outcome) -> None:
         """Release the slot, notify the client, log, and put the metrics, in this order."""
         event, log, counts = self._event, self._processor.log, self._captions.counts
         session_hash = hash_for_log(event.session_id)
-        had_slot = False
-
-        def end_attempt(session: Session) -> Session:
-            nonlocal had_slot
-            had_slot = session.find_held(self._holder) is not None
-            return self._end_attempt(session, outcome)
-
-        session = self._processor.sessions.change(event.session_id, end_attempt)
-        # The client ignores an attempt that has lost its slot, because it has sent the utterance again, or will do so.
-        message = self._last_message(session, outcome) if session and had_slot else None
-        if isinstance(message, Failed) and not message.retryable:
-            # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
-            log.error(GIVEN_UP_EVENT, session_hash=session_hash, outcome=outcome.end, cause=outcome.cause)
-        if message is not None:
-            self._post_last(message)
+        session = self._processor.sessions.change(event.session_id, partial(self._end_attempt, outcome=outcome))
+        state = session.find(event.utterance) if session else None
+        # The client ignores an attempt after which it has sent the utterance again.
+        if state and state.attempt == event.attempt:
+            if state.status is UtteranceStatus.GIVEN_UP:
+                # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
+                log.error(GIVEN_UP_EVENT, session_hash=session_hash, outcome=outcome)
+            self._post_last(self._last_message(state.status, outcome))
         log.info(
             "utterance_ended",
             session_hash=session_hash,
-            outcome=outcome.end,
-            cause=outcome.cause,
+            outcome=outcome,
             fallback=self._fallback(),
-            milliseconds=self._clock_ms() - entered_ms,
+            milliseconds=self._clock_ms() - self._entered_ms,
             finals=self._final_count,
             partials=counts.partials,
             dropped=counts.dropped,
             duplicates=counts.duplicates,
             orphans=counts.orphans,
         )
-        is_fallback = counts.fallback is not None or outcome.end is UtteranceEnd.BROKEN
+        is_fallback = counts.fallback is not None or outcome in FAILED
         try:
             self._processor.metrics.put(self._latencies_ms, counts, is_fallback=is_fallback)
         except (ClientError, BotoCoreError) as error:
             log.failure("metrics_lost", error)
 
     def _end_attempt(self, session: Session, outcome: Outcome) -> Session:
-        is_failure = outcome.end is UtteranceEnd.BROKEN and not self._is_throttled(outcome)
-        if outcome.end in {UtteranceEnd.DONE, UtteranceEnd.DEADLINE}:
-            return session.finish(self._holder, failed=False)
-        if outcome.end is UtteranceEnd.REJECTED or (is_failure and self._event.failures + 1 >= GIVE_UP_ATTEMPT):
-            return session.finish(self._holder, failed=True)
-        return session.release(self._holder, is_failure=is_failure)
+        is_failure, status = outcome in FAILED and not self._is_throttled(outcome), UtteranceStatus.WAITING
+        if outcome in TRANSCRIBED:
+            status = UtteranceStatus.DONE
+        elif outcome is StreamFailureCode.REJECTED or (is_failure and self._failures + 1 >= GIVE_UP_ATTEMPT):
+            status = UtteranceStatus.GIVEN_UP
+        return session.end(self._event.utterance, self._event.attempt, status, self._failures + is_failure)
 
-    def _last_message(self, session: Session, outcome: Outcome) -> Done | Failed:
+    def _last_message(self, status: UtteranceStatus, outcome: Outcome) -> Done | Failed:
         """Return the message about the end, for the client that waits for it."""
-        event, state = self._event, session.find(self._event.utterance)
+        event = self._event
         common = {"utterance": event.utterance, "attempt": event.attempt}
-        if state.failed:
+        if status is UtteranceStatus.DONE:
+            return Done(**common, sequence=event.sequence, finals=self._final_count, fallback=self._fallback())
+        if status is UtteranceStatus.GIVEN_UP:
             text = (
                 "Amazon Transcribe refuses this utterance. Sending it again would not help."
-                if outcome.end is UtteranceEnd.REJECTED
+                if outcome is StreamFailureCode.REJECTED
                 else f"{GIVE_UP_ATTEMPT} attempts to transcribe this utterance failed, so it is given up."
             )
             return Failed(**common, code=TranscriptionErrorCode.NOT_TRANSCRIBED, message=text, retryable=False)
-        if state.done:
-            return Done(**common, sequence=event.sequence, finals=self._final_count, fallback=self._fallback())
         return Failed(
             **common,
             code=WebSocketErrorCode.UNAVAILABLE,
@@ -347,11 +311,11 @@ class Attempt:
         """
         if self._is_throttled(outcome):
             return WAIT_MS
-        return None if self._captions.has_results else int(WAIT_MS * WAIT_FACTOR**self._event.failures)
+        return None if self._captions.has_results else int(WAIT_MS * WAIT_FACTOR**self._failures)
 
     def _is_throttled(self, outcome: Outcome) -> bool:
         """Return True if Amazon Transcribe had no free stream. A later attempt may get one."""
-        return outcome.cause is StreamFailureCode.THROTTLED and not self._captions.has_results
+        return outcome is StreamFailureCode.THROTTLED and not self._captions.has_results
 
     def _fallback(self) -> Fallback | None:
-        return Fallback.RETRIED if self._event.failures else self._captions.counts.fallback
+        return Fallback.RETRIED if self._failures else self._captions.counts.fallback

@@ -7,7 +7,6 @@ No other event invokes it. For each utterance, it takes one of the session's slo
 import base64
 import binascii
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -38,7 +37,7 @@ from handlers.transcription.messages import (
     ProcessorEvent,
     TranscriptionErrorCode,
 )
-from handlers.transcription.session import Session, SessionTable, UtteranceState
+from handlers.transcription.session import Session, SessionTable, UtteranceState, UtteranceStatus
 
 if TYPE_CHECKING:
     from handlers.common.tokens import TokenVerifier
@@ -115,88 +114,76 @@ class Router:
         session = self._sessions.read(connection)
         if session is None:
             raise _no_session()
-        duration_ms = _check_audio(message, session)
-        now_ms, holder, lost_count = self._clock_ms(), secrets.token_hex(8), 0
-
-        def take_slot(session: Session) -> Session:
-            nonlocal lost_count
-            lost_count = len(session.find_lost(now_ms))
-            return session.take_slot(
-                message.utterance, message.attempt, holder, now_ms, max_slots=self._environment.in_flight
-            )
-
-        session = self._change(connection, take_slot)
-        if lost_count:
+        _check_audio(message, session)
+        now_ms, max_slots = self._clock_ms(), self._environment.in_flight
+        if lost := session.list_lost(now_ms):
             # Logged as an error, because errors are logged at every log level.
-            self._log.error("utterances_lost", session_hash=hash_for_log(connection), lost=lost_count)
-        if session.find_held(holder):
-            self._start_attempt(connection, message, session.find(message.utterance), now_ms, duration_ms)
-            return _answer_audio(message, session, repeated=False)
-        state = session.find(message.utterance)
-        is_repeated = message.attempt <= state.attempt
-        if not is_repeated and not state.done:
+            self._log.error("utterances_lost", session_hash=hash_for_log(connection), lost=len(lost))
+        state = self._change(
+            connection,
+            message,
+            lambda current: current.take_slot(message.utterance, message.attempt, now_ms, max_slots),
+        )
+        if message.attempt > state.attempt and not state.has_ended:
             raise HandlerError(
                 TranscriptionErrorCode.BUSY,
-                f"{self._environment.in_flight} utterances of this session are in progress, which is the maximum, or an"
-                " earlier attempt at it. Send it again in a second.",
+                f"{max_slots} utterances of this session are in progress, which is the maximum, or an earlier attempt at it."
+                " Send it again in a second.",
             )
-        return _answer_audio(message, session, repeated=is_repeated)
+        if (state.attempt, state.status) == (message.attempt, UtteranceStatus.ACCEPTED):
+            # For a repeated message, this may be a second invocation. Then only the first one starts the attempt.
+            self._start_attempt(connection, message, now_ms)
+        return Accepted(
+            utterance=message.utterance,
+            attempt=message.attempt,
+            done=state.has_ended,
+            failed=state.status is UtteranceStatus.GIVEN_UP,
+        )
 
-    def _start_attempt(
-        self, connection: str, message: Audio, state: UtteranceState, accepted_ms: int, duration_ms: int
-    ) -> None:
-        """Invoke the processor for an attempt, which has taken its slot."""
+    def _start_attempt(self, connection: str, message: Audio, accepted_ms: int) -> None:
+        """Invoke the processor for an attempt, which has its slot."""
         event = ProcessorEvent(
             session_id=connection,
             utterance=message.utterance,
             attempt=message.attempt,
-            holder=state.holder,
-            failures=state.failures,
             sequence=message.sequence,
             accepted_ms=accepted_ms,
-            duration_ms=duration_ms,
             audio=message.audio,
         )
         try:
             self._invoke_processor(event)
         except (ClientError, BotoCoreError) as error:
-            # The invocation may have succeeded. If the attempt has started, another text holds the slot, and the attempt
-            # continues. Otherwise the slot is released, and without it the processor does nothing.
-            self._change(connection, lambda session: session.cancel(state.holder))
+            # The invocation may have succeeded. If the attempt has started, it keeps its slot. Otherwise the slot is
+            # released, and without it the processor does nothing.
+            self._change(connection, message, lambda session: session.cancel(message.utterance, message.attempt))
             # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
             self._log.failure("processor_not_called", error)
             raise HandlerError(
                 WebSocketErrorCode.UNAVAILABLE, "The utterance could not be accepted. Send it again."
             ) from None
 
-    def _change(self, connection: str, transition: Callable[[Session], Session]) -> Session:
+    def _change(self, connection: str, message: Audio, transition: Callable[[Session], Session]) -> UtteranceState:
+        """Change the session, and return the new state of the message's utterance."""
         session = self._sessions.change(connection, transition)
         if session is None:
             raise _no_session()
-        return session
+        return session.find(message.utterance)
 
 
 def _no_session() -> HandlerError:
     return HandlerError(TranscriptionErrorCode.NO_SESSION, "This connection has no session. Send `open` first.")
 
 
-def _check_audio(message: Audio, session: Session) -> int:
-    """Return the length in milliseconds. Raise HandlerError for audio that Amazon Transcribe would refuse or misinterpret."""
+def _check_audio(message: Audio, session: Session) -> None:
+    """Raise HandlerError for audio that Amazon Transcribe would refuse or misinterpret."""
     try:
         audio = base64.b64decode(message.audio, validate=True)
     except (binascii.Error, ValueError):
         raise HandlerError(TranscriptionErrorCode.BAD_AUDIO, "audio is not base64.") from None
     try:
-        return check_utterance(audio, session.encoding, session.sample_rate).duration_ms
+        check_utterance(audio, session.encoding, session.sample_rate)
     except BadAudio as error:
         raise HandlerError(TranscriptionErrorCode.BAD_AUDIO, str(error)) from None
-
-
-def _answer_audio(message: Audio, session: Session, *, repeated: bool) -> Accepted:
-    state = session.find(message.utterance)
-    return Accepted(
-        utterance=message.utterance, attempt=message.attempt, repeated=repeated, done=state.done, failed=state.failed
-    )
 
 
 @cache

@@ -23,7 +23,7 @@ from handlers.transcription.audio_processor.stream import (
     StreamRequest,
     TranscribeStreamFailed,
 )
-from handlers.transcription.audio_processor.transcription import Processor, UtteranceEnd
+from handlers.transcription.audio_processor.transcription import Outcome, Processor
 from handlers.transcription.environment import PROTOCOL, CaptionThresholds, RouterEnvironment
 from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.router.connection_authorization import authorize_connection
@@ -313,7 +313,7 @@ class TranscriptionHarness:
         seconds: float = 1,
         audio: str = "",
         **settings: Any,
-    ) -> UtteranceEnd | None:
+    ) -> Outcome | None:
         """Send an attempt at an utterance of this length, and process it.
 
         The steps, if there are any, are the script of the next stream. `settings` are fields of the message that opens
@@ -324,10 +324,10 @@ class TranscriptionHarness:
         if self.sessions.read("c1") is None:
             self.open_session(**settings)
         answer = self.send_utterance(utterance, attempt, audio=audio or silence(seconds))
-        assert answer.get("repeated") is False, answer
+        assert (answer["type"], answer["done"]) == ("accepted", False), answer
         return self.process_event(self.events[-1])
 
-    def process_event(self, event: ProcessorEvent) -> UtteranceEnd | None:
+    def process_event(self, event: ProcessorEvent) -> Outcome | None:
         return self.processor.handle(json.loads(event.model_dump_json()))
 
     def slow_down_posts(self, milliseconds: int) -> None:

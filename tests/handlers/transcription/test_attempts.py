@@ -12,9 +12,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from handlers.transcription.audio_processor.stream import StreamFailureCode
-from handlers.transcription.audio_processor.transcription import OVERDUE_MS, UtteranceEnd
+from handlers.transcription.audio_processor.transcription import UtteranceEnd
 from handlers.transcription.environment import FALLBACK_METRIC, GIVEN_UP_EVENT
-from handlers.transcription.session import MAX_REMEMBERED_UTTERANCES, MAX_START_MS, Session
+from handlers.transcription.session import MAX_REMEMBERED_UTTERANCES, MAX_RUN_MS, MAX_START_MS, Session, UtteranceStatus
 from tests.handlers.common.fakes import client_error
 from tests.handlers.transcription.router_harness import (
     STREAM_END,
@@ -74,7 +74,7 @@ def test_the_end_of_an_attempt_decides_what_the_client_does(
     assert kinds.get(message.get("retryable"), "done") == answer  # type: ignore[arg-type]
     is_over = answer != "retry"
     state = harness.session().find("u1")
-    assert state.holder == ""
+    assert not state.has_slot
     if is_over:
         repeated = harness.send_utterance(attempt=9)
         assert (repeated["done"], repeated["failed"]) == (True, answer != "done")
@@ -91,7 +91,7 @@ def test_after_a_failed_attempt_only_finals_are_requested_and_shown(
     harness: TranscriptionHarness, failure: Script
 ) -> None:
     harness.transcribe.scripts.append(failure)
-    assert harness.process_utterance() is UtteranceEnd.BROKEN
+    assert harness.process_utterance() is DROPPED
     harness.process_utterance(*HELLO, attempt=2)
     assert [request.stabilised for request in harness.transcribe.requests] == [True, False]
     assert harness.messages("done")[0]["fallback"] == "retried"
@@ -102,18 +102,16 @@ def test_an_attempt_starts_only_if_its_number_is_higher_and_no_other_is_in_progr
     harness: TranscriptionHarness,
 ) -> None:
     harness.open_session()
-    assert harness.send_utterance(attempt=3)["repeated"] is False
-    assert harness.send_utterance(attempt=3)["repeated"] is True
-    assert harness.send_utterance(attempt=2)["repeated"] is True
-    assert harness.send_utterance(attempt=4)["code"] == "BUSY"
+    answers = [harness.send_utterance(attempt=attempt) for attempt in (3, 3, 2, 4)]
+    assert [answer.get("code", answer["type"]) for answer in answers] == [*["accepted"] * 3, "BUSY"]
     harness.transcribe.scripts += [DROPPED, HELLO]
-    harness.process_event(harness.events[0])
-    assert harness.send_utterance(attempt=3)["repeated"] is True
-    assert harness.send_utterance(attempt=4)["repeated"] is False
-    harness.process_event(harness.events[1])
-    answer = harness.send_utterance(attempt=5)
-    assert (answer["repeated"], answer["done"], answer["failed"]) == (False, True, False)
-    assert [event.attempt for event in harness.events] == [3, 4]
+    assert [harness.process_event(event) for event in harness.events] == [DROPPED, None]
+    for attempt in (3, 4, 5):
+        answer = harness.send_utterance(attempt=attempt)
+        assert (answer["done"], answer["failed"]) == (attempt == 5, False)
+        if attempt == 4:
+            harness.process_event(harness.events[-1])
+    assert [event.attempt for event in harness.events] == [3, 3, 4]
 
 
 def test_an_utterance_is_shown_once_even_if_every_write_to_dynamodb_is_repeated(
@@ -136,27 +134,26 @@ def test_a_lost_attempt_frees_its_slot_after_its_deadline(
     for utterance in ("u1", "u2"):
         harness.send_utterance(utterance)
     if has_started:
-        deadline_ms = harness.clock() + 1_000 + OVERDUE_MS
         for event in harness.events:
-            start = partial(Session.start, holder=event.holder, new_holder=event.utterance, now_ms=0)
-            harness.sessions.change("c1", partial(start, deadline_ms=deadline_ms))
-    waiting_ms = 1_000 + OVERDUE_MS if has_started else MAX_START_MS
+            harness.sessions.change(
+                "c1", partial(Session.start, name=event.utterance, attempt=1, now_ms=harness.clock())
+            )
+    waiting_ms = MAX_RUN_MS if has_started else MAX_START_MS
     harness.clock.now_ms += waiting_ms - 1
     assert harness.send_utterance("u1", 2)["code"] == "BUSY"
     assert "utterances_lost" not in capsys.readouterr().out
     harness.clock.now_ms += 1
-    if not has_started:
-        assert harness.process_event(harness.events[0]) is None, "this invocation comes too late"
-    assert harness.send_utterance("u1", 2)["repeated"] is False
-    assert harness.events[-1].failures == 1
+    assert harness.send_utterance("u1", 2)["type"] == "accepted"
+    assert [state.name for state in harness.session().list_held()] == ["u1"]
+    assert [state.failures for state in harness.session().utterances] == [1, 1]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["lost"], line["level"]) for line in lines if line["message"] == "utterances_lost"] == [(2, "ERROR")]
-    assert ("utterance_not_ours" in [line["message"] for line in lines]) is not has_started
+    assert harness.process_event(harness.events[0]) is None, "this invocation comes too late"
 
 
 @pytest.mark.parametrize("has_newer_ended", [False, True])
 @pytest.mark.parametrize("steps", [HELLO, ((200, StreamFailureCode.REJECTED),)])
-def test_an_attempt_that_lost_its_slot_does_not_report_its_end(
+def test_an_attempt_that_was_replaced_does_not_report_its_end(
     harness: TranscriptionHarness, steps: tuple[Step, ...], has_newer_ended: bool
 ) -> None:
     """The deadline of its slot was over while it ran, and the client has sent the utterance again."""
@@ -164,7 +161,7 @@ def test_an_attempt_that_lost_its_slot_does_not_report_its_end(
     def send_again() -> None:
         harness.transcribe.before_open = lambda: None
         harness.clock.now_ms += 30_000
-        assert harness.send_utterance(attempt=2)["repeated"] is False
+        assert harness.send_utterance(attempt=2)["type"] == "accepted"
         if has_newer_ended:
             harness.transcribe.scripts.insert(0, HELLO)
             harness.process_event(harness.events[-1])
@@ -173,7 +170,22 @@ def test_an_attempt_that_lost_its_slot_does_not_report_its_end(
     harness.transcribe.before_open = send_again
     harness.process_utterance(*steps)
     assert [message["attempt"] for message in harness.last_messages()] == ([2] if has_newer_ended else [])
-    assert [state.attempt for state in harness.session().held] == ([] if has_newer_ended else [2])
+    assert [state.attempt for state in harness.session().list_held()] == ([] if has_newer_ended else [2])
+
+
+@pytest.mark.parametrize("steps", [HELLO, ((200, StreamFailureCode.REJECTED),)])
+def test_an_attempt_that_lost_its_slot_has_failed(harness: TranscriptionHarness, steps: tuple[Step, ...]) -> None:
+    """The deadline of its slot was over while it ran, and the client has sent another utterance."""
+
+    def send_another() -> None:
+        harness.clock.now_ms += 30_000
+        harness.send_utterance("u2")
+        harness.clock.now_ms -= 30_000
+
+    harness.transcribe.before_open = send_another
+    harness.process_utterance(*steps)
+    assert [message.get("retryable") for message in harness.last_messages()] == [True]
+    assert harness.session().find("u1").failures == 1
 
 
 @pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "dead without notice"])
@@ -182,7 +194,9 @@ def test_after_a_reconnection_an_utterance_is_transcribed_again(harness: Transcr
     harness.transcribe.before_open = lambda: harness.clients.gone.update({"c1"} if is_closed else ())
     assert harness.process_utterance(*HELLO) is (UtteranceEnd.GONE if is_closed else UtteranceEnd.DONE)
     state = harness.session().find("u1")
-    assert (state.holder, state.done, state.failures) == ("", not is_closed, 0), "a reconnection is no failure"
+    assert (state.has_slot, state.has_ended, state.failures) == (False, not is_closed, 0), (
+        "a reconnection is no failure"
+    )
     harness.open_session("c2")
     assert harness.send_utterance(attempt=2, connection="c2")["done"] is False
     harness.transcribe.scripts.append(HELLO)
@@ -198,22 +212,23 @@ def test_an_utterance_can_be_sent_again_with_the_same_number_after_the_invocatio
     harness.invocation_error = EndpointConnectionError(endpoint_url="https://somewhere")
     assert harness.send_utterance()["code"] == "UNAVAILABLE"
     harness.invocation_error = None
-    assert harness.send_utterance()["repeated"] is False
+    assert harness.send_utterance()["type"] == "accepted"
+    assert len(harness.events) == 1
 
 
 def test_an_attempt_whose_invocation_succeeded_without_a_response_continues(harness: TranscriptionHarness) -> None:
     """If the router released the slot, the running attempt would stop in the middle of a sentence."""
 
     def invoke_without_response(event: Any) -> None:
-        start = partial(Session.start, holder=event.holder, new_holder="new", now_ms=0)
-        harness.sessions.change("c1", partial(start, deadline_ms=harness.clock() + 9_000))
+        start = partial(Session.start, name=event.utterance, attempt=event.attempt, now_ms=harness.clock())
+        harness.sessions.change("c1", start)
         raise ReadTimeoutError(endpoint_url="https://somewhere")
 
     harness.invoke_processor = invoke_without_response  # type: ignore[method-assign]
     harness.open_session()
     assert harness.send_utterance()["code"] == "UNAVAILABLE"
-    assert [state.holder for state in harness.session().held] == ["new"]
-    assert harness.send_utterance()["repeated"] is True
+    assert harness.session().find("u1").status is UtteranceStatus.RUNNING
+    assert harness.send_utterance()["type"] == "accepted", "and the processor is not invoked again"
 
 
 @pytest.mark.parametrize("lost", ["partial", "final", "done"])
@@ -234,7 +249,7 @@ def test_the_utterance_fails_if_a_final_cannot_be_posted_but_not_without_another
         assert harness.process_utterance(*HELLO) is UtteranceEnd.DONE
         assert harness.shown_lines() == ["Hello."]
         assert harness.send_utterance(attempt=2)["done"] is True
-    assert harness.session().held == []
+    assert harness.session().list_held() == []
     line = json.loads(capsys.readouterr().out.splitlines()[0])
     events = {"partial": "partial_not_posted", "final": "utterance_broken", "done": "last_word_lost"}
     assert (line["message"], line["error_type"]) == (events[lost], "ClientError")
@@ -244,8 +259,8 @@ def test_a_session_remembers_only_its_last_utterances(harness: TranscriptionHarn
     harness.open_session()
     session = harness.session()
     for number in range(2 * MAX_REMEMBERED_UTTERANCES):
-        session = session.take_slot("running", 1, "a", 0, 2)
-        session = session.take_slot(f"u{number}", 1, "b", 0, 2).finish("b", failed=False)
-    assert [state.name for state in session.held] == ["running"], "an attempt in progress is not forgotten"
-    remembered = [state.name for state in session.utterances if state.done]
+        session = session.take_slot("running", 1, 0, 2).take_slot(f"u{number}", 1, 0, 2)
+        session = session.start(f"u{number}", 1, 0).end(f"u{number}", 1, UtteranceStatus.DONE, 0)
+    assert [state.name for state in session.list_held()] == ["running"], "an attempt in progress is not forgotten"
+    remembered = [state.name for state in session.utterances if state.has_ended]
     assert remembered == [f"u{number}" for number in range(MAX_REMEMBERED_UTTERANCES, 2 * MAX_REMEMBERED_UTTERANCES)]

@@ -231,7 +231,7 @@ class AttemptsMachine(RuleBasedStateMachine):
 
     @invariant()
     def slots_are_limited(self) -> None:
-        assert len(self.harness.session(self.connection).held) <= LIMITS.in_flight
+        assert len(self.harness.session(self.connection).list_held()) <= LIMITS.in_flight
 
     def teardown(self) -> None:
         """Let nothing fail any more. Then each utterance is done after a few attempts."""

@@ -33,16 +33,7 @@ def test_the_functions_use_the_table_of_their_environment(
         create_table(dynamodb, SESSION_TABLE_NAME, "session_id")
         assert send("CONNECT", headers={"Sec-WebSocket-Protocol": PROTOCOL})["statusCode"] == 200
         assert json.loads(send("MESSAGE", body='{"action": "open"}')["body"])["type"] == "opened"
-        event = ProcessorEvent(
-            session_id="0" * 26,
-            utterance="u1",
-            attempt=1,
-            holder="a",
-            sequence=1,
-            accepted_ms=0,
-            duration_ms=1_000,
-            audio=silence(1),
-        )
+        event = ProcessorEvent(session_id="c1", utterance="u1", attempt=1, sequence=1, accepted_ms=0, audio=silence(1))
         assert audio_processor.handler(event.model_dump(), None) is None
     assert json.loads(capsys.readouterr().out)["message"] == "utterance_not_ours"
     router._router.cache_clear()
