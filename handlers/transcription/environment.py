@@ -7,7 +7,7 @@ recognised speech, first as partials and then as a final.
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from handlers.common.environment import HandlerEnvironment
@@ -35,7 +35,7 @@ class CaptionThresholds(BaseModel):
     """Thresholds that decide which captions are shown, and when, with the names and defaults of the product requirements.
 
     The stack's settings, the environment of the audio processor and the settings of a session inherit this model. Times
-    are in seconds. `captions`, which applies the thresholds, reads them as whole milliseconds.
+    are in seconds.
     """
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=USE_ATTRIBUTE_DOCSTRINGS)
@@ -66,22 +66,6 @@ class CaptionThresholds(BaseModel):
         enabled = self.partial_results_enabled and overridden.partial_results_enabled
         return overridden.model_copy(update={"partial_results_enabled": enabled})
 
-    @property
-    def max_buffer_ms(self) -> int:
-        return round(self.max_buffer_timeout * 1000)
-
-    @property
-    def pause_ms(self) -> int:
-        return round(self.pause_threshold * 1000)
-
-    @property
-    def orphan_ms(self) -> int:
-        return round(self.orphan_timeout * 1000)
-
-    @property
-    def dedup_ms(self) -> int:
-        return self.dedup_cache_ttl * 1000
-
 
 def _remove_defaults(schema: dict[str, Any]) -> None:
     for field in schema["properties"].values():
@@ -91,8 +75,8 @@ def _remove_defaults(schema: dict[str, Any]) -> None:
 class SessionSettings(CaptionThresholds):
     """Thresholds that a client can set when it opens a session. Field names are camelCase in messages.
 
-    For a field that is absent or null, the value of the stack applies. So only `model_fields_set` counts, and the JSON
-    Schema has no defaults.
+    For a field that is absent, the value of the stack applies. So only `model_fields_set` counts, and the JSON Schema has
+    no defaults.
     """
 
     model_config = ConfigDict(
@@ -104,12 +88,6 @@ class SessionSettings(CaptionThresholds):
         hide_input_in_errors=True,
         json_schema_extra=_remove_defaults,
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _omit_nulls(cls, given: Any) -> Any:
-        is_object = isinstance(given, dict)
-        return {name: value for name, value in given.items() if value is not None} if is_object else given
 
 
 class TranscriptionEnvironment(HandlerEnvironment):

@@ -208,20 +208,8 @@ class ProcessorEvent(Message):
     """Base64."""
 
 
-REQUESTS: dict[str, type[ClientMessage]] = {
-    "open": Open,
-    "audio": Audio,
-    "ping": Ping,
-}
+REQUESTS: dict[str, type[ClientMessage]] = {"open": Open, "audio": Audio, "ping": Ping}
 """Request models by their `action`."""
 
-RESPONSES: tuple[type[Message], ...] = (
-    Opened,
-    Accepted,
-    Pong,
-    CaptionMessage,
-    Done,
-    Failed,
-    ErrorMessage,
-)
+RESPONSES: tuple[type[Message], ...] = (Opened, Accepted, Pong, CaptionMessage, Done, Failed, ErrorMessage)
 """Models of all messages that a client can receive."""

@@ -14,12 +14,7 @@ from components import handler_archive
 from tests.entry_modules import ENTRY_MODULES
 from tests.handler_tree import FILES, KEYS, SHARED, START, START_MODULE, STORAGE_MODULE, use_handler_tree, write_files
 
-IMPORTED_BY_FUNCTIONS = {
-    "handlers.transcription.router.handler": [
-        "handlers.common.tokens",
-        "handlers.transcription.router.connection_authorization",
-    ]
-}
+IMPORTED_BY_FUNCTIONS = {"handlers.transcription.router.handler": ["handlers.common.tokens"]}
 """Modules that the module of an entry imports only when one of its functions is called."""
 IMPORT_SCRIPT = """
 import importlib, json, sys

@@ -114,6 +114,9 @@ class Captions:
 
     def __init__(self, thresholds: CaptionThresholds, *, finals_only: bool = False) -> None:
         self._limits = thresholds
+        self._max_buffer_ms = round(thresholds.max_buffer_timeout * 1000)
+        self._pause_ms = round(thresholds.pause_threshold * 1000)
+        self._orphan_ms = round(thresholds.orphan_timeout * 1000)
         self._finals_only = finals_only or not thresholds.partial_results_enabled
         self._unmarked_partials_left = PARTIALS_WITHOUT_STABILITY
         """Number of further partials without a stability that disable partials. It becomes 0 when they are disabled, or
@@ -141,7 +144,7 @@ class Captions:
     def take_due(self, now_ms: int) -> list[Caption]:
         """Return the captions that have become due by now."""
         for line in self._open_lines():
-            if line.received_ms + self._limits.orphan_ms <= now_ms:
+            if line.received_ms + self._orphan_ms <= now_ms:
                 self._end_as_orphan(line)
         # Finals come first, so that no partial of another result shows their text.
         captions = self._show_ready_finals(now_ms)
@@ -154,8 +157,8 @@ class Captions:
     def next_due_ms(self) -> int | None:
         """Return the next time at which `take_due` has something to do if no result arrives before, or None."""
         moments = [line.due_ms for line in self._lines.values() if line.due_ms is not None]
-        moments += [line.received_ms + self._limits.orphan_ms for line in self._open_lines()]
-        moments += [line.received_ms + self._limits.max_buffer_ms for line in self._waiting_finals()]
+        moments += [line.received_ms + self._orphan_ms for line in self._open_lines()]
+        moments += [line.received_ms + self._max_buffer_ms for line in self._waiting_finals()]
         return min(moments, default=None)
 
     def finish(self, now_ms: int) -> list[Caption]:
@@ -205,7 +208,7 @@ class Captions:
         if is_stable or ends_sentence(text):
             return line.received_ms
         pause_begins_ms = line.first_ms if stability is None else line.changed_ms
-        return min(pause_begins_ms + self._limits.pause_ms, line.waits_since_ms + self._limits.max_buffer_ms)
+        return min(pause_begins_ms + self._pause_ms, line.waits_since_ms + self._max_buffer_ms)
 
     def _show_partial(self, line: Line, now_ms: int) -> list[Caption]:
         """Show a partial, unless its text is shown already. Above the rate limit, let it wait."""
@@ -232,7 +235,7 @@ class Captions:
         waiting, captions = self._waiting_finals(), list[Caption]()
         last_ready_ms = min((line.result.start_ms for line in self._open_lines()), default=None)
         for line in waiting:
-            if last_ready_ms is not None and line.received_ms + self._limits.max_buffer_ms <= now_ms:
+            if last_ready_ms is not None and line.received_ms + self._max_buffer_ms <= now_ms:
                 last_ready_ms = max(last_ready_ms, line.result.start_ms)
         for line in waiting:
             if last_ready_ms is None or line.result.start_ms <= last_ready_ms:
@@ -260,7 +263,11 @@ class Captions:
     def _other_line(self, line: Line, text: str, now_ms: int) -> Line | None:
         """Return the other line that has shown this text for less than the time of deduplication, or None."""
         for other in self._lines.values():
-            if other is not line and other.shown_text == text and now_ms - other.shown_ms < self._limits.dedup_ms:
+            if (
+                other is not line
+                and other.shown_text == text
+                and now_ms - other.shown_ms < self._limits.dedup_cache_ttl * 1000
+            ):
                 return other
         return None
 

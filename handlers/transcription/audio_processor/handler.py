@@ -15,7 +15,6 @@ from handlers.common import ids
 from handlers.common.aws import SHORT_TIMEOUT_CONFIG
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketConnections
-from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.stream import StreamRequest, TranscribeStream, presign_stream_url
 from handlers.transcription.audio_processor.transcription import Processor
 from handlers.transcription.environment import ProcessorEnvironment
@@ -36,9 +35,8 @@ def _processor() -> Processor:
     return Processor(
         SessionTable(dynamodb, environment.sessions_table_name, ids.now_ms),
         WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
-        UtteranceMetrics(
-            session.client("cloudwatch", config=SHORT_TIMEOUT_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]
-        ),
+        session.client("cloudwatch", config=SHORT_TIMEOUT_CONFIG),
+        function_name=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
         thresholds=environment,
         last_results_ms=environment.last_results_ms,
         open_stream=open_stream,

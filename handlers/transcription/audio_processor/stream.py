@@ -13,11 +13,10 @@ import logging
 import struct
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from ssl import SSLCertVerificationError
-from types import TracebackType
 from typing import Any, Self
 from zlib import crc32
 
@@ -140,7 +139,7 @@ def _encode_audio(chunk: bytes) -> bytes:
     )
 
 
-class TranscribeStream:
+class TranscribeStream(AbstractContextManager["TranscribeStream"]):
     """A stream. `open` opens it, and leaving its `with` block closes it in any state."""
 
     def __init__(self, runner: asyncio.Runner, connection: ClientConnection) -> None:
@@ -162,12 +161,7 @@ class TranscribeStream:
         # Raised outside the except block, because the library's exception contains what the peer sent.
         raise TranscribeStreamFailed(code)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def send(self, chunk: bytes) -> None:
@@ -180,12 +174,9 @@ class TranscribeStream:
         try:
             self._runner.run(asyncio.wait_for(sending, SEND_SECONDS))
         except ConnectionClosed:
-            return
-        except TimeoutError:
             pass
-        else:
-            return
-        raise TranscribeStreamFailed(StreamFailureCode.BROKEN)
+        except TimeoutError:
+            raise TranscribeStreamFailed(StreamFailureCode.BROKEN) from None
 
     def end(self) -> None:
         """Notify the service that all audio was sent. The last results are still to come."""

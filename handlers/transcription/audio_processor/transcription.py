@@ -9,21 +9,20 @@ An attempt uses one stream. If it fails, the client sends the utterance again, a
 """
 
 import base64
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket import WebSocketConnections, WebSocketErrorCode
 from handlers.transcription.audio import CHUNK_MS, check_utterance
 from handlers.transcription.audio_processor.captions import Caption, Captions, Fallback
-from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.results import parse_results
 from handlers.transcription.audio_processor.stream import (
     StreamFailureCode,
@@ -31,9 +30,21 @@ from handlers.transcription.audio_processor.stream import (
     TranscribeStream,
     TranscribeStreamFailed,
 )
-from handlers.transcription.environment import GIVEN_UP_EVENT, CaptionThresholds
+from handlers.transcription.environment import (
+    DROPPED_METRIC,
+    FALLBACK_METRIC,
+    GIVEN_UP_EVENT,
+    LATENCY_METRIC,
+    METRICS_NAMESPACE,
+    ORPHANS_METRIC,
+    CaptionThresholds,
+)
 from handlers.transcription.messages import CaptionMessage, Done, Failed, ProcessorEvent, TranscriptionErrorCode
 from handlers.transcription.session import Session, SessionTable, UtteranceStatus
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch.client import CloudWatchClient
+    from types_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
 LAST_CAPTIONS_MS = 200
 """Time after the deadline in which the last captions may still be delivered."""
@@ -88,7 +99,8 @@ class Processor:
 
     sessions: SessionTable
     connections: WebSocketConnections
-    metrics: UtteranceMetrics
+    cloudwatch: "CloudWatchClient"
+    function_name: str
     thresholds: CaptionThresholds
     last_results_ms: int
     """Time beyond the length of the audio that an attempt may take, counted from the start of the invocation."""
@@ -220,7 +232,8 @@ class Attempt:
             utterance=event.utterance, attempt=event.attempt, sequence=event.sequence, **asdict(caption)
         )
         try:
-            self._post(message)
+            if not self._processor.connections.post(event.session_id, message):
+                raise AttemptEnded(UtteranceEnd.GONE)
         except (ClientError, BotoCoreError) as error:
             # If a final does not arrive, the attempt fails and the utterance is repeated. A partial may be lost, because
             # a newer version will follow.
@@ -234,10 +247,6 @@ class Attempt:
         # The router's clock may be a little ahead of this one.
         self._latencies_ms.append(max(0, self._clock_ms() - event.accepted_ms - caption.end_ms))
 
-    def _post(self, message: Message) -> None:
-        if not self._processor.connections.post(self._event.session_id, message):
-            raise AttemptEnded(UtteranceEnd.GONE)
-
     def end(self, outcome: Outcome) -> None:
         """Release the slot, notify the client, log, and put the metrics, in this order."""
         event, log, counts = self._event, self._processor.log, self._captions.counts
@@ -249,7 +258,11 @@ class Attempt:
             if state.status is UtteranceStatus.GIVEN_UP:
                 # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
                 log.error(GIVEN_UP_EVENT, session_hash=session_hash, outcome=outcome)
-            self._post_last(self._last_message(state.status, outcome))
+            try:
+                self._processor.connections.post(event.session_id, self._last_message(state.status, outcome))
+            except (ClientError, BotoCoreError) as error:
+                # The client sends the utterance again after some time, and the answer states how the utterance ended.
+                log.failure("last_word_lost", error)
         log.info(
             "utterance_ended",
             session_hash=session_hash,
@@ -262,11 +275,28 @@ class Attempt:
             duplicates=counts.duplicates,
             orphans=counts.orphans,
         )
-        is_fallback = counts.fallback is not None or outcome in FAILED
         try:
-            self._processor.metrics.put(self._latencies_ms, counts, is_fallback=is_fallback)
+            self._put_metrics(is_fallback=counts.fallback is not None or outcome in FAILED)
         except (ClientError, BotoCoreError) as error:
             log.failure("metrics_lost", error)
+
+    def _put_metrics(self, *, is_fallback: bool) -> None:
+        """Put the metrics that are not zero in one call. Make no call if all are zero."""
+        data: list[MetricDatumTypeDef] = []
+        if latencies := Counter(self._latencies_ms):
+            values, counts = [*map(float, latencies)], [*map(float, latencies.values())]
+            data.append({"MetricName": LATENCY_METRIC, "Values": values, "Counts": counts, "Unit": "Milliseconds"})
+        for name, value in (
+            (DROPPED_METRIC, self._captions.counts.dropped),
+            (ORPHANS_METRIC, self._captions.counts.orphans),
+            (FALLBACK_METRIC, int(is_fallback)),
+        ):
+            if value:
+                data.append({"MetricName": name, "Value": value, "Unit": "Count"})
+        if data:
+            for datum in data:
+                datum["Dimensions"] = [{"Name": "FunctionName", "Value": self._processor.function_name}]
+            self._processor.cloudwatch.put_metric_data(Namespace=METRICS_NAMESPACE, MetricData=data)
 
     def _end_attempt(self, session: Session, outcome: Outcome) -> Session:
         is_failure, status = outcome in FAILED and not self._is_throttled(outcome), UtteranceStatus.WAITING
@@ -296,13 +326,6 @@ class Attempt:
             retryable=True,
             wait_ms=self._wait_ms(outcome),
         )
-
-    def _post_last(self, message: Message) -> None:
-        try:
-            self._processor.connections.post(self._event.session_id, message)
-        except (ClientError, BotoCoreError) as error:
-            # The client sends the utterance again after some time, and the answer states how the utterance ended.
-            self._processor.log.failure("last_word_lost", error)
 
     def _wait_ms(self, outcome: Outcome) -> int | None:
         """Return the minimum time that the client waits before it sends the utterance again, or None if it need not wait.

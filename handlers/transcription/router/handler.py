@@ -7,7 +7,7 @@ No other event invokes it. For each utterance, it takes one of the session's slo
 import base64
 import binascii
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from handlers.transcription.audio import BadAudio, check_utterance
 from handlers.transcription.environment import PROTOCOL, RouterEnvironment
 from handlers.transcription.messages import (
     REQUESTS,
+    TOKEN_PREFIX,
     Accepted,
     Audio,
     Open,
@@ -52,15 +53,15 @@ class Router:
         environment: RouterEnvironment,
         *,
         invoke_processor: Callable[[ProcessorEvent], None],
-        authorize: Callable[[Mapping[str, Any]], None],
+        find_verifier: Callable[[], "TokenVerifier | None"],
         clock_ms: Callable[[], int],
         log: EventLog,
     ) -> None:
-        """`authorize` raises HandlerError to refuse a handshake with these headers."""
+        """`find_verifier` returns None with `auth: none`, which needs no token."""
         self._sessions = sessions
         self._environment = environment
         self._invoke_processor = invoke_processor
-        self._authorize = authorize
+        self._find_verifier = find_verifier
         self._clock_ms = clock_ms
         self._log = log
         self._dispatcher = WebSocketDispatcher(REQUESTS, log)
@@ -77,8 +78,19 @@ class Router:
                 return self._dispatcher.answer(event.get("body") or "", context, answer_message)
 
     def _accept(self, headers: Mapping[str, Any]) -> ProxyResponse:
-        # API Gateway passes on messages only of connections whose handshake was answered with 200.
-        self._authorize(headers)
+        """Accept a handshake. API Gateway passes on messages only of connections whose handshake was answered with 200.
+
+        A browser cannot set headers on a WebSocket, so the client offers its token as a subprotocol.
+        """
+        text = next((str(value) for name, value in headers.items() if name.lower() == "sec-websocket-protocol"), "")
+        offers = [offer.strip() for offer in text.split(",")]
+        if PROTOCOL not in offers:
+            raise HandlerError(
+                WebSocketErrorCode.MALFORMED_MESSAGE,
+                f"Offer the subprotocol {PROTOCOL}, and the token as {TOKEN_PREFIX}<token>.",
+            )
+        if verifier := self._find_verifier():
+            _verify_token(offers, verifier)
         return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
 
     def _answer_message(self, connection: str, _action: str, message: ClientMessage) -> ReplyMessage:
@@ -170,6 +182,26 @@ class Router:
         return session.find(message.utterance)
 
 
+def _verify_token(offers: Sequence[str], verifier: "TokenVerifier") -> None:
+    """Raise HandlerError if no offered subprotocol is a valid token."""
+    # The token libraries load slowly, and not every container handles a handshake.
+    from handlers.common.tokens import ProviderUnavailable, TokenRefused  # noqa: PLC0415
+
+    token = next((offer.removeprefix(TOKEN_PREFIX) for offer in offers if offer.startswith(TOKEN_PREFIX)), None)
+    if token is None:
+        raise HandlerError(
+            TranscriptionErrorCode.UNAUTHENTICATED, f"Offer a token as the subprotocol {TOKEN_PREFIX}<token>."
+        )
+    try:
+        verifier.verify(token)
+    except ProviderUnavailable:
+        raise HandlerError(
+            WebSocketErrorCode.UNAVAILABLE, "The identity provider does not respond. Try again."
+        ) from None
+    except TokenRefused:
+        raise HandlerError(TranscriptionErrorCode.UNAUTHENTICATED, "The token is not valid. Get a new token.") from None
+
+
 def _no_session() -> HandlerError:
     return HandlerError(TranscriptionErrorCode.NO_SESSION, "This connection has no session. Send `open` first.")
 
@@ -190,16 +222,8 @@ def _check_audio(message: Audio, session: Session) -> None:
 def _router() -> Router:
     environment = RouterEnvironment.read()
     session = boto3.Session()
-    dynamodb, functions = (
-        session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG),
-        session.client("lambda", config=SHORT_TIMEOUT_CONFIG),
-    )
-
-    def authorize(headers: Mapping[str, Any]) -> None:
-        # The token libraries load slowly, and not every container handles a handshake.
-        from handlers.transcription.router.connection_authorization import authorize_connection  # noqa: PLC0415
-
-        authorize_connection(headers, _token_verifier())
+    dynamodb = session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG)
+    functions = session.client("lambda", config=SHORT_TIMEOUT_CONFIG)
 
     def invoke_processor(event: ProcessorEvent) -> None:
         functions.invoke(
@@ -210,7 +234,7 @@ def _router() -> Router:
         SessionTable(dynamodb, environment.sessions_table_name, ids.now_ms),
         environment,
         invoke_processor=invoke_processor,
-        authorize=authorize,
+        find_verifier=_token_verifier,
         clock_ms=ids.now_ms,
         log=EventLog(environment.log_level, structured=environment.structured_logging),
     )

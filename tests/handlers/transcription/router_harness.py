@@ -15,7 +15,7 @@ from typing import Any
 
 from components.settings import TranscriptionSettings
 from handlers.common.logging import EventLog
-from handlers.transcription.audio_processor.metrics import UtteranceMetrics
+from handlers.common.tokens import TokenVerifier
 from handlers.transcription.audio_processor.stream import (
     CLOSE_SECONDS,
     SEND_SECONDS,
@@ -26,7 +26,6 @@ from handlers.transcription.audio_processor.stream import (
 from handlers.transcription.audio_processor.transcription import Outcome, Processor
 from handlers.transcription.environment import PROTOCOL, CaptionThresholds, RouterEnvironment
 from handlers.transcription.messages import ProcessorEvent
-from handlers.transcription.router.connection_authorization import authorize_connection
 from handlers.transcription.router.handler import Router
 from handlers.transcription.session import Session, SessionTable
 from local.flows.transcription_client import Screen
@@ -229,6 +228,7 @@ class TranscriptionHarness:
     """Events with which the router invoked the audio processor."""
     invocation_error: Exception | None = None
     """Error of each invocation of the processor. None if the invocations succeed."""
+    verifier: TokenVerifier | None = None
     level: str = "DEBUG"
     """Log level."""
 
@@ -245,7 +245,7 @@ class TranscriptionHarness:
             self.sessions,
             LIMITS,
             invoke_processor=self.invoke_processor,
-            authorize=lambda headers: authorize_connection(headers, None),
+            find_verifier=lambda: self.verifier,
             clock_ms=self.clock,
             log=EventLog(self.level),
         )
@@ -259,7 +259,8 @@ class TranscriptionHarness:
         return Processor(
             self.sessions,
             clients,
-            UtteranceMetrics(cloudwatch, "processor"),
+            cloudwatch,
+            function_name="processor",
             thresholds=DEFAULT_THRESHOLDS,
             last_results_ms=LAST_RESULTS_MS,
             open_stream=open_stream,
@@ -269,7 +270,7 @@ class TranscriptionHarness:
 
     def connect(self, connection: str = "c1", *protocols: str) -> dict[str, Any]:
         """Send a handshake with these WebSocket subprotocols; by default, the one of the API."""
-        headers = {"Sec-WebSocket-Protocol": ", ".join(protocols or (PROTOCOL,))}
+        headers = {"sec-websocket-protocol": ", ".join(protocols or (PROTOCOL,))}
         return self._handle_event(connection, "CONNECT", "$connect", headers=headers)
 
     def disconnect(self, connection: str = "c1") -> dict[str, Any]:

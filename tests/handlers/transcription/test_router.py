@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.common.tokens import TokenVerifier
 from handlers.transcription.messages import REQUESTS, ProcessorEvent
 from tests.handlers.common.fakes import START_MS
 from tests.handlers.transcription.recordings import flac
@@ -22,19 +23,41 @@ from tests.handlers.transcription.router_harness import (
     TranscriptionHarness,
     silence,
 )
+from tests.token_issuer import AUDIENCE, Key, Provider, keys_of
+
+PROTOCOL = "polyphony.transcription.v2"
 
 
-def test_the_answer_to_a_handshake_selects_the_protocol_and_does_not_repeat_the_token(
-    harness: TranscriptionHarness,
+@pytest.mark.parametrize(
+    ("protocols", "status", "code"),
+    [
+        ([PROTOCOL, "bearer.{valid}"], 200, None),
+        ([PROTOCOL, "bearer.{invalid}"], 401, "UNAUTHENTICATED"),
+        ([PROTOCOL], 401, "UNAUTHENTICATED"),
+        (["bearer.{valid}"], 400, "MALFORMED_MESSAGE"),
+    ],
+)
+def test_a_handshake_needs_the_protocol_and_a_valid_token_which_is_not_in_the_answer(
+    harness: TranscriptionHarness, protocols: list[str], status: int, code: str | None
 ) -> None:
-    answer = harness.connect("c1", "polyphony.transcription.v2", "bearer.secret")
-    assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "polyphony.transcription.v2"}}
+    provider = Provider([Key("k1")])
+    harness.verifier = TokenVerifier(provider.issuer, AUDIENCE, keys_of(provider))
+    tokens = {"valid": provider.token(), "invalid": provider.token(aud="another audience")}
+    answer = harness.connect("c1", *[protocol.format(**tokens) for protocol in protocols])
+    assert (answer["statusCode"], json.loads(answer.get("body", "{}")).get("code")) == (status, code)
+    assert answer.get("headers", {}).get("Sec-WebSocket-Protocol") == (PROTOCOL if status == 200 else None)
+    assert not any(token in str(answer) for token in tokens.values())
 
 
-def test_a_refused_handshake_states_the_reason(harness: TranscriptionHarness) -> None:
-    answer = harness.connect("c1", "something.else")
-    assert answer["statusCode"] == 400, "API Gateway does not establish the connection"
-    assert json.loads(answer["body"])["code"] == "MALFORMED_MESSAGE"
+def test_a_handshake_gets_status_503_if_the_identity_provider_does_not_answer(harness: TranscriptionHarness) -> None:
+    provider = Provider([Key("k1")])
+    harness.verifier = TokenVerifier(provider.issuer, AUDIENCE, keys_of(Provider(is_unreachable=True)))
+    assert harness.connect("c1", PROTOCOL, f"bearer.{provider.token()}")["statusCode"] == 503
+
+
+def test_without_an_identity_provider_no_token_is_needed(harness: TranscriptionHarness) -> None:
+    assert harness.connect("c1", PROTOCOL)["statusCode"] == 200
+    assert harness.connect("c1", "something.else")["statusCode"] == 400
 
 
 def test_an_utterance_of_a_session_is_passed_to_the_processor(harness: TranscriptionHarness) -> None:
