@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
+from unittest.mock import Mock
 
 from components.settings import TranscriptionSettings
 from handlers.common.logging import EventLog
@@ -77,26 +78,6 @@ class SlowAwsClient:
             return getattr(self._client, name)(*arguments, **parameters)
 
         return call
-
-
-@dataclass
-class CloudWatch:
-    """Fake CloudWatch client that keeps the metrics that were put."""
-
-    calls: list[dict[str, Any]] = field(default_factory=list)
-    error: Exception | None = None
-    """Error of each call; None if calls succeed."""
-
-    def put_metric_data(self, **call: Any) -> None:
-        self.calls.append(call)
-        if self.error is not None:
-            raise self.error
-
-    @property
-    def values(self) -> dict[str, float]:
-        """Return the value of each metric, or the number of its values if it was put with several."""
-        data = [datum for call in self.calls for datum in call["MetricData"]]
-        return {datum["MetricName"]: datum.get("Value", sum(datum.get("Counts", []))) for datum in data}
 
 
 def transcript_payload(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable: bool | None = True) -> bytes:
@@ -222,7 +203,8 @@ class TranscriptionHarness:
     dynamodb: Any = field(default_factory=lambda: MemoryDynamoDb(**{SESSION_TABLE_NAME: ["session_id"]}))
     clock: Clock = field(default_factory=Clock)
     clients: Clients = field(default_factory=Clients)
-    cloudwatch: CloudWatch = field(default_factory=CloudWatch)
+    put_metric_data: Mock = field(default_factory=Mock)
+    """Operation of CloudWatch."""
     delays: PeerDelays = field(default_factory=PeerDelays)
     events: list[ProcessorEvent] = field(default_factory=list)
     """Events with which the router invoked the audio processor."""
@@ -255,7 +237,7 @@ class TranscriptionHarness:
         """The audio processor, which is created at its first use, like the router."""
         open_stream: Any = self.transcribe.open
         clients: Any = SlowAwsClient(self.clients, self.clock, self.delays.calling_ms)
-        cloudwatch: Any = SlowAwsClient(self.cloudwatch, self.clock, self.delays.calling_ms)
+        cloudwatch: Any = SlowAwsClient(self, self.clock, self.delays.calling_ms)
         return Processor(
             self.sessions,
             clients,
@@ -331,6 +313,11 @@ class TranscriptionHarness:
     def process_event(self, event: ProcessorEvent) -> Outcome | None:
         return self.processor.handle(json.loads(event.model_dump_json()))
 
+    def start(self, event: ProcessorEvent) -> None:
+        """Start the attempt of an event, as an invocation does that is then killed."""
+        start = partial(Session.start, name=event.utterance, attempt=event.attempt, now_ms=self.clock())
+        self.sessions.change(event.session_id, start)
+
     def slow_down_posts(self, milliseconds: int) -> None:
         """Let the delivery of each caption to the client take this time."""
 
@@ -351,6 +338,11 @@ class TranscriptionHarness:
         """Return the captions that the client received: the text, and `partial` or `final`."""
         captions = self.messages("caption", connection)
         return [(caption["text"], "final" if caption["final"] else "partial") for caption in captions]
+
+    def metrics(self) -> dict[str, float]:
+        """Return the value of each metric, or the number of its values if it was put with several."""
+        data = [datum for call in self.put_metric_data.call_args_list for datum in call.kwargs["MetricData"]]
+        return {datum["MetricName"]: datum.get("Value", sum(datum.get("Counts", []))) for datum in data}
 
     def shown_lines(self, connection: str = "c1") -> list[str]:
         """Return the lines that the client shows after it has received all messages."""

@@ -5,16 +5,16 @@ client removes the lines of an attempt when a caption or the end of a higher att
 """
 
 import json
-from functools import partial
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from handlers.transcription.audio_processor.stream import StreamFailureCode
 from handlers.transcription.audio_processor.transcription import UtteranceEnd
 from handlers.transcription.environment import FALLBACK_METRIC, GIVEN_UP_EVENT
-from handlers.transcription.session import MAX_REMEMBERED_UTTERANCES, MAX_RUN_MS, MAX_START_MS, Session, UtteranceStatus
+from handlers.transcription.messages import ProcessorEvent
+from handlers.transcription.session import MAX_REMEMBERED_UTTERANCES, MAX_RUN_MS, MAX_START_MS, UtteranceStatus
 from tests.handlers.common.fakes import client_error
 from tests.handlers.transcription.router_harness import (
     STREAM_END,
@@ -65,7 +65,7 @@ def test_the_end_of_an_attempt_decides_what_the_client_does(
         harness.process_utterance(attempt=attempt)
     harness.transcribe.scripts.append(script)
     harness.clients.inbox.clear()
-    harness.cloudwatch.calls.clear()
+    harness.put_metric_data.reset_mock()
     harness.process_utterance(attempt=failures + 1)
     [message] = harness.last_messages()
     assert (message["utterance"], message["attempt"]) == ("u1", failures + 1)
@@ -80,7 +80,7 @@ def test_the_end_of_an_attempt_decides_what_the_client_does(
         assert (repeated["done"], repeated["failed"]) == (True, answer != "done")
     else:
         assert state.failures == counted_failures
-    assert harness.cloudwatch.values.get(FALLBACK_METRIC, 0) == is_fallback
+    assert harness.metrics().get(FALLBACK_METRIC, 0) == is_fallback
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     given_up = [line["level"] for line in lines if line["message"] == GIVEN_UP_EVENT]
     assert given_up == (["ERROR"] if answer in {"given up", "rejected"} else []), "an alarm counts this line"
@@ -135,9 +135,7 @@ def test_a_lost_attempt_frees_its_slot_after_its_deadline(
         harness.send_utterance(utterance)
     if has_started:
         for event in harness.events:
-            harness.sessions.change(
-                "c1", partial(Session.start, name=event.utterance, attempt=1, now_ms=harness.clock())
-            )
+            harness.start(event)
     waiting_ms = MAX_RUN_MS if has_started else MAX_START_MS
     harness.clock.now_ms += waiting_ms - 1
     assert harness.send_utterance("u1", 2)["code"] == "BUSY"
@@ -151,41 +149,39 @@ def test_a_lost_attempt_frees_its_slot_after_its_deadline(
     assert harness.process_event(harness.events[0]) is None, "this invocation comes too late"
 
 
-@pytest.mark.parametrize("has_newer_ended", [False, True])
 @pytest.mark.parametrize("steps", [HELLO, ((200, StreamFailureCode.REJECTED),)])
-def test_an_attempt_that_was_replaced_does_not_report_its_end(
-    harness: TranscriptionHarness, steps: tuple[Step, ...], has_newer_ended: bool
+@pytest.mark.parametrize(
+    ("sent", "is_processed", "ends", "held"),
+    [
+        (("u2", 1), False, [("failed", 1)], ["u2"]),
+        (("u1", 2), False, [], ["u1"]),
+        (("u1", 2), True, [("done", 2)], []),
+    ],
+)
+def test_an_attempt_that_lost_its_slot_has_failed_and_reports_it_unless_the_next_one_has_begun(
+    harness: TranscriptionHarness,
+    steps: tuple[Step, ...],
+    sent: tuple[str, int],
+    is_processed: bool,
+    ends: list[tuple[str, int]],
+    held: list[str],
 ) -> None:
-    """The deadline of its slot was over while it ran, and the client has sent the utterance again."""
+    """The deadline of its slot was over while it ran, and the client has sent this attempt, which may be processed."""
 
-    def send_again() -> None:
+    def send() -> None:
         harness.transcribe.before_open = lambda: None
         harness.clock.now_ms += 30_000
-        assert harness.send_utterance(attempt=2)["type"] == "accepted"
-        if has_newer_ended:
+        assert harness.send_utterance(*sent)["type"] == "accepted"
+        if is_processed:
             harness.transcribe.scripts.insert(0, HELLO)
             harness.process_event(harness.events[-1])
         harness.clock.now_ms -= 30_000
 
-    harness.transcribe.before_open = send_again
+    harness.transcribe.before_open = send
     harness.process_utterance(*steps)
-    assert [message["attempt"] for message in harness.last_messages()] == ([2] if has_newer_ended else [])
-    assert [state.attempt for state in harness.session().list_held()] == ([] if has_newer_ended else [2])
-
-
-@pytest.mark.parametrize("steps", [HELLO, ((200, StreamFailureCode.REJECTED),)])
-def test_an_attempt_that_lost_its_slot_has_failed(harness: TranscriptionHarness, steps: tuple[Step, ...]) -> None:
-    """The deadline of its slot was over while it ran, and the client has sent another utterance."""
-
-    def send_another() -> None:
-        harness.clock.now_ms += 30_000
-        harness.send_utterance("u2")
-        harness.clock.now_ms -= 30_000
-
-    harness.transcribe.before_open = send_another
-    harness.process_utterance(*steps)
-    assert [message.get("retryable") for message in harness.last_messages()] == [True]
-    assert harness.session().find("u1").failures == 1
+    assert [(message["type"], message["attempt"]) for message in harness.last_messages()] == ends
+    assert all(message.get("retryable", True) for message in harness.last_messages())
+    assert [state.name for state in harness.session().list_held()] == held
 
 
 @pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "dead without notice"])
@@ -205,30 +201,26 @@ def test_after_a_reconnection_an_utterance_is_transcribed_again(harness: Transcr
     assert len(harness.messages("done", "c2")) == 1
 
 
-def test_an_utterance_can_be_sent_again_with_the_same_number_after_the_invocation_failed(
-    harness: TranscriptionHarness,
+@pytest.mark.parametrize("has_started", [False, True])
+def test_an_attempt_whose_invocation_failed_can_be_sent_again_unless_it_has_started(
+    harness: TranscriptionHarness, has_started: bool
 ) -> None:
+    """The invocation may succeed without a response. If its slot were released, it would stop in mid-sentence."""
+    errors = [ReadTimeoutError(endpoint_url="https://somewhere")]
+
+    def invoke(event: ProcessorEvent) -> None:
+        if not errors:
+            return harness.events.append(event)
+        if has_started:
+            harness.start(event)
+        raise errors.pop()
+
+    harness.invoke_processor = invoke  # type: ignore[method-assign]
     harness.open_session()
-    harness.invocation_error = EndpointConnectionError(endpoint_url="https://somewhere")
     assert harness.send_utterance()["code"] == "UNAVAILABLE"
-    harness.invocation_error = None
+    assert len(harness.session().list_held()) == has_started
     assert harness.send_utterance()["type"] == "accepted"
-    assert len(harness.events) == 1
-
-
-def test_an_attempt_whose_invocation_succeeded_without_a_response_continues(harness: TranscriptionHarness) -> None:
-    """If the router released the slot, the running attempt would stop in the middle of a sentence."""
-
-    def invoke_without_response(event: Any) -> None:
-        start = partial(Session.start, name=event.utterance, attempt=event.attempt, now_ms=harness.clock())
-        harness.sessions.change("c1", start)
-        raise ReadTimeoutError(endpoint_url="https://somewhere")
-
-    harness.invoke_processor = invoke_without_response  # type: ignore[method-assign]
-    harness.open_session()
-    assert harness.send_utterance()["code"] == "UNAVAILABLE"
-    assert harness.session().find("u1").status is UtteranceStatus.RUNNING
-    assert harness.send_utterance()["type"] == "accepted", "and the processor is not invoked again"
+    assert len(harness.events) == (not has_started)
 
 
 @pytest.mark.parametrize("lost", ["partial", "final", "done"])

@@ -38,7 +38,7 @@ FIVE_SECONDS: dict[str, Any] = {"audio": base64.b64encode(flac(80_000) + bytes(5
 """Parameters of an utterance of the maximum length."""
 
 
-def test_captions_are_sent_during_the_stream_and_the_message_done_after_it(harness: TranscriptionHarness) -> None:
+def test_audio_is_sent_at_the_pace_of_speech_and_captions_during_it(harness: TranscriptionHarness) -> None:
     steps = [partial_at(300, "Hello"), partial_at(600, "Hello world"), final_at(1_100, "Hello world.", at_ms=200)]
     assert harness.process_utterance(*steps, STREAM_END, utterance="u7", attempt=4) is UtteranceEnd.DONE
     assert harness.captions() == [("Hello", "partial"), ("Hello world", "partial"), ("Hello world.", "final")]
@@ -59,10 +59,6 @@ def test_captions_are_sent_during_the_stream_and_the_message_done_after_it(harne
         "stability": 1.0,
         "orphan": False,
     }
-
-
-def test_audio_is_sent_at_the_pace_of_speech_and_ends_with_its_last_chunk(harness: TranscriptionHarness) -> None:
-    harness.process_utterance(final_at(1_100, "Hello."), STREAM_END)
     [stream] = harness.transcribe.streams
     assert stream.chunk_times_ms == list(range(0, 1_000, 100))
     assert b"".join(stream.chunks) == bytes(32_000)
@@ -75,7 +71,7 @@ def test_a_session_without_partials_requests_none(harness: TranscriptionHarness)
     harness.process_utterance(*steps, settings={"partialResultsEnabled": False})
     assert [request.stabilised for request in harness.transcribe.requests] == [False]
     assert harness.captions() == [("Hello.", "final")]
-    assert FALLBACK_METRIC not in harness.cloudwatch.values, "the session itself has disabled partials"
+    assert FALLBACK_METRIC not in harness.metrics(), "the session itself has disabled partials"
 
 
 def test_a_sessions_own_threshold_applies(harness: TranscriptionHarness) -> None:
@@ -84,24 +80,16 @@ def test_a_sessions_own_threshold_applies(harness: TranscriptionHarness) -> None
     assert harness.captions()[0] == ("Hello", "partial")
 
 
-def test_metrics_are_put_in_one_call_after_the_answer(
-    harness: TranscriptionHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put_metric_data = harness.cloudwatch.put_metric_data
+def test_metrics_are_put_in_one_call_after_the_answer(harness: TranscriptionHarness) -> None:
     done_counts: list[int] = []
-
-    def count_done_messages(**call: Any) -> None:
-        done_counts.append(len(harness.messages("done")))
-        put_metric_data(**call)
-
-    monkeypatch.setattr(harness.cloudwatch, "put_metric_data", count_done_messages)
+    harness.put_metric_data.side_effect = lambda **_: done_counts.append(len(harness.messages("done")))
     # The first partial is shown. The rate limit drops the next partials, and the tenth switches partials off.
     partials = [partial_at(300 + number, f"Word {number}.", stable=None) for number in range(10)]
     harness.process_utterance(*partials, STREAM_END, settings={"maxRatePerSecond": 1})
     assert done_counts == [1], "the client must not wait for the call"
-    [call] = harness.cloudwatch.calls
+    [(_, call)] = harness.put_metric_data.call_args_list
     assert call["Namespace"] == "AudioTranscription/PartialResults"
-    assert harness.cloudwatch.values == {
+    assert harness.metrics() == {
         "PartialResultProcessingLatency": 2,  # of the first partial and of the orphan
         "PartialResultsDropped": 7,
         "OrphanedResultsFlushed": 1,
@@ -128,13 +116,13 @@ def test_no_audio_and_no_text_is_stored_or_logged(
     lines = capsys.readouterr().out
     assert "utterance_ended" in lines
     assert "'u1'" in str(stored)
-    for text in (lines, str(stored), str(harness.cloudwatch.calls), repr(harness.events)):
+    for text in (lines, str(stored), str(harness.put_metric_data.call_args_list), repr(harness.events)):
         assert "canary" not in text.lower()
         assert audio[:40] not in text
 
 
 def test_the_utterance_ends_normally_even_if_its_metrics_cannot_be_put(harness: TranscriptionHarness) -> None:
-    harness.cloudwatch.error = ClientError({"Error": {"Code": "Throttling"}}, "PutMetricData")
+    harness.put_metric_data.side_effect = ClientError({"Error": {"Code": "Throttling"}}, "PutMetricData")
     assert harness.process_utterance(final_at(1_100, "Hello."), STREAM_END) is UtteranceEnd.DONE
     assert len(harness.messages("done")) == 1
 
@@ -148,7 +136,7 @@ def test_orphans_are_logged_with_the_hash_of_their_session(
     [last_line] = [line for line in lines if line["message"] == "utterance_ended"]
     assert (last_line["session_hash"], last_line["orphans"]) == (hash_for_log("c1"), 2)
     assert last_line.get("fallback") is None
-    assert harness.cloudwatch.values["OrphanedResultsFlushed"] == 2
+    assert harness.metrics()["OrphanedResultsFlushed"] == 2
 
 
 def test_the_latency_of_a_caption_counts_from_the_end_of_its_words_and_includes_all_waiting() -> None:
@@ -161,7 +149,7 @@ def test_the_latency_of_a_caption_counts_from_the_end_of_its_words_and_includes_
     harness.clock.now_ms += 19_000
     assert harness.process_event(harness.events[0]) is UtteranceEnd.DONE
     delay_ms = 19_000 + 900 + 10
-    [call] = harness.cloudwatch.calls
+    [(_, call)] = harness.put_metric_data.call_args_list
     assert call["MetricData"][0]["Values"] == [delay_ms + 1_050 - 1_000, delay_ms + 1_100 - 100]
 
 
@@ -170,14 +158,14 @@ def test_a_routers_clock_that_is_ahead_gives_no_negative_latency(harness: Transc
     harness.open_session()
     harness.send_utterance()
     harness.process_event(harness.events[0].model_copy(update={"accepted_ms": START_MS + 60_000}))
-    [call] = harness.cloudwatch.calls
+    [(_, call)] = harness.put_metric_data.call_args_list
     [latency] = call["MetricData"]
     assert (latency["Values"], latency["Counts"]) == ([0.0], [2.0]), "equal latencies are one value with a count"
 
 
 def test_an_attempt_without_captions_puts_no_metrics(harness: TranscriptionHarness) -> None:
     assert harness.process_utterance(STREAM_END) is UtteranceEnd.DONE
-    assert harness.cloudwatch.calls == []
+    harness.put_metric_data.assert_not_called()
 
 
 def test_an_utterance_whose_captions_cannot_be_delivered_in_time_is_sent_again(harness: TranscriptionHarness) -> None:
@@ -186,7 +174,7 @@ def test_an_utterance_whose_captions_cannot_be_delivered_in_time_is_sent_again(h
     assert harness.process_utterance(*finals, STREAM_END) is UtteranceEnd.LATE
     assert harness.clock.now_ms - START_MS <= 1_000 + LAST_RESULTS_MS + LAST_CAPTIONS_MS + 900
     assert harness.messages("failed")[0]["retryable"] is True
-    assert harness.cloudwatch.values[FALLBACK_METRIC] == 1
+    assert harness.metrics()[FALLBACK_METRIC] == 1
 
 
 def test_captions_of_events_that_arrived_before_the_deadline_are_still_delivered(harness: TranscriptionHarness) -> None:
@@ -263,7 +251,7 @@ def test_the_end_of_the_longest_utterance_shows_its_orphans(harness: Transcripti
     [_, orphan] = harness.messages("caption")
     assert (orphan["text"], orphan["final"], orphan["orphan"]) == ("Hello world", True, True)
     assert shown_ms[1] == 5_000 + LAST_RESULTS_MS, "the orphan is shown although Amazon Transcribe sends nothing more"
-    assert harness.cloudwatch.values["OrphanedResultsFlushed"] == 1
+    assert harness.metrics()["OrphanedResultsFlushed"] == 1
     assert harness.session().find("u1").status is UtteranceStatus.DONE
 
 
