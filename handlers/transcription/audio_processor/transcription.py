@@ -214,10 +214,10 @@ class Attempt:
         return True
 
     def _show(self, captions: Iterable[Caption]) -> None:
-        """Deliver captions, but no partial after the deadline."""
+        """Deliver captions, but only finals after the deadline. At the end, the client removes other lines."""
         for caption in captions:
             self._check_deadline()
-            if caption.final or not caption.text or self._clock_ms() <= self._deadline_ms:
+            if caption.final or self._clock_ms() <= self._deadline_ms:
                 self._deliver(caption)
 
     def _check_deadline(self) -> bool:

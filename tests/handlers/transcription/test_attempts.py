@@ -14,7 +14,7 @@ from handlers.transcription.audio_processor.stream import StreamFailureCode
 from handlers.transcription.audio_processor.transcription import UtteranceEnd
 from handlers.transcription.environment import FALLBACK_METRIC, GIVEN_UP_EVENT
 from handlers.transcription.messages import ProcessorEvent
-from handlers.transcription.session import MAX_REMEMBERED_UTTERANCES, MAX_RUN_MS, MAX_START_MS, UtteranceStatus
+from handlers.transcription.session import MAX_REMEMBERED_UTTERANCES, UtteranceStatus
 from tests.handlers.common.fakes import client_error
 from tests.handlers.transcription.router_harness import (
     STREAM_END,
@@ -136,8 +136,7 @@ def test_a_lost_attempt_frees_its_slot_after_its_deadline(
     if has_started:
         for event in harness.events:
             harness.start(event)
-    waiting_ms = MAX_RUN_MS if has_started else MAX_START_MS
-    harness.clock.now_ms += waiting_ms - 1
+    harness.clock.now_ms += 14_999 if has_started else 19_999
     assert harness.send_utterance("u1", 2)["code"] == "BUSY"
     assert "utterances_lost" not in capsys.readouterr().out
     harness.clock.now_ms += 1

@@ -20,8 +20,10 @@ def test_the_functions_use_the_table_of_their_environment(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     credentials(monkeypatch)
+    identity = {"auth": "oidc", "issuer": "https://issuer", "audience": "a", "jwks_url": "https://issuer/keys"}
     variables = ProcessorEnvironment(**LIMITS.model_dump(), last_results_ms=1_500).variables()
-    for name, value in {**variables, **LIMITS.variables(), "AWS_LAMBDA_FUNCTION_NAME": "processor"}.items():
+    variables |= LIMITS.model_copy(update=identity).variables()
+    for name, value in {**variables, "AWS_LAMBDA_FUNCTION_NAME": "processor"}.items():
         monkeypatch.setenv(name, value)
 
     def send(kind: str, **event: Any) -> dict[str, Any]:
@@ -31,11 +33,11 @@ def test_the_functions_use_the_table_of_their_environment(
     with mock_aws():
         dynamodb = boto3.client("dynamodb")
         create_table(dynamodb, SESSION_TABLE_NAME, "session_id")
-        assert send("CONNECT", headers={"Sec-WebSocket-Protocol": PROTOCOL})["statusCode"] == 200
+        assert send("CONNECT", headers={"Sec-WebSocket-Protocol": PROTOCOL})["statusCode"] == 401, "no token"
         assert json.loads(send("MESSAGE", body='{"action": "open"}')["body"])["type"] == "opened"
         event = ProcessorEvent(session_id="c1", utterance="u1", attempt=1, sequence=1, accepted_ms=0, audio=silence(1))
         assert audio_processor.handler(event.model_dump(), None) is None
-    assert json.loads(capsys.readouterr().out)["message"] == "utterance_not_ours"
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["message"] == "utterance_not_ours"
     router._router.cache_clear()
     router._token_verifier.cache_clear()
     audio_processor._processor.cache_clear()
