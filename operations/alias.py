@@ -4,9 +4,10 @@ Moving the alias is the fastest rollback. It also ends a rollout.
 """
 
 import argparse
+import re
 
-from operations.command import CommandContext
-from operations.lambda_versions import LiveFunction, Routing, parse_version
+from operations.command import CommandContext, CommandFailed
+from operations.lambda_versions import LiveFunction, Routing
 
 SUMMARY = "list a function's versions, or move the alias `live` to one of them"
 
@@ -19,9 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(context: CommandContext, options: argparse.Namespace) -> int:
     """List the versions, or move the alias to one of them."""
     function = LiveFunction(context, options.stack, options.function)
-    to = Routing(parse_version(options.to)) if options.to is not None else None
+    if options.to and not re.fullmatch(r"[1-9][0-9]{0,9}", options.to):
+        raise CommandFailed(f"{options.to!r} is not a version: give a number that `alias` lists, for example 7.")
     before = function.read_alias()
-    if to is None:
+    if not options.to:
         context.print_line(f"{function.name}: {before}")
         for found in function.list_versions():
             version = found["Version"]
@@ -30,7 +32,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
             row = f"{version:>6}  {mark:<4}  {found['LastModified'][:16]}  {found['CodeSha256'][:8]}  {found['Description']}"
             context.print_line(row.rstrip())
         return 0
-    if before == to:
+    if before == (to := Routing(options.to)):
         context.print_line(f"{function.name}: {to} already; nothing was changed")
     else:
         function.wait_until_callable(to.version)

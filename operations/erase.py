@@ -34,19 +34,18 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     """Count or delete what a user has. A stack need not have both backends."""
     if re.fullmatch(ids.USER_ID_PATTERN, options.user) is None:
         raise CommandFailed("--user: give the id, which has 32 characters of A-Z and 2-7, not a name or an address.")
-    missing = 0
-    for kind, erase in (("meetings", _erase_meetings), ("livestream", _erase_episodes)):
+    is_empty = True
+    for things, erase in (("meetings", _erase_meetings), ("episodes", _erase_episodes)):
         try:
             count = erase(context, options)
         except CommandFailed as error:
             if error.code not in {NOT_FOUND, NO_BUCKET}:
                 raise
-            context.print_line(f"{kind}: not in this stack")
-            missing += 1
-            continue
-        things = "meetings" if kind == "meetings" else "episodes"
-        context.print_line(f"{kind}: {count} {things} {'deleted' if options.yes else 'found; --yes deletes them'}")
-    if missing == 2:
+            context.print_line(f"{things}: not in this stack")
+        else:
+            is_empty = False
+            context.print_line(f"{things}: {count} {'deleted' if options.yes else 'found; --yes deletes them'}")
+    if is_empty:
         raise CommandFailed(
             f"The stack {options.stack} has neither meetings nor livestream. Check --stack, the account and the Region."
         )

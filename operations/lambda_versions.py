@@ -4,7 +4,6 @@ Each change names the `RevisionId` of the state that was read, so Lambda refuses
 The environment variables of a function may be secret, so no message contains them.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,12 +100,8 @@ class LiveFunction:
 
     def wait_until_callable(self, version: str) -> None:
         """Wait until a published version can be called: with SnapStart this takes minutes."""
-        state = self.read_configuration(version).get("State")
-        if state == "Inactive":
-            self.context.print_line(
-                f"Version {version} was not called for weeks: its first calls fail until Lambda activates it."
-            )
-        elif state != "Active":
+        # Lambda activates a version that was not called for weeks (Inactive) at its first calls, which fail.
+        if self.read_configuration(version).get("State") not in {"Active", "Inactive"}:
             self._wait("published_version_active", f"Version {version} of {self.name}", Qualifier=version)
 
     def wait_until_provisioned(self) -> None:
@@ -147,13 +142,6 @@ class LiveFunction:
                 self._client.get_waiter(waiter).wait(FunctionName=self.name, **parameters)
         except CommandFailed as error:
             raise CommandFailed(f"{what} failed or is not ready. Callers still use the old version. {error}") from None
-
-
-def parse_version(text: str) -> str:
-    """Return the number of a published version. Raises CommandFailed."""
-    if not re.fullmatch(r"[1-9][0-9]{0,9}", text):
-        raise CommandFailed(f"{text!r} is not a version: give a number that `alias` lists, for example 7.")
-    return text
 
 
 def _to_routing(answer: Mapping[str, Any]) -> Routing:

@@ -14,10 +14,11 @@ from pydantic.alias_generators import to_camel
 
 from components.core import Subsystem
 from operations.command import NOT_FOUND, PROJECT, CommandContext, CommandFailed, number_type, translate_errors
-from operations.lambda_versions import LiveFunction, Routing, parse_version
+from operations.lambda_versions import LiveFunction, Routing
 
 SUMMARY = "give new versions a share of the traffic, watch the alarms, then give them all traffic"
 ROOT = Path(__file__).resolve().parents[1]
+CHECK_SECONDS = 30
 REVERT_ATTEMPTS = 4
 """Number of attempts to give the previous version all traffic again."""
 REVERT_PAUSE_SECONDS = 5.0
@@ -27,13 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("function", nargs="?", help="<subsystem>/<function>, for example transcription/audio-processor")
     what.add_argument("--all", action="store_true", help="every function with a newer version, except pinned functions")
-    parser.add_argument(
-        "--to", metavar="VERSION", help="version of the function (default: the newest published version)"
-    )
-    share, minutes, seconds = number_type(1, 99), number_type(0.01, 1440), number_type(1, 60)
+    share, minutes = number_type(1, 99), number_type(0.01, 1440)
     parser.add_argument("--share", nargs="+", type=share, default=[10], help="percentage of each step (default: 10)")
     parser.add_argument("--minutes", type=minutes, default=15, help="time of each step (default: %(default)s)")
-    parser.add_argument("--every", type=seconds, default=30, help="seconds between checks (default: %(default)s)")
     parser.add_argument("--alarms", metavar="NAME", default="", help="watch only alarms `<subsystem>-<NAME>…`")
 
 
@@ -83,16 +80,12 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
     If an alarm ended the rollout, return 1 if the previous versions have all traffic again, or else 2.
     """
-    if options.all and options.to:
-        raise CommandFailed("--to is the version of one function. Name the function instead of --all.")
     if options.all:
         moves = find_moves(context, options.stack)
     else:
-        function = LiveFunction(context, options.stack, options.function)
-        move = plan_move(function, options.to and parse_version(options.to))
-        moves = [move] if move else []
+        moves = plan_moves(LiveFunction(context, options.stack, options.function))
     if not moves:
-        context.print_line("Nothing to roll out: this version, or the newest or pinned one, has all traffic already.")
+        context.print_line("Nothing to roll out: the newest or pinned version has all traffic already.")
         return 0
     prefixes = sorted({move.function.alarm_prefix + options.alarms for move in moves})
     alarms = _read_alarms(context, prefixes)
@@ -132,35 +125,36 @@ def find_moves(context: CommandContext, stack: str) -> list[Move]:
         config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
     except OSError:
         raise CommandFailed(f"Pulumi.{stack}.yaml, which pins versions, is missing. Check --stack.") from None
-    moves, has_pinned = [], False
+    moves, is_empty = list[Move](), True
     for subsystem in Subsystem:
         settings = config.get(f"{PROJECT}:{to_camel(subsystem.package)}") or {}
         for handler in sorted((ROOT / "handlers" / subsystem.package).glob("*/handler.py")):
             folder = handler.parent.name
             if (settings.get(to_camel(folder)) or {}).get("liveVersion"):
-                has_pinned = True
+                is_empty = False
                 continue
             try:
                 function = LiveFunction(context, stack, f"{subsystem}/{folder.replace('_', '-')}")
-                moves.append(plan_move(function))
+                moves += plan_moves(function)
+                is_empty = False
             except CommandFailed as error:
                 if error.code != NOT_FOUND:
                     raise
-    if not moves and not has_pinned:
+    if is_empty:
         raise CommandFailed(f"The stack {stack} has no function. Check --stack, the account and the Region.")
-    return [move for move in moves if move]
+    return moves
 
 
-def plan_move(function: LiveFunction, version: str | None = None) -> Move | None:
-    """Return the move to a version that can be called, by default the newest one, or None if it is live."""
+def plan_moves(function: LiveFunction) -> list[Move]:
+    """Return the move to the newest version, which can then be called. Return no move if it is live."""
     function.wait_until_provisioned()
     alias = function.read_alias()
     function.refuse_during_rollout(alias)
-    new = version or str(function.list_versions()[0]["Version"])
+    new = str(function.list_versions()[0]["Version"])
     if new == alias.version:
-        return None
+        return []
     function.wait_until_callable(new)
-    return Move(function, alias, alias.version, new)
+    return [Move(function, alias, alias.version, new)]
 
 
 def _shift(
@@ -172,7 +166,7 @@ def _shift(
             move.give_share(round(share / 100, 2))
         end = context.clock() + options.minutes * 60
         while (seconds_left := end - context.clock()) > 0:
-            context.wait(min(options.every, seconds_left))
+            context.wait(min(CHECK_SECONDS, seconds_left))
             # An alarm stays in its state for a minute or longer, so no check misses it.
             if alarmed := _in_state(_read_alarms(context, prefixes), "ALARM"):
                 return alarmed

@@ -92,7 +92,7 @@ def test_a_rollout_is_reverted_if_an_alarm_is_raised_and_completes_otherwise(
     operator.run("flag", "PARTIAL_RESULTS_ENABLED=false")
     new_version = operator.read_alias()["version"]
     operator.run("alias", "--to", old_version)
-    rollout = ("rollout", "--all", "--share", "10", "50", "--minutes", "5", "--every", "60", "--alarms", "latency")
+    rollout = ("rollout", "--all", "--share", "10", "50", "--minutes", "5", "--alarms", "latency")
     alarms = platform.client("cloudwatch")
     operator.during_wait = lambda: alarms.set_alarm_state(AlarmName=ALARM, StateValue="ALARM", StateReason="late")
     assert operator.run(*rollout) == 1

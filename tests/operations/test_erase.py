@@ -84,7 +84,7 @@ def test_everything_of_the_user_is_deleted_and_nothing_of_others(
     assert (stack.undeleted_episodes(ANN), stack.undeleted_episodes(BOB)) == ([], [episode_of_bob])
     assert (stack.queued("meetings"), stack.queued("livestream")) == (2 * 2 * 3, 2 * len(episodes))
     output = capsys.readouterr().out
-    assert output.splitlines()[:2] == ["meetings: 3 meetings deleted", "livestream: 3 episodes deleted"]
+    assert output.splitlines()[:2] == ["meetings: 3 deleted", "episodes: 3 deleted"]
     assert "canary" not in output
 
 
@@ -96,8 +96,8 @@ def test_without_yes_the_command_only_counts_what_the_stack_has(
     assert erase() == 0
     assert (stack.statuses(), stack.queued("meetings")) == ({meeting: "ready"}, 0)
     assert capsys.readouterr().out.splitlines() == [
-        "meetings: 1 meetings found; --yes deletes them",
-        "livestream: not in this stack",
+        "meetings: 1 found; --yes deletes them",
+        "episodes: not in this stack",
     ]
 
 
