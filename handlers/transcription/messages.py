@@ -94,7 +94,7 @@ class Audio(ClientMessage):
     """The client's name for the utterance."""
     attempt: Annotated[int, Field(ge=1, le=1_000_000)]
     """Number of this attempt. It must be higher each time that the client sends the utterance."""
-    sequence: Annotated[int, Field(ge=0, le=10_000_000)]
+    sequence: Annotated[int, Field(ge=0)]
     """Position of the utterance in the session's speech. Captions of overlapping utterances are ordered by it."""
     audio: Annotated[str, StringConstraints(min_length=1, max_length=129_024)]
     """Base64. The maximum length is the length in base64 of `MAX_BYTES` bytes (see `audio`)."""

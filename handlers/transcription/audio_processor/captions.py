@@ -69,14 +69,10 @@ class Caption:
 class CaptionCounts:
     """Counts of a stream's captions and results, for the log and the metrics."""
 
-    partials: int = 0
-    """Number of partials that were shown."""
     dropped: int = 0
     """Number of partials that a newer one replaced while they waited for the rate limit."""
     orphans: int = 0
     """Number of results that never became final, including those that were not shown."""
-    duplicates: int = 0
-    """Number of partials and finals that were not shown because their text was already shown."""
     fallback: Fallback | None = None
     """Set if partials were disabled during the stream. None if they were not, or were disabled from the start."""
 
@@ -215,14 +211,12 @@ class Captions:
         text = normalize_text(line.result.text)
         line.due_ms = None
         if text == line.shown_text or self._other_line(line, text, now_ms):
-            self.counts.duplicates += 1
             return []
         times_ms = self._partial_times_ms
         if len(times_ms) == times_ms.maxlen and times_ms[0] + RATE_WINDOW_MS > now_ms:
             line.due_ms, line.waits_for_rate = times_ms[0] + RATE_WINDOW_MS, True
             return []
         times_ms.append(now_ms)
-        self.counts.partials += 1
         line.shown_text, line.shown_ms = text, now_ms
         return [_caption(line, line.result.text)]
 
@@ -254,7 +248,6 @@ class Captions:
             return _remove(line)
         other = self._other_line(line, text, now_ms)
         if other is not None and other.done:
-            self.counts.duplicates += 1
             return _remove(line)
         removed = [] if other is None else _remove(other)
         line.shown_text, line.shown_ms = text, now_ms

@@ -270,9 +270,7 @@ class Attempt:
             fallback=self._fallback(),
             milliseconds=self._clock_ms() - self._entered_ms,
             finals=self._final_count,
-            partials=counts.partials,
             dropped=counts.dropped,
-            duplicates=counts.duplicates,
             orphans=counts.orphans,
         )
         try:

@@ -23,7 +23,6 @@ from tests.handlers.transcription.router_harness import (
     final_at,
     partial_at,
 )
-from tests.lost_responses import repeat_every_call
 
 HELLO: tuple[Step, ...] = (partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END)
 DROPPED = StreamFailureCode.BROKEN
@@ -114,18 +113,6 @@ def test_an_attempt_starts_only_if_its_number_is_higher_and_no_other_is_in_progr
     assert [event.attempt for event in harness.events] == [3, 3, 4]
 
 
-def test_an_utterance_is_shown_once_even_if_every_write_to_dynamodb_is_repeated(
-    harness: TranscriptionHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """botocore repeats a write whose response is lost. The processor must not mistake the first of its two writes for
-    that of another invocation, which has already started to process the utterance."""
-    repeat_every_call(harness.dynamodb, "put_item", monkeypatch)
-    assert harness.process_utterance(*HELLO) is UtteranceEnd.DONE
-    assert harness.shown_lines() == ["Hello."]
-    assert harness.process_event(harness.events[0]) is None, "Lambda may deliver an event twice"
-    assert len(harness.transcribe.requests) == 1
-
-
 @pytest.mark.parametrize("has_started", [False, True], ids=["never started", "killed after its start"])
 def test_a_lost_attempt_frees_its_slot_after_its_deadline(
     harness: TranscriptionHarness, capsys: pytest.CaptureFixture[str], has_started: bool
@@ -149,38 +136,27 @@ def test_a_lost_attempt_frees_its_slot_after_its_deadline(
 
 
 @pytest.mark.parametrize("steps", [HELLO, ((200, StreamFailureCode.REJECTED),)])
-@pytest.mark.parametrize(
-    ("sent", "is_processed", "ends", "held"),
-    [
-        (("u2", 1), False, [("failed", 1)], ["u2"]),
-        (("u1", 2), False, [], ["u1"]),
-        (("u1", 2), True, [("done", 2)], []),
-    ],
-)
+@pytest.mark.parametrize("is_next_processed", [None, False, True])
 def test_an_attempt_that_lost_its_slot_has_failed_and_reports_it_unless_the_next_one_has_begun(
-    harness: TranscriptionHarness,
-    steps: tuple[Step, ...],
-    sent: tuple[str, int],
-    is_processed: bool,
-    ends: list[tuple[str, int]],
-    held: list[str],
+    harness: TranscriptionHarness, steps: tuple[Step, ...], is_next_processed: bool | None
 ) -> None:
-    """The deadline of its slot was over while it ran, and the client has sent this attempt, which may be processed."""
+    """The deadline of its slot was over while it ran. None means that the client has sent another utterance."""
 
     def send() -> None:
         harness.transcribe.before_open = lambda: None
         harness.clock.now_ms += 30_000
-        assert harness.send_utterance(*sent)["type"] == "accepted"
-        if is_processed:
+        harness.send_utterance(*(("u2", 1) if is_next_processed is None else ("u1", 2)))
+        if is_next_processed:
             harness.transcribe.scripts.insert(0, HELLO)
             harness.process_event(harness.events[-1])
         harness.clock.now_ms -= 30_000
 
     harness.transcribe.before_open = send
     harness.process_utterance(*steps)
-    assert [(message["type"], message["attempt"]) for message in harness.last_messages()] == ends
-    assert all(message.get("retryable", True) for message in harness.last_messages())
-    assert [state.name for state in harness.session().list_held()] == held
+    ends = [(message["attempt"], message.get("retryable")) for message in harness.last_messages()]
+    assert ends == {None: [(1, True)], False: [], True: [(2, None)]}[is_next_processed]
+    held = [(state.name, state.attempt) for state in harness.session().list_held()]
+    assert held == {None: [("u2", 1)], False: [("u1", 2)], True: []}[is_next_processed]
 
 
 @pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "dead without notice"])
