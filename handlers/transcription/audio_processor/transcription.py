@@ -9,7 +9,6 @@ An attempt uses one stream. If it fails, the client sends the utterance again, a
 """
 
 import base64
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -244,8 +243,7 @@ class Attempt:
         if not caption.text:
             return  # The caption removed its line.
         self._final_count += caption.final
-        # The router's clock may be a little ahead of this one.
-        self._latencies_ms.append(max(0, self._clock_ms() - event.accepted_ms - caption.end_ms))
+        self._latencies_ms.append(self._clock_ms() - event.accepted_ms - caption.end_ms)
 
     def end(self, outcome: Outcome) -> None:
         """Release the slot, notify the client, log, and put the metrics, in this order."""
@@ -281,9 +279,8 @@ class Attempt:
     def _put_metrics(self, *, is_fallback: bool) -> None:
         """Put the metrics that are not zero in one call. Make no call if all are zero."""
         data: list[MetricDatumTypeDef] = []
-        if latencies := Counter(self._latencies_ms):
-            values, counts = [*map(float, latencies)], [*map(float, latencies.values())]
-            data.append({"MetricName": LATENCY_METRIC, "Values": values, "Counts": counts, "Unit": "Milliseconds"})
+        if self._latencies_ms:
+            data.append({"MetricName": LATENCY_METRIC, "Values": self._latencies_ms, "Unit": "Milliseconds"})
         for name, value in (
             (DROPPED_METRIC, self._captions.counts.dropped),
             (ORPHANS_METRIC, self._captions.counts.orphans),

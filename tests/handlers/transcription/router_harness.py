@@ -293,11 +293,10 @@ class TranscriptionHarness:
         *steps: Step,
         utterance: str = "u1",
         attempt: int = 1,
-        seconds: float = 1,
         audio: str = "",
         **settings: Any,
     ) -> Outcome | None:
-        """Send an attempt at an utterance of this length, and process it.
+        """Send an attempt at an utterance, by default one second of silence, and process it.
 
         The steps, if there are any, are the script of the next stream. `settings` are fields of the message that opens
         the session.
@@ -306,7 +305,7 @@ class TranscriptionHarness:
             self.transcribe.scripts.append(steps)
         if self.sessions.read("c1") is None:
             self.open_session(**settings)
-        answer = self.send_utterance(utterance, attempt, audio=audio or silence(seconds))
+        answer = self.send_utterance(utterance, attempt, audio=audio)
         assert (answer["type"], answer["done"]) == ("accepted", False), answer
         return self.process_event(self.events[-1])
 
@@ -342,7 +341,7 @@ class TranscriptionHarness:
     def metrics(self) -> dict[str, float]:
         """Return the value of each metric, or the number of its values if it was put with several."""
         data = [datum for call in self.put_metric_data.call_args_list for datum in call.kwargs["MetricData"]]
-        return {datum["MetricName"]: datum.get("Value", sum(datum.get("Counts", []))) for datum in data}
+        return {datum["MetricName"]: datum.get("Value", len(datum.get("Values", ""))) for datum in data}
 
     def shown_lines(self, connection: str = "c1") -> list[str]:
         """Return the lines that the client shows after it has received all messages."""

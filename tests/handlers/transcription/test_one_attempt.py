@@ -153,16 +153,6 @@ def test_the_latency_of_a_caption_counts_from_the_end_of_its_words_and_includes_
     assert call["MetricData"][0]["Values"] == [delay_ms + 1_050 - 1_000, delay_ms + 1_100 - 100]
 
 
-def test_a_routers_clock_that_is_ahead_gives_no_negative_latency(harness: TranscriptionHarness) -> None:
-    harness.transcribe.scripts.append([final_at(1_100, "Hello.", at_ms=900), final_at(1_100, "Yes.", "r2"), STREAM_END])
-    harness.open_session()
-    harness.send_utterance()
-    harness.process_event(harness.events[0].model_copy(update={"accepted_ms": START_MS + 60_000}))
-    [(_, call)] = harness.put_metric_data.call_args_list
-    [latency] = call["MetricData"]
-    assert (latency["Values"], latency["Counts"]) == ([0.0], [2.0]), "equal latencies are one value with a count"
-
-
 def test_an_attempt_without_captions_puts_no_metrics(harness: TranscriptionHarness) -> None:
     assert harness.process_utterance(STREAM_END) is UtteranceEnd.DONE
     harness.put_metric_data.assert_not_called()
