@@ -8,13 +8,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 import pulumi
 import pulumi_aws as aws
 from pulumi_aws import cloudwatch
 
 from components.settings import Environment, FoundationSettings, LogLevel, StackSettings
+from components.settings.base import SubsystemSettings
 
 NAME_PART = r"[a-z0-9]+(-[a-z0-9]+)*"
 """Pattern of the parts of a name, which are joined with hyphens."""
@@ -24,6 +25,9 @@ documentation). Some services accept more."""
 CHECKED_BY_TAG = "CallersCheckedBy"
 """Tag of an API whose gateway does not authenticate callers. Its value names the check that authenticates them
 instead."""
+
+
+SubsystemSettingsT = TypeVar("SubsystemSettingsT", bound=SubsystemSettings)
 
 
 class Kind(StrEnum):
@@ -283,6 +287,14 @@ class Scope:
             ignore_changes=list(ignore) or None,
             protect=holds_data and self.foundation.data.deletion_protection,
         )
+
+
+@dataclass(frozen=True)
+class SubsystemArgs(Generic[SubsystemSettingsT]):
+    """Arguments of the component of a subsystem."""
+
+    scope: Scope
+    settings: SubsystemSettingsT
 
 
 class Block(pulumi.ComponentResource):

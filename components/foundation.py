@@ -23,7 +23,7 @@ from pulumi_aws import apigateway, budgets, costexplorer, lambda_, sns
 
 from components.backup import create_backup
 from components.blocks.alarm import Metric, create_alarm
-from components.blocks.bucket import ACCESS_LOG_PREFIX, Bucket, LifecycleRule
+from components.blocks.bucket import ACCESS_LOG_PREFIX, Bucket, lifecycle_rule
 from components.blocks.function import RUNTIME
 from components.blocks.iam import Role, Service, grant, json_document
 from components.core import Context, Kind, Scope, Subsystem
@@ -212,7 +212,7 @@ def create_audit_bucket(scope: Scope) -> Bucket:
         AUDIT_BUCKET,
         display_name="AuditLogs",
         access_logged=False,
-        lifecycle=[LifecycleRule("expire-access-logs", ACCESS_LOG_PREFIX, scope.foundation.logs.retention_days)],
+        lifecycle=[lifecycle_rule("expire-access-logs", ACCESS_LOG_PREFIX, scope.foundation.logs.retention_days)],
         statements=[
             {
                 "Sid": "AccessLogsOfThisAccount",
@@ -298,7 +298,13 @@ def create_cost_alerts(scope: Scope) -> None:
             "foundation-spend-anomaly-monitor",
             name=name,
             monitor_type="CUSTOM",
-            monitor_specification=json.dumps(_tag_filter(COST_TAG, scope.context.cost_center)),
+            # Without the empty fields, which the provider reads back, each deployment would replace the monitor.
+            monitor_specification=json.dumps(
+                {
+                    **dict.fromkeys(("And", "CostCategories", "Dimensions", "Not", "Or")),
+                    "Tags": {"Key": COST_TAG, "MatchOptions": None, "Values": [scope.context.cost_center]},
+                }
+            ),
             tags=scope.tags(name),
             opts=scope.options(),
         ).arn
@@ -320,12 +326,3 @@ def create_cost_alerts(scope: Scope) -> None:
         tags=scope.tags(name),
         opts=scope.options(),
     )
-
-
-def _tag_filter(key: str, value: str) -> dict[str, object]:
-    """Return a filter for one tag value, with the empty fields that the provider reads back.
-
-    Without these fields, each deployment would see a difference and replace the monitor.
-    """
-    others = dict.fromkeys(("And", "CostCategories", "Dimensions", "Not", "Or"))
-    return {**others, "Tags": {"Key": key, "MatchOptions": None, "Values": [value]}}

@@ -64,7 +64,6 @@ class TranscriptionOutput(OutputModel):
     """Seconds between two `ping` messages of a client."""
     in_flight: int
     """Maximum number of utterances of one session that are processed at the same time."""
-    """Hours for which a session can be used."""
     languages: tuple[str, ...]
     """Codes of the languages that a session may have, for example `en-US`."""
     routes: tuple[str, ...]

@@ -5,21 +5,37 @@ exceptions to policies from this component. Its inputs and its outputs both cont
 to policies that check one resource, and the outputs to policies that check the whole stack.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pulumi
 
-from components.core import Context, Subsystem
-from components.cost import monthly_usage
+from components.core import Context, Subsystem, SubsystemArgs
 from components.foundation import Foundation
 from components.frontend_output import build_frontend
-from components.ingestion.ingestion import Ingestion, IngestionArgs
-from components.livestream.livestream import Livestream, LivestreamArgs
-from components.meetings.meetings import Meetings, MeetingsArgs
+from components.ingestion.cost import monthly_usage as ingestion_usage
+from components.ingestion.ingestion import Ingestion
+from components.livestream.cost import monthly_usage as livestream_usage
+from components.livestream.livestream import Livestream
+from components.meetings.cost import monthly_usage as meetings_usage
+from components.meetings.meetings import Meetings
 from components.overview_dashboard import create_overview_dashboard
 from components.settings import StackSettings
-from components.transcription.transcription import Transcription, TranscriptionArgs
-from components.voice_qa.voice_qa import VoiceQa, VoiceQaArgs
+from components.settings.base import SubsystemSettings
+from components.transcription.cost import monthly_usage as transcription_usage
+from components.transcription.transcription import Transcription
+from components.usage_formulas import Usage
+from components.voice_qa.cost import monthly_usage as voice_qa_usage
+from components.voice_qa.voice_qa import VoiceQa
+
+SUBSYSTEMS: Mapping[Subsystem, tuple[Callable[..., Any], Callable[[Any], Usage]]] = {
+    Subsystem.INGESTION: (Ingestion, ingestion_usage),
+    Subsystem.TRANSCRIPTION: (Transcription, transcription_usage),
+    Subsystem.VOICE_QA: (VoiceQa, voice_qa_usage),
+    Subsystem.LIVESTREAM: (Livestream, livestream_usage),
+    Subsystem.MEETINGS: (Meetings, meetings_usage),
+}
+"""Component of each subsystem, and the function that returns its monthly usage."""
 
 
 class Platform(pulumi.ComponentResource):
@@ -48,22 +64,37 @@ class Platform(pulumi.ComponentResource):
                 "issuer": str(identity.issuer),
                 "audience": identity.audience,
             }
-        if settings.ingestion.enabled:
-            scope = foundation.scope(Subsystem.INGESTION, settings.ingestion.log_level)
-            parts["ingestion"] = Ingestion("ingestion", IngestionArgs(scope, settings.ingestion), child).frontend
-        if settings.transcription.enabled:
-            scope = foundation.scope(Subsystem.TRANSCRIPTION, settings.transcription.log_level)
-            transcription_args = TranscriptionArgs(scope, settings.transcription)
-            parts["transcription"] = Transcription("transcription", transcription_args, child).frontend
-        if settings.voice_qa.enabled:
-            scope = foundation.scope(Subsystem.VOICE_QA, settings.voice_qa.log_level)
-            parts["voice_qa"] = VoiceQa("voice-qa", VoiceQaArgs(scope, settings.voice_qa), child).frontend
-        if settings.livestream.enabled:
-            scope = foundation.scope(Subsystem.LIVESTREAM, settings.livestream.log_level)
-            parts["livestream"] = Livestream("livestream", LivestreamArgs(scope, settings.livestream), child).frontend
-        if settings.meetings.enabled:
-            scope = foundation.scope(Subsystem.MEETINGS, settings.meetings.log_level)
-            parts["meetings"] = Meetings("meetings", MeetingsArgs(scope, settings.meetings), child).frontend
+        for subsystem, section in _enabled_sections(settings).items():
+            component, _ = SUBSYSTEMS[subsystem]
+            args = SubsystemArgs(foundation.scope(subsystem, section.log_level), section)
+            parts[subsystem.package] = component(subsystem, args, child).frontend
         create_overview_dashboard(context, pulumi.ResourceOptions(parent=foundation))
         self.frontend = build_frontend(settings.environment, context.region, parts)
         self.register_outputs({**policy_values, "frontend": self.frontend})
+
+
+def _enabled_sections(settings: StackSettings) -> dict[Subsystem, SubsystemSettings]:
+    """Return the settings of the enabled subsystems."""
+    sections = {subsystem: getattr(settings, subsystem.package) for subsystem in SUBSYSTEMS}
+    return {subsystem: section for subsystem, section in sections.items() if section.enabled}
+
+
+def monthly_usage(settings: StackSettings) -> Usage:
+    """Return the monthly usage of the whole stack, for the cost model."""
+    usage: Usage = {}
+    for subsystem, section in _enabled_sections(settings).items():
+        _, compute_usage = SUBSYSTEMS[subsystem]
+        usage |= compute_usage(section)
+    # AWS Backup makes a full copy of the table of meetings once a day, and keeps it for `retention_days`. So it stores
+    # `retention_days` copies.
+    table_gb = usage["meetings-meetings"]["storageGb"] if settings.meetings.enabled else 0
+    return {
+        **usage,
+        # The notifications of alarms and the access logs count as 0, because they cost only cents.
+        "foundation": {
+            "backupGb": table_gb * settings.foundation.backup.retention_days,
+            "published": 0,
+            "emails": 0,
+        },
+        "foundation-audit-logs": {"storageGb": 0, "puts": 0, "gets": 0},
+    }

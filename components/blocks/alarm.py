@@ -52,7 +52,6 @@ def create_alarm(
     severity: Severity = Severity.WARNING,
     comparison: Comparison = Comparison.ABOVE,
     periods: int = 1,
-    after: pulumi.Resource | None = None,
 ) -> None:
     """Create the alarm `<subsystem>-<short name>-<severity>`.
 
@@ -79,5 +78,5 @@ def create_alarm(
         alarm_actions=[topic],
         ok_actions=[topic],
         tags=scope.tags(name),
-        opts=scope.options(*([after] if after else [])),
+        opts=scope.options(),
     )

@@ -19,33 +19,6 @@ ACCESS_LOG_PREFIX = "logs/s3-access"
 (`components/foundation.py`)."""
 
 
-class LifecycleRule(NamedTuple):
-    """Lifecycle of the objects below a prefix; an empty prefix is the whole bucket."""
-
-    name: str
-    prefix: str = ""
-    expire_days: int | None = None
-    """Days after which objects expire; None keeps them."""
-    old_version_days: int | None = None
-    """Days after which S3 removes a version that was overwritten, deleted or expired; None keeps it."""
-    intelligent_tiering_days: int | None = None
-    """Days after which objects move to Intelligent-Tiering; 0 moves them at once, None never."""
-
-    def to_input(self) -> s3.BucketLifecycleConfigurationRuleArgsDict:
-        rule: s3.BucketLifecycleConfigurationRuleArgsDict = {
-            "id": self.name,
-            "status": "Enabled",
-            "filter": {"prefix": self.prefix},
-        }
-        if self.expire_days is not None:
-            rule["expiration"] = {"days": self.expire_days}
-        if self.old_version_days is not None:
-            rule["noncurrent_version_expiration"] = {"noncurrent_days": self.old_version_days}
-        if self.intelligent_tiering_days is not None:
-            rule["transitions"] = [{"days": self.intelligent_tiering_days, "storage_class": "INTELLIGENT_TIERING"}]
-        return rule
-
-
 ABORT_UPLOADS: s3.BucketLifecycleConfigurationRuleArgsDict = {
     "id": "abort-multipart-uploads",
     "status": "Enabled",
@@ -55,24 +28,50 @@ ABORT_UPLOADS: s3.BucketLifecycleConfigurationRuleArgsDict = {
 """Rule of every bucket. S3 bills the parts of an incomplete upload until they are removed."""
 
 
-class CorsRule(NamedTuple):
-    """Origins whose pages may use the bucket from a browser."""
+def lifecycle_rule(
+    name: str,
+    prefix: str = "",
+    expire_days: int | None = None,
+    old_version_days: int | None = None,
+    intelligent_tiering_days: int | None = None,
+) -> s3.BucketLifecycleConfigurationRuleArgsDict:
+    """Return the lifecycle of the objects below a prefix; an empty prefix is the whole bucket.
 
-    origins: Sequence[str]
-    methods: Sequence[str] = ("GET", "PUT", "POST")
-    exposed_headers: Sequence[str] = ()
-    """Response headers that a page may read, such as `ETag` for multipart uploads."""
+    - `expire_days` are the days after which objects expire; None keeps them.
+    - `old_version_days` are the days after which S3 removes a version that was overwritten, deleted or expired; None
+      keeps it.
+    - `intelligent_tiering_days` are the days after which objects move to Intelligent-Tiering; 0 moves them at once, None
+      never.
+    """
+    rule: s3.BucketLifecycleConfigurationRuleArgsDict = {
+        "id": name,
+        "status": "Enabled",
+        "filter": {"prefix": prefix},
+    }
+    if expire_days is not None:
+        rule["expiration"] = {"days": expire_days}
+    if old_version_days is not None:
+        rule["noncurrent_version_expiration"] = {"noncurrent_days": old_version_days}
+    if intelligent_tiering_days is not None:
+        rule["transitions"] = [{"days": intelligent_tiering_days, "storage_class": "INTELLIGENT_TIERING"}]
+    return rule
 
-    def to_input(self) -> s3.BucketCorsConfigurationCorsRuleArgsDict:
-        rule: s3.BucketCorsConfigurationCorsRuleArgsDict = {
-            "allowed_origins": list(self.origins),
-            "allowed_methods": list(self.methods),
-            "allowed_headers": ["*"],
-            "max_age_seconds": 3600,
-        }
-        if self.exposed_headers:
-            rule["expose_headers"] = list(self.exposed_headers)
-        return rule
+
+def cors_rule(
+    origins: Sequence[str], methods: Sequence[str] = ("GET", "PUT", "POST"), exposed_headers: Sequence[str] = ()
+) -> s3.BucketCorsConfigurationCorsRuleArgsDict:
+    """Return the rule that lets pages of some origins use a bucket from a browser. `exposed_headers` are the response
+    headers that a page may read, such as `ETag` for multipart uploads.
+    """
+    rule: s3.BucketCorsConfigurationCorsRuleArgsDict = {
+        "allowed_origins": list(origins),
+        "allowed_methods": list(methods),
+        "allowed_headers": ["*"],
+        "max_age_seconds": 3600,
+    }
+    if exposed_headers:
+        rule["expose_headers"] = list(exposed_headers)
+    return rule
 
 
 class QueueNotification(NamedTuple):
@@ -91,10 +90,10 @@ class Bucket(Block):
         short_name: str,
         *,
         display_name: str,
-        lifecycle: Sequence[LifecycleRule] = (),
+        lifecycle: Sequence[s3.BucketLifecycleConfigurationRuleArgsDict] = (),
         versioned: bool = False,
         accelerated: bool = False,
-        cors: CorsRule | None = None,
+        cors: s3.BucketCorsConfigurationCorsRuleArgsDict | None = None,
         notify: QueueNotification | None = None,
         event_bridge: bool = False,
         access_logged: bool = True,
@@ -127,7 +126,7 @@ class Bucket(Block):
         s3.BucketLifecycleConfiguration(
             self.part_name("lifecycle"),
             bucket=bucket,
-            rules=[ABORT_UPLOADS, *(rule.to_input() for rule in lifecycle)],
+            rules=[ABORT_UPLOADS, *lifecycle],
             opts=options(),
         )
         if versioned:
@@ -142,9 +141,7 @@ class Bucket(Block):
                 self.part_name("acceleration"), bucket=bucket, status="Enabled", opts=options()
             )
         if cors is not None:
-            s3.BucketCorsConfiguration(
-                self.part_name("cors"), bucket=bucket, cors_rules=[cors.to_input()], opts=options()
-            )
+            s3.BucketCorsConfiguration(self.part_name("cors"), bucket=bucket, cors_rules=[cors], opts=options())
         if access_logged:
             s3.BucketLogging(
                 self.part_name("logging"),

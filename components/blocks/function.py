@@ -54,13 +54,6 @@ class AsyncInvocation(NamedTuple):
     """Reason why failed calls must not be stored. It becomes the function's tag `Reason`."""
 
 
-class NetworkAttachment(NamedTuple):
-    """Subnets and security groups of a function that is attached to a VPC."""
-
-    subnet_ids: Sequence[pulumi.Input[str]]
-    security_group_ids: Sequence[pulumi.Input[str]]
-
-
 class Function(Block):
     """Lambda function with its alias `live`, which is the only way to call it.
 
@@ -79,7 +72,7 @@ class Function(Block):
         values: Mapping[str, object] | None = None,
         source: QueueSource | None = None,
         asynchronous: AsyncInvocation | None = None,
-        attachment: NetworkAttachment | None = None,
+        attachment: lambda_.FunctionVpcConfigArgsDict | None = None,
         environment_key_arn: str | None = None,
         endpoints: Mapping[str, pulumi.Input[str]] | None = None,
         errors_severity: Severity | None = Severity.WARNING,
@@ -95,7 +88,7 @@ class Function(Block):
           its permissions and the variables that belong to them; `values` has all other values by field name, except
           `log_level`. This block adds the permissions that Lambda needs to run the function.
         - `asynchronous` is None if nothing calls the function asynchronously.
-        - `attachment` is the network that the function is attached to; None leaves it outside any VPC.
+        - `attachment` has the subnets and security groups of a function that is attached to a VPC.
         - `environment_key_arn` is a customer managed key that encrypts the environment at rest; None uses Lambda's key,
           which is free.
         - `endpoints` are variables of the AWS SDK: `AWS_ENDPOINT_URL_…` → URL.
@@ -153,12 +146,7 @@ class Function(Block):
                 }
             },
             kms_key_arn=environment_key_arn,
-            vpc_config={
-                "subnet_ids": list(attachment.subnet_ids),
-                "security_group_ids": list(attachment.security_group_ids),
-            }
-            if attachment
-            else None,
+            vpc_config=attachment,
             tracing_config={"mode": "Active"},
             logging_config={
                 "log_format": "JSON",
@@ -309,14 +297,13 @@ class Function(Block):
             f"The function {self.label} {problem}.",
             runbook="functions",
             severity=severity,
-            after=self._log_group,
         )
 
     def _runtime_grants(
         self,
         source: QueueSource | None,
         asynchronous: AsyncInvocation | None,
-        attachment: NetworkAttachment | None,
+        attachment: lambda_.FunctionVpcConfigArgsDict | None,
         environment_key_arn: str | None,
     ) -> list[Grant]:
         """Return the grants that Lambda needs to run the function with these arguments."""

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
-from pulumi_aws import ec2, vpc
+from pulumi_aws import ec2, lambda_, vpc
 
-from components.blocks.function import NetworkAttachment
 from components.blocks.iam import json_document
 from components.core import Block, Context, Kind, Scope
 from components.settings.foundation import BuiltNetwork, NetworkSettings
@@ -48,7 +47,10 @@ class PrivateNetwork(Block):
         self.vpc_arn = pulumi.Output.concat(scope.context.arn("ec2", "vpc/"), self.vpc_id)
         functions = _create_group(self, "functions", self.vpc_id, "Functions: out by HTTPS, nothing in")
         _allow_egress(self, "functions-out", functions)
-        self.attachment = NetworkAttachment(self.subnet_ids, [functions.id])
+        self.attachment: lambda_.FunctionVpcConfigArgsDict = {
+            "subnet_ids": self.subnet_ids,
+            "security_group_ids": [functions.id],
+        }
         """Attachment of a function."""
         self.glue = _create_group(self, "glue", self.vpc_id, "Glue: its workers among themselves, out by HTTPS")
         """Security group of Glue jobs."""
@@ -122,7 +124,10 @@ class AgentNetwork(Block):
         group = _create_group(self, "group", settings.vpc_id, description)
         _allow_egress(self, "agent-out", group, cidr=settings.cidr, port=port)
         _allow_egress(self, "https-out", group)
-        self.attachment = NetworkAttachment(settings.subnet_ids, [group.id])
+        self.attachment: lambda_.FunctionVpcConfigArgsDict = {
+            "subnet_ids": list(settings.subnet_ids),
+            "security_group_ids": [group.id],
+        }
         self.register_outputs({"groupId": group.id})
 
 

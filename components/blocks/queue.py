@@ -130,7 +130,6 @@ class DeadLetterQueue(Block):
             problem=f"Failed work is kept in {self.name}.",
             runbook="queues",
             severity=Severity.CRITICAL,
-            after=self.queue,
         )
         self.register_outputs({"arn": self.arn, "url": self.queue.url})
 

@@ -29,10 +29,9 @@ class SecondaryIndex(NamedTuple):
 
     name: str
     hash_key: str
-    range_key: str | None = None
-    projected_attributes: Sequence[str] | None = None
-    """Attributes that the index copies in addition to the keys. None copies all attributes; an empty list copies only
-    the keys."""
+    range_key: str
+    projected_attributes: Sequence[str] = ()
+    """Attributes that the index copies in addition to the keys. Without them, it copies all attributes."""
 
 
 class Table(Block):
@@ -46,8 +45,8 @@ class Table(Block):
         display_name: str,
         hash_key: str,
         range_key: str | None = None,
+        ttl_attribute: str,
         indexes: Sequence[SecondaryIndex] = (),
-        ttl_attribute: str | None = None,
         kms_key_arn: str | None = None,
         daily_backup: bool = False,
         max_write_units: int | None = None,
@@ -55,7 +54,7 @@ class Table(Block):
     ) -> None:
         """Create the table. All key attributes are strings.
 
-        - `ttl_attribute` has the time at which an item expires, in epoch seconds; None if items do not expire.
+        - `ttl_attribute` has the time at which an item expires, in epoch seconds.
         - `kms_key_arn` is a customer managed key; None uses the key that DynamoDB owns, which is free.
         - With `daily_backup`, the stack's backup plan copies the table every day, in addition to point-in-time recovery.
         - `max_write_units` and `max_read_units` are the maximum request units per second, both or neither. A table that
@@ -79,7 +78,7 @@ class Table(Block):
             if max_write_units and max_read_units
             else None,
             global_secondary_indexes=[_index_args(index) for index in indexes],
-            ttl={"attribute_name": ttl_attribute, "enabled": True} if ttl_attribute else None,
+            ttl={"attribute_name": ttl_attribute, "enabled": True},
             point_in_time_recovery={"enabled": data.point_in_time_recovery},
             deletion_protection_enabled=data.deletion_protection,
             # Set even without a key: if the property were missing, the provider would keep the table's current key.
@@ -119,15 +118,11 @@ def backup_tag_value(context: Context) -> str:
 
 
 def _index_args(index: SecondaryIndex) -> dynamodb.TableGlobalSecondaryIndexArgsDict:
-    keys = [(index.hash_key, "HASH"), *([(index.range_key, "RANGE")] if index.range_key is not None else [])]
+    keys = (index.hash_key, "HASH"), (index.range_key, "RANGE")
     index_args: dynamodb.TableGlobalSecondaryIndexArgsDict = {
         "name": index.name,
         "key_schemas": [{"attribute_name": name, "key_type": kind} for name, kind in keys],
-        "projection_type": "ALL"
-        if index.projected_attributes is None
-        else "INCLUDE"
-        if index.projected_attributes
-        else "KEYS_ONLY",
+        "projection_type": "INCLUDE" if index.projected_attributes else "ALL",
     }
     if index.projected_attributes:
         index_args["non_key_attributes"] = list(index.projected_attributes)

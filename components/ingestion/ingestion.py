@@ -7,11 +7,9 @@ that are overdue, and repairs what the builder and the workflow left unfinished.
 docs/decisions/0030 describes the protocol between the functions.
 """
 
-from dataclasses import dataclass
-
 import pulumi
 
-from components.blocks.bucket import Bucket, CorsRule, LifecycleRule, QueueNotification
+from components.blocks.bucket import Bucket, QueueNotification, cors_rule, lifecycle_rule
 from components.blocks.events import create_failed_events_queue
 from components.blocks.function import AsyncInvocation, Function, QueueSource
 from components.blocks.iam import Grant
@@ -20,7 +18,7 @@ from components.blocks.queue import DeadLetterQueue, Queue, Sender
 from components.blocks.schedule import Schedule
 from components.blocks.table import SecondaryIndex, Table
 from components.blocks.workflow import Workflow
-from components.core import Kind, Scope
+from components.core import Kind, SubsystemArgs
 from components.ingestion import workflow
 from components.ingestion.alarms import create_alarms
 from components.ingestion.cost import OLD_VERSION_DAYS
@@ -56,16 +54,12 @@ KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
 """Service that the Spark job calls only if it has a customer key (setting `spark.encryptionKeyArn`)."""
 
 
-@dataclass(frozen=True)
-class IngestionArgs:
-    scope: Scope
-    settings: IngestionSettings
-
-
 class Ingestion(pulumi.ComponentResource):
     """Storage, Spark job, workflow, functions and alarms of ingestion."""
 
-    def __init__(self, name: str, args: IngestionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: SubsystemArgs[IngestionSettings], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("polyphony:ingestion:Ingestion", name, None, opts)
         self._scope, self._settings = args.scope.within(self), args.settings
         scope, settings = self._scope, args.settings
@@ -121,7 +115,7 @@ class Ingestion(pulumi.ComponentResource):
             senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "landing")))],
         )
         # The version is part of a file's key in the file table, so the page that uploads a file must read it.
-        cors = CorsRule([intake.cors_origin], ("PUT",), ["x-amz-version-id"]) if intake.cors_origin else None
+        cors = cors_rule([intake.cors_origin], ("PUT",), ["x-amz-version-id"]) if intake.cors_origin else None
         self.landing = Bucket(
             scope,
             "landing",
@@ -130,7 +124,7 @@ class Ingestion(pulumi.ComponentResource):
             upload_prefix=INCOMING,
             cors=cors,
             lifecycle=[
-                LifecycleRule("expire-files", expire_days=intake.landing_days, old_version_days=OLD_VERSION_DAYS)
+                lifecycle_rule("expire-files", expire_days=intake.landing_days, old_version_days=OLD_VERSION_DAYS)
             ],
             notify=QueueNotification(self.intake, prefix=INCOMING),
         )

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import pulumi
 from pulumi_aws import athena, glue
 
-from components.blocks.bucket import Bucket, LifecycleRule
+from components.blocks.bucket import Bucket, lifecycle_rule
 from components.core import Kind, Scope
 from components.handler_archive import ROOT
 from components.settings import IngestionSettings
@@ -48,10 +48,10 @@ def create_lake_bucket(scope: Scope) -> Bucket:
         "lake",
         display_name="LakeBucket",
         lifecycle=[
-            LifecycleRule("tier-data", f"{DATA}/", intelligent_tiering_days=0),
-            LifecycleRule("expire-lists", f"{MANIFESTS}/", MANIFEST_DAYS),
-            LifecycleRule("expire-rejected", f"{REJECTED}/", REJECTED_DAYS),
-            LifecycleRule("expire-queries", f"{QUERIES}/", QUERY_RESULT_DAYS),
+            lifecycle_rule("tier-data", f"{DATA}/", intelligent_tiering_days=0),
+            lifecycle_rule("expire-lists", f"{MANIFESTS}/", MANIFEST_DAYS),
+            lifecycle_rule("expire-rejected", f"{REJECTED}/", REJECTED_DAYS),
+            lifecycle_rule("expire-queries", f"{QUERIES}/", QUERY_RESULT_DAYS),
         ],
     )
 

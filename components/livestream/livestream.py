@@ -6,19 +6,17 @@ This module creates the table and the bucket, the REST API with its functions, t
 docs/decisions/0052 explains the storage of episodes.
 """
 
-from dataclasses import dataclass
-
 import pulumi
 
 from components.blocks.bedrock import AgentMemory
-from components.blocks.bucket import Bucket, CorsRule, LifecycleRule
+from components.blocks.bucket import Bucket, cors_rule, lifecycle_rule
 from components.blocks.events import EventArchive, create_failed_events_queue
 from components.blocks.function import Function
 from components.blocks.queue import Queue
 from components.blocks.rest_api import RestApi
 from components.blocks.secret import Secret
 from components.blocks.table import SecondaryIndex, Table
-from components.core import Scope
+from components.core import SubsystemArgs
 from components.livestream import episode_processing
 from components.livestream.cost import EVENT_DAYS, OLD_VERSION_DAYS
 from components.settings import LivestreamSettings
@@ -36,16 +34,12 @@ AUTHORIZER_CACHE_SECONDS = 60
 expires."""
 
 
-@dataclass(frozen=True)
-class LivestreamArgs:
-    scope: Scope
-    settings: LivestreamSettings
-
-
 class Livestream(pulumi.ComponentResource):
     """REST API, storage, functions and alarms of the livestream backend."""
 
-    def __init__(self, name: str, args: LivestreamArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: SubsystemArgs[LivestreamSettings], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("polyphony:livestream:Livestream", name, None, opts)
         self._scope, self._settings = args.scope.within(self), args.settings
         scope, settings = self._scope, args.settings
@@ -92,8 +86,8 @@ class Livestream(pulumi.ComponentResource):
             "transcripts",
             display_name="TranscriptBucket",
             versioned=True,
-            cors=CorsRule([self._settings.api.cors_origin], exposed_headers=["ETag"]),
-            lifecycle=[LifecycleRule("expire-all", expire_days=days, old_version_days=OLD_VERSION_DAYS)],
+            cors=cors_rule([self._settings.api.cors_origin], exposed_headers=["ETag"]),
+            lifecycle=[lifecycle_rule("expire-all", expire_days=days, old_version_days=OLD_VERSION_DAYS)],
             event_bridge=True,
         )
 

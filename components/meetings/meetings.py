@@ -5,12 +5,10 @@ the workflow, the functions that the queue and the workflow call, and the daily 
 describes how a meeting is identified.
 """
 
-from dataclasses import dataclass
-
 import pulumi
 
 from components.blocks.bedrock import model_grants
-from components.blocks.bucket import Bucket, CorsRule, LifecycleRule
+from components.blocks.bucket import Bucket, cors_rule, lifecycle_rule
 from components.blocks.events import EventRule, create_failed_events_queue, object_created_pattern, rule_sender
 from components.blocks.function import AsyncInvocation, Function, QueueSource
 from components.blocks.iam import Grant, grant, grant_metrics
@@ -18,7 +16,7 @@ from components.blocks.queue import Queue
 from components.blocks.schedule import Schedule
 from components.blocks.table import SecondaryIndex, Table
 from components.blocks.workflow import Workflow
-from components.core import Kind, Scope
+from components.core import SubsystemArgs
 from components.meetings import workflow
 from components.meetings.alarms import create_alarms
 from components.meetings.client_access import create_client_access
@@ -43,16 +41,12 @@ MAX_BUSY_FAILURES = 20
 """Number of calls of the summary function that may fail in five minutes, usually because a model is busy."""
 
 
-@dataclass(frozen=True)
-class MeetingsArgs:
-    scope: Scope
-    settings: MeetingsSettings
-
-
 class Meetings(pulumi.ComponentResource):
     """Bucket, table, workflow and functions of the meetings backend."""
 
-    def __init__(self, name: str, args: MeetingsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: SubsystemArgs[MeetingsSettings], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("polyphony:meetings:Meetings", name, None, opts)
         self._scope, self._settings = args.scope.within(self), args.settings
         scope, settings = self._scope, args.settings
@@ -102,12 +96,12 @@ class Meetings(pulumi.ComponentResource):
             display_name="Recordings",
             versioned=True,
             upload_prefix=RAW,
-            cors=CorsRule([settings.exchange.cors_origin], methods=("GET", "PUT", "HEAD"), exposed_headers=["ETag"]),
+            cors=cors_rule([settings.exchange.cors_origin], methods=("GET", "PUT", "HEAD"), exposed_headers=["ETag"]),
             lifecycle=[
-                *(LifecycleRule(f"expire-{prefix.rstrip('/')}", prefix, days, old_days) for prefix, days in expiring),
-                LifecycleRule("tier-video", VIDEO, old_version_days=old_days, intelligent_tiering_days=0),
+                *(lifecycle_rule(f"expire-{prefix.rstrip('/')}", prefix, days, old_days) for prefix, days in expiring),
+                lifecycle_rule("tier-video", VIDEO, old_version_days=old_days, intelligent_tiering_days=0),
                 *(
-                    LifecycleRule(f"old-{prefix.rstrip('/')}", prefix, old_version_days=old_days)
+                    lifecycle_rule(f"old-{prefix.rstrip('/')}", prefix, old_version_days=old_days)
                     for prefix in (TRANSCRIPTS, SUMMARIES)
                 ),
             ],
@@ -209,10 +203,8 @@ class Meetings(pulumi.ComponentResource):
                 self.table.grant("GetItem", "PutItem", variable="table_name"),
                 self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE_FILE_NAME}", variable="bucket_name"),
                 self.bucket.grant_list(),
-                self._grant_workflow("StartExecution"),
-                grant(
-                    "states", ["DescribeExecution"], f"{self._workflow_arn.replace(':stateMachine:', ':execution:')}:*"
-                ),
+                self.workflow.grant_start(variable="state_machine_arn"),
+                self.workflow.grant_describe(),
             ],
             source=QueueSource(self.uploads, batch_size=10, max_concurrency=5),
         )
@@ -238,19 +230,13 @@ class Meetings(pulumi.ComponentResource):
                     self.bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=prefix, variable="bucket_name")
                     for prefix in prefixes
                 ),
-                self._grant_workflow("ListExecutions"),
+                grant("states", ["ListExecutions"], self.workflow.arn).with_variable(
+                    "state_machine_arn", self.workflow.arn
+                ),
                 self.deletions.grant("SendMessage", variable="deletions_queue_url"),
             ],
             source=QueueSource(self.deletions, batch_size=1, max_concurrency=5),
         )
-
-    @property
-    def _workflow_arn(self) -> str:
-        """ARN of the workflow, which is known before the workflow is created."""
-        return self._scope.context.arn("states", f"stateMachine:{self._scope.name(Kind.STATE_MACHINE, 'workflow')}")
-
-    def _grant_workflow(self, action: str) -> Grant:
-        return grant("states", [action], self._workflow_arn).with_variable("state_machine_arn", self._workflow_arn)
 
     def _create_storage_count(self) -> None:
         """Create the function that measures each user's bytes in the bucket once a day."""

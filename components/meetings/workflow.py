@@ -112,7 +112,7 @@ def build_states(
             "ItemProcessor": {
                 "ProcessorConfig": {"Mode": "INLINE"},
                 "StartAt": "PartAlreadyTranscribed",
-                "States": _part_states(bucket, media.job.scope.context.stack_label, settings),
+                "States": _part_states(bucket, media.scope.context.stack_label, settings),
             },
             "Catch": [_catch_failure(transcription_failed)],
             "Next": "MarkTranscribed",
@@ -153,21 +153,21 @@ def build_states(
 
 def _first_job(media: MediaJob) -> str:
     """Return the name of the state that submits the first media job."""
-    return "SpotJob" if len(media.queues) > 1 else "OnDemandJob"
+    return "SpotJob" if len(media.queue_arns) > 1 else "OnDemandJob"
 
 
 def _media_states(media: MediaJob, settings: ProcessingSettings) -> dict[str, State]:
     """Return the states that run the media job on Spot capacity, if it is used, and otherwise or then on demand."""
-    *spot_queues, on_demand_queue = media.queues
+    *spot_queues, on_demand_queue = media.queue_arns
     states: dict[str, State] = {FIRST_STATE: {"Type": "Pass", "Assign": {"starts": 0}, "Next": _first_job(media)}}
     for queue in spot_queues:
         no_capacity = f"$jobStatus = 'RUNNABLE' and $jobSeconds - $statusSince >= {settings.capacity_minutes * 60}"
         is_late = f"{no_capacity} or $jobSeconds >= {settings.spot_seconds}"
-        states |= _job_states("SpotJob", media, queue.arn, is_late, settings.poll_seconds, on_failure="OnDemandJob")
+        states |= _job_states("SpotJob", media, queue, is_late, settings.poll_seconds, on_failure="OnDemandJob")
     is_late = f"$jobSeconds >= {settings.on_demand_seconds}"
     give_up = GIVE_UP[MeetingReason.MEDIA_FAILED]
     return states | _job_states(
-        "OnDemandJob", media, on_demand_queue.arn, is_late, settings.poll_seconds, on_failure=give_up
+        "OnDemandJob", media, on_demand_queue, is_late, settings.poll_seconds, on_failure=give_up
     )
 
 
@@ -203,7 +203,7 @@ def _job_states(
             {
                 "JobName": f"{{% 'media-' & {RECORDING_NAME} %}}",
                 "JobQueue": queue,
-                "JobDefinition": media.job.name,
+                "JobDefinition": media.name,
                 "ContainerOverrides": {"Environment": [{"Name": key, "Value": value} for key, value in environment]},
             },
             CALL_SECONDS,

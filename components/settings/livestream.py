@@ -54,8 +54,8 @@ class RestSettings(SettingsModel):
     """Origin of the web page that may use the API and the bucket. In prod it must not be `*`."""
     authorizer: AuthorizerKind = AuthorizerKind.JWT
     """Authorization of the API's callers. `jwt`: a token of `foundation.identity`, and callers see only their own
-    episodes. `none`: every caller is accepted; only in local and dev. With `foundation.identity.auth` `none`, the
-    default is `none`."""
+    episodes. `none`: every caller is accepted; only in local and dev, and required if `foundation.identity.auth` is
+    `none`."""
     requests_per_second: RequestsPerSecond = 50
     """Maximum request rate of the API stage, for all callers together."""
     method_metrics: bool = True

@@ -1,14 +1,14 @@
 """Settings of a whole stack: one field for each key below `polyphony:` in a stack file."""
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import StringConstraints, model_validator
+from pydantic import StringConstraints
 
 from components.settings.base import Environment, SettingsModel
-from components.settings.foundation import Auth, FoundationSettings
+from components.settings.foundation import FoundationSettings
 from components.settings.ingestion import IngestionSettings
-from components.settings.livestream import AuthorizerKind, LivestreamSettings
+from components.settings.livestream import LivestreamSettings
 from components.settings.meetings import MeetingsSettings
 from components.settings.transcription import TranscriptionSettings
 from components.settings.voice_qa import VoiceQaSettings
@@ -44,12 +44,3 @@ class StackSettings(SettingsModel):
     voice_qa: VoiceQaSettings = VoiceQaSettings()
     livestream: LivestreamSettings = LivestreamSettings()
     meetings: MeetingsSettings = MeetingsSettings()
-
-    @model_validator(mode="after")
-    def _derive_authorizer(self) -> Self:
-        """Change livestream's default authorizer to `none` if callers have no tokens."""
-        api = self.livestream.api
-        if self.foundation.identity.auth is Auth.OIDC or "authorizer" in api.model_fields_set:
-            return self
-        api = api.model_copy(update={"authorizer": AuthorizerKind.NONE})
-        return self.model_copy(update={"livestream": self.livestream.model_copy(update={"api": api})})

@@ -7,8 +7,6 @@ captions to the client.
 docs/decisions/0040 describes the path of an utterance.
 """
 
-from dataclasses import dataclass
-
 import pulumi
 
 from components.blocks.alarm import Severity
@@ -16,7 +14,7 @@ from components.blocks.function import AsyncInvocation, Function
 from components.blocks.iam import grant, grant_metrics
 from components.blocks.table import Table
 from components.blocks.websocket_api import CALLBACK_ENDPOINT_VARIABLE, WebSocketApi
-from components.core import Scope
+from components.core import SubsystemArgs
 from components.settings import Auth, TranscriptionSettings
 from components.transcription.alarms import create_alarms
 from components.transcription.cost import PING_SECONDS
@@ -32,16 +30,12 @@ MEMORY_PERCENT = 90
 DISCARD_REASON = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
 
 
-@dataclass(frozen=True)
-class TranscriptionArgs:
-    scope: Scope
-    settings: TranscriptionSettings
-
-
 class Transcription(pulumi.ComponentResource):
     """WebSocket API, table, functions and alarms of transcription."""
 
-    def __init__(self, name: str, args: TranscriptionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: SubsystemArgs[TranscriptionSettings], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("polyphony:transcription:Transcription", name, None, opts)
         self._scope, self._settings = args.scope.within(self), args.settings
         self.sessions = Table(

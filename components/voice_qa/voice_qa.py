@@ -10,13 +10,12 @@ There are two paths:
   lecture. Only validated lectures can be asked about.
 """
 
-from dataclasses import dataclass
-
 import pulumi
+from pulumi_aws import lambda_
 
 from components.blocks.alarm import Severity
-from components.blocks.bucket import Bucket, CorsRule, LifecycleRule, QueueNotification
-from components.blocks.function import AsyncInvocation, Function, NetworkAttachment, QueueSource
+from components.blocks.bucket import Bucket, QueueNotification, cors_rule, lifecycle_rule
+from components.blocks.function import AsyncInvocation, Function, QueueSource
 from components.blocks.iam import Grant, grant
 from components.blocks.identity_pool import IdentityPool, grant_own_items
 from components.blocks.network import AgentNetwork
@@ -24,7 +23,7 @@ from components.blocks.queue import DeadLetterQueue, Queue, Sender
 from components.blocks.secret import Secret
 from components.blocks.table import Table
 from components.blocks.websocket_api import CALLBACK_ENDPOINT_VARIABLE, WebSocketApi, WebSocketAuthorization
-from components.core import Kind, Scope
+from components.core import Kind, SubsystemArgs
 from components.settings import VoiceQaSettings
 from components.settings.voice_qa import AgentMode, LectureUploads
 from components.voice_qa.alarms import create_alarms
@@ -53,16 +52,12 @@ OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
 
 
-@dataclass(frozen=True)
-class VoiceQaArgs:
-    scope: Scope
-    settings: VoiceQaSettings
-
-
 class VoiceQa(pulumi.ComponentResource):
     """WebSocket API, storage, functions and alarms of voice Q&A."""
 
-    def __init__(self, name: str, args: VoiceQaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: SubsystemArgs[VoiceQaSettings], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("polyphony:voice_qa:VoiceQa", name, None, opts)
         self._scope, self._settings = args.scope.within(self), args.settings
         scope, settings = self._scope, args.settings
@@ -127,12 +122,12 @@ class VoiceQa(pulumi.ComponentResource):
             display_name="AudioBucket",
             versioned=audio.versioned,
             accelerated=audio.accelerated,
-            cors=CorsRule(audio.origins),
+            cors=cors_rule(audio.origins),
             lifecycle=[
                 # If two rules apply, S3 uses the shorter time.
-                LifecycleRule("expire-queries", QUERIES, audio.query_days, OLD_VERSION_DAYS),
-                LifecycleRule("expire-responses", RESPONSES, audio.response_days, OLD_VERSION_DAYS),
-                LifecycleRule("expire-old-versions", old_version_days=OLD_LECTURE_DAYS),
+                lifecycle_rule("expire-queries", QUERIES, audio.query_days, OLD_VERSION_DAYS),
+                lifecycle_rule("expire-responses", RESPONSES, audio.response_days, OLD_VERSION_DAYS),
+                lifecycle_rule("expire-old-versions", old_version_days=OLD_LECTURE_DAYS),
             ],
             notify=QueueNotification(self.uploads, prefix=LECTURES),
         )
@@ -187,7 +182,7 @@ class VoiceQa(pulumi.ComponentResource):
             attachment=self._create_attachment(),
         )
 
-    def _create_attachment(self) -> NetworkAttachment | None:
+    def _create_attachment(self) -> lambda_.FunctionVpcConfigArgsDict | None:
         agent = self._settings.agentcore
         if agent.network is None or agent.port is None:
             return None

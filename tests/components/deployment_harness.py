@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from components.blocks.function import Function
-from components.core import Scope, Subsystem
+from components.core import Subsystem, SubsystemArgs
 from components.settings import FunctionSettings
 from components.settings.base import SubsystemSettings
 from handlers.common.environment import HandlerEnvironment
@@ -61,14 +61,13 @@ class Deployment:
         self,
         subsystem: Subsystem,
         component: Callable[[str, Any], object],
-        arguments: Callable[[Scope, Any], object],
         settings: type[SubsystemSettings],
         *,
         default_settings: Mapping[str, Any] | None = None,
         foundation: Mapping[str, Any] | None = None,
     ) -> None:
         """`default_settings` and `foundation` are settings of every deployment, unless a test changes them."""
-        self._subsystem, self._component, self._arguments = subsystem, component, arguments
+        self._subsystem, self._component = subsystem, component
         self._settings, self._default_settings, self._foundation = settings, default_settings or {}, foundation or {}
         self._recorded: dict[str, Recorded] = {}
 
@@ -80,7 +79,7 @@ class Deployment:
         """Return a program that registers only the subsystem, with changes of its settings and of the foundation's."""
         base = foundation_settings(**{**self._foundation, **(foundation or {})})
         test_scope = scope(subsystem=self._subsystem, foundation=base)
-        return lambda: self._component(self._subsystem, self._arguments(test_scope, self.settings(**changes)))
+        return lambda: self._component(self._subsystem, SubsystemArgs(test_scope, self.settings(**changes)))
 
     def deployed(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
         """Return the resources with the ids that AWS would generate."""

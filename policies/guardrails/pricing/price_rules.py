@@ -96,12 +96,8 @@ CALLED_SERVICES: Final = {
     "mediaConvertMinutes": "mediaconvert_minute",  # normalised
     "sonnetInputTokens": "bedrock_sonnet_input",
     "sonnetOutputTokens": "bedrock_sonnet_output",
-    "sonnetGlobalInputTokens": "bedrock_sonnet_global_input",  # with a `global.` inference profile
-    "sonnetGlobalOutputTokens": "bedrock_sonnet_global_output",
     "haikuInputTokens": "bedrock_haiku_input",
     "haikuOutputTokens": "bedrock_haiku_output",
-    "haikuGlobalInputTokens": "bedrock_haiku_global_input",
-    "haikuGlobalOutputTokens": "bedrock_haiku_global_output",
     "customEvents": "events_custom",
     "customMetrics": "metric",  # names times combinations of dimension values
     "metricRequests": "metric_request",

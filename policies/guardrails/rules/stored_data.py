@@ -143,7 +143,7 @@ def _check_stored_data_recoverable(bucket: CheckedResource, stack: CheckedStack)
     severity=Severity.MEDIUM,
     levels=ADVISORY_IN_DEV,
     description="Every bucket deletes or moves old objects, and old versions if it keeps them.",
-    remedy="Pass a LifecycleRule with expiry and old_version_days to the bucket block.",
+    remedy="Pass a lifecycle_rule(…) with expiry and old_version_days to the bucket block.",
 )
 def _check_stored_data_expires(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     lifecycles = list_related(bucket, stack, t.BUCKET_LIFECYCLE, "bucket")

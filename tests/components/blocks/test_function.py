@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.blocks.function import AsyncInvocation, Function, NetworkAttachment, QueueSource
+from components.blocks.function import AsyncInvocation, Function, QueueSource
 from components.blocks.iam import grant
 from components.blocks.queue import DeadLetterQueue, Queue
 from components.settings import FunctionSettings
@@ -104,7 +104,7 @@ def test_a_queue_invokes_the_alias_and_gets_only_failed_messages_back(engine: En
 
 def test_lambda_may_attach_a_function_and_decrypt_its_environment(engine: Engine) -> None:
     key = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-1111-2222-333344445555"
-    attachment = NetworkAttachment(["subnet-1"], ["sg-1"])
+    attachment = {"subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]}
     recorded = register(engine, attachment=attachment, environment_key_arn=key)
     function, actions = recorded.one("lambda.Function").inputs, actions_by_resource(recorded)
     assert function["vpcConfig"] == {"subnetIds": ["subnet-1"], "securityGroupIds": ["sg-1"]}

@@ -12,8 +12,7 @@ from tests.fake_engine import Engine, scope
 
 INDEXES = (
     SecondaryIndex("GSI1", "gsi1pk", "gsi1sk"),
-    SecondaryIndex("open", "shard", projected_attributes=["status"]),
-    SecondaryIndex("keys", "shard", projected_attributes=[]),
+    SecondaryIndex("open", "shard", "since", projected_attributes=["status"]),
 )
 
 
@@ -53,16 +52,15 @@ def test_a_notification_is_created_after_the_queue_policy(engine: Engine) -> Non
 
 
 def create_table(**changes: Any) -> Table:
-    return Table(scope(), "files", **{"display_name": "Files", "hash_key": "pk", **changes})
+    return Table(scope(), "files", display_name="Files", hash_key="pk", ttl_attribute="ttl", **changes)
 
 
-def test_a_table_declares_its_key_attributes_once_and_copies_all_some_or_no_others(engine: Engine) -> None:
-    program = partial(create_table, range_key="gsi1pk", indexes=INDEXES, ttl_attribute="ttl")
+def test_a_table_declares_its_key_attributes_once_and_copies_all_or_some_others(engine: Engine) -> None:
+    program = partial(create_table, range_key="gsi1pk", indexes=INDEXES)
     table = engine.run(program).one("dynamodb.Table").inputs
-    assert table["attributes"] == [{"name": name, "type": "S"} for name in ("pk", "gsi1pk", "gsi1sk", "shard")]
+    assert table["attributes"] == [{"name": name, "type": "S"} for name in ("pk", "gsi1pk", "gsi1sk", "shard", "since")]
     indexes = table["globalSecondaryIndexes"]
-    assert [index["projectionType"] for index in indexes] == ["ALL", "INCLUDE", "KEYS_ONLY"]
-    assert [len(index["keySchemas"]) for index in indexes] == [2, 1, 1], "only an index with a range key has two keys"
+    assert [index["projectionType"] for index in indexes] == ["ALL", "INCLUDE"]
     assert indexes[1]["nonKeyAttributes"] == ["status"]
     assert table["serverSideEncryption"] == {"enabled": False}, "without it, the provider would keep an earlier key"
     assert table["ttl"] == {"attributeName": "ttl", "enabled": True}

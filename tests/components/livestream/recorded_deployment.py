@@ -1,7 +1,7 @@
 """Recorded deployment of the livestream backend for tests."""
 
 from components.core import Subsystem
-from components.livestream.livestream import Livestream, LivestreamArgs
+from components.livestream.livestream import Livestream
 from components.settings import LivestreamSettings
 from tests.components.deployment_harness import Deployment, prefix
 
@@ -12,7 +12,6 @@ ISSUER = "https://login.example.com/"
 LIVESTREAM = Deployment(
     Subsystem.LIVESTREAM,
     Livestream,
-    LivestreamArgs,
     LivestreamSettings,
     default_settings={"encryptionKey": KEY},
     foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},

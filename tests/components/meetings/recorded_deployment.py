@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from components.core import Subsystem
-from components.meetings.meetings import Meetings, MeetingsArgs
+from components.meetings.meetings import Meetings
 from components.settings import MeetingsSettings
 from handlers.meetings.environment import AUDIO_PART_SECONDS
 from tests.components.deployment_harness import Deployment, arn, prefix
@@ -39,7 +39,6 @@ CHANGES: dict[str, Any] = {
 MEETINGS = Deployment(
     Subsystem.MEETINGS,
     Meetings,
-    MeetingsArgs,
     MeetingsSettings,
     foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},
 )

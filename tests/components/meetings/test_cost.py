@@ -13,7 +13,7 @@ from tests.components.meetings.recorded_deployment import MEETINGS
 from tests.components.monthly_cost import assert_monthly_cost
 
 LOAD: dict[str, float] = {"meetingsPerMonth": 6_000, "encodedShare": 0.5}
-HAIKU, GLOBAL_HAIKU = "us.anthropic.claude-haiku-5-5", "global.anthropic.claude-haiku-5-5"
+HAIKU = "us.anthropic.claude-haiku-5-5"
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,6 @@ HAIKU, GLOBAL_HAIKU = "us.anthropic.claude-haiku-5-5", "global.anthropic.claude-
         ({"meetingsPerMonth": 1, "hoursEach": 0.1}, {}, 3.32),
         (LOAD, {"processing": {"engine": "fargate", "pollSeconds": 5}}, 3_796.47),
         ({"meetingsPerMonth": 6_000, "hoursEach": 2}, {"models": {"actionItems": HAIKU}}, 6_712.05),
-        ({"meetingsPerMonth": 6_000}, {"models": {"actionItems": GLOBAL_HAIKU}}, 3_417.70),
     ],
 )
 def test_the_monthly_cost_follows_from_the_load_and_the_settings(

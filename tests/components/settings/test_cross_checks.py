@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from components.settings import load_settings
 from components.settings.stack import SECRETS
-from tests.components.settings.stack_config import IDENTITY, problems, stack_config
+from tests.components.settings.stack_config import problems, stack_config
 
 Changes = dict[str, Any]
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
@@ -128,11 +127,3 @@ def test_an_error_says_what_was_given_and_what_is_allowed_where(changes: Changes
 def test_the_error_of_a_missing_secret_has_a_command_that_can_be_copied() -> None:
     [line] = problems(stack_config({"livestream.encryptionKey": None}))
     assert line.endswith(" pulumi config set --secret --path 'polyphony:livestream.encryptionKey' --stack dev")
-
-
-def test_without_authentication_livestream_has_no_authorizer() -> None:
-    def authorizer(**identity: str) -> str:
-        changes: Changes = {"foundation.identity": {**IDENTITY, **identity}, "livestream.api.requestsPerSecond": 7}
-        return load_settings(stack_config(changes), "dev").livestream.api.authorizer
-
-    assert (authorizer(), authorizer(auth="none")) == ("jwt", "none")

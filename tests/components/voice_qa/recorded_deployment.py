@@ -2,7 +2,7 @@
 
 from components.core import Subsystem
 from components.settings import VoiceQaSettings
-from components.voice_qa.voice_qa import VoiceQa, VoiceQaArgs
+from components.voice_qa.voice_qa import VoiceQa
 from tests.components.deployment_harness import Deployment, prefix
 
 PREFIX = prefix(Subsystem.VOICE_QA)
@@ -12,7 +12,6 @@ GUEST_ID_KEY = "canary-" + "k" * 40
 VOICE_QA = Deployment(
     Subsystem.VOICE_QA,
     VoiceQa,
-    VoiceQaArgs,
     VoiceQaSettings,
     default_settings={"guestIdKey": GUEST_ID_KEY, "agentcore": {"endpoint": ENDPOINT}},
 )

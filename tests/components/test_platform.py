@@ -1,6 +1,6 @@
 """Tests of the monthly usage of a whole stack."""
 
-from components.cost import monthly_usage
+from components.platform import monthly_usage
 from components.settings import load_settings
 from tests.components.settings.stack_config import stack_config
 
