@@ -28,57 +28,32 @@ RECORD_FAILED_PATTERN = '{ $.message = "manifest_record_failed" }'
 def create_alarms(
     scope: Scope, settings: IngestionSettings, intake: Queue, builder: Function, sweeper: Function
 ) -> None:
-    create_alarm(
-        scope,
-        "builder-duration",
-        builder.metric("Duration", "p95"),
-        threshold=settings.manifest_builder.timeout_seconds * 1000 * DURATION_SHARE,
-        problem="The manifest builder needs most of its timeout.",
-        runbook=RUNBOOK,
-    )
-    create_alarm(
-        scope,
-        "oldest-message",
-        Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": intake.name}, "Maximum"),
-        threshold=OLDEST_MESSAGE_SECONDS,
-        problem="Messages about new files wait in the queue.",
-        runbook=RUNBOOK,
-    )
+    message_age = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": intake.name}, "Maximum")
     pending_age = sweeper.log_metric(
         "oldest-pending", SWEEP_PATTERN, value="$.oldest_pending_seconds", statistic="Maximum", period_seconds=900
-    )
-    create_alarm(
-        scope,
-        "oldest-pending",
-        pending_age,
-        threshold=OLDEST_PENDING_SECONDS,
-        problem="A tracked file waits for a run.",
-        runbook=RUNBOOK,
     )
     # One sweep may fail because a call was throttled. The minimum over three sweeps is above 0 only if all three failed.
     period = 3 * settings.manifests.sweep_minutes * 60
     failed_checks = sweeper.log_metric(
         "unsettled", SWEEP_PATTERN, value="$.failed", statistic="Minimum", period_seconds=period
     )
-    create_alarm(
-        scope,
-        "unsettled",
-        failed_checks,
-        threshold=0,
-        problem="Several sweeps in a row have failed to end manifests whose execution has ended.",
-        runbook=RUNBOOK,
-    )
     record_failures = builder.log_metric("manifest-record", RECORD_FAILED_PATTERN)
     # The sweeper writes manifest records, too, so it adds to the same metric.
     sweeper.log_metric("manifest-record-swept", RECORD_FAILED_PATTERN, metric_name=record_failures.name)
     # A single failure does no harm, because the workflow then writes the record itself. If the alarm lasts longer than
     # five minutes, the cause is a table that refuses writes.
-    create_alarm(
-        scope,
-        "manifest-record",
-        record_failures,
-        threshold=0,
-        problem="A workflow was started, but its manifest record could not be written. If this recurs, the cause is a table "
-        "that refuses writes.",
-        runbook=RUNBOOK,
+    record_problem = (
+        "A workflow was started, but its manifest record could not be written. If this recurs, the cause is a table that "
+        "refuses writes."
     )
+    duration = builder.metric("Duration", "p95")
+    max_milliseconds = settings.manifest_builder.timeout_seconds * 1000 * DURATION_SHARE
+    unsettled_problem = "Several sweeps in a row have failed to end manifests whose execution has ended."
+    for name, metric, threshold, problem in (
+        ("builder-duration", duration, max_milliseconds, "The manifest builder needs most of its timeout."),
+        ("oldest-message", message_age, OLDEST_MESSAGE_SECONDS, "Messages about new files wait in the queue."),
+        ("oldest-pending", pending_age, OLDEST_PENDING_SECONDS, "A tracked file waits for a run."),
+        ("unsettled", failed_checks, 0, unsettled_problem),
+        ("manifest-record", record_failures, 0, record_problem),
+    ):
+        create_alarm(scope, name, metric, threshold, problem, runbook=RUNBOOK)
