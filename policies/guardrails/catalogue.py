@@ -3,7 +3,6 @@
 from guardrails import exceptions
 from guardrails.records import Policy
 from guardrails.rules import (
-    code_writers,
     cost,
     data_protection,
     failed_work,
@@ -14,16 +13,13 @@ from guardrails.rules import (
     secrets,
     spending,
     stored_data,
-    trust,
 )
 from guardrails.surface import policies as surface
 
 CHECKING_POLICIES: tuple[Policy, ...] = (
     *surface.POLICIES,
     *own_data.POLICIES,
-    *trust.POLICIES,
     *roles.POLICIES,
-    *code_writers.POLICIES,
     *secrets.POLICIES,
     *data_protection.POLICIES,
     *stored_data.POLICIES,

@@ -33,10 +33,6 @@ class ExceptionEntry(NamedTuple):
     reason: str
     expires: date
 
-    def is_in_force(self, today: date) -> bool:
-        """Return True if the exception has not expired. The expiry date itself is included."""
-        return today <= self.expires
-
 
 @dataclass
 class StackContext:
@@ -55,9 +51,9 @@ class StackContext:
     """Parts of the stack that the pack has received so far."""
 
     def is_excepted(self, policy: str, resource: str) -> bool:
-        """Return True if an exception excuses the resource from the policy today."""
+        """Return True if an exception excuses the resource from the policy today, which may be its last day."""
         return any(
-            entry.policy == policy and entry.resource == resource and entry.is_in_force(self.today)
+            (entry.policy, entry.resource) == (policy, resource) and self.today <= entry.expires
             for entry in self.exceptions
         )
 

@@ -155,11 +155,6 @@ BREAKS: dict[str, Callable[[Program], str]] = {
     ),
     "function-timeout-fits-caller": lambda p: p.change(EPISODES, timeout=30),
     "function-timeout-fits-caller:queue": lambda p: after(p.change(QUEUE, visibilityTimeoutSeconds=400), name=BUILDER),
-    "function-timeout-ceiling": lambda p: p.change(BUILDER, timeout=301),
-    "batch-spot-first": lambda p: after(
-        p.change("meetings-media-spot-environment", computeResources={"type": "FARGATE"}),
-        name="meetings-media-spot-queue",
-    ),
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from guardrails import resource_types as t
 from guardrails.pricing.checked_stack_estimate import estimate_stack
-from guardrails.rules.spending import MAX_ALARMS, MAX_CUSTOM_METRICS, POLICIES
+from guardrails.rules.spending import POLICIES
 from tests.policies.program import UNKNOWN, Program, assert_new_finding
 from tests.whole_program import ONE_WORKER
 
@@ -30,11 +30,6 @@ BREAKS: dict[str, Callable[[Program], str]] = {
     "budget-exists": lambda p: change_stack(p.drop(t.BUDGET)),
     "budget-exists:nobody": lambda p: change_stack(p.change(t.BUDGET, notifications=[{"threshold": 80}])),
     "anomaly-detection-exists": lambda p: change_stack(p.drop(t.ANOMALY_SUBSCRIPTION)),
-    "monitoring-ceiling": lambda p: change_stack(*[p.add(t.ALARM, f"alarm-{i}", {}) for i in range(MAX_ALARMS)]),
-    "monitoring-ceiling:dashboards": lambda p: change_stack(p.add(t.DASHBOARD, "second", {})),
-    "monitoring-ceiling:metrics": lambda p: change_stack(
-        p.edit("platform", "usage", lambda usage: usage["livestream-api"].update(customMetrics=MAX_CUSTOM_METRICS))
-    ),
 }
 
 
@@ -47,19 +42,11 @@ def test_a_fault_is_found_where_it_is(case: str) -> None:
     assert_new_finding(case.partition(":")[0], BREAKS[case])
 
 
-def test_the_limits_themselves_are_allowed() -> None:
+def test_an_estimate_of_the_whole_budget_is_allowed() -> None:
     program = Program()
     [platform] = program.read().list_resources(t.PLATFORM)
     program.change("platform", budget=estimate_stack(program.read(), platform).total)
     assert program.find("spend-within-budget") == {}
-    alarms = len(program.read().list_resources(t.ALARM))
-    filters = len(program.read().list_resources(t.METRIC_FILTER))
-    for index in range(MAX_ALARMS - alarms):
-        program.add(t.ALARM, f"alarm-{index}", {})
-    written = sum(block.get("customMetrics", 0) for block in platform.props["usage"].values())
-    for index in range(int(MAX_CUSTOM_METRICS - filters - written)):
-        program.add(t.METRIC_FILTER, f"filter-{index}", {})
-    assert program.find("monitoring-ceiling") == {}
 
 
 def test_an_unknown_property_does_not_prevent_the_estimate() -> None:

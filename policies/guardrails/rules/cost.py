@@ -30,16 +30,9 @@ REQUIRED_TAGS: Final = ("Project", "Environment", "Subsystem", "Owner", "CostCen
 
 Rule(POLICIES, "logs-expire", MEDIUM, MANDATORY_EVERYWHERE).requires(
     t.LOG_GROUP,
-    {"retentionInDays": IS_SET},
-    description="Every log group has a retention.",
-    remedy="Set retentionInDays. The setting foundation.logs.retentionDays sets it for all blocks.",
-    because="logs are kept for ever otherwise",
-)
-Rule(POLICIES, "logs-expire-in-time", LOW, ADVISORY_IN_DEV).requires(
-    t.LOG_GROUP,
-    {"retentionInDays": at_most(400, default=0)},
-    description="The retention of a log group is {} days.",
-    remedy="Lower foundation.logs.retentionDays. Store data that must be kept longer in a bucket.",
+    {"retentionInDays": Requirement(lambda days: days is not None and 0 < days <= 400, "between 1 and 400")},
+    description="The retention of a log group is {} days. Without one, logs are kept for ever.",
+    remedy="Set foundation.logs.retentionDays. Store data that must be kept longer in a bucket.",
 )
 Rule(POLICIES, "function-on-arm64", LOW, ADVISORY_IN_DEV).requires(
     t.FUNCTION,
@@ -67,23 +60,16 @@ Rule(POLICIES, "queue-source-bounded", MEDIUM, ADVISORY_IN_DEV).requires(
     remedy="Set scalingConfig.maximumConcurrency.",
     because="the queue can use the concurrency of the whole account otherwise",
 )
-Rule(POLICIES, "glue-worker-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
+Rule(POLICIES, "glue-job-bounded", MEDIUM, ADVISORY_IN_DEV).requires(
     t.GLUE_JOB,
-    {"workerType": one_of("G.1X", "G.2X"), "numberOfWorkers": at_most(10)},
-    description="Glue jobs use the worker type {}, and {} workers.",
-    remedy="Set workerType and numberOfWorkers, or add an exception with a measurement as its reason.",
-)
-Rule(POLICIES, "glue-timeout-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
-    t.GLUE_JOB,
-    {"timeout": at_most(60)},
-    description="A Glue job has a timeout of {} minutes.",
-    remedy="Set timeout, in minutes.",
-)
-Rule(POLICIES, "glue-concurrency-set", MEDIUM, ADVISORY_IN_DEV).requires(
-    t.GLUE_JOB,
-    {"executionProperty.maxConcurrentRuns": at_most(50)},
-    description="A Glue job sets its maximum number of concurrent runs, to {}.",
-    remedy="Set executionProperty.maxConcurrentRuns. With its default, 1, Glue refuses a second concurrent run.",
+    {
+        "workerType": one_of("G.1X", "G.2X"),
+        "numberOfWorkers": at_most(10),
+        "timeout": at_most(60),
+        "executionProperty.maxConcurrentRuns": at_most(50),
+    },
+    description="A Glue job sets its worker type ({}), workers ({}), timeout ({} minutes) and concurrent runs ({}).",
+    remedy="Set the property, or add an exception with a measurement as its reason.",
 )
 Rule(POLICIES, "batch-vcpu-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
     t.BATCH_ENVIRONMENT,

@@ -188,12 +188,6 @@ GATEWAY_SECONDS: Final = 29
 """Seconds after which API Gateway stops waiting for an integration."""
 MIN_TIMEOUTS: Final = 6
 """Minimum visibility timeout of a queue, as a multiple of its function's timeout."""
-MAX_SYNCHRONOUS_SECONDS: Final = 300
-"""Maximum timeout of a function that is called synchronously."""
-
-
-def _get_timeout(function: CheckedResource) -> float:
-    return float(function.get("timeout") or 3)
 
 
 @RELIABILITY.related_policy(
@@ -211,7 +205,7 @@ def _get_timeout(function: CheckedResource) -> float:
     ),
 )
 def _check_function_timeout_fits_caller(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    timeout = _get_timeout(function)
+    timeout = float(function.get("timeout") or 3)
     if timeout > GATEWAY_SECONDS and GATEWAY in _list_callers(function, stack):
         yield f"timeout is {timeout:g} seconds, but API Gateway stops waiting after {GATEWAY_SECONDS}."
     for mapping in list_related(function, stack, t.EVENT_SOURCE_MAPPING, "functionName"):
@@ -221,45 +215,6 @@ def _check_function_timeout_fits_caller(function: CheckedResource, stack: Checke
             hidden = float(queue.get("visibilityTimeoutSeconds") or 30)
             if hidden < required:
                 yield f"{queue.name} hides a message for {hidden:g} seconds; at least {required:g} are required."
-
-
-@COST.related_policy(
-    "function-timeout-ceiling",
-    types={t.FUNCTION},
-    severity=Severity.LOW,
-    levels=ADVISORY_IN_DEV,
-    description=(
-        f"No function has a timeout above {MAX_SYNCHRONOUS_SECONDS} seconds, unless it is called asynchronously or by a "
-        "workflow."
-    ),
-    remedy="Lower the function's setting timeoutSeconds, or call it from a workflow or with a failure destination.",
-)
-def _check_function_timeout_ceiling(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    timeout = _get_timeout(function)
-    if timeout <= MAX_SYNCHRONOUS_SECONDS or list_related(function, stack, t.WORKFLOW, "definition"):
-        return
-    if not list_related(function, stack, t.FUNCTION_ASYNC_CONFIG, "functionName"):
-        yield f"timeout is {timeout:g} seconds; at most {MAX_SYNCHRONOUS_SECONDS} are allowed, because the caller waits."
-
-
-@COST.related_policy(
-    "batch-spot-first",
-    types={t.BATCH_QUEUE},
-    severity=Severity.MEDIUM,
-    levels=ADVISORY_IN_DEV,
-    description="A queue of Batch uses Spot capacity, unless another queue of the stack does so.",
-    remedy="Add a queue on FARGATE_SPOT, and submit jobs to it first.",
-)
-def _check_batch_spot_first(_queue: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    # The finding is about the stack, so each queue gets it. Batch uses only the first Fargate environment of a queue, so
-    # the fallback on demand is a separate queue.
-    environments = [
-        queue.references.get("computeEnvironmentOrders", ()) for queue in stack.list_resources(t.BATCH_QUEUE)
-    ]
-    if not any(
-        len(each) == 1 and each[0].get("computeResources.type") in {"FARGATE_SPOT", "SPOT"} for each in environments
-    ):
-        yield "No queue of Batch has Spot capacity, so all jobs run on demand."
 
 
 POLICIES: Final[tuple[Policy, ...]] = (*COST, *RELIABILITY)

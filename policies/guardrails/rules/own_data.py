@@ -11,7 +11,7 @@ from typing import Any, Final
 from guardrails.iam_documents import SET_OPERATORS, Statement
 from guardrails.records import MANDATORY_EVERYWHERE, CheckedResource, CheckedStack, Group, PolicySet, Severity
 from guardrails.resource_types import IDENTITY_POOL, ROLE
-from guardrails.rules.role_documents import list_allow_statements, list_trust
+from guardrails.rules.roles import list_allow_statements, list_trust
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 COMMON_FIELDS: Any = {"severity": Severity.CRITICAL, "levels": MANDATORY_EVERYWHERE, "exceptions_allowed": False}

@@ -1,15 +1,11 @@
-"""Policies about reliability: dead letters, retries, timeouts, alarms, versions and supported runtimes.
+"""Policies about reliability: dead letters, retries, timeouts, alarms and versions.
 
 `Rule(…).requires(…)` registers a policy about properties of one type of resource. All policies are mandatory in staging and
 prod.
 """
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from guardrails import resource_types as t
@@ -21,9 +17,6 @@ POLICIES = PolicySet(Group.RELIABILITY)
 
 MIN_RECEIVES: Final = 3
 """Minimum number of receives of a message before it moves to the dead-letter queue."""
-MIN_SUPPORT_MONTHS: Final = 6
-"""Minimum number of months from today until AWS ends the support of a runtime."""
-DAYS_PER_MONTH: Final = 30.4
 
 Rule(POLICIES, "event-target-has-dead-letters", HIGH, MANDATORY_EVERYWHERE).requires(
     t.EVENT_TARGET,
@@ -141,30 +134,6 @@ def _check_function_called_by_alias(resource: CheckedResource) -> Iterator[str]:
     # The policy `value-allowed` refuses any other qualifier than that of the alias.
     if not resource.get("qualifier"):
         yield "The resource names the function without an alias, so it concerns the unpublished version."
-
-
-@cache
-def _load_support_ends() -> dict[str, date]:
-    """Return the date on which AWS ends the support, by the runtime's name, for example `python3.13`."""
-    with Path(__file__).with_name("runtime_support.toml").open("rb") as file:
-        return tomllib.load(file)
-
-
-@POLICIES.resource_policy(
-    "runtime-supported",
-    severity=MEDIUM,
-    levels=ADVISORY_IN_DEV,
-    description=f"No function uses a runtime whose support by AWS ends in less than {MIN_SUPPORT_MONTHS} months.",
-    remedy="Use a newer runtime, or add a missing runtime to policies/guardrails/rules/runtime_support.toml.",
-    types={t.FUNCTION},
-)
-def _check_runtime_supported(function: CheckedResource) -> Iterator[str]:
-    runtime = function.get("runtime")
-    end = _load_support_ends().get(runtime)
-    if end is None:
-        yield f"The end of support of the runtime {runtime} is not known."
-    elif end - function.context.today < timedelta(days=MIN_SUPPORT_MONTHS * DAYS_PER_MONTH):
-        yield f"Support for the runtime {runtime} ends on {end}."
 
 
 @POLICIES.resource_policy(

@@ -1,16 +1,144 @@
-"""Policies about roles: the permissions boundary, one role for each function, and callers."""
+"""Policies about roles: who may assume a role, its permissions boundary, and what it may replace; and the callers of
+functions.
 
-from collections.abc import Iterator
+`list_trust` and `list_allow_statements` return the statements that decide who may assume a role, and what it may do.
+"""
+
+import itertools
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
 
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails import resource_types as t
+from guardrails.iam_documents import EXACT_OPERATORS, Statement, matches_pattern, parse_statements
 from guardrails.records import MANDATORY_EVERYWHERE, CheckedResource, CheckedStack, Group, PolicySet, Severity
 from guardrails.rules.related import get_name, read_names
 from guardrails.rules.requirement import describe
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+COMMON_FIELDS: Any = {"levels": MANDATORY_EVERYWHERE, "exceptions_allowed": False}
+FILE = Path(__file__).with_name("sent_condition_keys.toml")
+SENT_KEYS: Mapping[str, Any] = tomllib.loads(FILE.read_text(encoding="utf-8"))["roles"]
+"""The condition keys that a service sends when it assumes a role, by the service's principal."""
+ACCOUNT, ARN = "aws:SourceAccount", "aws:SourceArn"
+ARN_OPERATORS = ("ArnEquals", "ArnLike", *EXACT_OPERATORS)
+COGNITO: Final = "cognito-identity.amazonaws.com"
+AMR_OPERATORS = ("ForAnyValue:StringEquals", "ForAnyValue:StringLike")
+CODE_ACTIONS = (
+    *("batch:RegisterJobDefinition", "ecr:PutImage", "glue:UpdateJob", "lambda:PublishLayerVersion"),
+    *("lambda:UpdateAlias", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"),
+    "states:UpdateStateMachine",
+)
+"""Actions that change what a function, job or state machine runs. Only a deployment needs them."""
+VARIABLE = re.compile(r"\$\{[^}]*\}")
+
+
+def list_trust(role: CheckedResource, principal_kind: str = "") -> list[tuple[Statement, str, str]]:
+    """Return the principals that a role's trust policy allows, or those of one kind: statement, kind and value of each."""
+    return [
+        (statement, kind, value)
+        for statement in parse_statements(role.get("assumeRolePolicy"))
+        for kind, value in statement.principals
+        if statement.is_allow and principal_kind in {"", kind}
+    ]
+
+
+def list_allow_statements(role: CheckedResource, stack: CheckedStack) -> Iterator[Statement]:
+    """Yield the Allow statements of a role's `RolePolicy` resources. After the known documents, raise the error of an
+    unknown one, so that a check is undecided only about the rest.
+    """
+    unknown = None
+    for policy in stack.list_resources(t.ROLE_POLICY):
+        try:
+            if role in policy.references.get("role", ()) or policy.get("role") == role.get("name"):
+                yield from (statement for statement in parse_statements(policy.get("policy")) if statement.is_allow)
+        except UnknownValueError as error:
+            unknown = error
+    if unknown is not None:
+        raise unknown
+
+
+@POLICIES.resource_policy(
+    "iam-trust-names-source",
+    severity=Severity.HIGH,
+    description="The trust policy of a role for a service compares the source keys that the service sends.",
+    remedy=f"Use trust_policy() of components/blocks/iam.py. Add a new service to {FILE.name}, with the AWS page.",
+    types={t.ROLE},
+    **COMMON_FIELDS,
+)
+def _check_iam_trust_names_source(role: CheckedResource) -> Iterator[str]:
+    for statement, _, service in list_trust(role, "Service"):
+        if service not in SENT_KEYS:
+            yield f"The role trusts {service}, which {FILE.name} does not contain."
+        keys = SENT_KEYS.get(service, {"keys": ()})["keys"]
+        arns = statement.list_allowed(ARN, ARN_OPERATORS)
+        if ACCOUNT in keys and not statement.is_pinned_by(ACCOUNT):
+            yield f"The role trusts {service} for other accounts, because {ACCOUNT} is not compared with exact values."
+        if ARN in keys and (not arns or any("$" in arn for arn in arns)):
+            yield f"The role trusts {service} for every resource, because {ARN} is not compared."
+
+
+@POLICIES.resource_policy(
+    "iam-trust-usable",
+    severity=Severity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="A trust policy has no condition that the service can never meet, because it sends other keys or ARNs.",
+    remedy="Compare only the keys, and the kind of ARN, that the service's guide documents.",
+    types={t.ROLE},
+)
+def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
+    for statement, _, service in list_trust(role):
+        sent = SENT_KEYS.get(service, {"keys": (ACCOUNT, ARN)})  # a service without an entry is a finding already
+        for key in (ACCOUNT, ARN):
+            for value in [value for _, values in statement.list_compared(key) for value in values]:
+                if key not in sent["keys"]:
+                    page = f"https://docs.aws.amazon.com/{sent['page']}"
+                    yield f"{service} does not send {key}, so it could never assume the role ({page})."
+                elif key == ARN and sent.get("arn_part", "") not in value:
+                    yield f"{service} sends an ARN with {sent['arn_part']}, but the trust policy compares {value}."
+
+
+@POLICIES.resource_policy(
+    "iam-trust-federated-conditioned",
+    severity=Severity.CRITICAL,
+    description="A role trusts no federated identities but those of Cognito, with an exact pool (aud) and login state (amr).",
+    remedy=f"Compare {COGNITO}:aud with StringEquals and {COGNITO}:amr with ForAnyValue:StringLike, without wildcards.",
+    types={t.ROLE},
+    **COMMON_FIELDS,
+)
+def _check_iam_trust_federated_conditioned(role: CheckedResource) -> Iterator[str]:
+    for statement, _, provider in list_trust(role, "Federated"):
+        if provider != COGNITO:
+            yield f"The role trusts identities of {provider}."
+        for claim, operators in (("aud", EXACT_OPERATORS), ("amr", AMR_OPERATORS)):
+            if not statement.is_pinned_by(f"{COGNITO}:{claim}", operators):
+                yield f"The trust policy does not compare {COGNITO}:{claim} with exact values."
+
+
+def _list_allow_statements(resource: CheckedResource) -> list[Statement]:
+    document = resource.get("assumeRolePolicy" if resource.type == t.ROLE else "policy")
+    return [statement for statement in parse_statements(document) if statement.is_allow]
+
+
+@POLICIES.resource_policy(
+    "iam-for-all-values-needs-key",
+    severity=Severity.HIGH,
+    description="A condition with ForAllValues has a second condition that refuses requests without the key.",
+    remedy='Add the condition "Null": {"<key>": "false"}, because ForAllValues is also met if the key is absent.',
+    types={t.BUCKET_POLICY, t.QUEUE_POLICY, t.ROLE, t.ROLE_POLICY, t.TOPIC_POLICY, t.VPC_ENDPOINT},
+    **COMMON_FIELDS,
+)
+def _check_iam_for_all_values_needs_key(resource: CheckedResource) -> Iterator[str]:
+    for statement in _list_allow_statements(resource):
+        for operator, keys in statement.conditions.items():
+            for key in keys if operator.lower().startswith("forallvalues:") else ():
+                if not statement.requires(key):
+                    yield f"A ForAllValues condition compares {key}, and no Null condition refuses requests without it."
 
 
 @POLICIES.resource_policy(
@@ -68,3 +196,34 @@ def _check_function_permission_source(permission: CheckedResource) -> Iterator[s
     with suppress(UnknownValueError):
         if not permission.get("sourceArn"):
             yield f"{permission.get('principal')} may call the function for resources of other accounts."
+
+
+@POLICIES.related_policy(
+    "iam-no-code-replacement",
+    severity=Severity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="No role may write the code of a Glue job, or change what a function, job or state machine runs.",
+    remedy="Remove the action, or limit s3:PutObject to a prefix without code.",
+    types={t.ROLE},
+    exceptions_allowed=False,
+)
+def _check_iam_no_code_replacement(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    code = [arn for job in stack.list_resources(t.GLUE_JOB) for arn in _list_code_arns(job)]
+    for statement in list_allow_statements(role, stack):
+        yield from (f"The role may call {action}." for action in CODE_ACTIONS if statement.covers_action(action))
+        if statement.covers_action("s3:PutObject"):
+            # A policy variable may have any value, and a statement without `Resource` (with `NotResource`) may cover any.
+            patterns = [VARIABLE.sub("*", resource) for resource in statement.resources] or ["*"]
+            for arn in code:
+                if any(matches_pattern(arn, pattern) for pattern in patterns):
+                    yield f"The role may write {arn}, which a Glue job runs."
+
+
+def _list_code_arns(job: CheckedResource) -> Iterator[str]:
+    """Yield the ARNs of a job's script and libraries."""
+    arguments = job.get("defaultArguments") or {}
+    script = job.get("command.scriptLocation") or ""
+    # Each argument is a list of locations, separated by commas.
+    libraries = [arguments[key].split(",") for key in arguments if key.startswith("--extra-")]
+    for location in filter(None, [script, *itertools.chain(*libraries)]):
+        yield f"arn:aws:s3:::{location.strip().removeprefix('s3://')}"

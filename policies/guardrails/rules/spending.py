@@ -1,4 +1,4 @@
-"""Policies about the monthly cost of the stack: the estimate, the budget, cost anomalies, and billed monitoring.
+"""Policies about the monthly cost of the stack: the estimate, the budget, and cost anomalies.
 
 The Platform component, which contains the whole stack, publishes the budget, and the expected usage from which the
 estimate is computed. Findings name the cost by block: a component of `components/blocks/`, for example a function with
@@ -24,10 +24,6 @@ from guardrails.records import (
 )
 
 POLICIES = PolicySet(Group.COST)
-
-MAX_ALARMS = 200
-MAX_DASHBOARDS = 1
-MAX_CUSTOM_METRICS = 60
 
 
 @POLICIES.stack_policy(
@@ -103,26 +99,3 @@ def _check_budget_exists(stack: CheckedStack) -> Iterator[Finding]:
 def _check_anomaly_detection_exists(stack: CheckedStack) -> Iterator[Finding]:
     if not stack.list_resources(t.ANOMALY_SUBSCRIPTION):
         yield Finding("The stack has no subscription to cost anomalies.")
-
-
-@POLICIES.stack_policy(
-    "monitoring-ceiling",
-    severity=Severity.LOW,
-    levels=ADVISORY_IN_DEV,
-    description=(
-        f"A stack has at most {MAX_ALARMS} alarms, {MAX_DASHBOARDS} dashboard and {MAX_CUSTOM_METRICS} custom metrics, "
-        "which are all billed monthly."
-    ),
-    remedy="Combine metrics in one alarm or dashboard, and give metrics fewer dimensions. Each combination is a metric.",
-)
-def _check_monitoring_ceiling(stack: CheckedStack) -> Iterator[Finding]:
-    [platform] = stack.list_resources(t.PLATFORM)
-    # No resource shows the metrics that functions write, so the Platform component publishes their number.
-    written = sum(block.get("customMetrics", 0) for block in platform.props["usage"].values())
-    for count, limit, counted in (
-        (len(stack.list_resources(t.ALARM)), MAX_ALARMS, "alarms"),
-        (len(stack.list_resources(t.DASHBOARD)), MAX_DASHBOARDS, "dashboards"),
-        (len(stack.list_resources(t.METRIC_FILTER)) + written, MAX_CUSTOM_METRICS, "custom metrics"),
-    ):
-        if count > limit:
-            yield Finding(f"The stack has {count:g} {counted}; at most {limit} are allowed.")

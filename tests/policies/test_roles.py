@@ -1,26 +1,34 @@
-"""Tests of the rules about callers outside of AWS, and about roles that could replace code."""
+"""Tests of the rules about roles: who may assume them, callers outside of AWS, and roles that could replace code."""
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from guardrails.rules import code_writers, own_data
+from components.blocks.iam import Service
+from guardrails import resource_types as t
+from guardrails.rules import own_data, roles
 from guardrails.rules.own_data import CLIENT_ID, GUEST_ID, OWN_ITEM, OWN_OBJECT, OWN_PREFIX, _are_own
-from tests.policies.program import UNKNOWN, Program, assert_new_finding
+from tests.policies.program import UNKNOWN, Program, assert_new_finding, change
 from tests.whole_program import ONE_WORKER
 
 pytestmark = ONE_WORKER
 
 Break = Callable[[Program], str]
-POLICIES = [policy.name for module in (own_data, code_writers) for policy in module.POLICIES]
+POLICIES = [policy.name for policy in (*own_data.POLICIES, *roles.POLICIES)]
 GUEST, CLIENT, SWEEPER = "voice-qa-guests-guest", "meetings-client", "ingestion-sweeper"
 BUCKET, TABLE, KEYS = "arn:aws:s3:::b", "arn:aws:dynamodb:us-east-1:123456789012:table/t", "dynamodb:LeadingKeys"
 CODE = "arn:aws:s3:::polyphony-prod-ingestion-lake-123456789012/scripts"
 NULL = {"Null": {KEYS: "false"}}
+COGNITO = "cognito-identity.amazonaws.com"
+AUD = {"StringEquals": {f"{COGNITO}:aud": "us-east-1:pool"}}
+AMR = {"ForAnyValue:StringLike": {f"{COGNITO}:amr": "unauthenticated"}}
+ARN = {"ArnLike": {"aws:SourceArn": "arn:aws:scheduler:us-east-1:123456789012:schedule-group/default"}}
+ACCOUNT = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
 
 def allow(role: str, action: Any, resource: Any = TABLE, **condition: Any) -> Break:
@@ -41,6 +49,26 @@ def trust(statement: dict[str, Any]) -> Break:
     """Return a change of the sweeper's trust policy, so that its grants belong to a caller outside of AWS."""
     document = json.dumps({"Statement": {"Effect": "Allow", **statement}})
     return lambda program: program.change("ingestion-sweeper-role", assumeRolePolicy=document)
+
+
+def trusting(principal: Any, **condition: Any) -> Break:
+    return trust({"Principal": principal, "Action": "sts:AssumeRole", "Condition": condition})
+
+
+def schedule(**condition: Any) -> Break:
+    return trusting({"Service": "scheduler.amazonaws.com"}, **condition)
+
+
+def remove_null(program: Program) -> str:
+    return program.edit(
+        "meetings-client-grants", "policy", lambda document: document["Statement"][0]["Condition"].pop("Null")
+    )
+
+
+def forget_boundary(program: Program) -> str:
+    """Remove the boundary from the stack's settings."""
+    program.context = replace(program.context, permissions_boundary="")
+    return "platform"
 
 
 def attach_by_reference(program: Program) -> str:
@@ -86,11 +114,40 @@ BREAKS: dict[str, Break] = {
     ),
     "clients-own-data-only:assumed by a role": trust({"Principal": {"AWS": "arn:aws:iam::123456789012:role/x"}}),
     "clients-own-data-only:tags": trust({"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:*"}),
+    "iam-trust-names-source": trusting({"Service": "ec2.amazonaws.com"}),
+    "iam-trust-names-source:no account": schedule(**ARN),
+    "iam-trust-names-source:no ARN": schedule(**ACCOUNT),
+    "iam-trust-names-source:any account": schedule(StringLike={"aws:SourceAccount": "*"}, **ARN),
+    "iam-trust-names-source:optional account": schedule(StringEqualsIfExists=ACCOUNT["StringEquals"], **ARN),
+    "iam-trust-names-source:variable": schedule(StringEquals={"aws:SourceAccount": "${aws:PrincipalAccount}"}, **ARN),
+    "iam-trust-names-source:variable ARN": schedule(ArnLike={"aws:SourceArn": "${aws:x}:schedule-group/"}, **ACCOUNT),
+    "iam-trust-usable": trusting({"Service": "lambda.amazonaws.com"}, **ACCOUNT),
+    "iam-trust-usable:other ARN": schedule(ArnLike={"aws:SourceArn": "arn:aws:scheduler:*:schedule/x"}, **ACCOUNT),
+    "iam-trust-federated-conditioned": trusting({"Federated": COGNITO}, **AUD),
+    "iam-trust-federated-conditioned:no pool": trusting({"Federated": COGNITO}, **AMR),
+    "iam-trust-federated-conditioned:wildcard": trusting(
+        {"Federated": COGNITO}, StringLike={f"{COGNITO}:aud": "us-east-1:*"}, **AMR
+    ),
+    "iam-trust-federated-conditioned:all values": trusting(
+        {"Federated": COGNITO}, **{"ForAllValues:StringLike": AMR["ForAnyValue:StringLike"]}, **AUD
+    ),
+    "iam-trust-federated-conditioned:GitHub": trusting(
+        {"Federated": "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"}, **AUD, **AMR
+    ),
+    "iam-for-all-values-needs-key": remove_null,
+    "iam-for-all-values-needs-key:trust": trusting("x", **{"ForAllValues:StringEquals": {"aws:TagKeys": "user"}}),
     "iam-no-code-replacement": allow(SWEEPER, "s3:PutObject", f"{CODE}/*/job.py"),
     "iam-no-code-replacement:library": allow(SWEEPER, "s3:PutObject", f"{CODE}/${{aws:userid}}/handlers.zip"),
     "iam-no-code-replacement:all objects": add_statement(SWEEPER, {"Effect": "Allow", "Action": "s3:Put*"}),
     "iam-no-code-replacement:function": allow(SWEEPER, "lambda:UpdateFunctionCode", "*"),
     "iam-no-code-replacement:workflow": allow(SWEEPER, "states:Update*", "*"),
+    "iam-role-has-boundary": change(t.ROLE, permissionsBoundary=None),
+    "iam-role-has-boundary:other": change(t.ROLE, permissionsBoundary="arn:aws:iam::aws:policy/AdministratorAccess"),
+    "iam-role-has-boundary:setting": forget_boundary,
+    "iam-one-role-per-function": change(
+        "ingestion-manifest-builder-function", role="arn:aws:iam::123456789012:role/polyphony-prod-ingestion-sweeper"
+    ),
+    "function-permission-source": change(t.FUNCTION_PERMISSION, sourceArn=None),
 }
 HARMLESS: dict[str, Break] = {
     "clients-own-data-only:objects": allow(CLIENT, "s3:ListBucket", BUCKET, StringLike={"S3:Prefix": f"{CLIENT_ID}/*"}),
@@ -165,3 +222,15 @@ def test_every_key_of_an_accepted_pattern_has_the_own_id_at_one_place_between_se
 )
 def test_an_arn_of_other_callers_is_refused(arn: str) -> None:
     assert not _are_own([arn], OWN_OBJECT, CLIENT_ID)
+
+
+def test_the_trust_policy_of_a_pool_with_a_known_id_is_no_finding() -> None:
+    program = Program()
+    document = {"Effect": "Allow", "Principal": {"Federated": COGNITO}, "Condition": {**AUD, **AMR}}
+    guest = program.change(f"{GUEST}-role", assumeRolePolicy=json.dumps({"Statement": document}))
+    assert [policy for policy, found in program.find_all(*POLICIES).items() if found.get(guest)] == []
+
+
+def test_every_service_of_the_program_has_its_page() -> None:
+    assert roles.SENT_KEYS.keys() == set(Service)
+    assert all(service["page"].endswith(".html") for service in roles.SENT_KEYS.values())
