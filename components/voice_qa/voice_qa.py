@@ -165,7 +165,7 @@ class VoiceQa(pulumi.ComponentResource):
                 # the URLs use. The URLs name object versions.
                 self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{QUERIES}*", variable="s3_bucket"),
                 self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*"),
-                self.audio.grant("GetObject", "PutObject", prefix=f"{RESPONSES}*"),
+                self.audio.grant("PutObject", prefix=f"{RESPONSES}*"),
                 self.audio.grant_list(),
                 self.sessions.grant("GetItem", "PutItem", variable="dynamodb_table"),
                 self.socket.grant_post(),
@@ -173,6 +173,7 @@ class VoiceQa(pulumi.ComponentResource):
             ],
             values={
                 "session_days": settings.sessions.days,
+                "answer_seconds": agent.answer_seconds,
                 "agentcore_endpoint": str(agent.endpoint) if agent.mode is AgentMode.HTTP and agent.endpoint else None,
                 "agentcore_runtime_arn": agent.runtime_arn if agent.mode is AgentMode.BEDROCK else None,
                 "agentcore_qualifier": agent.qualifier,
@@ -215,11 +216,13 @@ class VoiceQa(pulumi.ComponentResource):
             errors_above=0,
             throttles_above=0,
             uses=[
-                # The handler signs the forms with which guests upload, so its role needs the permissions of the forms.
+                # The handler signs the forms with which guests upload, and the URLs of stored answers. So its role needs
+                # the permissions of the forms and URLs.
                 *(
                     self.audio.grant("PutObject", prefix=f"{prefix}*", variable="s3_bucket")
                     for prefix in upload_prefixes
                 ),
+                self.audio.grant("GetObject", prefix=f"{RESPONSES}*"),
                 self.sessions.grant("GetItem", "PutItem", variable="dynamodb_table"),
                 worker.grant_invoke("worker"),
                 time_limits.grant("SendMessage", variable="time_limit_queue"),

@@ -1,5 +1,6 @@
-// Answer to one question about a lecture. It is assembled from numbered pieces, which may arrive in any order and more than once. If the
-// backend fails while it answers, it starts a new attempt, whose pieces replace all earlier ones.
+// Answer to one question about a lecture. It is assembled from numbered pieces, which may arrive in any order and more than once. If some
+// of them are missing at the end, the page fetches the stored answer. If the backend fails while it answers, it starts a new attempt, whose
+// pieces replace all earlier ones.
 
 import { fromBase64 } from "./bytes.js";
 

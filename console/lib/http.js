@@ -4,18 +4,24 @@ import { Problem, problemFromResponse, unreachableProblem } from "./problems.js"
 
 const EXPIRED_CODES = ["ExpiredToken", "UNREACHABLE"];
 
-// Send a JSON request and return the JSON response. Throw a Problem for a failed request.
-export async function requestJson(url, { method = "GET", body, headers = {} } = {}) {
-  const allHeaders = body === undefined ? headers : { "Content-Type": "application/json", ...headers };
+// Send a request and return the text of the response. Throw a Problem for a failed request.
+export async function requestText(url, options) {
   let response;
   let text;
   try {
-    response = await fetch(url, { method, headers: allHeaders, body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(url, options);
     text = await response.text();
   } catch {
     throw unreachableProblem(url);
   }
   if (!response.ok) throw problemFromResponse(response.status, text, response.headers);
+  return text;
+}
+
+// Send a JSON request and return the JSON response. Throw a Problem for a failed request.
+export async function requestJson(url, { method = "GET", body, headers = {} } = {}) {
+  const allHeaders = body === undefined ? headers : { "Content-Type": "application/json", ...headers };
+  const text = await requestText(url, { method, headers: allHeaders, body: body === undefined ? undefined : JSON.stringify(body) });
   if (!text) return null;
   try {
     return JSON.parse(text);

@@ -7,7 +7,7 @@ import { presignUrl } from "../lib/aws-requests.js";
 import { announce, badge, byId, el, progress, setChildren, unloadPlayer } from "../lib/dom.js";
 import { formatSize, formatTime } from "../lib/format.js";
 import { Guest } from "../lib/guest-credentials.js";
-import { postForm, sendOrRenew } from "../lib/http.js";
+import { postForm, requestText, sendOrRenew } from "../lib/http.js";
 import { ulid } from "../lib/ids.js";
 import { fetchSample } from "../lib/local-platform.js";
 import { readDuration, record } from "../lib/audio-input.js";
@@ -16,7 +16,7 @@ import { Problem, problemFromMessage, runAction, showProblem } from "../lib/prob
 import { Socket } from "../lib/socket.js";
 
 const SIGNED_SECONDS = 60; // validity of the signed URL with which the page connects
-const ANSWER_TIMEOUT_MS = 120000; // time after which an incomplete answer is requested again
+const ANSWER_TIMEOUT_MS = 120000; // time after which a question without a complete answer is asked again
 const MAX_TRIES = 6; // requests for one answer
 const MIN_LECTURE_SECONDS = 10; // used if the stack's output does not contain the limit
 const VALIDATING = "The lecture is being validated.";
@@ -149,19 +149,17 @@ export function lectures({ stack, settings }) {
     let queuedFiles = 0;
     let isAccepted = false;
     let wake = () => {};
-    pendingQuestions.set(queryId, {
-      onMessage: (message) => {
-        if (answer.add(message)) {
-          queuedFiles = 0;
-          answerPlayer.stop();
-        }
-        if (byId("lectures-aloud").checked) for (const file of answer.audioFiles.slice(queuedFiles)) answerPlayer.add(file);
-        queuedFiles = answer.audioFiles.length;
-        view.draw(answer);
-        if (answer.isComplete) wake();
-      },
-      resume: () => wake(),
-    });
+    const onMessage = (message) => {
+      if (answer.add(message)) {
+        queuedFiles = 0;
+        answerPlayer.stop();
+      }
+      if (byId("lectures-aloud").checked) for (const file of answer.audioFiles.slice(queuedFiles)) answerPlayer.add(file);
+      queuedFiles = answer.audioFiles.length;
+      view.draw(answer);
+      if (answer.end) wake();
+    };
+    pendingQuestions.set(queryId, { onMessage, resume: () => wake() });
     try {
       for (let tries = 1; !answer.isComplete; tries += 1) {
         const woken = new Promise((resolve) => {
@@ -169,10 +167,13 @@ export function lectures({ stack, settings }) {
           wake = () => { clearTimeout(timer); resolve(); };
         });
         try {
-          const accepted = await sendQuestion({ queryId, lectureId, ...content, attempt: answer.attempt, resumeFrom: answer.firstMissing });
+          const accepted = await sendQuestion({ queryId, lectureId, ...content });
           conversation = accepted.sessionId;
           isAccepted = true;
-          if (!answer.isComplete) await woken;
+          if (accepted.piecesUrl) {
+            const pieces = (await requestText(accepted.piecesUrl)).split("\n").filter(Boolean).map((line) => JSON.parse(line));
+            for (const message of [...pieces, { type: "answered", pieces: pieces.length }]) onMessage(message);
+          } else if (!answer.isComplete) await woken;
         } catch (failure) {
           if (failure.code === "LECTURE_REJECTED") deselectLecture(lectureId);
           // Browsers do not report why a handshake failed. If an earlier handshake succeeded, the network is the likely cause.

@@ -68,6 +68,13 @@ class VoiceQaEnvironment(HandlerEnvironment):
     session_days: int
     """Number of days for which a question is stored. A conversation (the questions of one guest about a lecture, and their
     answers) is stored for this number of days after its first answer."""
+    answer_seconds: float
+    """Maximum number of seconds from a question to the end of its answer."""
+
+    @property
+    def limit_ms(self) -> int:
+        """Time limit of a question, in milliseconds."""
+        return int(self.answer_seconds * 1000)
 
 
 class SocketEnvironment(VoiceQaEnvironment):
@@ -75,8 +82,6 @@ class SocketEnvironment(VoiceQaEnvironment):
 
     worker: str
     """ARN of the query worker's alias."""
-    answer_seconds: float
-    """Maximum number of seconds from a question to the end of its answer."""
     time_limit_queue: str
     """URL of the queue with the delayed checks of the questions' time limits."""
     identity_pool: str

@@ -115,11 +115,6 @@ class Query(ClientMessage):
     audio_key: str | None = None
     text: Annotated[str, StringConstraints(min_length=1, max_length=2_000), VISIBLE_TEXT] | None = None
     language: LanguageCode = "en-US"
-    attempt: Annotated[int, Field(ge=1, le=100_000)] = 1
-    """The answer attempt to which `resumeFrom` refers. Each piece of an answer states its attempt."""
-    resume_from: Annotated[int, Field(ge=0, le=100_000)] = 0
-    """Number of the first piece of this attempt that the client has not received. All pieces of another attempt are
-    sent."""
 
 
 class WatchLecture(ClientMessage):
@@ -157,14 +152,21 @@ class UploadReady(ReplyMessage):
 
 
 class QueryAccepted(ReplyMessage):
-    """The question is accepted. The pieces of the answer follow, also if the question was answered before."""
+    """The question is accepted, and its answer follows. If the question is already answered, nothing follows, and this
+    message has the URLs of the answer.
+
+    If S3 refuses a URL with status 403, or with 400 and the code `ExpiredToken`, ask the question again under the same
+    `queryId` for a new URL.
+    """
 
     type: Literal["queryAccepted"] = "queryAccepted"
     query_id: QueryId
     session_id: Ulid
     """The conversation to which the question belongs."""
-    repeated: bool
-    """True if the question was asked before."""
+    pieces_url: str | None = None
+    """URL of the complete answer: all its pieces as they were sent, one JSON object per line."""
+    audio_url: str | None = None
+    """URL of the spoken answer as one file, if the answer has audio."""
 
 
 class LectureState(StrEnum):
@@ -218,7 +220,7 @@ class Pong(ReplyMessage):
 
 
 class Piece(Message):
-    """A part of an answer. The pieces of an answer are numbered from 0, without gaps, and sent in order.
+    """A part of an answer. The pieces of an answer are numbered from 0 and sent in order. A piece may be lost.
 
     An answer that fails may be started again with a higher number of the attempt. The client then discards the pieces
     of lower attempts.
@@ -289,15 +291,14 @@ PIECES: TypeAdapter[Piece] = TypeAdapter(
 class Answered(Message):
     """The answer is complete and has this number of pieces.
 
-    `audioUrl` is the URL of the spoken answer as one file. If S3 refuses it with status 403, or with 400 and the code
-    `ExpiredToken`, ask the question again under the same `queryId` for a new URL.
+    If some of them have not arrived, ask the question again under the same `queryId`. `queryAccepted` then has the URLs of
+    the answer.
     """
 
     type: Literal["answered"] = "answered"
     query_id: QueryId
     attempt: int
     pieces: int
-    audio_url: str | None = None
 
 
 class QueryFailed(Message):

@@ -116,9 +116,8 @@ class QuestionStatus(StrEnum):
 class Question(Record):
     """One question, its state, and the connection of the client that listens to its answer.
 
-    The client asks for the question again to hear the answer on another connection, or after a failure. Each try of a
-    worker to answer the question is an attempt. Only the worker that began the current attempt can end it, except that
-    the check of the time limit fails a question that has not ended.
+    Each try of a worker to answer the question is an attempt. Only the worker that began the current attempt can end it,
+    except that the check of the time limit fails a question that has not ended.
     """
 
     status: QuestionStatus = QuestionStatus.ACCEPTED
@@ -134,21 +133,17 @@ class Question(Record):
     """Text of a written question."""
     language: str
     connection: str
-    """Id of the connection that listens to the answer."""
-    resume_attempt: int
-    """The attempt to which `resume_from` refers."""
-    resume_from: int
-    request_count: int = 1
-    """Number of requests for this question. If a client repeats its request on the same connection, only this number
-    changes, and the pieces are sent again."""
+    """Id of the connection on which the question was last asked."""
     asked_ms: int
     """Time of the request that a worker is answering, or will answer."""
     attempt: int = 0
     """Number of answer attempts so far."""
     worker: str = ""
-    """Random name of the invocation that began last."""
-    is_stored: bool = False
-    """True if the worker only sends the stored answer of the last attempt again."""
+    """Random name of the invocation that answers or answered the question."""
+    pieces_key: str | None = None
+    """Key of the stored answer, if the question is answered."""
+    spoken_key: str | None = None
+    """Key of the spoken answer as one file, if the question is answered and the answer has audio."""
     retryable: bool = False
     """True if a failed question can be asked again."""
     reported: bool = False
@@ -158,16 +153,6 @@ class Question(Record):
     def has_ended(self) -> bool:
         return self.status in {QuestionStatus.ANSWERED, QuestionStatus.FAILED}
 
-    @property
-    def needs_worker(self) -> bool:
-        """True if a worker must be invoked: to answer the question, or to send the stored answer."""
-        return self.status is QuestionStatus.ACCEPTED
-
-    @property
-    def first_piece(self) -> int:
-        """Number of the first piece that the client needs. It is 0 if the client named another attempt."""
-        return self.resume_from if self.attempt == self.resume_attempt else 0
-
     def is_overdue(self, now_ms: int, limit_ms: int) -> bool:
         """Return True if the question is in progress after its time limit. Its worker died, never started, or is too slow."""
         return not self.has_ended and self.asked_ms + limit_ms <= now_ms
@@ -175,37 +160,35 @@ class Question(Record):
     def apply_request(self, new: Self, limit_ms: int) -> Self:
         """Apply a further request of the client. `new` is the question as the client sends it now.
 
-        Its connection always becomes the listener of the answer. Its other fields are only used for a new attempt, which
-        follows a failure. The conversation and the number of attempts stay. A question that cannot be answered does not
-        change.
+        A question that is answered, or cannot be answered, does not change. If the question is in progress, its end is
+        reported to the connection of the request. After a failure, another attempt begins with the fields of the
+        request. Only the conversation and the number of attempts stay.
         """
-        if self.status is QuestionStatus.FAILED and not self.retryable:
+        if self.status is QuestionStatus.ANSWERED or (self.status is QuestionStatus.FAILED and not self.retryable):
             return self
-        kept: dict[str, object] = {"request_count": self.request_count + 1, "revision": self.revision}
         if self.status is QuestionStatus.FAILED or self.is_overdue(new.asked_ms, limit_ms):
-            return new.model_copy(update={**kept, "session": self.session, "attempt": self.attempt})
-        listener = {name: getattr(new, name) for name in ("connection", "resume_attempt", "resume_from")}
-        if self.status is QuestionStatus.ANSWERED:
-            kept |= {"status": QuestionStatus.ACCEPTED, "is_stored": True, "asked_ms": new.asked_ms, "reported": False}
-        return self.model_copy(update={**kept, **listener})
+            kept = {"session": self.session, "attempt": self.attempt, "revision": self.revision}
+            return new.model_copy(update=kept)
+        return self.model_copy(update={"connection": new.connection})
 
     def begin(self, worker: str) -> Self:
         """Let a worker begin, unless another worker has begun or the question has ended."""
-        if not self.needs_worker:
+        if self.status is not QuestionStatus.ACCEPTED:
             return self
-        attempt = self.attempt if self.is_stored else self.attempt + 1
-        return self.model_copy(update={"status": QuestionStatus.RUNNING, "worker": worker, "attempt": attempt})
+        changes = {"status": QuestionStatus.RUNNING, "worker": worker, "attempt": self.attempt + 1}
+        return self.model_copy(update=changes)
 
     def is_run_by(self, worker: str) -> bool:
         return self.status is QuestionStatus.RUNNING and self.worker == worker
 
-    def end(self, status: QuestionStatus, *, retryable: bool, reported: bool) -> Self:
-        return self.model_copy(update={"status": status, "retryable": retryable, "reported": reported})
+    def end(self, worker: str, status: QuestionStatus, **fields: object) -> Self:
+        """Let a worker end the question, unless it does not run the question any more."""
+        return self.model_copy(update={"status": status, **fields}) if self.is_run_by(worker) else self
 
     def fail_if_overdue(self, now_ms: int, limit_ms: int) -> Self:
         """Fail the question if it is overdue. Its worker does not run it any more."""
-        overdue = self.is_overdue(now_ms, limit_ms)
-        return self.end(QuestionStatus.FAILED, retryable=True, reported=False) if overdue else self
+        changes = {"status": QuestionStatus.FAILED, "retryable": True, "worker": ""}
+        return self.model_copy(update=changes) if self.is_overdue(now_ms, limit_ms) else self
 
     def mark_reported(self) -> Self:
         """Record that the client was notified of the end, unless it has asked again in the meantime."""

@@ -6,12 +6,13 @@ numbered pieces: transcript, text, audio and citations. The lectures and spoken 
 """
 
 import base64
+import json
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
 from local.flows import Stack
-from local.flows.http_requests import post_form
+from local.flows.http_requests import post_form, send
 from local.flows.identity_pool_guest import Guest
 from local.flows.speech_clips import encode_clips
 from local.flows.websocket_client import Message, WebSocketClient
@@ -98,11 +99,16 @@ class GuestConnection(WebSocketClient):
     def ask_question(
         self, lecture_id: str, query_id: str | None = None, **content: Any
     ) -> tuple[Message, ReceivedAnswer]:
-        """Ask a question and wait for the whole answer. Return the response to the question, and the answer."""
+        """Ask a question and wait for the whole answer, or fetch it if it is stored. Return the response to the question,
+        and the answer.
+        """
         query_id = query_id or uuid.uuid4().hex
         answer = self.ask("query", queryId=query_id, lectureId=lecture_id, **content)
         if answer["type"] == "error":
             return answer, ReceivedAnswer()
+        if "piecesUrl" in answer:
+            lines = send("GET", answer["piecesUrl"]).data.splitlines()
+            return answer, ReceivedAnswer([json.loads(line) for line in lines])
         return answer, self.wait_for_answer(query_id)
 
     def wait_for_answer(self, query_id: str) -> ReceivedAnswer:

@@ -20,6 +20,9 @@ LECTURE_IDS = (f"01ARZ3NDEKTSV4RRFFQ69G{number:04}" for number in count())
 """Ids of lectures. Each is used once, because the tests share a page, which remembers the lectures."""
 
 
+STORED_ANSWER_URL = "https://audio.example.com/answer.jsonl"
+
+
 @dataclass
 class FakeVoiceQa:
     """Voice Q&A backend: guest credentials, lecture uploads, and answers in two pieces, a citation and a text.
@@ -28,7 +31,9 @@ class FakeVoiceQa:
     """
 
     closes_first_connection: bool = False
-    """If True, the first connection closes after the first piece of an answer."""
+    """If True, the first connection closes after the first piece of an answer. The second connection gets only the end, and
+    the answer is stored.
+    """
     failures: list[str] = field(default_factory=list)
     """Error codes of the next questions, which fail."""
     is_first_form_refused: bool = False
@@ -43,6 +48,7 @@ class FakeVoiceQa:
     def install(self, page: Page) -> None:
         fake_host(page, "cognito-identity.eu-west-1.amazonaws.com", self._get_credentials)
         page.route("https://audio.example.com/**", self._receive_form)
+        page.route(STORED_ANSWER_URL, lambda route: route.fulfill(body=self._stored_answer(), headers=CORS))
         page.route_web_socket(re.compile("^wss://voice-qa"), self._on_connection)
 
     def _get_credentials(self, _: Request) -> FakeResponse:
@@ -76,17 +82,29 @@ class FakeVoiceQa:
                 error = {"code": self.failures.pop(0), "message": "The recording is encrypted."}
                 self.send(type="error", id=request["id"], requestId="r1", **error)
                 return
-            attempt = {"queryId": request["queryId"], "attempt": 1}
-            self.send(type="queryAccepted", id=request["id"], sessionId="01ARZ3NDEKTSV4RRFFQ69G5FAV", **attempt)
-            quote = f"words of {request['lectureId']}"
-            self.send(type="citation", number=0, startMs=2000, endMs=3000, quote=quote, **attempt)
+            citation, text = self._pieces()
+            accepted = {"type": "queryAccepted", "id": request["id"], "sessionId": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}
+            answered = {"type": "answered", "pieces": 2, "queryId": request["queryId"], "attempt": 1}
+            sent = [accepted, citation, text, answered]
+            if self.closes_first_connection:
+                stored = accepted | {"piecesUrl": STORED_ANSWER_URL}
+                sent = ([accepted, citation], [accepted, answered], [stored])[len(self.queries) - 1]
+            for fields in sent:
+                self.send(**fields)
             if is_first and self.closes_first_connection:
                 socket.close(code=1001)
-                return
-            self.send(type="text", number=1, text="An answer.", **attempt)
-            self.send(type="answered", pieces=2, **attempt)
 
         socket.on_message(on_message)
+
+    def _pieces(self) -> list[dict[str, Any]]:
+        """Return the pieces of the answer to the latest question."""
+        attempt = {"queryId": self.queries[-1]["queryId"], "attempt": 1}
+        quote = f"words of {self.queries[-1]['lectureId']}"
+        citation = {"type": "citation", "number": 0, "startMs": 2000, "endMs": 3000, "quote": quote}
+        return [citation | attempt, {"type": "text", "number": 1, "text": "An answer."} | attempt]
+
+    def _stored_answer(self) -> str:
+        return "".join(f"{json.dumps(piece)}\n" for piece in self._pieces())
 
 
 REFUSE_RECONNECTIONS = """
@@ -151,12 +169,13 @@ def ask_question(page: Page) -> None:
     expect(answered).to_have_count(count_before + 1)
 
 
-def test_an_answer_is_resumed_after_failed_reconnections(open_panel: OpenPanel) -> None:
+def test_the_stored_answer_is_fetched_after_failed_reconnections(open_panel: OpenPanel) -> None:
     backend = FakeVoiceQa(closes_first_connection=True)
     with open_panel("lectures", set_up=backend.install, script=REFUSE_RECONNECTIONS) as window:
         select_lecture(window.page, next(LECTURE_IDS))
         ask_question(window.page)
-        assert [query["resumeFrom"] for query in backend.queries] == [0, 1], "the number of the first missing piece"
+        expect(window.page.get_by_text("An answer.", exact=True)).to_be_visible()
+        assert len(backend.queries) == 3, "at first, after the reconnection, and after the end of the answer"
         assert len({query["queryId"] for query in backend.queries}) == 1
         assert all("127.0.0.1:9" in message for message in window.browser_messages), "errors of the closed port only"
 

@@ -5,9 +5,9 @@ validator checked, and of a spoken question, the one that the worker found. So a
 that by uploading to the same key again. This protection needs a bucket with versioning.
 
 The object `responses/<guestId>/<queryId>.<attempt>.jsonl` contains the messages of an answer as they were sent, one per
-line, so that they can be sent again to a client that reconnects. The object with the same name and `.ogg` or `.mp3`
-contains the spoken answer as one file. Each attempt has its own names, because an attempt that exceeded its time limit
-may still store its answer. The question's record names the valid attempt. The bucket's lifecycle rules delete old
+line, for a client whose connection broke. The object with the same name and `.ogg` or `.mp3` contains the spoken answer
+as one file. Each attempt has its own names, because an attempt that exceeded its time limit
+may still store its answer. The question's record has the keys of the valid attempt. The bucket's lifecycle rules delete old
 answers.
 
 A conversation consists of turns: a guest's question about a lecture, and its answer. The latest turns are stored in the
@@ -37,7 +37,6 @@ from handlers.common.records import Record, Records
 from handlers.common.text import remove_hidden_characters
 from handlers.voice_qa.environment import RESPONSES
 from handlers.voice_qa.messages import (
-    PIECES,
     AnswerAudioFormat,
     AudioPiece,
     Piece,
@@ -61,7 +60,7 @@ NOT_FOUND = "404"
 
 @dataclass
 class AudioBucket:
-    """Gateway for the audio bucket. The name of an answer is `<guestId>/<queryId>.<attempt>`."""
+    """Gateway for the audio bucket."""
 
     client: "S3Client"
     name: str
@@ -87,41 +86,23 @@ class AudioBucket:
         params = {"Bucket": self.name, "Key": key, **version}
         return self.client.generate_presigned_url("get_object", Params=params, ExpiresIn=PRESIGNED_SECONDS)
 
-    def put_answer(self, name: str, pieces: Sequence[Piece]) -> None:
-        """Store an answer. The parts of the spoken answer have one format, and joined they are an audio file."""
+    def put_answer(self, name: str, pieces: Sequence[Piece]) -> tuple[str, str | None]:
+        """Store an answer as `<guestId>/<queryId>.<attempt>`. Return the keys of the pieces and of the spoken answer.
+
+        The parts of the spoken answer have one format, and joined they are an audio file.
+        """
         audio = [piece for piece in pieces if isinstance(piece, AudioPiece)]
+        spoken_key = None
         if audio:
             data = b"".join(base64.b64decode(piece.audio) for piece in audio)
-            self._put_object(name, EXTENSIONS[audio[0].format], data)
+            spoken_key = self._put_object(name, EXTENSIONS[audio[0].format], data)
         lines = "".join(f"{piece.model_dump_json(by_alias=True, exclude_none=True)}\n" for piece in pieces)
-        self._put_object(name, "jsonl", lines.encode())
+        return self._put_object(name, "jsonl", lines.encode()), spoken_key
 
-    def read_answer(self, name: str) -> list[Piece] | None:
-        """Return an answer as it was sent, or None if it is not stored any more."""
-        try:
-            answer = self.client.get_object(Bucket=self.name, Key=_key(name, "jsonl"))
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchKey":
-                return None
-            raise
-        with answer["Body"] as body:
-            return [PIECES.validate_json(line) for line in body.read().splitlines()]
-
-    def presign_answer(self, name: str, pieces: Sequence[Piece]) -> str | None:
-        """Return a presigned URL of the spoken answer, or None if the answer has no audio."""
-        audio = next((piece for piece in pieces if isinstance(piece, AudioPiece)), None)
-        if audio is None:
-            return None
-        return self.presign_url(_key(name, EXTENSIONS[audio.format]))
-
-    def _put_object(self, name: str, extension: str, data: bytes) -> None:
-        self.client.put_object(
-            Bucket=self.name, Key=_key(name, extension), Body=data, ContentType=CONTENT_TYPES[extension]
-        )
-
-
-def _key(name: str, extension: str) -> str:
-    return f"{RESPONSES}{name}.{extension}"
+    def _put_object(self, name: str, extension: str, data: bytes) -> str:
+        key = f"{RESPONSES}{name}.{extension}"
+        self.client.put_object(Bucket=self.name, Key=key, Body=data, ContentType=CONTENT_TYPES[extension])
+        return key
 
 
 KEPT_TURNS = 20

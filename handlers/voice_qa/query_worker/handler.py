@@ -1,8 +1,8 @@
 """Lambda function that answers one question: the query worker. The WebSocket handler invokes it asynchronously.
 
 The worker sends the question to the agent, the external service that answers questions. It forwards the answer to the
-client while it arrives, and stores it. If the question was already answered, the worker sends the stored answer again.
-Lambda may deliver an invocation twice, so the question's record names the invocation that answers it.
+client while it arrives, and stores it. Lambda may deliver an invocation twice, so the question's record names the
+invocation that answers it.
 
 Lambda does not repeat a failed invocation. After any failure, the client is notified at once and the question is marked
 as failed, so that the client can ask again. If the worker dies, the WebSocket handler's time limit check does this
@@ -26,7 +26,7 @@ from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.records import Records, TooManyWriters
 from handlers.common.websocket import WebSocketConnections
-from handlers.voice_qa.environment import WorkerEnvironment
+from handlers.voice_qa.environment import AgentCode, WorkerEnvironment
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.messages import (
     Answered,
@@ -39,6 +39,7 @@ from handlers.voice_qa.messages import (
 )
 from handlers.voice_qa.query_worker.agent import Agent
 from handlers.voice_qa.query_worker.agent_protocol import (
+    AgentFailed,
     AgentQuestion,
     QuestionLecture,
     WrittenQuery,
@@ -55,14 +56,9 @@ from handlers.voice_qa.records import (
     query_key,
 )
 
-ANSWER_GONE = UnanswerableQuestion(
-    VoiceQaErrorCode.QUERY_FAILED, "The answer is no longer stored. Ask again.", retryable=True
-)
 WORKER_FAILED = UnanswerableQuestion(
     VoiceQaErrorCode.AGENT_FAILED, "The question could not be answered. Ask again.", retryable=True
 )
-LISTENER_CHECK_MS = 2_000
-"""Interval at which the question's record is read."""
 MAX_LAST_POSTS = 3
 """Maximum number of times that the end of an answer is posted."""
 
@@ -73,8 +69,6 @@ class AnswerOutcome(StrEnum):
     ANSWERED = "answered"
     FAILED = "failed"
     """The question was not answered. The client was notified, unless it is not connected any more."""
-    REPLAYED = "replayed"
-    """The stored answer was sent again."""
     NOTHING_TO_DO = "nothing_to_do"
     """Another invocation is answering the question, or the question has ended."""
     OVERTAKEN = "overtaken"
@@ -91,6 +85,7 @@ class AnsweringFailed(Exception):
 class QueryWorker:
     """The services that the worker uses."""
 
+    environment: WorkerEnvironment
     records: Records[Question]
     lectures: LectureTable
     conversations: Conversations
@@ -101,7 +96,7 @@ class QueryWorker:
     log: EventLog
 
     def handle(self, event: Mapping[str, Any]) -> AnswerOutcome:
-        """Answer one question, or send its stored answer, or do nothing. Raises AnsweringFailed."""
+        """Answer one question, or do nothing. Raises AnsweringFailed."""
         invocation = _Invocation(self, QuestionReference.model_validate(event))
         try:
             return invocation.run()
@@ -112,19 +107,12 @@ class QueryWorker:
 
 
 class _Invocation:
-    """One invocation of the worker for one question: the pieces of its answer, and the connection that gets them.
+    """One invocation of the worker for one question.
 
-    A client that lost pieces asks the question again, on any connection, and names the first number that it needs. Its
-    connection then gets the pieces from that number on. All pieces stay in memory, so that they can be sent again and
-    stored.
-
-    The question's record names the connection, and is read regularly while the answer arrives. Without a connected
-    client, nothing is posted, but the answer continues to be read from the agent. If posting a message failed, the
-    message may have arrived nevertheless. It is posted again, and the client recognises it by its number.
+    The pieces of the answer go to the connection on which the question was asked when the invocation began, and the end
+    of the question to the connection on which it was asked last. A client that lacks a piece asks again, and gets the
+    stored answer. Without a connected client, the answer is read from the agent and stored too.
     """
-
-    _question: Question
-    """The record as it was read last, while this worker ran the question."""
 
     def __init__(self, worker: QueryWorker, reference: QuestionReference) -> None:
         self._worker = worker
@@ -134,23 +122,36 @@ class _Invocation:
         """Random name of this invocation, by which the question's record names its worker."""
         self._pieces: list[Piece] = []
         """All pieces of the answer so far."""
-        self._next = 0
-        """Number of the next piece to post."""
-        self._request_count = 0
-        """Number of requests for the question to which this invocation responds."""
-        self._read_ms = 0
-        """Time at which the record was last read."""
-        self._is_open = True
-        """False if the connection is closed."""
 
     def run(self) -> AnswerOutcome:
-        if not self._begin():
+        question = self._begin()
+        if question is None or not question.is_run_by(self._name):
             return AnswerOutcome.NOTHING_TO_DO
+        outcome, cause = AnswerOutcome.ANSWERED, None
         try:
-            self._collect_pieces()
+            self._forward_answer(question)
+            pieces_key, spoken_key = self._worker.audio.put_answer(
+                f"{self._guest_id}/{self._query_id}.{question.attempt}", self._pieces
+            )
+            self._append_turn(question)
         except UnanswerableQuestion as error:
-            return self._end(error)
-        return self._end()
+            outcome, cause = AnswerOutcome.FAILED, error.cause
+            is_mine = self._fail(error)
+        else:
+            answered = Answered(query_id=self._query_id, attempt=question.attempt, pieces=len(self._pieces))
+            is_mine = self._end(answered, QuestionStatus.ANSWERED, pieces_key=pieces_key, spoken_key=spoken_key)
+        outcome = outcome if is_mine else AnswerOutcome.OVERTAKEN
+        self._worker.log.info(
+            "query_ended",
+            outcome=outcome,
+            cause=cause,
+            milliseconds=self._worker.clock_ms() - question.asked_ms,
+            pieces=len(self._pieces),
+        )
+        return outcome
+
+    def _begin(self) -> Question | None:
+        return self._worker.records.change(self._key, lambda record: record and record.begin(self._name))
 
     def fail_unexpectedly(self) -> None:
         """Notify the client to ask again, and mark the question as failed, unless another invocation answers it.
@@ -158,54 +159,24 @@ class _Invocation:
         If this fails too, the time limit check does it.
         """
         try:
-            if self._begin():
-                self._end(WORKER_FAILED)
+            self._begin()
+            self._fail(WORKER_FAILED)
         except Exception as error:  # noqa: BLE001 - the exception that came first is raised
             self._worker.log.failure("failure_not_reported", error, level="WARNING")
 
-    def _begin(self) -> bool:
-        """Begin to answer the question, or go on. Return False if this invocation must not answer it."""
-        return self._follow(self._worker.records.change(self._key, lambda record: record and record.begin(self._name)))
-
-    def _read_question(self) -> bool:
-        """Read the question's record. Return False if this worker does not run the question any more."""
-        return self._follow(self._worker.records.read(self._key))
-
-    def _follow(self, question: Question | None) -> bool:
-        """Post to the connection in a newer record from now on, from the number that its client needs."""
-        self._read_ms = self._worker.clock_ms()
-        if question is None or not question.is_run_by(self._name):
-            return False
-        if question.request_count != self._request_count:
-            self._is_open, self._next, self._request_count = True, question.first_piece, question.request_count
-        self._question = question
-        return True
-
-    def _collect_pieces(self) -> None:
-        """Read the pieces of the stored answer, or those of the agent's answer, which are sent and stored.
-
-        Raises UnanswerableQuestion. Nothing is stored if the question was marked as failed after its time limit.
-        """
-        worker, question = self._worker, self._question
-        if question.is_stored:
-            stored = worker.audio.read_answer(self._answer_name)
-            if stored is None:
-                raise ANSWER_GONE
-            self._pieces = stored
-            return
-        with worker.agent.answer(self._collect_context(), question.attempt) as pieces:
+    def _forward_answer(self, question: Question) -> None:
+        """Read the pieces of the agent's answer, and post each to the client. Raises UnanswerableQuestion."""
+        worker = self._worker
+        with worker.agent.answer(self._collect_context(question), question.attempt) as pieces:
             for piece in pieces:
+                if worker.clock_ms() >= question.asked_ms + worker.environment.limit_ms:
+                    raise AgentFailed(AgentCode.TOO_SLOW)
                 self._pieces.append(piece)
-                if worker.clock_ms() - self._read_ms >= LISTENER_CHECK_MS and not self._read_question():
-                    return
-                self._post_pieces()
-        worker.audio.put_answer(self._answer_name, self._pieces)
-        if self._read_question():
-            self._append_turn()
+                self._post(question.connection, piece)
 
-    def _collect_context(self) -> AgentQuestion:
+    def _collect_context(self, question: Question) -> AgentQuestion:
         """Return the question with its context. Raises UnanswerableQuestion if it cannot be sent to the agent."""
-        worker, question = self._worker, self._question
+        worker = self._worker
         lecture = worker.lectures.find_ready(question.lecture)
         return AgentQuestion(
             query_id=self._query_id,
@@ -221,77 +192,51 @@ class _Invocation:
                 if question.audio_key is None
                 else worker.audio.find_question(question.audio_key)
             ),
-            conversation=worker.conversations.context(self._conversation_key),
+            conversation=worker.conversations.context(_conversation_key(question)),
             language=question.language,
         )
 
-    def _append_turn(self) -> None:
+    def _append_turn(self, question: Question) -> None:
         """Append question and answer to the conversation. A failure is only logged, because the answer is complete."""
         answer = "".join(piece.text for piece in self._pieces if isinstance(piece, TextPiece))
         transcripts = [piece.text for piece in self._pieces if isinstance(piece, TranscriptPiece)]
-        asked = self._question.text if self._question.text is not None else "".join(transcripts[-1:])
+        asked = question.text if question.text is not None else "".join(transcripts[-1:])
         try:
-            self._worker.conversations.append(self._conversation_key, self._query_id, asked, answer)
+            self._worker.conversations.append(_conversation_key(question), self._query_id, asked, answer)
         except (ClientError, BotoCoreError, TooManyWriters) as error:
             self._worker.log.failure("turn_lost", error, level="WARNING")
 
-    def _post_pieces(self, *last_messages: Message) -> bool:
-        """Post all pieces that the client still needs, and then further messages. Return False if a post failed."""
+    def _fail(self, error: UnanswerableQuestion) -> bool:
+        """Mark the question as failed, and notify the client. Return False like `_end`."""
+        failed = QueryFailed(code=error.code, message=error.message, query_id=self._query_id, retryable=error.retryable)
+        return self._end(failed, QuestionStatus.FAILED, retryable=error.retryable)
+
+    def _end(self, message: Message, status: QuestionStatus, **fields: object) -> bool:
+        """End the question, and then notify the client. Return False if another invocation answers the question, or the
+        time limit check has failed it.
+
+        If this process dies in between, or the message cannot be posted, the time limit check notifies the client.
+        """
+        records = self._worker.records
+        question = records.change(self._key, lambda record: record and record.end(self._name, status, **fields))
+        if question is None or question.worker != self._name:
+            return False
+        if any(self._post(question.connection, message) for _ in range(MAX_LAST_POSTS)):
+            records.change(self._key, lambda record: record and record.mark_reported())
+        return True
+
+    def _post(self, connection: str, message: Message) -> bool:
+        """Post a message, unless the connection is closed. Return False if this failed."""
         try:
-            for message in (*self._pieces[self._next :], *last_messages):
-                if self._is_open:
-                    self._is_open = self._worker.connections.post(self._question.connection, message)
-                    self._next += 1
+            self._worker.connections.post(connection, message)
         except (ClientError, BotoCoreError) as error:
             self._worker.log.failure("piece_not_posted", error, level="WARNING")
             return False
         return True
 
-    def _end(self, error: UnanswerableQuestion | None = None) -> AnswerOutcome:
-        """Notify the client that the question has ended, and then write the end to the question's record.
 
-        If the client asks again in between, the record is not ended and the client is notified again. If this process
-        dies in between, the time limit check notifies the client.
-        """
-        last_message: Message
-        if error is not None:
-            outcome, status = AnswerOutcome.FAILED, QuestionStatus.FAILED
-            last_message = QueryFailed(
-                code=error.code, message=error.message, query_id=self._query_id, retryable=error.retryable
-            )
-        else:
-            outcome = AnswerOutcome.REPLAYED if self._question.is_stored else AnswerOutcome.ANSWERED
-            status = QuestionStatus.ANSWERED
-            url = self._worker.audio.presign_answer(self._answer_name, self._pieces)
-            attempt, pieces = self._question.attempt, len(self._pieces)
-            last_message = Answered(query_id=self._query_id, attempt=attempt, pieces=pieces, audio_url=url)
-        is_overtaken = True
-        while self._read_question():
-            is_overtaken = False
-            reported = any(self._post_pieces(last_message) for _ in range(MAX_LAST_POSTS))
-            retryable = error is not None and error.retryable
-            self._replace(self._question, self._question.end(status, retryable=retryable, reported=reported))
-        outcome = AnswerOutcome.OVERTAKEN if is_overtaken else outcome
-        self._worker.log.info(
-            "query_replayed" if outcome is AnswerOutcome.REPLAYED else "query_ended",
-            outcome=outcome,
-            cause=error.cause if error is not None else None,
-            milliseconds=self._worker.clock_ms() - self._question.asked_ms,
-            pieces=len(self._pieces),
-        )
-        return outcome
-
-    def _replace(self, before: Question, after: Question) -> None:
-        """Write a record, unless it was changed since it was read as `before`."""
-        self._worker.records.change(self._key, lambda record: after if record == before else record)
-
-    @property
-    def _answer_name(self) -> str:
-        return f"{self._guest_id}/{self._query_id}.{self._question.attempt}"
-
-    @property
-    def _conversation_key(self) -> Key:
-        return conversation_key(self._question.identity, self._question.session, self._question.lecture)
+def _conversation_key(question: Question) -> Key:
+    return conversation_key(question.identity, question.session, question.lecture)
 
 
 def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
@@ -312,6 +257,7 @@ def _worker() -> QueryWorker:
     s3 = session.client("s3", config=CONFIG.merge(build_presigning_config()))
     table, days = environment.dynamodb_table, environment.session_days
     return QueryWorker(
+        environment=environment,
         records=expiring_records(dynamodb, table, Question, days, ids.now_ms),
         lectures=LectureTable(dynamodb, table),
         conversations=Conversations(dynamodb, table, days, ids.now_ms),

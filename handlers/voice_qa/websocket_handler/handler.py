@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from handlers.common import ids
-from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config, secret_parameter
+from handlers.common.aws import PRESIGNED_SECONDS, SHORT_TIMEOUT_CONFIG, build_presigning_config, secret_parameter
 from handlers.common.errors import CommonErrorCode, HandlerError
 from handlers.common.events import BatchFailures, process_batch
 from handlers.common.ids import ULID_PATTERN
@@ -182,16 +182,13 @@ class SocketHandler:
             text=message.text,
             language=message.language,
             connection=connection,
-            resume_attempt=message.attempt,
-            resume_from=message.resume_from,
             asked_ms=self.clock_ms(),
         )
         stored = self.questions.read(key)
-        requested = stored.apply_request(new, self._limit_ms) if stored else new
-        if requested.needs_worker:
-            if not requested.is_stored:
-                # A running attempt and a stored answer do not need the lecture, which may be replaced by now.
-                self.lectures.find_ready(message.lecture_id)
+        requested = stored.apply_request(new, self.environment.limit_ms) if stored else new
+        if requested.status is QuestionStatus.ACCEPTED:
+            # A running attempt and a stored answer do not need the lecture, which may be replaced by now.
+            self.lectures.find_ready(message.lecture_id)
             limit = self.environment.queries_per_hour
             if not self._count(guest.guest_id, "queries", HOUR_MS, limit):
                 raise HandlerError(
@@ -199,21 +196,33 @@ class SocketHandler:
                     f"Limit of {limit} questions per hour reached. Ask again in the next hour.",
                 )
         question = (
-            self.questions.change(key, lambda record: record.apply_request(new, self._limit_ms) if record else new)
+            self.questions.change(
+                key, lambda record: record.apply_request(new, self.environment.limit_ms) if record else new
+            )
             or new
         )
         if question.status is QuestionStatus.FAILED:
             raise HandlerError(
                 VoiceQaErrorCode.QUERY_FAILED, "This question cannot be answered. Asking it again would not help."
             )
-        if question.needs_worker:
+        if question.status is QuestionStatus.ACCEPTED:
             # If a call fails, the question stays accepted, because its worker may have been invoked nevertheless.
             reference = QuestionReference(guest_id=guest.guest_id, query_id=message.query_id)
             self.schedule_check(reference)
             self.invoke_worker(reference)
         return QueryAccepted(
-            query_id=message.query_id, session_id=question.session, repeated=question.request_count > 1
+            query_id=message.query_id,
+            session_id=question.session,
+            pieces_url=self._presign(question.pieces_key),
+            audio_url=self._presign(question.spoken_key),
         )
+
+    def _presign(self, key: str | None) -> str | None:
+        """Return the URL of a stored answer, or None without a key."""
+        if key is None:
+            return None
+        params = {"Bucket": self.environment.s3_bucket, "Key": key}
+        return self.s3.generate_presigned_url("get_object", Params=params, ExpiresIn=PRESIGNED_SECONDS)
 
     def _check_time_limit(self, body: str) -> None:
         """Notify the client of a question that did not end in time, or whose end was not reported.
@@ -223,7 +232,8 @@ class SocketHandler:
         """
         check = QuestionReference.model_validate_json(body)
         key, now_ms = query_key(check.guest_id, check.query_id), self.clock_ms()
-        question = self.questions.change(key, lambda record: record and record.fail_if_overdue(now_ms, self._limit_ms))
+        limit_ms = self.environment.limit_ms
+        question = self.questions.change(key, lambda record: record and record.fail_if_overdue(now_ms, limit_ms))
         if question is None or not question.has_ended or question.reported:
             return
         self.log.error("query_overdue", outcome=question.status)
@@ -232,10 +242,6 @@ class SocketHandler:
         )
         self.connections.post(question.connection, error)
         self.questions.change(key, lambda record: record and record.mark_reported())
-
-    @property
-    def _limit_ms(self) -> int:
-        return int(self.environment.answer_seconds * 1000)
 
     def _count(self, guest_id: str, counted: str, period_ms: int, limit: int) -> bool:
         """Count something in the guest's current hour or day. Return False if the limit was reached before."""

@@ -79,7 +79,7 @@ CHANGED_VARIABLES: dict[str, dict[str, str]] = {
         "LECTURES_PER_DAY": "8",
         "ANSWER_SECONDS": "50.0",
     },
-    "query-worker": {"SESSION_DAYS": "6", "AGENTCORE_ENDPOINT": "http://10.0.0.5:5000/v1"},
+    "query-worker": {"SESSION_DAYS": "6", "ANSWER_SECONDS": "50.0", "AGENTCORE_ENDPOINT": "http://10.0.0.5:5000/v1"},
     "validate-lecture": {"MAX_LECTURE_BYTES": "1500000000"},
 }
 

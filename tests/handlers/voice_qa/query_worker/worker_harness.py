@@ -14,7 +14,7 @@ from typing import Any
 
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
-from handlers.voice_qa.environment import AgentCode
+from handlers.voice_qa.environment import AgentCode, WorkerEnvironment
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.messages import Piece, Query
 from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AgentQuestion, read_pieces
@@ -37,6 +37,14 @@ AUDIO_KEY = f"queries/{GUEST_ID}/01M7W8GQNQY865WCQPRM59D2J9"
 LECTURE_KEY = f"lectures/{LECTURE_ID}/canary.mp3"
 QUESTION_TEXT = "What is the canary?"
 SOCKET_ENVIRONMENT = ENVIRONMENT.model_copy(update={"queries_per_hour": 1_000})
+WORKER_ENVIRONMENT = WorkerEnvironment(
+    s3_bucket=BUCKET,
+    dynamodb_table=TABLE,
+    session_days=ENVIRONMENT.session_days,
+    answer_seconds=ENVIRONMENT.answer_seconds,
+    agentcore_endpoint="http://127.0.0.1:9",
+    agentcore_qualifier="DEFAULT",
+)
 
 TEXT, MORE_TEXT = ({"type": "text", "text": text} for text in ("Canaries ", "sing."))
 AUDIO_BYTES = b"OggS canary"
@@ -104,6 +112,7 @@ class WorkerHarness:
     def query_worker(self) -> QueryWorker:
         """The worker. It is created in the test that first uses it, like the WebSocket handler."""
         return QueryWorker(
+            environment=WORKER_ENVIRONMENT,
             records=self.records,
             lectures=LectureTable(self.dynamodb, TABLE),
             conversations=self.conversations,

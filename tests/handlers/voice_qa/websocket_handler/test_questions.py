@@ -1,9 +1,10 @@
 """Messages `query`: which questions are accepted, counted and stored, and when the query worker is invoked.
 
-A message with the `queryId` of a stored question repeats the question. The connection that asked last gets the answer.
+A message with the `queryId` of a stored question repeats the question.
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -21,6 +22,7 @@ from tests.handlers.voice_qa.socket_harness import (
     NO_FAILURES,
     SocketHarness,
 )
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET
 
 NEXT_HOUR_MS = 488_889 * 3_600_000
 """First full hour after the clock's start."""
@@ -36,9 +38,8 @@ def stored_kinds(api: SocketHarness) -> set[str]:
 
 
 def test_a_question_is_stored_and_a_worker_is_invoked(api: SocketHarness) -> None:
-    answer = api.ask(text="Why?", language="de-DE", sessionId=SESSION_ID, attempt=2, resumeFrom=3)
-    accepted_message = {"type": "queryAccepted", "queryId": "question-1", "sessionId": SESSION_ID, "repeated": False}
-    assert answer == {"id": "m1", **accepted_message}
+    answer = api.ask(text="Why?", language="de-DE", sessionId=SESSION_ID)
+    assert answer == {"id": "m1", "type": "queryAccepted", "queryId": "question-1", "sessionId": SESSION_ID}
     assert api.worker_events == api.scheduled_checks == [REFERENCE]
     question = api.read_question()
     assert question == Question(
@@ -48,8 +49,6 @@ def test_a_question_is_stored_and_a_worker_is_invoked(api: SocketHarness) -> Non
         text="Why?",
         language="de-DE",
         connection="c1",
-        resume_attempt=2,
-        resume_from=3,
         asked_ms=START_MS,
         revision=question.revision,
     )
@@ -75,8 +74,7 @@ SPOKEN: dict[str, Any] = {"text": None}
         *(("MALFORMED", {"queryId": name}) for name in ("a" * 7, "a" * 65, "a#b#c#d#e")),
         *(("MALFORMED", {"text": text}) for text in ("", "x" * 2001, "\ud800")),
         *(("MALFORMED", {"lectureId": f"{LECTURE_ID}\n"}), ("MALFORMED", {"sessionId": f"{SESSION_ID}#x"})),
-        *(("MALFORMED", {name: number}) for name in ("attempt", "resumeFrom") for number in (-1, 100_001)),
-        *(("MALFORMED", {"language": "klingon"}), ("MALFORMED", {"attempt": 0})),
+        ("MALFORMED", {"language": "klingon"}),
         *(
             ("AUDIO_REFUSED", SPOKEN | {"audioKey": f"{prefix}/{ANN_GUEST_ID}/{ULID}"})
             for prefix in ("lectures", "/queries", "x/queries")
@@ -99,8 +97,7 @@ def test_a_question_with_an_invalid_value_is_refused(api: SocketHarness, code: s
 
 def test_a_question_may_have_the_maximum_values(api: SocketHarness) -> None:
     for query_id in ("a" * 8, "a" * 64):
-        answer = api.ask(query_id, text="x" * 2000, attempt=100_000, resumeFrom=100_000)
-        assert answer["type"] == "queryAccepted"
+        assert api.ask(query_id, text="x" * 2000)["type"] == "queryAccepted"
 
 
 def test_a_guest_can_ask_about_another_guests_lecture(api: SocketHarness) -> None:
@@ -109,7 +106,7 @@ def test_a_guest_can_ask_about_another_guests_lecture(api: SocketHarness) -> Non
     api.store_lecture(lecture, owner=ANN_GUEST_ID)
     api.connect("c2", BOB_IDENTITY)
     for connection, text in (("c1", "Why?"), ("c2", "How?")):
-        assert api.ask(connection=connection, lectureId=lecture, text=text)["repeated"] is False
+        assert api.ask(connection=connection, lectureId=lecture, text=text)["type"] == "queryAccepted"
     assert (api.read_question().text, api.read_question(guest_id=BOB_GUEST_ID).text) == ("Why?", "How?")
     assert [event.guest_id for event in api.worker_events] == [ANN_GUEST_ID, BOB_GUEST_ID]
 
@@ -127,33 +124,45 @@ def test_only_a_ready_lecture_can_be_asked_about(api: SocketHarness) -> None:
         (QuestionStatus.ACCEPTED, {}, False, True),
         (QuestionStatus.RUNNING, {"asked_ms": START_MS - LIMIT_MS + 1}, False, False),
         (QuestionStatus.RUNNING, {"asked_ms": START_MS - LIMIT_MS}, True, True),
-        (QuestionStatus.ANSWERED, {}, False, True),
-        (QuestionStatus.FAILED, {"retryable": True}, True, True),
+        (QuestionStatus.FAILED, {"retryable": True, "reported": True}, True, True),
     ],
 )
-def test_the_answer_to_a_repeated_question_goes_to_the_new_connection(
+def test_the_end_of_a_repeated_question_is_reported_to_the_new_connection(
     api: SocketHarness, status: QuestionStatus, fields: dict[str, Any], *, begins_attempt: bool, invokes_worker: bool
 ) -> None:
     """The first text counts, unless the question is answered again. Only a new answer needs a ready lecture."""
     session = api.ask(connection="c1")["sessionId"]
-    ended = status in {QuestionStatus.ANSWERED, QuestionStatus.FAILED}
-    api.change_question(status=status, attempt=3, reported=ended, **fields)
+    api.change_question(status=status, attempt=3, **fields)
     api.connect("c2")
-    if begins_attempt:
+    if status is not QuestionStatus.ACCEPTED:
         api.store_lecture(status="rejected")
+    if begins_attempt:
         before = api.read_question()
         assert api.ask(connection="c2")["code"] == "LECTURE_REJECTED"
         assert api.read_question() == before, "a refused request changes nothing"
         api.store_lecture()
-    elif status is not QuestionStatus.ACCEPTED:
-        api.store_lecture(status="rejected")
-    answer = api.ask(connection="c2", resumeFrom=2, text="How?", sessionId=OTHER_SESSION_ID)
-    assert (answer["type"], answer["sessionId"], answer["repeated"]) == ("queryAccepted", session, True)
+    answer = api.ask(connection="c2", text="How?", sessionId=OTHER_SESSION_ID)
+    assert answer == {"id": "m1", "type": "queryAccepted", "queryId": "question-1", "sessionId": session}
     assert len(api.worker_events) == 1 + invokes_worker
     question = api.read_question()
-    assert (question.connection, question.resume_from, question.request_count) == ("c2", 2, 2)
-    assert (question.text, question.attempt, question.reported) == ("How?" if begins_attempt else "Why?", 3, False)
-    assert question.is_stored is (status is QuestionStatus.ANSWERED)
+    assert (question.connection, question.attempt, question.reported) == ("c2", 3, False)
+    assert question.text == ("How?" if begins_attempt else "Why?")
+
+
+def test_an_answered_question_is_accepted_with_the_urls_of_its_answer(api: SocketHarness) -> None:
+    api.ask()
+    before = api.change_question(
+        status=QuestionStatus.ANSWERED, pieces_key="responses/a.jsonl", spoken_key="responses/a.ogg"
+    )
+    api.store_lecture(status="rejected")
+    answer = api.ask()
+    for name, key in (("piecesUrl", "responses/a.jsonl"), ("audioUrl", "responses/a.ogg")):
+        url = urlsplit(answer[name])
+        assert (url.hostname, url.path) == (f"{BUCKET}.s3.us-east-1.amazonaws.com", f"/{key}")
+        assert {"X-Amz-Expires=900", "X-Amz-Algorithm=AWS4-HMAC-SHA256"} <= {*url.query.split("&")}
+    assert (len(api.worker_events), api.read_question()) == (1, before)
+    api.change_question(spoken_key=None)
+    assert "audioUrl" not in api.ask()
 
 
 def test_a_question_that_cannot_be_answered_is_refused_when_it_is_repeated(api: SocketHarness) -> None:
