@@ -54,8 +54,8 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     uploaded_mb = questions * QUERY_MEGABYTES + lectures * LECTURE_MEGABYTES
     return {
         "voice-qa-socket": {
-            # Each ping has an answer. A lecture's upload needs three messages: request, answer, and report.
-            "messages": questions * (MESSAGES_PER_QUESTION + PIECES_PER_ANSWER) + 2 * pings + 3 * lectures,
+            # Each ping has an answer. A lecture's upload needs six messages: for the form, and two requests for its state.
+            "messages": questions * (MESSAGES_PER_QUESTION + PIECES_PER_ANSWER) + 2 * pings + 6 * lectures,
             "connectionMinutes": minutes,
             "logGb": requests * LOG_BYTES_PER_CALL / GB,
         },

@@ -6,8 +6,7 @@ There are two paths:
 - questions: WebSocket API → WebSocket handler → query worker → agent → pieces of the answer over the connection. For
   each question, a delayed message later invokes the WebSocket handler. If the time limit has passed without an answer,
   the handler ends the question with an error.
-- lectures: audio bucket → queue → lecture validator → lecture items, and a report to the guest who uploaded the
-  lecture. Only validated lectures can be asked about.
+- lectures: audio bucket → queue → lecture validator → lecture items. Only validated lectures can be asked about.
 """
 
 import pulumi
@@ -144,10 +143,8 @@ class VoiceQa(pulumi.ComponentResource):
                 self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*", variable="s3_bucket"),
                 self.audio.grant_list(),
                 self.sessions.grant("GetItem", "PutItem", variable="dynamodb_table"),
-                self.socket.grant_post(),
             ],
             values={"max_lecture_bytes": self._max_lecture_bytes},
-            endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
             source=QueueSource(self.uploads, batch_size=5, max_concurrency=5),
         )
 

@@ -17,6 +17,7 @@ import { Socket } from "../lib/socket.js";
 
 const SIGNED_SECONDS = 60; // validity of the signed URL with which the page connects
 const ANSWER_TIMEOUT_MS = 120000; // time after which a question without a complete answer is asked again
+const VALIDATION_TIMEOUT_MS = 60000; // time after which the page no longer asks whether an uploaded lecture is valid
 const MAX_TRIES = 6; // requests for one answer
 const MIN_LECTURE_SECONDS = 10; // used if the stack's output does not contain the limit
 const VALIDATING = "The lecture is being validated.";
@@ -54,25 +55,28 @@ export function lectures({ stack, settings }) {
 
   async function connect() {
     const url = await presignUrl(stack, "execute-api", await guest.credentials(), settings.url, SIGNED_SECONDS);
+    const onMessage = (message) => pendingQuestions.get(message.queryId)?.onMessage(message);
     const onClose = () => { for (const pending of pendingQuestions.values()) pending.resume(); };
-    socket = await Socket.open(url, { refused: "Check this machine's clock, then try again.", onMessage: handleMessage, onClose });
+    socket = await Socket.open(url, { refused: "Check this machine's clock, then try again.", onMessage, onClose });
     socket.keepAlive(settings.pingSeconds);
     return socket;
   }
 
-  function handleMessage(message) {
-    if (message.type === "lecture") applyReport(message);
-    else pendingQuestions.get(message.queryId)?.onMessage(message);
-  }
-
-  // Apply the result of a lecture's validation. The message may be lost. Then the visitor learns the result from the answer to a question.
-  function applyReport({ lectureId, state: result, message }) {
-    if (id.value.trim() !== lectureId) return;
-    if (result === "ready") {
-      state.textContent = "The lecture is ready. Ask a question.";
-    } else if (result === "rejected") {
-      deselectLecture(lectureId);
-      showProblem(lectureProblem, new Problem(message, { todo: "Choose another recording." }));
+  // Ask for the state of an uploaded lecture until it is validated, as long as it is selected. If this fails, the visitor learns the state
+  // from the answer to a question.
+  async function showValidation(lectureId) {
+    const startedAt = Date.now();
+    for (const pause of pauses()) {
+      await sleep(pause);
+      const report = await getConnection().then((open) => open.request("lecture", { lectureId })).catch(() => ({ state: "pending" }));
+      if (id.value.trim() !== lectureId || Date.now() - startedAt > VALIDATION_TIMEOUT_MS) return;
+      if (report.state === "ready") {
+        state.textContent = "The lecture is ready. Ask a question.";
+      } else if (report.state === "rejected") {
+        deselectLecture(lectureId);
+        showProblem(lectureProblem, new Problem(report.message, { todo: "Choose another recording." }));
+      }
+      if (report.state !== "pending") return;
     }
   }
 
@@ -111,6 +115,7 @@ export function lectures({ stack, settings }) {
     lectureUrls.set(ready.lectureId, URL.createObjectURL(file));
     loadLecture(ready.lectureId);
     state.textContent = `${file.name} is uploaded. It is checked now, and you can ask already.`;
+    showValidation(ready.lectureId);
   }
 
   // A rejected lecture cannot be asked about, so it is no longer selected.

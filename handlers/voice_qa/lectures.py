@@ -40,8 +40,6 @@ class Lecture(Record):
 
     owner: str = ""
     """Guest id of the guest who uploads the lecture. Empty if an operator uploads it."""
-    listener: str = ""
-    """Id of the owner's connection, to which the report is sent."""
     status: LectureState = LectureState.PENDING
     code: RejectionReason | None = None
     message: str | None = None
@@ -66,16 +64,7 @@ class Lecture(Record):
         """Return the lecture after a verdict, which has no owner. A verdict on an older version changes nothing."""
         if not self.is_older_than(verdict.key, verdict.sequencer):
             return self
-        return verdict.model_copy(update={"owner": self.owner, "listener": self.listener})
-
-    def to_report(self, lecture_id: str) -> LectureReport:
-        return LectureReport(
-            lecture_id=lecture_id,
-            state=self.status,
-            code=self.code,
-            message=self.message,
-            duration_ms=self.duration_ms if self.status is LectureState.READY else None,
-        )
+        return verdict.model_copy(update={"owner": self.owner})
 
 
 class LectureTable:
@@ -101,28 +90,23 @@ class LectureTable:
             )
         return lecture
 
-    def apply_verdict(self, lecture_id: str, verdict: Lecture) -> Lecture:
-        """Write a verdict, unless the item describes a newer version. Return the lecture as it is then."""
-        key = lecture_key(lecture_id)
-        return self._records.change(key, lambda stored: (stored or Lecture()).apply_verdict(verdict)) or verdict
+    def apply_verdict(self, lecture_id: str, verdict: Lecture) -> None:
+        """Write a verdict, unless the item describes a newer version."""
+        self._records.change(lecture_key(lecture_id), lambda stored: (stored or Lecture()).apply_verdict(verdict))
 
-    def store_owner(self, lecture_id: str, owner: str, listener: str) -> None:
+    def store_owner(self, lecture_id: str, owner: str) -> None:
         """Create the item of a lecture that a guest will upload."""
-        self._records.change(lecture_key(lecture_id), lambda stored: stored or Lecture(owner=owner, listener=listener))
+        self._records.change(lecture_key(lecture_id), lambda stored: stored or Lecture(owner=owner))
 
-    def register_listener(self, lecture_id: str, owner: str, listener: str) -> LectureReport:
-        """Register a connection of the owner for the lecture's next report, and return the current report.
-
-        The report contains every verdict that was written before this connection was registered, and later verdicts are
-        sent to the connection. Raises HandlerError if the lecture has another owner or does not exist.
-        """
-
-        def update(stored: Lecture | None) -> Lecture | None:
-            if stored is None or stored.owner != owner:
-                return stored
-            return stored.model_copy(update={"listener": listener})
-
-        lecture = self._records.change(lecture_key(lecture_id), update)
-        if lecture is None or lecture.owner != owner:
+    def report(self, lecture_id: str, owner: str) -> LectureReport:
+        """Return the state of a lecture. Raises HandlerError if it has another owner or does not exist."""
+        lecture = self.find(lecture_id)
+        if lecture.owner != owner:
             raise HandlerError(VoiceQaErrorCode.LECTURE_UNKNOWN, "You have uploaded no lecture with this id.")
-        return lecture.to_report(lecture_id)
+        return LectureReport(
+            lecture_id=lecture_id,
+            state=lecture.status,
+            code=lecture.code,
+            message=lecture.message,
+            duration_ms=lecture.duration_ms if lecture.status is LectureState.READY else None,
+        )

@@ -40,7 +40,7 @@ class VoiceQaErrorCode(ErrorCode):
     LECTURE_NOT_READY = (
         "LECTURE_NOT_READY",
         "The lecture is not validated yet.",
-        "Wait for the message `lecture`, or ask again later.",
+        "Ask again later.",
     )
     LECTURE_REJECTED = (
         "LECTURE_REJECTED",
@@ -117,9 +117,9 @@ class Query(ClientMessage):
     language: LanguageCode = "en-US"
 
 
-class WatchLecture(ClientMessage):
-    """Request for the state of a lecture that this guest uploads. When the validation ends, the message `lecture` is
-    sent to the connection that sent this request last, or else to the connection that requested the upload.
+class LectureRequest(ClientMessage):
+    """Request for the state of a lecture that this guest uploads. Repeat it every few seconds until the lecture is
+    validated.
     """
 
     action: Literal["lecture"]
@@ -196,11 +196,7 @@ class RejectionReason(StrEnum):
 
 
 class LectureReport(ReplyMessage):
-    """State of a lecture, as the answer to `lecture`. It is also sent without a request when the validation ends.
-
-    It is sent only to the guest who uploads the lecture. It may be lost or arrive twice. So a client sends `lecture`
-    after it has connected again, or if this message does not arrive within a minute.
-    """
+    """State of a lecture, for the guest who uploads it."""
 
     type: Literal["lecture"] = "lecture"
     lecture_id: Ulid
@@ -313,7 +309,7 @@ class QueryFailed(Message):
     retryable: bool
 
 
-REQUESTS: dict[str, type[ClientMessage]] = {"upload": Upload, "lecture": WatchLecture, "query": Query, "ping": Ping}
+REQUESTS: dict[str, type[ClientMessage]] = {"upload": Upload, "lecture": LectureRequest, "query": Query, "ping": Ping}
 """Request models by their `action`."""
 RESPONSES: tuple[type[Message], ...] = (
     *(UploadReady, LectureReport, QueryAccepted, Pong),

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.flows import Stack
+from local.flows import Stack, eventually
 from local.flows.http_requests import post_form, send
 from local.flows.identity_pool_guest import Guest
 from local.flows.speech_clips import encode_clips
@@ -84,11 +84,13 @@ class GuestConnection(WebSocketClient):
         return str(ready["lectureId"])
 
     def await_lecture(self, lecture_id: str) -> Message:
-        """Wait for the message that a lecture of this guest was validated, and return it."""
-        return self._await(
-            lambda message: message["type"] == "lecture" and message["lectureId"] == lecture_id,
-            "the report of a lecture",
-        )
+        """Wait until a lecture of this guest is validated, and return its state."""
+
+        def find_validated() -> Message | None:
+            report = self.ask("lecture", lectureId=lecture_id)
+            return None if report["state"] == "pending" else report
+
+        return eventually(find_validated, "a validated lecture", self._patience_seconds)
 
     def upload_question(self, clip: str) -> str:
         """Upload a spoken question, and return its S3 key."""

@@ -30,10 +30,7 @@ def play(backend: VoiceQaBackend, report_step: StepReporter) -> list[str]:
         lecture_id = connection.upload_lecture(*_repeat_lecture(backend.frontend["lectureMinSeconds"]))
         report = connection.await_lecture(lecture_id)
         checks.equal("reported state of the lecture", report["state"], "ready")
-        report_step(
-            f"a lecture of {report['durationMs'] / 1000:.0f} s uploaded by a guest, "
-            f"who got a message when it was {report['state']}"
-        )
+        report_step(f"a lecture of {report['durationMs'] / 1000:.0f} s uploaded by a guest, which is {report['state']}")
         keys = [connection.upload_question(clip) for clip in spoken]
         first_id = uuid.uuid4().hex
         accepted, first = connection.ask_question(lecture_id, first_id, audioKey=keys[0])

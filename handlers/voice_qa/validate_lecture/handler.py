@@ -1,9 +1,8 @@
 """Lambda function that validates uploaded lectures, the recordings about which guests ask questions.
 
 A queue of S3 notifications invokes it with new uploads, and delivers a notification again if its validation fails. The
-verdict is written to the lecture's item, and then reported to the guest who uploaded the lecture. S3 may deliver
-notifications twice and in any order. So an upload is only judged if the item describes no upload yet or an older one.
-A repeated notification only sends the report again, which an invocation that was killed may not have sent.
+verdict is written to the lecture's item. S3 may deliver notifications twice and in any order. So an upload is only
+judged if the item describes no upload yet or an older one.
 
 A read names the version of the notification, and its ETag for a bucket without versioning, where the object may have
 been replaced since then. A replaced or deleted object is not judged: it has a later notification, or is not needed.
@@ -15,9 +14,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG
+from handlers.common.aws import CONFIG
 from handlers.common.events import (
     NULL_VERSION_ID,
     BatchFailures,
@@ -27,7 +26,6 @@ from handlers.common.events import (
     process_batch,
 )
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.environment import (
     LECTURE_MAX_SECONDS,
     LECTURE_MIN_SECONDS,
@@ -63,7 +61,6 @@ class LectureValidator:
     environment: ValidatorEnvironment
     s3: "S3Client"
     lectures: LectureTable
-    connections: WebSocketConnections
     log: EventLog
 
     def handle_notification(self, body: str) -> None:
@@ -73,23 +70,14 @@ class LectureValidator:
                 raise InvalidEvent("the notification is for another bucket")
             lecture_id = parse_lecture_id(new_object.key)
             if lecture_id is not None:
-                self._validate(lecture_id, new_object)
+                if self.lectures.find(lecture_id).is_older_than(new_object.key, new_object.sequencer):
+                    self._validate(lecture_id, new_object)
             else:
                 self.log.warning("lecture_key_ignored", key_hash=hash_for_log(new_object.key))
 
     def _validate(self, lecture_id: str, new_object: NewObject) -> None:
-        lecture = self.lectures.find(lecture_id)
-        if lecture.is_older_than(new_object.key, new_object.sequencer):
-            verdict = self._judge(new_object)
-            if verdict is None:
-                return
-            lecture = self.lectures.apply_verdict(lecture_id, verdict)
-        if lecture.listener and (lecture.key, lecture.sequencer) == (new_object.key, new_object.sequencer):
-            self._report(lecture_id, lecture)
-
-    def _judge(self, new_object: NewObject) -> Lecture | None:
-        """Return the verdict on an uploaded version, or None if it no longer exists."""
-        lecture = Lecture(
+        """Write the verdict on an uploaded version, unless it no longer exists."""
+        verdict = Lecture(
             status=LectureState.READY,
             key=new_object.key,
             version_id=new_object.version_id,
@@ -105,8 +93,8 @@ class LectureValidator:
             if error.response["Error"]["Code"] not in GONE_CODES:
                 raise
             self.log.info("lecture_gone", key_hash=hash_for_log(new_object.key))
-            return None
-        return lecture.model_copy(update=changes)
+            return
+        self.lectures.apply_verdict(lecture_id, verdict.model_copy(update=changes))
 
     def _measure(self, new_object: NewObject) -> AudioFile:
         """Return format and duration of a lecture. Raises RejectedAudio or ClientError."""
@@ -140,16 +128,6 @@ class LectureValidator:
 
         return RangedFile(fetch, new_object.size)
 
-    def _report(self, lecture_id: str, lecture: Lecture) -> None:
-        """Post the verdict to the guest who uploaded the lecture.
-
-        A failure is only logged, because the verdict is already stored and the client can request it.
-        """
-        try:
-            self.connections.post(lecture.listener, lecture.to_report(lecture_id))
-        except (ClientError, BotoCoreError) as error:
-            self.log.failure("lecture_not_reported", error, level="WARNING")
-
 
 @cache
 def _validator() -> LectureValidator:
@@ -158,7 +136,6 @@ def _validator() -> LectureValidator:
         environment,
         boto3.client("s3", config=CONFIG),
         LectureTable(boto3.client("dynamodb", config=CONFIG), environment.dynamodb_table),
-        WebSocketConnections(boto3.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         EventLog(environment.log_level),
     )
 

@@ -43,6 +43,7 @@ from handlers.voice_qa.environment import LECTURES, MAX_QUERY_BYTES, QUERIES, So
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.messages import (
     REQUESTS,
+    LectureRequest,
     Ping,
     Pong,
     Query,
@@ -51,7 +52,6 @@ from handlers.voice_qa.messages import (
     Upload,
     UploadReady,
     VoiceQaErrorCode,
-    WatchLecture,
 )
 from handlers.voice_qa.records import (
     CHECK_GRACE_SECONDS,
@@ -128,9 +128,9 @@ class SocketHandler:
                 key = f"{QUERIES}{guest.guest_id}/{self.new_id()}"
                 return self._sign_form(message, key, MAX_QUERY_BYTES)
             case Upload():
-                return self._create_lecture_form(guest.guest_id, connection, message)
-            case WatchLecture():
-                return self.lectures.register_listener(message.lecture_id, guest.guest_id, connection)
+                return self._create_lecture_form(guest.guest_id, message)
+            case LectureRequest():
+                return self.lectures.report(message.lecture_id, guest.guest_id)
             case Query():
                 return self.ask(guest, connection, message)
             case Ping():
@@ -138,8 +138,7 @@ class SocketHandler:
             case _:
                 raise TypeError("the message has no handler")
 
-    def _create_lecture_form(self, guest_id: str, connection: str, message: Upload) -> UploadReady:
-        """Return a form for a new lecture. The verdict on the upload is sent to this connection."""
+    def _create_lecture_form(self, guest_id: str, message: Upload) -> UploadReady:
         if self.environment.lecture_uploads == "off":
             raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "This stack does not accept lectures from guests.")
         lecture_id, limit = self.new_id(), self.environment.lectures_per_day
@@ -147,7 +146,7 @@ class SocketHandler:
             raise HandlerError(
                 VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again tomorrow."
             )
-        self.lectures.store_owner(lecture_id, guest_id, connection)
+        self.lectures.store_owner(lecture_id, guest_id)
         key = f"{LECTURES}{lecture_id}/{self.new_id()}"
         return self._sign_form(message, key, self.environment.max_lecture_bytes, lecture_id)
 

@@ -18,10 +18,10 @@ LOAD: dict[str, float] = {"questionsPerDay": 20_000, "lecturesPerDay": 500}
 @pytest.mark.parametrize(
     ("load", "settings", "usd"),
     [
-        (LOAD, {}, 387.13),
+        (LOAD, {}, 387.18),
         ({"questionsPerDay": 1, "lecturesPerDay": 0.1}, {}, 6.46),
-        (LOAD, {"audio": {"versioned": False}, "sessions": {"days": 14}}, 386.76),
-        (LOAD, {"audio": {"accelerated": True}}, 426.98),
+        (LOAD, {"audio": {"versioned": False}, "sessions": {"days": 14}}, 386.80),
+        (LOAD, {"audio": {"accelerated": True}}, 427.02),
     ],
 )
 def test_the_monthly_cost_follows_from_the_load_and_the_settings(

@@ -4,7 +4,7 @@ import io
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -22,7 +22,7 @@ from handlers.voice_qa.lectures import Lecture, LectureTable
 from handlers.voice_qa.messages import LectureState
 from handlers.voice_qa.records import lecture_key
 from handlers.voice_qa.validate_lecture import handler
-from tests.handlers.common.fakes import Clients, MemoryDynamoDb
+from tests.handlers.common.fakes import MemoryDynamoDb
 from tests.handlers.ingestion.s3_messages import body, record
 
 BUCKET, TABLE = "audio", "sessions"
@@ -51,8 +51,6 @@ class LectureHarness:
     s3: Any
     dynamodb: Any
     environment: ValidatorEnvironment = ENVIRONMENT
-    clients: Clients = field(default_factory=Clients)
-    """WebSocket clients, to which the validator posts reports of lectures."""
     upload_count: int = 0
 
     @property
@@ -75,7 +73,7 @@ class LectureHarness:
 
     def handle(self, *messages: str) -> list[str]:
         """Handle one batch. Return the indexes of failed messages."""
-        validator = handler.LectureValidator(self.environment, self.s3, self.table, self.clients, EventLog("DEBUG"))
+        validator = handler.LectureValidator(self.environment, self.s3, self.table, EventLog("DEBUG"))
         with mock.patch.object(handler, "_validator", return_value=validator):
             return call_handler(*messages)
 
