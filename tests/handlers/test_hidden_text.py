@@ -25,7 +25,7 @@ from handlers.transcription.audio_processor.results import parse_results
 from handlers.transcription.messages import REQUESTS as TRANSCRIPTION_REQUESTS
 from handlers.voice_qa.messages import REQUESTS as VOICE_QA_REQUESTS
 from handlers.voice_qa.messages import Query
-from handlers.voice_qa.query_worker.agent_protocol import read_pieces
+from handlers.voice_qa.query_worker.agent import read_pieces
 from handlers.voice_qa.query_worker.answers import StoredTurn
 from tests.handlers.livestream.fact_check_agent.test_model_answer import claim, clip, verify
 from tests.handlers.transcription.router_harness import transcript_payload

@@ -1,30 +1,54 @@
 """Client of the agent, the external service that answers questions: an HTTP service, or Bedrock AgentCore Runtime.
 
-`agent_protocol` defines the body of the request and the lines of the response. A request is repeated up to three times if
-no connection is established, or if the status means a transient failure. It is not repeated after any other failure,
-because the agent may already be answering. Redirects, compressed responses and the proxy settings of the environment are
-not supported. No exception contains a URL or anything that the agent sent.
+Request, by `POST <endpoint>/answer` or AgentCore's `InvokeAgentRuntime`: an `AgentQuestion` as JSON. It is repeated up to
+three times if no connection is established, or if the status means a transient failure. It is not repeated after any
+other failure, because the agent may already be answering. Redirects, compressed responses and the proxy settings of the
+environment are not supported.
 
-boto3 is not used for AgentCore, because its body reader fills a buffer of one kilobyte before it returns a line, which
-would delay the words of an answer.
+Response, with status 200: one object per line. A line has at most 120,000 bytes and is ended by a line feed:
+
+- `text` {`text`}: the next part of the answer
+- `audio` {`audio` (base64), `format`}: the next part of the spoken answer, all of one format
+- `citation` {`startMs`, `endMs`, `quote`}: the section of the lecture that supports the answer
+- `transcript` {`text`}: the transcript of the question, which replaces an earlier one
+- `done` {}: the answer is complete; nothing after it is read
+- `error` {`code`, `retryable`}: there is no complete answer; `code` is `rejected` (the agent does not accept this
+  question), `throttled` (too many questions), `unavailable` (for a short time) or `failed` (any other error)
+
+The field `type` names the type of an object. Other types and fields are ignored, so that agents can send more than this
+version reads. The lines may also be server-sent events, with `data:` before the object. An object that has no `type`,
+but a text in the field `error`, means that the agent failed. The server of AgentCore Runtime sends such an object if
+the agent raised an exception.
+
+No exception contains a URL or anything that the agent sent. boto3 is not used for AgentCore, because its body reader fills
+a buffer of one kilobyte before it returns a line, which would delay the words of an answer.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlencode
 
 import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from pydantic import Field, TypeAdapter, ValidationError
 from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError, SSLError
 
+from handlers.common.json_models import Message
 from handlers.voice_qa.environment import AgentCode
-from handlers.voice_qa.messages import Piece
-from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AgentQuestion, read_pieces
+from handlers.voice_qa.messages import (
+    PIECES,
+    AudioPiece,
+    CitationPiece,
+    Piece,
+    TextPiece,
+    UnanswerableQuestion,
+    VoiceQaErrorCode,
+)
 
 MAX_LINE_BYTES = 120_000
 """Maximum size of a line. The message to the client with its content is hardly longer. API Gateway allows 128 KB."""
@@ -56,13 +80,82 @@ STATUSES: Mapping[int, AgentCode] = {
 }
 """Meanings of statuses. Others mean that the agent failed, from 500 on, or that it answers no question of this stack."""
 
+LASTING_FAILURES = frozenset([AgentCode.REFUSED, AgentCode.MALFORMED, AgentCode.REJECTED])
+"""Failures after which asking again does not help, unless the agent states that it helps. The worker itself determines
+REFUSED (no access to the agent) and MALFORMED (a response that violates this protocol)."""
+AGENT_CODES = frozenset([AgentCode.REJECTED, AgentCode.THROTTLED, AgentCode.UNAVAILABLE, AgentCode.FAILED])
+"""Failure codes that an agent can send."""
+AGENT_MESSAGES = {
+    AgentCode.REFUSED: "Questions cannot be answered at the moment.",
+    AgentCode.REJECTED: "This question cannot be answered.",
+    AgentCode.THROTTLED: "Too many questions are being asked at the moment. Ask again later.",
+    AgentCode.UNAVAILABLE: "The answer was interrupted, or the agent is not available at the moment. Ask again.",
+    AgentCode.TOO_SLOW: "The answer did not start or end in time. Ask again.",
+    AgentCode.MALFORMED: "The answer could not be read.",
+    AgentCode.FAILED: "The question could not be answered.",
+}
+"""Messages for clients by failure of the agent. They contain nothing that the agent sent."""
+
+
+class AgentFailed(UnanswerableQuestion):
+    """The answer is not complete. Pieces that were received remain valid."""
+
+    def __init__(self, cause: AgentCode, *, retryable: bool | None = None) -> None:
+        """`retryable` states if asking again may help. If it is None, the cause decides."""
+        if retryable is None:
+            retryable = cause not in LASTING_FAILURES
+        super().__init__(VoiceQaErrorCode.AGENT_FAILED, AGENT_MESSAGES[cause], retryable=retryable, cause=cause)
+
+
+PrivateText = Annotated[str, Field(repr=False)]
+"""Text or URL that must not get into a log by accident."""
+
+
+class QuestionLecture(Message):
+    lecture_id: str
+    url: PrivateText
+    """Presigned URL with which anyone can fetch the audio."""
+    format: str
+    """Name of the audio format, such as mp3."""
+    duration_ms: int
+
+
+class SpokenQuery(Message):
+    url: PrivateText
+    """Presigned URL with which anyone can fetch the audio."""
+    format: str
+    """Name of the audio format, such as webm."""
+
+
+class WrittenQuery(Message):
+    text: PrivateText
+
+
+class ContextTurn(Message):
+    """An earlier question of the conversation, and its answer."""
+
+    question: PrivateText
+    answer: PrivateText
+
+
+class AgentQuestion(Message):
+    """A question with its context, as an agent gets it."""
+
+    schema_version: Literal[1] = 1
+    query_id: str
+    session_id: str
+    """Hash that agents get in place of the conversation's id. Bedrock AgentCore accepts 33 to 256 characters."""
+    lecture: QuestionLecture
+    query: SpokenQuery | WrittenQuery
+    conversation: tuple[ContextTurn, ...]
+    language: str
+
+
 AGENTCORE = "bedrock-agentcore"
 SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 
 # urllib3 warns with the URL of each request that it repeats.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-
-
 HEADERS = {"Content-Type": "application/json", "Accept": "application/jsonl, text/event-stream"}
 
 
@@ -135,27 +228,20 @@ class Agent:
                 decode_content=False,
             )
         except HTTPError as error:
-            code = _judge_failure(error.reason if isinstance(error, MaxRetryError) else error)
-        raise AgentFailed(code)
+            raise AgentFailed(_judge_failure(error.reason if isinstance(error, MaxRetryError) else error)) from None
 
 
 def _read_lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
     size, rest = 0, b""
-    while data := _read_bytes(response):
-        size += len(data)
-        *lines, rest = (rest + data).split(b"\n")
-        if size > MAX_ANSWER_BYTES or max(map(len, (*lines, rest))) > MAX_LINE_BYTES:
-            raise AgentFailed(AgentCode.MALFORMED)
-        yield from lines
-
-
-def _read_bytes(response: urllib3.BaseHTTPResponse) -> bytes:
-    """Return the bytes of the body that have arrived, or none at its end. Raises AgentFailed."""
     try:
-        return response.read1(READ_BYTES)
+        while data := response.read1(READ_BYTES):  # the bytes that have arrived, or none at the end of the body
+            size += len(data)
+            *lines, rest = (rest + data).split(b"\n")
+            if size > MAX_ANSWER_BYTES or max(map(len, (*lines, rest))) > MAX_LINE_BYTES:
+                raise AgentFailed(AgentCode.MALFORMED)
+            yield from lines
     except HTTPError as error:
-        code = _judge_failure(error)
-    raise AgentFailed(code)
+        raise AgentFailed(_judge_failure(error)) from None
 
 
 def _judge_failure(error: Exception | None) -> AgentCode:
@@ -167,3 +253,59 @@ def _judge_failure(error: Exception | None) -> AgentCode:
 def _judge_status(status: int) -> AgentCode:
     others = AgentCode.FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else AgentCode.REFUSED
     return STATUSES.get(status, others)
+
+
+_OBJECT = TypeAdapter(dict[str, Any])
+_EVENT_FIELDS = (b":", b"event:", b"id:", b"retry:")
+"""Prefixes of the lines of server-sent events that contain no object."""
+
+
+def read_pieces(lines: Iterable[bytes], query_id: str, attempt: int, duration_ms: int) -> Iterator[Piece]:
+    """Yield the numbered pieces of an answer until the line `done`. Raises AgentFailed.
+
+    `duration_ms` is the duration of the lecture. Empty pieces, and citations of a section outside the lecture, are left
+    out.
+    """
+    try:
+        yield from _parse_lines(lines, query_id, attempt, duration_ms)
+    except ValidationError:  # it may quote the agent
+        raise AgentFailed(AgentCode.MALFORMED) from None
+
+
+def _parse_lines(lines: Iterable[bytes], query_id: str, attempt: int, duration_ms: int) -> Iterator[Piece]:
+    count, audio_format = 0, None
+    for line in map(bytes.strip, lines):
+        if not line or line.startswith(_EVENT_FIELDS):
+            continue
+        message = _OBJECT.validate_json(line.removeprefix(b"data:"))
+        match message.get("type", "error" if isinstance(message.get("error"), str) else None):
+            case "text" | "audio" | "citation" | "transcript":
+                numbers = {"queryId": query_id, "attempt": attempt, "number": count}
+                piece = PIECES.validate_python({**message, **numbers})
+                if isinstance(piece, AudioPiece):
+                    if audio_format not in {None, piece.format}:
+                        raise AgentFailed(AgentCode.MALFORMED)
+                    audio_format = piece.format
+                if not _is_void(piece, duration_ms):
+                    count += 1
+                    yield piece
+            case "done":
+                return
+            case "error":
+                code = next((known for known in AGENT_CODES if known == message.get("code")), AgentCode.FAILED)
+                retryable = message.get("retryable")
+                raise AgentFailed(code, retryable=retryable if isinstance(retryable, bool) else None)
+            case str():
+                pass  # a type that this version does not read
+            case _:
+                raise AgentFailed(AgentCode.MALFORMED)
+    raise AgentFailed(AgentCode.UNAVAILABLE)
+
+
+def _is_void(piece: Piece, duration_ms: int) -> bool:
+    match piece:
+        case TextPiece(text="") | AudioPiece(audio=""):
+            return True
+        case CitationPiece(start_ms=start, end_ms=end):
+            return not 0 <= start < end <= duration_ms
+    return False

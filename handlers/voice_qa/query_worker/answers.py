@@ -6,9 +6,8 @@ that by uploading to the same key again. This protection needs a bucket with ver
 
 The object `responses/<guestId>/<queryId>.<attempt>.jsonl` contains the messages of an answer as they were sent, one per
 line, for a client whose connection broke. The object with the same name and `.ogg` or `.mp3` contains the spoken answer
-as one file. Each attempt has its own names, because an attempt that exceeded its time limit
-may still store its answer. The question's record has the keys of the valid attempt. The bucket's lifecycle rules delete old
-answers.
+as one file. Each attempt has its own names, because an attempt that exceeded its time limit may still store its answer.
+The question's record has the keys of the valid attempt. The bucket's lifecycle rules delete old answers.
 
 A conversation consists of turns: a guest's question about a lecture, and its answer. The latest turns are stored in the
 table, and the agent gets some of them as the context of a new question. Guests may read and, in some stacks, write these
@@ -27,7 +26,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from botocore.exceptions import ClientError
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.events import NULL_VERSION_ID
@@ -44,7 +43,7 @@ from handlers.voice_qa.messages import (
     UnanswerableQuestion,
     VoiceQaErrorCode,
 )
-from handlers.voice_qa.query_worker.agent_protocol import ContextTurn, SpokenQuery
+from handlers.voice_qa.query_worker.agent import ContextTurn, SpokenQuery
 from handlers.voice_qa.records import DAY_SECONDS, Key
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class StoredTurn(Message):
     query_id: QueryId
     question: _StoredText
     answer: _StoredText
-    at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+    at: str
     """Time at which the turn was stored, after its answer was complete."""
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from hashlib import sha256
 from secrets import token_hex
 from typing import Any
 
@@ -37,14 +38,7 @@ from handlers.voice_qa.messages import (
     UnanswerableQuestion,
     VoiceQaErrorCode,
 )
-from handlers.voice_qa.query_worker.agent import Agent
-from handlers.voice_qa.query_worker.agent_protocol import (
-    AgentFailed,
-    AgentQuestion,
-    QuestionLecture,
-    WrittenQuery,
-    opaque_session_id,
-)
+from handlers.voice_qa.query_worker.agent import Agent, AgentFailed, AgentQuestion, QuestionLecture, WrittenQuery
 from handlers.voice_qa.query_worker.answers import AudioBucket, Conversations
 from handlers.voice_qa.records import (
     Key,
@@ -178,9 +172,11 @@ class _Invocation:
         """Return the question with its context. Raises UnanswerableQuestion if it cannot be sent to the agent."""
         worker = self._worker
         lecture = worker.lectures.find_ready(question.lecture)
+        # Agents must not know the id of the guest.
+        session_id = sha256(f"{self._guest_id}#{question.session}".encode()).hexdigest()
         return AgentQuestion(
             query_id=self._query_id,
-            session_id=opaque_session_id(f"{self._guest_id}#{question.session}"),
+            session_id=session_id,
             lecture=QuestionLecture(
                 lecture_id=question.lecture,
                 url=worker.audio.presign_url(lecture.key, VersionId=lecture.version_id),

@@ -9,7 +9,7 @@ import pytest
 
 from components.voice_qa.alarms import MAX_FAILED_POSTS
 from handlers.voice_qa.environment import AgentCode
-from handlers.voice_qa.query_worker.agent_protocol import AgentFailed
+from handlers.voice_qa.query_worker.agent import AgentFailed
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
 from tests.components.voice_qa.recorded_deployment import deployed
 from tests.credentials import credentials

@@ -12,15 +12,14 @@ import pytest
 
 from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
-from handlers.voice_qa.query_worker.agent import Agent
-from handlers.voice_qa.query_worker.agent_protocol import (
+from handlers.voice_qa.query_worker.agent import (
+    Agent,
     AgentFailed,
     AgentQuestion,
     ContextTurn,
     QuestionLecture,
     SpokenQuery,
     WrittenQuery,
-    opaque_session_id,
 )
 from local.audio_formats import decode_file
 from local.emulation.faults import Faults
@@ -66,7 +65,7 @@ def question(
     """Return a question about a lecture that lasts one minute."""
     return AgentQuestion(
         query_id="query-01",
-        session_id=opaque_session_id("session"),
+        session_id="a1" * 32,
         lecture=QuestionLecture(lecture_id="lecture", url=lecture_url, format=lecture_format, duration_ms=60_000),
         query=query,
         conversation=earlier_turns,

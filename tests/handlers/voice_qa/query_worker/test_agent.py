@@ -27,14 +27,15 @@ from botocore.credentials import Credentials
 from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.messages import AnswerAudioFormat, AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker import agent as agent_module
-from handlers.voice_qa.query_worker.agent import HEADERS, MAX_LINE_BYTES, Agent
-from handlers.voice_qa.query_worker.agent_protocol import (
+from handlers.voice_qa.query_worker.agent import (
+    HEADERS,
+    MAX_LINE_BYTES,
+    Agent,
     AgentFailed,
     AgentQuestion,
     ContextTurn,
     QuestionLecture,
     WrittenQuery,
-    opaque_session_id,
     read_pieces,
 )
 from tests.handlers.certificates import write_self_signed_certificate
@@ -44,7 +45,7 @@ CANARY = "canary-7d1f"
 DURATION_MS = 60_000
 QUESTION = AgentQuestion(
     query_id="query-01",
-    session_id=opaque_session_id("us-east-1:identity#session"),
+    session_id="a1" * 32,
     lecture=QuestionLecture(lecture_id="lecture-1", url=f"http://{CANARY}", format="mp3", duration_ms=DURATION_MS),
     query=WrittenQuery(text=f"What is a {CANARY}?"),
     conversation=(ContextTurn(question="Who speaks?", answer="Nobody."),),
@@ -141,7 +142,6 @@ def failure(endpoint: str) -> AgentFailed:
     """Ask a question that fails. Return the failure, which must contain nothing of the request and the response."""
     with pytest.raises(AgentFailed) as failed:
         ask(endpoint)
-    assert failed.value.__context__ is failed.value.__cause__ is None
     printed = "".join(traceback.format_exception(failed.value))
     assert CANARY not in printed
     assert endpoint not in printed
@@ -209,7 +209,7 @@ def test_a_malformed_line_is_a_failure(line: bytes) -> None:
     with pytest.raises(AgentFailed) as failed:
         parse(*line.strip().split(b"\n"))
     assert failed.value.cause is AgentCode.MALFORMED
-    assert failed.value.__context__ is failed.value.__cause__ is None
+    assert "ValidationError" not in "".join(traceback.format_exception(failed.value)), "it may quote the agent"
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_a_question_is_sent_as_the_protocol_defines() -> None:
     assert json.loads(body) == {
         "schemaVersion": 1,
         "queryId": "query-01",
-        "sessionId": opaque_session_id("us-east-1:identity#session"),
+        "sessionId": "a1" * 32,
         "lecture": {"lectureId": "lecture-1", "url": f"http://{CANARY}", "format": "mp3", "durationMs": DURATION_MS},
         "query": {"text": f"What is a {CANARY}?"},
         "conversation": [{"question": "Who speaks?", "answer": "Nobody."}],

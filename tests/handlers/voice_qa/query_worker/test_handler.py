@@ -4,6 +4,7 @@ The agent is the external service that answers a question, in pieces. Each try o
 """
 
 from functools import partial
+from hashlib import sha256
 from typing import Any, get_args
 from unittest.mock import Mock
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -15,12 +16,11 @@ from handlers.common import ids
 from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.messages import Upload
 from handlers.voice_qa.query_worker import handler
-from handlers.voice_qa.query_worker.agent_protocol import (
+from handlers.voice_qa.query_worker.agent import (
     AgentFailed,
     ContextTurn,
     SpokenQuery,
     WrittenQuery,
-    opaque_session_id,
 )
 from handlers.voice_qa.query_worker.answers import Conversations
 from handlers.voice_qa.query_worker.handler import AnswerOutcome
@@ -70,7 +70,7 @@ def test_the_agent_gets_the_lecture_the_question_and_the_conversation(worker: Wo
     assert (question.query_id, question.language) == (QUERY_ID, "de-DE")
     assert question.conversation == (ContextTurn(question="Q", answer="A"),)
     assert question.query == WrittenQuery(text=QUESTION_TEXT)
-    assert question.session_id == opaque_session_id(f"{GUEST_ID}#{SESSION_ID}")
+    assert question.session_id == sha256(f"{GUEST_ID}#{SESSION_ID}".encode()).hexdigest()
     assert (question.lecture.format, question.lecture.duration_ms) == ("mp3", 60_000)
     private = (QUESTION_TEXT, question.lecture.url, repr(question.conversation[0].question))
     assert not [text for text in private if text in repr(question)], "no log gets them by accident"

@@ -17,7 +17,7 @@ from handlers.common.records import Records
 from handlers.voice_qa.environment import AgentCode, WorkerEnvironment
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.messages import Piece, Query
-from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AgentQuestion, read_pieces
+from handlers.voice_qa.query_worker.agent import AgentFailed, AgentQuestion, read_pieces
 from handlers.voice_qa.query_worker.answers import AudioBucket, Conversations
 from handlers.voice_qa.query_worker.handler import AnswerOutcome, QueryWorker
 from handlers.voice_qa.records import (
