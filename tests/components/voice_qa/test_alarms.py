@@ -71,7 +71,10 @@ def test_only_faults_of_the_agent_and_unheard_answers_of_connected_clients_raise
     name: str, worker: WorkerHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script, failed_posts, alarms = CASES[name]
-    worker.ask(**({"audio_key": AUDIO_KEY} if name == "audio missing" else {}))
+    if name == "audio missing":
+        worker.ask(audioKey=AUDIO_KEY, text=None)
+    else:
+        worker.ask()
     worker.clients.failures = [AWS_ERROR] * failed_posts
     if name == "client disconnected":
         worker.clients.gone.add("c1")

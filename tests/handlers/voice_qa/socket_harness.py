@@ -26,8 +26,15 @@ from handlers.voice_qa.records import (
 )
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
 from tests.credentials import credentials
-from tests.handlers.common.fakes import START_MS, Clients, Clock
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, create_table, put_lecture, s3_client
+from tests.handlers.common.fakes import Clients, Clock
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
+    BUCKET,
+    LECTURE_ID,
+    TABLE,
+    create_table,
+    put_lecture,
+    s3_client,
+)
 from tests.moto_tables import stored_items
 
 POOL_ID = "us-east-1:11111111-2222-4333-8444-555555555555"
@@ -36,7 +43,6 @@ BOB_IDENTITY = "us-east-1:bbbbbbbb-0000-4000-8000-00000000000b"
 GUEST_ID_KEY_NAME, GUEST_ID_KEY = "/guest-ids", "canary-key-of-guest-ids"
 """SSM parameter and value of the secret key. A guest id is a hash of the guest's identity id with this key."""
 ANN_GUEST_ID, BOB_GUEST_ID = (derive_keyed_user_id(GUEST_ID_KEY, identity) for identity in (ANN_IDENTITY, BOB_IDENTITY))
-LECTURE_ID = ulid(datetime.fromtimestamp(START_MS / 1000, UTC), 7)
 ENVIRONMENT = SocketEnvironment(
     s3_bucket=BUCKET,
     dynamodb_table=TABLE,
@@ -74,6 +80,8 @@ class SocketHarness:
     """Messages sent to the queue of time limit checks."""
     worker_events: list[QuestionReference] = field(default_factory=list)
     """Events of the query worker's invocations."""
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    """Answers to all messages."""
     invocation_error: Exception | None = None
     """Error of the worker's invocation; None if it succeeds."""
     environment: SocketEnvironment = ENVIRONMENT
@@ -117,8 +125,8 @@ class SocketHarness:
         """Send a text, which may be no valid message, and return its answer."""
         response = self.handle_event(connection, "MESSAGE", {}, body=body)
         assert response["statusCode"] == 200, "an error is sent as an answer, so the connection stays open"
-        answer: dict[str, Any] = json.loads(response["body"])
-        return answer
+        self.answers.append(json.loads(response["body"]))
+        return self.answers[-1]
 
     def ask(self, query_id: str = "question-1", connection: str = "c1", **content: Any) -> dict[str, Any]:
         """Ask a question about the lecture, by default a written question. Fields with the value None are omitted."""
@@ -137,7 +145,7 @@ class SocketHarness:
         body = json.dumps({"guestId": guest_id, "queryId": query_id})
         return self.handler.handle({"Records": [{"messageId": "check-1", "body": body}]})
 
-    def store_lecture(self, lecture_id: str = LECTURE_ID, **attributes: str) -> None:
+    def store_lecture(self, lecture_id: str = LECTURE_ID, **attributes: str | int) -> None:
         """Store a lecture's item."""
         put_lecture(self.dynamodb, lecture_id, **attributes)
 

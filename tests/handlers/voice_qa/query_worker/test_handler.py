@@ -29,11 +29,7 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO,
     AUDIO_KEY,
     AWS_ERROR,
-    GUEST_ID,
-    IDENTITY,
     INTERRUPTED,
-    LECTURE_ID,
-    LECTURE_KEY,
     MORE_TEXT,
     QUERY_ID,
     QUESTION_TEXT,
@@ -43,7 +39,14 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     Step,
     WorkerHarness,
 )
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness
+from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, ANN_IDENTITY
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
+    BUCKET,
+    LECTURE_ID,
+    LECTURE_KEY,
+    TABLE,
+    LectureHarness,
+)
 from tests.moto_tables import create_table, stored_items
 
 CITATION = {"type": "citation", "startMs": 1_000, "endMs": 2_000, "quote": "a canary sings"}
@@ -63,14 +66,14 @@ def test_the_client_gets_all_pieces_in_order_and_then_the_message_answered(worke
 
 
 def test_the_agent_gets_the_lecture_the_question_and_the_conversation(worker: WorkerHarness) -> None:
-    worker.conversations.append(conversation_key(IDENTITY, SESSION_ID, LECTURE_ID), "earlier-1", "Q", "A")
+    worker.conversations.append(conversation_key(ANN_IDENTITY, SESSION_ID, LECTURE_ID), "earlier-1", "Q", "A")
     worker.ask(language="de-DE")
     worker.invoke(TEXT)
     [question] = worker.agent.questions
     assert (question.query_id, question.language) == (QUERY_ID, "de-DE")
     assert question.conversation == (ContextTurn(question="Q", answer="A"),)
     assert question.query == WrittenQuery(text=QUESTION_TEXT)
-    assert question.session_id == sha256(f"{GUEST_ID}#{SESSION_ID}".encode()).hexdigest()
+    assert question.session_id == sha256(f"{ANN_GUEST_ID}#{SESSION_ID}".encode()).hexdigest()
     assert (question.lecture.format, question.lecture.duration_ms) == ("mp3", 60_000)
     private = (QUESTION_TEXT, question.lecture.url, repr(question.conversation[0].question))
     assert not [text for text in private if text in repr(question)], "no log gets them by accident"
@@ -120,7 +123,7 @@ def test_a_failure_of_the_agent_ends_the_question_and_is_reported(
     ("lecture_status", "changes", "code", "retryable"),
     [
         ("rejected", {}, "LECTURE_REJECTED", False),
-        ("ready", {"lecture": "01M7W8GQNQY865WCQPRM59D2J9"}, "LECTURE_UNKNOWN", False),
+        ("ready", {"lecture": SESSION_ID}, "LECTURE_UNKNOWN", False),
         ("ready", {"audio_key": AUDIO_KEY}, "AUDIO_REFUSED", True),
     ],
 )
@@ -129,7 +132,7 @@ def test_a_question_without_a_ready_lecture_or_audio_is_not_sent_to_the_agent(
 ) -> None:
     worker.ask()
     worker.store_lecture(status=lecture_status)
-    worker.change_question(**changes)
+    worker.api.change_question(QUERY_ID, **changes)
     assert worker.invoke() is AnswerOutcome.FAILED
     [error] = worker.sent_messages("error")
     assert (error["code"], error["retryable"]) == (code, retryable)
@@ -160,7 +163,7 @@ def test_a_turn_that_cannot_be_stored_does_not_affect_the_answer(
     assert len(worker.log_lines(capsys.readouterr().out, "turn_lost")) == 1
 
 
-EVENT = {"schemaVersion": 1, "guestId": GUEST_ID, "queryId": QUERY_ID}
+EVENT = {"guestId": ANN_GUEST_ID, "queryId": QUERY_ID}
 
 
 def test_the_end_of_an_answer_is_logged_with_times_and_counts(
@@ -201,7 +204,7 @@ def test_the_entry_point_uses_its_environment(lectures: LectureHarness, monkeypa
     worker.ask()
     worker.agent.scripts.append((TEXT,))
     assert handler.handler(EVENT | {"queryId": "canary-query-2"}, None) == "answered"
-    conversation = conversation_key(IDENTITY, SESSION_ID, LECTURE_ID)
+    conversation = conversation_key(ANN_IDENTITY, SESSION_ID, LECTURE_ID)
     stored = stored_items(lectures.dynamodb, TABLE)
     assert [item["totalTurns"]["N"] for item in stored if item["sessionId"]["S"] == conversation["sessionId"]] == ["2"]
     handler._worker.cache_clear()

@@ -13,28 +13,25 @@ from functools import cached_property
 from typing import Any
 
 from handlers.common.logging import EventLog
-from handlers.common.records import Records
 from handlers.voice_qa.environment import AgentCode, WorkerEnvironment
 from handlers.voice_qa.lectures import LectureTable
-from handlers.voice_qa.messages import Piece, Query
+from handlers.voice_qa.messages import Piece
 from handlers.voice_qa.query_worker.agent import AgentFailed, AgentQuestion, read_pieces
 from handlers.voice_qa.query_worker.answers import AudioBucket, Conversations
 from handlers.voice_qa.query_worker.handler import AnswerOutcome, QueryWorker
-from handlers.voice_qa.records import (
-    GuestConnection,
-    Question,
-    conversation_key,
-    query_key,
-)
+from handlers.voice_qa.records import Question, conversation_key
 from tests.handlers.common.fakes import Clients, Clock, client_error
-from tests.handlers.voice_qa.socket_harness import ENVIRONMENT, SocketHarness
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, put_lecture
+from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, ANN_IDENTITY, ENVIRONMENT, SocketHarness
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
+    BUCKET,
+    LECTURE_ID,
+    LECTURE_KEY,
+    TABLE,
+    LectureHarness,
+)
 
-IDENTITY = "us-east-1:canary-guest"
-GUEST_ID, QUERY_ID, SESSION_ID = "CANARYGUESTID2345672345672345672", "canary-query-1", "01M7W8GQNQY865WCQPRM59D2J7"
-LECTURE_ID = "01M7W8GQNQY865WCQPRM59D2J8"
-AUDIO_KEY = f"queries/{GUEST_ID}/01M7W8GQNQY865WCQPRM59D2J9"
-LECTURE_KEY = f"lectures/{LECTURE_ID}/canary.mp3"
+QUERY_ID, SESSION_ID = "canary-query-1", "01M7W8GQNQY865WCQPRM59D2J7"
+AUDIO_KEY = f"queries/{ANN_GUEST_ID}/01M7W8GQNQY865WCQPRM59D2J9"
 QUESTION_TEXT = "What is the canary?"
 SOCKET_ENVIRONMENT = ENVIRONMENT.model_copy(update={"queries_per_hour": 1_000})
 WORKER_ENVIRONMENT = WorkerEnvironment(
@@ -105,7 +102,6 @@ class WorkerHarness:
     def __post_init__(self) -> None:
         self.dynamodb, self.s3 = self.lectures.dynamodb, self.lectures.s3
         self.api = SocketHarness(self.dynamodb, self.clock, self.clients, environment=SOCKET_ENVIRONMENT)
-        self.records: Records[Question] = self.api.questions
         self.conversations = Conversations(self.dynamodb, TABLE, 7, self.clock)
 
     @cached_property
@@ -113,7 +109,7 @@ class WorkerHarness:
         """The worker. It is created in the test that first uses it, like the WebSocket handler."""
         return QueryWorker(
             environment=WORKER_ENVIRONMENT,
-            records=self.records,
+            records=self.api.questions,
             lectures=LectureTable(self.dynamodb, TABLE),
             conversations=self.conversations,
             audio=AudioBucket(self.s3, BUCKET),
@@ -126,30 +122,28 @@ class WorkerHarness:
     def store_lecture(self, **attributes: str | int) -> None:
         """Store the lecture's item and its recording."""
         version = self.s3.put_object(Bucket=BUCKET, Key=LECTURE_KEY, Body=b"lecture")["VersionId"]
-        put_lecture(self.dynamodb, LECTURE_ID, **{"key": LECTURE_KEY, "version_id": version, **attributes})
+        self.api.store_lecture(**{"key": LECTURE_KEY, "version_id": version, **attributes})
 
     def ask(self, connection: str = "c1", **content: Any) -> bool:
         """Ask the question, for the first time or again. Return True if a worker is invoked.
 
         `content` are fields of the message. By default, it is a written question.
         """
-        text = {} if "audio_key" in content else {"text": QUESTION_TEXT}
-        ids = {"query_id": self.query_id, "lecture_id": LECTURE_ID, "session_id": SESSION_ID}
-        message = Query.model_validate({"action": "query", **ids, **text, **content})
+        self.api.connect(connection)
         before = len(self.api.worker_events)
-        self.api.handler.ask(GuestConnection(identity=IDENTITY, guest_id=GUEST_ID), connection, message)
+        message = {"text": QUESTION_TEXT, "sessionId": SESSION_ID, **content}
+        assert self.api.ask(self.query_id, connection, **message)["type"] == "queryAccepted"
         return len(self.api.worker_events) > before
 
     def upload_audio(self, data: bytes = b"audio", content_type: str = "audio/webm") -> None:
         """Upload a spoken question, and ask it."""
         self.s3.put_object(Bucket=BUCKET, Key=AUDIO_KEY, Body=data, ContentType=content_type)
-        self.ask(audio_key=AUDIO_KEY)
+        self.ask(audioKey=AUDIO_KEY, text=None)
 
     def invoke(self, *steps: Step) -> AnswerOutcome:
         """Invoke the worker. `steps` are the script of the agent's answer."""
         self.agent.scripts.append(steps)
-        event = {"schemaVersion": 1, "guestId": GUEST_ID, "queryId": self.query_id}
-        return self.query_worker.handle(event)
+        return self.query_worker.handle({"guestId": ANN_GUEST_ID, "queryId": self.query_id})
 
     def answer_question(self, *steps: Step) -> AnswerOutcome:
         """Ask the question and invoke the worker."""
@@ -158,7 +152,7 @@ class WorkerHarness:
 
     def check_time_limit(self) -> object:
         """Handle a time limit check, as SQS delivers it. Return the failures of the batch."""
-        return self.api.check_time_limit(self.query_id, GUEST_ID)
+        return self.api.check_time_limit(self.query_id)
 
     def sent_messages(self, kind: str, connection: str = "c1") -> list[dict[str, Any]]:
         """Return the messages of one type that a connection received."""
@@ -172,24 +166,16 @@ class WorkerHarness:
 
         return advance_clock
 
-    def change_question(self, **changes: Any) -> None:
-        """Change fields of the question's record."""
-        self.records.change(
-            query_key(GUEST_ID, self.query_id), lambda record: record and record.model_copy(update=changes)
-        )
-
     def log_lines(self, output: str, event: str) -> list[dict[str, Any]]:
         """Return the log lines of one event."""
         return [line for line in map(json.loads, output.splitlines()) if line["message"] == event]
 
     @property
     def question(self) -> Question:
-        question = self.records.read(query_key(GUEST_ID, self.query_id))
-        assert question is not None
-        return question
+        return self.api.read_question(self.query_id)
 
     @property
     def turns(self) -> list[tuple[str, str]]:
         """Return the questions and answers in the conversation."""
-        key = conversation_key(IDENTITY, SESSION_ID, LECTURE_ID)
+        key = conversation_key(ANN_IDENTITY, SESSION_ID, LECTURE_ID)
         return [(turn.question, turn.answer) for turn in self.conversations.context(key)]

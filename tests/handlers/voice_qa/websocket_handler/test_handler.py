@@ -23,11 +23,10 @@ from tests.handlers.voice_qa.socket_harness import (
     ENVIRONMENT,
     GUEST_ID_KEY,
     GUEST_ID_KEY_NAME,
-    LECTURE_ID,
     POOL_ID,
     SocketHarness,
 )
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, LECTURE_ID, TABLE
 from tests.moto_tables import create_table
 
 

@@ -17,12 +17,11 @@ from tests.handlers.voice_qa.socket_harness import (
     BOB_GUEST_ID,
     BOB_IDENTITY,
     ENVIRONMENT,
-    LECTURE_ID,
     LIMIT_MS,
     NO_FAILURES,
     SocketHarness,
 )
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, LECTURE_ID
 
 NEXT_HOUR_MS = 488_889 * 3_600_000
 """First full hour after the clock's start."""
