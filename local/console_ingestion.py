@@ -5,6 +5,7 @@ Ingestion converts uploaded files to Parquet in groups, which are called manifes
 but at most `manifests.flushMinutes`. On AWS, the rows are queried with Athena.
 """
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,14 @@ def read_file_rows(folder: Path, manifest_id: str, key: str, version: str) -> di
         try:
             variables = spark_process.spark_environment(Path(scratch), endpoint=running["endpoint"])
             with spark_process.start_session(variables) as session:
-                return session.file_rows(f"s3://{lake}/", manifest_id, (key, version), MAX_ROWS)
+                found = session.file_rows(f"s3://{lake}/", manifest_id, (key, version), MAX_ROWS)
         except spark_process.SparkMissing as error:
             raise CannotRun(str(error)) from error
         except spark_process.SparkSessionEnded as error:
             raise CannotRun("The rows cannot be read, because the process that reads them has failed.") from error
+    # The values that no column may hold are in the line itself.
+    rows = [{**json.loads(row["_record"] or "{}"), **row} for row in found["rows"]]
+    return {**found, "rows": rows}
 
 
 def flush_files(folder: Path) -> dict[str, int]:

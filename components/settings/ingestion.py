@@ -155,8 +155,8 @@ class SparkSettings(SettingsModel):
     columns: Annotated[dict[ColumnName, ColumnType], AfterValidator(_check_names)] = {}
     """Columns of the data: names as in the JSON records, with types in lower case as in Hive (`id: bigint`,
     `tags: array<string>`). Possible are `string`, `boolean`, `tinyint`, `smallint`, `int`, `bigint`, `double`, `date`,
-    `timestamp`, `decimal(10,2)`, and `array`, `map` and `struct` of these. If empty, Spark infers
-    the columns of each run. Names of the columns that the job adds are not allowed."""
+    `timestamp`, `decimal(10,2)`, and `array`, `map` and `struct` of these. If empty, each row
+    has only its line, in `_record`. Names of the columns that the job adds are not allowed."""
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Maximum share of rejected lines, which are lines that are not JSON records. A run with a larger share fails.
     Otherwise the rejected lines are stored and counted."""

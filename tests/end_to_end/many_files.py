@@ -4,6 +4,7 @@ Some files have unusual names, some contain unreadable lines, and for some a sec
 compare the outcome with `list_expected_rows`.
 """
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +70,7 @@ def read_rows(ingestion: DeployedIngestion, prefix: str) -> list[tuple[Any, ...]
     They are read through the pointers of the lake, which name the valid Parquet files.
     """
     rows = (row for row in ingestion.read_rows() if row["_source_key"].startswith(prefix))
-    return sorted((row["file"], row["line"], row["text"]) for row in rows)
+    return sorted(tuple(json.loads(row["_record"]).values()) for row in rows)
 
 
 def start_runs(ingestion: DeployedIngestion, prefix: str, files: int) -> None:

@@ -66,7 +66,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--lake_uri", required=True)
     parser.add_argument("--run_id", required=True)
     # Glue drops an empty value but keeps its name.
-    parser.add_argument("--schema_ddl", nargs="?", default="", const="", help="empty: Spark infers the columns")
+    parser.add_argument("--schema_ddl", nargs="?", default="", const="", help="columns of the data")
     parser.add_argument("--max_rejected_share", type=float, required=True)
     parser.add_argument("--target_file_mb", type=int, required=True)
     parser.add_argument("--local_spark", action="store_true", help="Spark runs on one machine and cannot write to S3")
@@ -90,20 +90,19 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     name = f"{options.run_id}-{secrets.token_hex(4)}"
     run = ManifestRun(rows.connect_s3(), lake, options.manifest_uri.removeprefix(f"s3://{lake}/"), name)
     run.begin()
-    declared = spark.createDataFrame([], options.schema_ddl or "").schema
+    columns = spark.createDataFrame([], options.schema_ddl or "").schema
     lines = rows.read_lines(
         spark,
         rows.ReadTask(
             files=run.files,
             lake=lake,
             rejected_keys=[f"{run.rejected_key(file.date_prefix)}{index:05}" for index, file in enumerate(run.files)],
-            columns={field["name"]: field["type"] for field in declared.jsonValue()["fields"]},
+            columns={field["name"]: field["type"] for field in columns.jsonValue()["fields"]},
         ),
     )
     outcomes = rows.collect_outcomes(lines)
     run.check_published_files(outcomes)
     _check_rejected_share(outcomes, options.max_rejected_share)
-    columns = declared or rows.infer_columns(spark, lines)
     keys = {}
     for date in run.dates:
         files = [
@@ -111,7 +110,7 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         ]
         if files:
             date_outcomes = [outcomes[index] for index, _ in files]
-            frame = rows.to_rows(spark, lines, files, columns, keep_lines=not declared)
+            frame = rows.to_rows(spark, lines, files, columns)
             _save(frame, date_outcomes, run.data_key(date), lake, options)
             keys[date] = run.list_keys(run.data_key(date))
             _check_rows(lake, keys[date], sum(outcome.rows for outcome in date_outcomes))

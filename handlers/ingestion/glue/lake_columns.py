@@ -1,5 +1,4 @@
-"""Columns of the lake: those that the Spark job adds to each row, those of the data if the settings declare none, and
-the values that declared columns cannot hold.
+"""Columns of the lake: those that the Spark job adds to each row, and the values that declared columns cannot hold.
 
 The catalogue of Athena has the added and the declared columns. Types are in the form of Spark's schemas in JSON, but this
 module uses no Spark.
@@ -7,7 +6,7 @@ module uses no Spark.
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
 from typing import Any
@@ -22,38 +21,27 @@ ADDED_COLUMNS = {
 """Types in Hive of the columns with the origin of a row, and of the column with the line from which it was read."""
 RESERVED_NAMES = frozenset({*ADDED_COLUMNS, "dt"})
 """Names that data columns cannot have. `dt` is the partition column."""
-MAX_INFERRED = 1000
-"""Maximum number of inferred columns. A Parquet writer needs a buffer for each."""
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 TIMESTAMP = re.compile(
     DATE.pattern + r"[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-](0[0-9]|1[0-7]):[0-5][0-9])"
 )
 """ISO-8601 with an offset from UTC. Without an offset, the moment would be unclear."""
 DECIMAL = re.compile(r"[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]{1,3})?")
+SLOW_DECIMAL = re.compile(r"[\d.,+-]{1000}|[\d.,+-]+[eE][\d,+-]{6}")
+"""Beginning of a number with very many digits. Spark would compute for hours with 1e-999999999. It ignores commas."""
 EXACT_IN_DOUBLE = 2**53
 """All integers up to this number are exact as a double."""
 
 
-def choose_columns(inferred: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the columns for the fields that Spark inferred, both in the form of Spark's schemas in JSON.
-
-    Objects and arrays are stored as texts with JSON. Of names that differ only in case, the one in lower case becomes
-    the column, because Athena ignores case.
-    """
-    columns: dict[str, dict[str, Any]] = {}
-    for field in sorted(inferred, key=lambda field: str(field["name"]).swapcase()):
-        lowered = field["name"].lower()
-        if lowered and lowered not in RESERVED_NAMES:
-            is_simple = isinstance(field["type"], str)
-            columns.setdefault(lowered, {**field, "type": field["type"] if is_simple else "string"})
-    return list(columns.values())[:MAX_INFERRED]
+class SlowDecimal(ValueError):
+    """A value of a decimal column has so many digits that it would stop the run."""
 
 
 def check_values(record: Mapping[str, Any], columns: Mapping[str, Any]) -> tuple[list[str], bool]:
     """Compare a record with the declared columns (types by name). Spark then finds further values that do not fit.
 
     Return the names of the columns that Spark would fill with another value than the record has, and True if the columns
-    hold everything in the record. Numbers with a decimal point must be `Decimal`.
+    hold everything in the record. Numbers with a decimal point must be `Decimal`. Raise SlowDecimal.
     """
     losses = {name: set(_find_losses(record.get(name), kind)) for name, kind in columns.items()}
     is_complete = record.keys() <= columns.keys() and not any(losses.values())
@@ -74,6 +62,8 @@ def _find_losses(value: Any, kind: Any) -> Iterator[bool]:
             for name, item in value.items():
                 yield from _find_losses(item, kinds[name]) if name in kinds else [False]
         case str() if value is not None:
+            if kind.startswith("decimal") and SLOW_DECIMAL.match(str(value)):
+                raise SlowDecimal
             if not _is_read_unchanged(value, kind):
                 yield True
             elif kind == "double" and abs(value) >= EXACT_IN_DOUBLE:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from handlers.common.aws import UNREADABLE_CODES
-from handlers.ingestion.glue.lake_columns import check_values
+from handlers.ingestion.glue.lake_columns import SlowDecimal, check_values
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -50,7 +50,8 @@ class DataProblem(StrEnum):
 
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
-    """Also an object in which a name occurs twice, and values that Python does not parse because of their depth or size."""
+    """Also an object in which a name occurs twice, and values that Python or Spark cannot read because of their depth or
+    size."""
     NOT_AN_OBJECT = "not_an_object"
     TOO_LONG = "too_long"
     DAMAGED_GZIP = "damaged_gzip"
@@ -144,11 +145,16 @@ class FileReader:
             for number, raw, line_problem in read_lines(open_version(self._s3, self._file)):
                 self._content_bytes += len(raw) + 1
                 record = line_problem or parse_record(raw)
-                if isinstance(record, dict):
-                    self._rows += 1
-                    yield SourceRecord(number, raw, *check_values(record, self._columns))
-                else:
+                if not isinstance(record, dict):
                     self._reject(number, raw, record)
+                    continue
+                try:
+                    checked = check_values(record, self._columns)
+                except SlowDecimal:
+                    self._reject(number, raw, DataProblem.NOT_JSON)
+                    continue
+                self._rows += 1
+                yield SourceRecord(number, raw, *checked)
         except FileUnreadable as error:
             self._unreadable = error.problem
         self._write_rejected()

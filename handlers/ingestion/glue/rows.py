@@ -1,9 +1,8 @@
 """Rows of a run on Spark: lines are read, converted to columns and written as Parquet.
 
 The executors read the files by version and give the lines to Spark, with one more row for the outcome of each file.
-Spark converts the values of the declared columns. Without a declaration, it infers the columns from the lines, and each
-row also has the whole line in `_record`. With declared columns, only a row whose columns may not hold all of its values
-has the line, because the lines would double the size of the lake. So no value is lost.
+Spark converts the values of the declared columns. A row whose columns may not hold all of its values also has the whole
+line in `_record`, so no value is lost. The other rows do not, because the lines would double the size of the lake.
 
 A failure is reported with its type and source line, and on an executor with the index of the file. Its message is left
 out, because it may quote a record or a key.
@@ -28,7 +27,6 @@ from pyspark.sql import functions as f
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StringType, StructField, StructType
 
-from handlers.ingestion.glue.lake_columns import choose_columns
 from handlers.ingestion.glue.lines import FileOutcome, FileReader, SourceFile
 
 if TYPE_CHECKING:
@@ -123,27 +121,10 @@ def collect_outcomes(lines: DataFrame) -> list[FileOutcome]:
     return [FileOutcome(**json.loads(outcome)) for _, outcome in sorted(outcomes)]
 
 
-def infer_columns(spark: SparkSession, lines: DataFrame) -> StructType:
-    """Return the columns that Spark infers from the lines."""
-    records = lines.where("record IS NOT NULL").select("record")
-    # Spark's Python interface reads JSON only from files and from Python objects. Java's also reads a column of texts.
-    texts = getattr(records._jdf, "as")(spark._jvm.org.apache.spark.sql.Encoders.STRING())  # noqa: SLF001 # see above
-    inferred = json.loads(spark.read.options(**JSON_OPTIONS)._jreader.json(texts).schema().json())  # noqa: SLF001
-    return StructType.fromJson({"type": "struct", "fields": choose_columns(inferred["fields"])})
-
-
 def to_rows(
-    spark: SparkSession,
-    lines: DataFrame,
-    files: Sequence[tuple[int, SourceFile]],
-    columns: StructType,
-    *,
-    keep_lines: bool,
+    spark: SparkSession, lines: DataFrame, files: Sequence[tuple[int, SourceFile]], columns: StructType
 ) -> DataFrame:
-    """Return the rows of some files: the columns of the data, and those with the origin of the row.
-
-    With `keep_lines`, each row has its line. Without it, only a row whose columns may not hold all values has it.
-    """
+    """Return the rows of some files: the columns of the data, and those with the origin of the row."""
     sources = [(index, file.key, file.version_id, datetime.fromisoformat(file.arrived_at)) for index, file in files]
     schema = "file INT, _source_key STRING, _source_version STRING, _arrived_at TIMESTAMP"
     rows = lines.where("record IS NOT NULL").join(f.broadcast(spark.createDataFrame(sources, schema)), "file")
@@ -151,14 +132,13 @@ def to_rows(
     parsed_columns = StructType([*columns, StructField("_record", StringType())])
     parsed = rows.withColumn("_data", f.from_json("record", parsed_columns, JSON_OPTIONS))
     data = f.col("_data")
-    is_line_needed = f.lit(keep_lines) | ~f.col("is_complete") | data["_record"].isNotNull()
     return parsed.select(
         *(f.when(~f.array_contains("misread_columns", name), data[name]).alias(name) for name in columns.names),
         "_source_key",
         "_source_version",
         f.col("line").alias("_source_line"),
         "_arrived_at",
-        f.when(is_line_needed, f.col("record")).alias("_record"),
+        f.when(~f.col("is_complete") | data["_record"].isNotNull(), f.col("record")).alias("_record"),
     )
 
 

@@ -144,7 +144,7 @@ def read(body: bytes | None) -> tuple[list[SourceRecord], FileOutcome, Rejected]
     if body is not None:
         s3.versions["incoming/k", "v"] = body
     file = SourceFile("landing", "incoming/k", "v", "2026-01-02T03:04:05.678Z", "2026-01-02", "incoming/k#v")
-    reader = FileReader(file, s3, "lake", "rejected/00001", {"a": "byte"})  # type: ignore[arg-type] # has the methods that it uses
+    reader = FileReader(file, s3, "lake", "rejected/00001", {"a": "byte", "d": "decimal(9,2)"})  # type: ignore[arg-type] # has the methods that it uses
     records = list(reader.read_records())
     rejected = [[json.loads(line) for line in s3.objects[key].splitlines()] for key in sorted(s3.objects)]
     assert all(key.startswith("rejected/00001-") for key in s3.objects)
@@ -166,6 +166,14 @@ def read(body: bytes | None) -> tuple[list[SourceRecord], FileOutcome, Rejected]
 )
 def test_each_file_ends_processed_rejected_or_superseded(body: bytes | None, outcome: FileOutcome) -> None:
     assert read(body)[1] == outcome
+
+
+@pytest.mark.parametrize(
+    "number", ["1e-100000", '"1E+999999999"', '"1e99999,9"', "1" * 999 + ".5", '"-' + "1" * 999 + '"']
+)
+def test_a_decimal_with_which_spark_would_compute_for_hours_is_rejected(number: str) -> None:
+    _, outcome, _ = read(b'{"d":%s}\n{"a":%s}' % (number.encode(), number.encode()))
+    assert outcome == FileOutcome("processed", "", 1, 1, 14 + 2 * len(number))
 
 
 def test_a_file_above_a_limit_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
