@@ -81,7 +81,7 @@ def redrive(
         record = manifests.get(manifest_id)
         if record is None:
             return RedriveOutcome.UNKNOWN_MANIFEST, None
-        last_execution = ManifestExecution.from_arn(record.execution_arn)
+        last_execution = record.execution
         if record.status is ManifestStatus.RUNNING:
             status = executions.status(last_execution.arn)
             if status == RUNNING:
@@ -93,8 +93,8 @@ def redrive(
             return RedriveOutcome.PROCESSED, last_execution
         if file_list is None:
             return RedriveOutcome.LIST_GONE, None
-        number = max(number, record.redrives) + 1
-        name = f"{file_list.execution_name}-r{number}"
+        number = max(number, last_execution.redrive) + 1
+        name = f"{manifest_id}-r{number}"
         execution = ManifestExecution.from_arn(executions.arn(name))
         if executions.start(name, {"schemaVersion": 1, "manifestId": manifest_id}):
             return RedriveOutcome.STARTED, execution

@@ -38,8 +38,6 @@ PENDING_SHARD = "pending"
 """Partition of the index with the pending files. A partition takes 1,000 writes per second: docs/ingestion.md compares
 this with the load."""
 MANIFEST_KEY_PREFIX = "MANIFEST#"
-HASHED_KEY_PREFIX = "sha256:"
-"""Start of the sort key of a file whose plain key cannot be used."""
 MAX_SORT_KEY_BYTES = 1024
 """DynamoDB's limit for a sort key."""
 
@@ -87,13 +85,12 @@ class ArrivedFile(NewObject):
     def sort_key(self) -> str:
         """Sort key of the file's record: object key and version id.
 
-        A hash replaces both if together they are too long for DynamoDB, or if they start with `MANIFEST_KEY_PREFIX` or
-        `HASHED_KEY_PREFIX`, like the sort key of a manifest record or a hash.
+        A hash replaces both if together they are too long for DynamoDB. All keys begin with the prefix of the landing
+        bucket, so they differ from hashes and from the sort keys of manifest records.
         """
-        plain = f"{self.key}#{self.version_id}"
-        if len(plain.encode()) <= MAX_SORT_KEY_BYTES and not plain.startswith((MANIFEST_KEY_PREFIX, HASHED_KEY_PREFIX)):
-            return plain
-        return f"{HASHED_KEY_PREFIX}{hashlib.sha256(plain.encode()).hexdigest()}"
+        plain = f"{self.key}#{self.version_id}".encode()
+        is_short = len(plain) <= MAX_SORT_KEY_BYTES
+        return plain.decode() if is_short else f"sha256:{hashlib.sha256(plain).hexdigest()}"
 
     def find_rejection(self, max_bytes: int) -> FileRejection | None:
         """Return the reason to reject the file, or None if it is accepted."""

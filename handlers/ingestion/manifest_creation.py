@@ -84,9 +84,9 @@ class ManifestCreator:
         manifest = Manifest(manifest_id=self.new_id(), created_at=now, files=tuple(files))
         manifest_id, log = id_for_log(manifest.manifest_id), self.manifests.log
         self.manifests.documents.write(first_list_key(manifest.manifest_id), manifest)
-        execution = ManifestExecution.from_arn(self.executions.arn(manifest.execution_name))
+        execution = ManifestExecution.from_arn(self.executions.arn(manifest.manifest_id))
         try:
-            self.executions.start(manifest.execution_name, {"schemaVersion": 1, "manifestId": manifest.manifest_id})
+            self.executions.start(manifest.manifest_id, {"schemaVersion": 1, "manifestId": manifest.manifest_id})
         except (ClientError, BotoCoreError) as error:
             # If the execution runs nevertheless, it takes the files that are still pending then.
             log.failure("manifest_not_started", error, manifest_id=manifest_id, files=len(files))

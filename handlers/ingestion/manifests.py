@@ -13,9 +13,7 @@ writes is always the same: the manifest record becomes `running`, the files chan
 gets its final status.
 """
 
-import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,8 +49,8 @@ if TYPE_CHECKING:
 
 RUNNING_SHARD = "running"
 """Partition of the index `open` with the running manifests."""
-EXECUTION_NAME = re.compile(rf"(?P<manifest>{ULID_PATTERN})-[0-9a-f]{{16}}(-r(?P<redrive>[1-9][0-9]*))?")
-"""Name of an execution: manifest id and hash of the files. The name of the nth redrive also ends in `-r<n>`."""
+EXECUTION_NAME = re.compile(rf"(?P<manifest>{ULID_PATTERN})(-r(?P<redrive>[1-9][0-9]*))?")
+"""Name of an execution: the manifest id, which is its whole input. The name of the nth redrive also ends in `-r<n>`."""
 MISSING_CODES = frozenset({"NoSuchKey", "404"})
 """Error codes of S3 for a missing object. The caller needs `s3:ListBucket`: without this permission, S3 returns 403 for
 a missing object, and the read fails."""
@@ -91,15 +89,6 @@ class Manifest(Message):
     created_at: datetime
     files: tuple[ListedFile, ...]
 
-    @property
-    def execution_name(self) -> str:
-        """Name of the manifest's first execution: the manifest id and a hash of the files.
-
-        Only the first list gives the right name, because a list of confirmed files may lack some of the files.
-        """
-        digest = hashlib.sha256("\n".join(sorted(file.file_key for file in self.files)).encode()).hexdigest()
-        return f"{self.manifest_id}-{digest[:16]}"
-
 
 class RunResult(Message):
     """Result of a run, which replaces that of an earlier run of the manifest."""
@@ -132,9 +121,8 @@ class ManifestRecord(NamedTuple):
     """Attributes of a manifest's record that the program reads."""
 
     status: ManifestStatus
-    execution_arn: str
-    redrives: int
-    """Number of the latest redrive, or 0 if there was none."""
+    execution: ManifestExecution
+    """The latest execution that has begun."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +187,7 @@ class Manifests:
         )
         if not item:
             return None
-        return ManifestRecord(ManifestStatus(item["status"]), item["execution_arn"], int(item["redrives"]))
+        return ManifestRecord(ManifestStatus(item["status"]), ManifestExecution.from_arn(item["execution_arn"]))
 
     def list_running(self, before: datetime) -> Iterator[ManifestExecution]:
         """Yield the executions of the running manifests whose record was last written before a moment, oldest first."""
@@ -236,7 +224,7 @@ class Manifests:
         statuses = self.take_files(manifest_id, manifest.files, from_failed=True)
         count = sum(status is FileStatus.MANIFESTED for status in statuses.values())
         if not count:
-            self._end(execution, ManifestStatus.PROCESSED, {})
+            self._end(execution, ManifestStatus.PROCESSED)
             return no_files
         # The run of a redrive replaces the output of the previous run, so it must also repeat the files with a result.
         confirmed = tuple(file for file in manifest.files if file in statuses)
@@ -249,31 +237,24 @@ class Manifests:
         self.log.info("manifest_confirmed", manifest_id=id_for_log(manifest_id), files=count)
         return {**no_files, "files": len(confirmed)}
 
-    def finish(self, execution: ManifestExecution) -> dict[str, int]:
-        """Store the run's result in the record of each file, and end the manifest. Return the number of files by
-        status.
+    def finish(self, execution: ManifestExecution) -> None:
+        """Store the run's result in the record of each file, and end the manifest.
 
-        Return no counts if this execution has already ended or a redrive has replaced it. Raise ResultMissing if there
+        Change nothing if this execution has already ended or a redrive has replaced it. Raise ResultMissing if there
         is no list of confirmed files, or no result for each of them.
         """
         manifest_id = execution.manifest_id
-        record = self.get(manifest_id)
-        if record is None or (record.execution_arn, record.status) != (execution.arn, ManifestStatus.RUNNING):
-            return {}
+        if self.get(manifest_id) != ManifestRecord(ManifestStatus.RUNNING, execution):
+            return
         confirmed = self.documents.read(confirmed_list_key(manifest_id), Manifest)
         results = self._read_results(manifest_id, confirmed.files) if confirmed else None
         if confirmed is None or results is None:
             raise ResultMissing(manifest_id)
-        counts = _count(
-            self._change_files(
-                confirmed.files, lambda file: self.files.record_result(results[file.file_key], manifest_id)
-            )
-        )
-        self._end(execution, ManifestStatus.PROCESSED, counts)
-        return counts
+        self._change_files(confirmed.files, lambda file: self.files.record_result(results[file.file_key], manifest_id))
+        self._end(execution, ManifestStatus.PROCESSED)
 
-    def fail(self, execution: ManifestExecution, cause: str) -> dict[str, int]:
-        """Mark the manifest and those of its files that have no result yet as failed. Return counts like `finish`.
+    def fail(self, execution: ManifestExecution, cause: str) -> None:
+        """Mark the manifest and those of its files that have no result yet as failed, under the condition of `finish`.
 
         An operator can then redrive the manifest.
         """
@@ -281,13 +262,10 @@ class Manifests:
         manifest = self.documents.read(first_list_key(manifest_id), Manifest)
         files = manifest.files if manifest else ()
         if not self.begin(execution, len(files)):
-            return {}
+            return
         error_name = cause if ERROR_NAME.fullmatch(cause) else UNNAMED_CAUSE
-        counts = _count(
-            self._change_if_first_is_own(files, lambda file: self.files.fail(file, manifest_id, error_name))
-        )
-        self._end(execution, ManifestStatus.FAILED, counts, error_name)
-        return counts
+        self._change_if_first_is_own(files, lambda file: self.files.fail(file, manifest_id, error_name))
+        self._end(execution, ManifestStatus.FAILED, error_name)
 
     def close_ended_execution(self, execution: ManifestExecution, status: str | None) -> None:
         """End a manifest whose execution ended before part 3: call `finish` if the run has a result, else `fail`."""
@@ -319,27 +297,20 @@ class Manifests:
         results = {entry.file_key: entry for entry in result.files} if result else {}
         return results if all(file.file_key in results for file in files) else None
 
-    def _end(
-        self, execution: ManifestExecution, status: ManifestStatus, counts: dict[str, int], cause: str = ""
-    ) -> None:
+    def _end(self, execution: ManifestExecution, status: ManifestStatus, cause: str = "") -> None:
         """Record how the execution ended. The attributes besides `status` are for operators: no code reads them."""
         manifest_id = execution.manifest_id
         self._update_record(
             manifest_id,
             Attr("status").eq(ManifestStatus.RUNNING) & Attr("execution_arn").eq(execution.arn),
-            {
-                "status": status,
-                "ended_at": timestamp(self.files.clock()),
-                "cause": cause,
-                **{f"files_{name}": count for name, count in counts.items()},
-            },
+            {"status": status, "ended_at": timestamp(self.files.clock()), "cause": cause},
             remove=("open_shard", "open_since"),
         )
-        log_id, files = id_for_log(manifest_id), sum(counts.values())
+        log_id = id_for_log(manifest_id)
         if status is ManifestStatus.FAILED:
-            self.log.error("manifest_failed", manifest_id=log_id, files=files, cause=name_for_log(cause))
+            self.log.error("manifest_failed", manifest_id=log_id, cause=name_for_log(cause))
         else:
-            self.log.info("manifest_processed", manifest_id=log_id, files=files)
+            self.log.info("manifest_processed", manifest_id=log_id)
 
     def _update_record(
         self, manifest_id: str, condition: ConditionBase, values: Mapping[str, Any], remove: Sequence[str]
@@ -370,7 +341,3 @@ def _record_key(manifest_id: str) -> dict[str, str]:
         "date_prefix": to_date(parse_ulid_time(manifest_id)),
         "file_key": f"{MANIFEST_KEY_PREFIX}{manifest_id}",
     }
-
-
-def _count(statuses: Mapping[RecordedFile, FileStatus]) -> dict[str, int]:
-    return dict(Counter(status.value for status in statuses.values()))

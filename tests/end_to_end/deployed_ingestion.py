@@ -118,10 +118,9 @@ class DeployedIngestion(IngestionBackend):
         An execution without files is left out: another builder had listed the same files.
         """
         s3 = self.client("s3")
-        ids = [name.rpartition("-")[0] for name in names]  # an execution's name is `<manifest id>-<hash>`
         stored = s3.get_paginator("list_objects_v2").paginate(Bucket=self.lake, Prefix="manifests/")
         keys = {entry["Key"] for page in stored for entry in page.get("Contents", [])}
-        confirmed = [key for manifest_id in ids if (key := f"manifests/{manifest_id}.confirmed.json") in keys]
+        confirmed = [key for manifest_id in names if (key := f"manifests/{manifest_id}.confirmed.json") in keys]
         lists = [json.load(s3.get_object(Bucket=self.lake, Key=key)["Body"]) for key in confirmed]
         return sorted((len(manifest["files"]) for manifest in lists), reverse=True)
 

@@ -23,16 +23,17 @@ class StepRequest(Message):
     """Error name that `fail` stores."""
 
 
-def run_step(manifests: Manifests, request: StepRequest) -> dict[str, Any]:
-    """Run one step and return its output for the state machine. The step may be repeated."""
+def run_step(manifests: Manifests, request: StepRequest) -> dict[str, int | str] | None:
+    """Run one step and return the output of `confirm` for the state machine. The step may be repeated."""
     execution = ManifestExecution.from_arn(request.execution_arn)
     match request.step:
         case "confirm":
             return manifests.confirm_files(execution)
         case "finish":
-            return manifests.finish(execution)
+            manifests.finish(execution)
         case "fail":
-            return manifests.fail(execution, request.cause)
+            manifests.fail(execution, request.cause)
+    return None
 
 
 @cache
@@ -40,7 +41,7 @@ def _manifests() -> Manifests:
     return create_manifests(WorkflowStepsEnvironment.read())
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, int | str] | None:
     manifests = _manifests()
     try:
         return run_step(manifests, StepRequest.model_validate(event))

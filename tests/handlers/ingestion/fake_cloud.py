@@ -1,7 +1,7 @@
 """In-memory AWS for tests that kill callers, with the operations that ingestion's functions use.
 
 Conditions work like DynamoDB's. The index can lag behind the table until a test updates it. The start of an execution
-can be refused or delayed, and its request or response can be lost. Every call passes a gate before and after it, which
+can be refused, and its request or response can be lost. Every call passes a gate before and after it, which
 can raise an error, kill the caller, or run other actions.
 
 The index `open` of the table contains only pending files and running manifests.
@@ -58,10 +58,8 @@ class Cloud:
         self.objects: dict[str, bytes] = {}
         self.executions: dict[str, str] = {}
         """Status of each execution by name."""
-        self.delayed_starts: list[str] = []
-        """Starts that were sent but have not arrived."""
         self.next_starts: deque[str] = deque()
-        """Outcomes of the next starts: `refused`, `lost`, `response lost`, `delayed`, or empty for success."""
+        """Outcomes of the next starts: `refused`, `lost`, `response lost`, or empty for success."""
         self.status_changes: list[tuple[Key, str, str]] = []
         """Key, former status and new status of each change of an item's status."""
         self.on_start: Callable[[str], None] = lambda _: None
@@ -103,13 +101,6 @@ class Cloud:
             raise client_error("ExecutionAlreadyExists", "StartExecution")
         self.executions[name] = "RUNNING"
         self.on_start(name)
-
-    def deliver_delayed_starts(self) -> None:
-        """Let the delayed starts arrive."""
-        while self.delayed_starts:
-            name = self.delayed_starts.pop(0)
-            if name not in self.executions:
-                self.start(name)
 
     def files(self) -> dict[Key, Item]:
         """Return the records of files."""
@@ -246,8 +237,6 @@ class FakeStepFunctions(_Client):
             outcome = self._cloud.next_starts.popleft() if self._cloud.next_starts else ""
             if outcome == "refused":
                 raise client_error("StateMachineDoesNotExist", "StartExecution")
-            if outcome == "delayed":
-                self._cloud.delayed_starts.append(name)
             if outcome in {"", "response lost"}:
                 self._cloud.start(name)
             if outcome:

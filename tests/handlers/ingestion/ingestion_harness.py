@@ -187,7 +187,6 @@ class IngestionHarness:
     def run_until_settled(self) -> None:
         """Let eight hours pass without new files and crashes, with one sweep in each hour."""
         for _ in range(8):
-            self.cloud.deliver_delayed_starts()
             self.run_all()
             self.cloud.advance_time(3601)
             self.cloud.update_index()

@@ -3,6 +3,7 @@
 A manifest is a list of files, here of three, for which the builder starts a workflow execution before it takes them.
 """
 
+import json
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from handlers.ingestion.manifest_creation import group_files
 from handlers.ingestion.manifest_s3_keys import first_list_key
 from handlers.ingestion.manifests import Manifest
 from tests.handlers.ingestion.conftest import NOW
-from tests.handlers.ingestion.fake_cloud import Cloud, Gate
+from tests.handlers.ingestion.fake_cloud import Cloud, Gate, arn
 from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce
 
 MANIFEST_ID = ulid(NOW, 1)
@@ -34,34 +35,35 @@ def failing_gate(call: str) -> Gate:
     return gate
 
 
-def test_a_file_is_tracked_as_pending_with_everything_needed_to_read_it(harness: IngestionHarness) -> None:
-    assert harness.builder().handle(announce("a")) == NO_FAILURES
-    (item,) = harness.cloud.files().values()
-    assert item == {
-        "date_prefix": "2026-01-02",
-        "file_key": "incoming/a.ndjson#v1",
-        "status": "pending",
-        "open_shard": "pending",
-        "open_since": "2026-01-02T12:00:10.123Z",
-        "bucket": "landing",
-        "object_key": "incoming/a.ndjson",
-        "version_id": "v1",
-        "size": 3,
-        "etag": "e",
-        "arrived_at": "2026-01-02T12:00:00.000Z",
-        "tracked_at": "2026-01-02T12:00:10.123Z",
-        "ttl": int(NOW.timestamp()) + 400 * 86_400,
-        "schemaVersion": 1,
-    }
-
-
-def test_a_retried_message_tracks_the_file_once(harness: IngestionHarness) -> None:
+def test_a_retried_message_tracks_the_file_once(capsys: pytest.CaptureFixture[str]) -> None:
+    harness = IngestionHarness(Cloud(NOW), "INFO")
     harness.manifest_bytes = 3
     harness.builder(flush_at_once=True).handle(announce("a") * 2)
     before = dict(harness.cloud.items)
     assert harness.statuses() == ["manifested"]
     assert harness.builder().handle(announce("a")) == NO_FAILURES
     assert harness.cloud.items == before
+    lines = [line for line in capsys.readouterr().out.splitlines() if "file_already_tracked" in line]
+    assert [json.loads(line)["level"] for line in lines] == ["INFO"] * 2, "a repeated message is not an error"
+
+
+def test_step_functions_always_starts_before_manifest_creation(harness: IngestionHarness) -> None:
+    """Then the manifest gets its record, which names the execution, and only then the files become `manifested`."""
+    states: list[tuple[bool, bool, bool]] = []
+
+    def gate(_: str) -> None:
+        is_taken = "manifested" in harness.statuses()
+        states.append((bool(harness.cloud.executions), bool(harness.cloud.manifests()), is_taken))
+
+    harness.builder(gate).handle(announce("a", "b", "c", "d"))
+    assert list(dict.fromkeys(states)) == [tuple(step < done for step in range(3)) for done in range(4)]
+    assert harness.waiting_executions == [MANIFEST_ID]
+    record = harness.cloud.manifests()["2026-01-02", f"MANIFEST#{MANIFEST_ID}"]
+    assert (record["status"], record["execution_arn"], record["file_count"]) == ("running", arn(MANIFEST_ID), 3)
+    manifest = harness.manifests().documents.read(first_list_key(MANIFEST_ID), Manifest)
+    assert manifest is not None
+    assert [file.key for file in manifest.files] == [f"incoming/{name}.ndjson" for name in "abc"]
+    assert harness.statuses() == ["manifested"] * 3 + ["pending"]
 
 
 def test_only_the_failed_messages_of_a_batch_are_delivered_again(harness: IngestionHarness) -> None:
@@ -77,18 +79,6 @@ def test_a_file_that_cannot_be_processed_is_rejected_with_its_reason(harness: In
     assert (item["status"], item["reason"]) == ("rejected", "EMPTY")
     assert "open_shard" not in item, "a rejected file is not open"
     assert not harness.cloud.executions
-
-
-def test_a_full_manifest_is_listed_started_and_recorded_and_its_files_are_taken(harness: IngestionHarness) -> None:
-    harness.builder().handle(announce("a", "b", "c", "d"))
-    manifest = harness.manifests().documents.read(first_list_key(MANIFEST_ID), Manifest)
-    assert manifest is not None
-    assert harness.waiting_executions == [manifest.execution_name]
-    record = harness.cloud.manifests()["2026-01-02", f"MANIFEST#{MANIFEST_ID}"]
-    assert record["execution_arn"].endswith(f":{manifest.execution_name}")
-    assert (record["status"], record["file_count"]) == ("running", 3)
-    assert [file.key for file in manifest.files] == [f"incoming/{name}.ndjson" for name in "abc"]
-    assert harness.statuses() == ["manifested"] * 3 + ["pending"]
 
 
 @given(st.lists(st.integers(1, 12)), st.integers(1, 4))
@@ -119,11 +109,6 @@ def test_a_backlog_becomes_several_manifests_in_one_invocation(
     harness.builder().handle(announce(*map(str, range(file_count))))
     assert harness.statuses().count("pending") == pending_count
     assert len(harness.cloud.executions) == manifest_count
-
-
-def test_a_builder_that_flushes_at_once_puts_every_file_into_a_manifest(harness: IngestionHarness) -> None:
-    harness.builder(flush_at_once=True).handle(announce("a", "b", "c", "d"))
-    assert (harness.statuses(), len(harness.cloud.executions)) == (["manifested"] * 4, 2)
 
 
 def test_a_flush_continues_if_another_builder_takes_the_oldest_file(harness: IngestionHarness) -> None:

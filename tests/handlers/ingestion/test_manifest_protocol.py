@@ -168,14 +168,9 @@ class ManifestProtocol(RuleBasedStateMachine):
             with suppress(BotoCoreError, ClientError):
                 self.harness.redrive(failed[index % len(failed)])
 
-    @rule(outcome=st.sampled_from(["refused", "lost", "response lost", "delayed"]))
+    @rule(outcome=st.sampled_from(["refused", "lost", "response lost"]))
     def disturb_next_start(self, outcome: str) -> None:
         self.cloud.next_starts.append(outcome)
-
-    @precondition(lambda self: self.cloud.delayed_starts)
-    @rule()
-    def deliver_delayed_starts(self) -> None:
-        self.cloud.deliver_delayed_starts()
 
     @precondition(lambda self: self.cloud.pending_index_entries)
     @rule(entries=st.sampled_from([100, 3, 1]))
@@ -196,7 +191,6 @@ class ManifestProtocol(RuleBasedStateMachine):
             return
         self.cloud.next_starts.clear()
         for _ in range(MAX_ROUNDS):
-            self.cloud.deliver_delayed_starts()
             for _ in range(MAX_STEPS):
                 if not self.queue and not self.executions:
                     break

@@ -77,15 +77,6 @@ def test_pending_files_are_flushed_once_the_oldest_has_waited_long_enough(harnes
     assert harness.statuses() == ["manifested", "manifested"]
 
 
-def test_full_manifests_that_builders_could_not_start_are_created_at_once(harness: IngestionHarness) -> None:
-    harness.cloud.next_starts.extend(["refused"] * 3)
-    for batch in ("abc", "def", "g"):
-        harness.builder().handle(announce(*batch))
-    harness.cloud.next_starts.clear()
-    assert harness.sweeper().sweep().manifests == 2
-    assert sorted(harness.statuses()) == ["manifested"] * 6 + ["pending"]
-
-
 def test_the_age_of_the_oldest_pending_file_is_reported_even_if_starts_are_refused(harness: IngestionHarness) -> None:
     assert harness.sweeper().sweep().oldest_pending_seconds == 0
     harness.builder().handle(announce("a"))

@@ -59,27 +59,25 @@ def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: Ingestion
 def test_a_manifest_whose_files_all_belong_to_another_manifest_ends_without_a_run(
     harness: IngestionHarness,
 ) -> None:
-    """The start of the first manifest is delayed until the sweeper has put its files into another manifest."""
-    harness.cloud.next_starts.append("delayed")
+    """The builder does not know that the first execution has started, so another manifest gets the files."""
+    harness.cloud.next_starts.append("response lost")
     harness.builder().handle(announce("a", "b", "c"))
     harness.sweeper().sweep()
-    harness.cloud.deliver_delayed_starts()
-    _, delayed_execution = harness.waiting_executions
-    assert harness.step("confirm", delayed_execution)["files"] == 0
-    record = harness.manifests().get(manifest_id_of(delayed_execution))
+    first_execution, _ = harness.waiting_executions
+    assert harness.step("confirm", first_execution)["files"] == 0
+    record = harness.manifests().get(manifest_id_of(first_execution))
     assert record is not None
     assert record.status == "processed"
-    assert confirmed_list_key(manifest_id_of(delayed_execution)) not in harness.cloud.objects
+    assert confirmed_list_key(manifest_id_of(first_execution)) not in harness.cloud.objects
 
 
 def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: IngestionHarness) -> None:
     name = run_manifest(harness, "processed", "rejected", "superseded")
-    assert harness.step("finish", name) == {"processed": 1, "rejected": 1, "superseded": 1}
+    harness.step("finish", name)
     assert harness.statuses() == ["processed", "rejected", "superseded"]
     assert reasons(harness) == ["WHY"] * 3
     assert {(item["rows"], item["rejected_rows"]) for item in harness.cloud.files().values()} == {(2, 0)}
-    (manifest,) = harness.cloud.manifests().values()
-    assert (manifest["status"], manifest["files_rejected"]) == ("processed", 1)
+    assert harness.manifest()["status"] == "processed"
 
 
 def start_redrive(harness: IngestionHarness, name: str) -> str:
@@ -117,7 +115,8 @@ def test_a_step_of_an_execution_that_has_ended_changes_nothing(harness: Ingestio
         harness.step("confirm", start_redrive(harness, name))
     before = dict(harness.cloud.items)
     assert harness.step("confirm", name)["files"] == 0
-    assert (harness.step("finish", name), harness.step("fail", name)) == ({}, {})
+    harness.step("finish", name)
+    harness.step("fail", name)
     assert harness.cloud.items == before
 
 
@@ -151,7 +150,7 @@ def test_a_failed_run_marks_its_files_as_failed_with_the_cause(
     name = start_manifest(harness)
     if is_confirmed:
         harness.step("confirm", name)
-    assert harness.step("fail", name, cause="States.TaskFailed") == {"failed": 3}
+    harness.step("fail", name, cause="States.TaskFailed")
     assert harness.statuses() == ["failed"] * 3
     assert reasons(harness) == ["States.TaskFailed"] * 3
     manifest = harness.manifest()
@@ -166,9 +165,7 @@ def test_a_cause_that_could_quote_data_is_not_stored() -> None:
         assert "canary" not in str(harness.cloud.items)
 
 
-@pytest.mark.parametrize(
-    "name", ["01KG9R3V8M4Q2W6E0T5Y7Z1XCB", f"{ulid(NOW, 9)}-{'0' * 16}-r0", f"x{ulid(NOW, 9)}-{'0' * 16}"]
-)
+@pytest.mark.parametrize("name", [f"{ulid(NOW, 9)}-r0", f"{ulid(NOW, 9)}-1", f"x{ulid(NOW, 9)}"])
 def test_a_step_of_an_execution_without_a_manifest_is_refused(harness: IngestionHarness, name: str) -> None:
     with pytest.raises(ValueError, match="not that of an execution for a manifest"):
         harness.step("fail", name)
