@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import ROOT
-from local.drivers.boto3_calls import call_service, is_not_found
 from local.drivers.model import (
     AwaitedState,
     Driver,
@@ -37,6 +37,8 @@ MAX_WAIT_SECONDS = 30
 """Maximum time of waiting for the state that a resource must reach before the next call (`AwaitedState`)."""
 POLL_SECONDS = 0.05
 """Interval between two checks of that state."""
+NOT_FOUND = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
+"""Parts of services' error codes for a resource that does not exist."""
 DEPLOYMENT_ERRORS = (ClientError, BotoCoreError, ShapeMismatch, TimeoutError, OSError)
 """Exceptions that the deployer raises if a call is invalid, or if a service refuses it or does not answer."""
 
@@ -187,9 +189,9 @@ class Deployer:
             try:
                 if index == 0 and driver.delete_content is not None and values.inputs.get("forceDestroy"):
                     driver.delete_content(client, parameters)
-                call_service(client, call.operation, parameters)
+                _call_service(client, call.operation, parameters)
             except ClientError as error:
-                if not is_not_found(error):
+                if not any(part in error.response["Error"]["Code"] for part in NOT_FOUND):
                     raise
 
     def _make_calls(self, driver: Driver, calls: Iterable[DriverCall], values: ResourceValues) -> None:
@@ -206,7 +208,7 @@ class Deployer:
             for violation in find_violations(parameters, input_shape(driver, call), call.operation):
                 # The emulator may accept a request that AWS would refuse.
                 raise ShapeMismatch(f"{violation.path} {violation.rule}")
-            values.responses[call.operation] = call_service(client, call.operation, parameters)
+            values.responses[call.operation] = _call_service(client, call.operation, parameters)
             _read_responses(driver, values)
             if call.awaited_state is not None:
                 self._wait_for_state(driver, call.awaited_state, values)
@@ -222,13 +224,19 @@ class Deployer:
         parameters = build_parameters(driver, DriverCall(awaited.operation), values)
         deadline = time.monotonic() + MAX_WAIT_SECONDS
         while (
-            value := value_at_path(call_service(client, awaited.operation, parameters), awaited.path)
+            value := value_at_path(_call_service(client, awaited.operation, parameters), awaited.path)
         ) != awaited.expected:
             if time.monotonic() > deadline:
                 raise TimeoutError(
                     f"{awaited.path} is still {value} after {MAX_WAIT_SECONDS} s, not {awaited.expected}"
                 )
             time.sleep(POLL_SECONDS)
+
+
+def _call_service(client: Any, operation: str, parameters: Props) -> Props:
+    """Call an operation and return its response. The request contains the values of `Secret` parameters."""
+    response: Props = getattr(client, xform_name(operation))(**reveal_secrets(parameters))
+    return response
 
 
 def describe_failure(error: BaseException) -> str:
