@@ -17,7 +17,7 @@ from handlers.meetings.recording_files import CompleteFile, MeetingReason
 from handlers.voice_qa.messages import RejectionReason
 from local import ROOT
 from local.generate import errors_page, generated_files
-from local.generate.upload_failure_explanations import LECTURE_REASONS, TRACK_REASONS
+from local.generate.errors_page import LECTURE_REASONS, TRACK_REASONS
 from tests.document_samples import list_make_targets
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})

@@ -1,4 +1,6 @@
-"""Fake AWS stack for the console: its output `frontend`, and fake responses of its hosts."""
+"""Fake AWS stack for the console, with its output `frontend` and fake responses of its hosts, and calls of the console's
+JavaScript modules.
+"""
 
 import base64
 import json
@@ -178,3 +180,13 @@ def sign_in(page: Page, secret: str, name: str, *, field: str = "Token of the id
     page.get_by_label(field).fill(secret)
     page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
     expect(page.locator("#who")).to_have_text(name)
+
+
+def run_script(window: ConsoleWindow, module: str, script: str, argument: Any = None) -> Any:
+    """Run the body of a JavaScript function and return its result.
+
+    The script uses the imported module as `module` and the argument as `input`.
+    """
+    return window.evaluate(
+        f"async (input) => {{ const module = await import('/lib/{module}.js'); {script} }}", argument
+    )

@@ -10,8 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import ConsoleWindow
-from tests.console.fake_stack import FRONTEND, OpenPanel
-from tests.console.javascript_modules import run_script
+from tests.console.fake_stack import FRONTEND, OpenPanel, run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 PANELS = ("files", "captions", "lectures", "episodes", "meetings")

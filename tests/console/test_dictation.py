@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.browser import ConsoleWindow
-from tests.console.javascript_modules import run_script
+from tests.console.fake_stack import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 

@@ -24,7 +24,7 @@ from local.flows.speech_clips import clip_texts, join_clips
 from local.flows.transcription_client import Screen
 from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 from tests.browser import ConsoleWindow
-from tests.console.javascript_modules import run_script
+from tests.console.fake_stack import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session/token+with=signs"

@@ -6,8 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import ConsoleWindow
-from tests.console.fake_stack import OpenPanel, make_token
-from tests.console.javascript_modules import run_script
+from tests.console.fake_stack import OpenPanel, make_token, run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 SECRET = "secret-of-ann"

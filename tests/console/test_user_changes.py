@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from tests.browser import ConsoleWindow
-from tests.console.fake_stack import make_token
-from tests.console.javascript_modules import run_script
+from tests.console.fake_stack import make_token, run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 FAKE_NETWORK = """
