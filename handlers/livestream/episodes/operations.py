@@ -16,6 +16,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -74,14 +75,15 @@ class Cursors:
         if cursor is None:
             return None
         padded = cursor.encode() + b"=" * (-len(cursor) % 4)
-        try:
+        with suppress(InvalidToken):
             content = self._fernet().decrypt_at_time(padded, CURSOR_SECONDS, self._seconds())
-        except InvalidToken:
-            raise _invalid_cursor() from None
-        *identity, position = json.loads(content)
-        if identity != list(listing):
-            raise _invalid_cursor()
-        return str(position)
+            *identity, position = json.loads(content)
+            if identity == list(listing):
+                return str(position)
+        raise HandlerError(
+            LivestreamErrorCode.CURSOR_INVALID,
+            "This cursor has expired or does not belong to this list. Start again with the first page.",
+        )
 
     def _fernet(self) -> MultiFernet:
         secrets = (hashlib.sha256(line.encode()).digest() for line in parse_secrets(self.secret()))
@@ -89,13 +91,6 @@ class Cursors:
 
     def _seconds(self) -> int:
         return int(self.clock().timestamp())
-
-
-def _invalid_cursor() -> HandlerError:
-    return HandlerError(
-        LivestreamErrorCode.CURSOR_INVALID,
-        "This cursor has expired or does not belong to this list. Start again with the first page.",
-    )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ An event that fails too often moves to the dead-letter queue. An operator sends 
 (`aws sqs start-message-move-task`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from handlers.common import ids
-from handlers.common.aws import CONFIG, PartlyFailed
+from handlers.common.aws import CONFIG
 from handlers.common.events import IGNORED, BatchFailures, parse_object_created_event, process_batch
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.livestream.environment import TranscriptWindowsEnvironment
@@ -31,9 +31,6 @@ from handlers.livestream.windows import WindowMessage
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
     from types_boto3_sqs.client import SQSClient
-
-BATCH_SIZE = 10
-"""Maximum number of messages in one SendMessageBatch request."""
 
 
 @dataclass(frozen=True)
@@ -65,34 +62,19 @@ class TranscriptDivider:
             self.log.warning("transcript_refused", cause=error.reason, key_hash=key_hash)
             self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.FAILED, error.reason)
             return None
-        self._send_messages(
-            [
-                WindowMessage(
-                    transcript_key=transcript.key,
-                    transcript_version=transcript.version_id,
-                    index=window.index,
-                    count=len(windows),
-                    window_characters=window_characters,
-                )
-                for window in windows
-            ]
-        )
+        for window in windows:
+            message = WindowMessage(
+                transcript_key=transcript.key,
+                transcript_version=transcript.version_id,
+                index=window.index,
+                count=len(windows),
+                window_characters=window_characters,
+            )
+            body = message.model_dump_json(by_alias=True)
+            self.sqs.send_message(QueueUrl=self.environment.agent_queue_url, MessageBody=body)
         self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.ANALYZING)
         self.log.info("transcript_queued", windows=len(windows), key_hash=key_hash)
         return None
-
-    def _send_messages(self, messages: Sequence[WindowMessage]) -> None:
-        """Send all messages. After a failure, the caller must send all of them again."""
-        for start in range(0, len(messages), BATCH_SIZE):
-            answer = self.sqs.send_message_batch(
-                QueueUrl=self.environment.agent_queue_url,
-                Entries=[
-                    {"Id": str(message.index), "MessageBody": message.model_dump_json(by_alias=True)}
-                    for message in messages[start : start + BATCH_SIZE]
-                ],
-            )
-            if answer.get("Failed"):
-                raise PartlyFailed
 
 
 @cache

@@ -4,11 +4,13 @@ A window is a section of the transcript. An invalid transcript fails its track, 
 of the transcript.
 """
 
+from unittest.mock import DEFAULT, Mock
+
 import pytest
 
 from handlers.livestream import transcript
 from tests.handlers.livestream.broadcast import CUES, LONG_CUES, Broadcast, s3_event
-from tests.handlers.livestream.harness import cached_client
+from tests.handlers.livestream.harness import cached_client, error
 
 
 def test_each_window_of_a_transcript_is_queued_once(broadcast: Broadcast, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,14 +30,10 @@ def test_if_a_form_was_submitted_twice_only_the_first_object_version_is_queued(
 ) -> None:
     """Even if the first attempt to queue the first version fails, the second version is not queued."""
     first, second = broadcast.upload(LONG_CUES), broadcast.upload(CUES)
+    sqs = cached_client("sqs")
     with monkeypatch.context() as patched:
-        send = cached_client("sqs").send_message_batch
-
-        def reject_later_batches(**request: object) -> object:
-            patched.setattr(cached_client("sqs"), "send_message_batch", lambda **_: {"Failed": [{"Id": "10"}]})
-            return send(**request)
-
-        patched.setattr(cached_client("sqs"), "send_message_batch", reject_later_batches)
+        answers = [DEFAULT] * 10 + [error("ServiceUnavailable")]
+        patched.setattr(sqs, "send_message", Mock(wraps=sqs.send_message, side_effect=answers))
         assert broadcast.divide(first) == [0]
     assert len(broadcast.receive_all()) == 10
     assert broadcast.divide(second) == []
