@@ -145,12 +145,3 @@ def poll_states(
         task: describe,
         f"{name}Done": choice_state(outcomes, otherwise=wait),
     }
-
-
-def count_polls(seconds: int, min_pause: int) -> int:
-    """Return the maximum number of status requests until `seconds` have passed."""
-    waited = count = 0
-    while waited < seconds:
-        waited += max(min_pause, waited // PAUSE_DIVISOR)
-        count += 1
-    return count

@@ -5,7 +5,6 @@ The media job is the AWS Batch job that makes a recording's video and audio from
 
 from collections import defaultdict
 
-from components.blocks.states import count_polls
 from components.settings import MeetingsSettings
 from components.settings.meetings import ProcessingEngine
 from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
@@ -34,7 +33,7 @@ ENCODE_HOURS = 1.0  # to encode an hour of recording with one vCPU
 STARTING_HOURS = 0.02  # of a job, to pull the image
 INTERRUPTED_SHARE = 0.05  # of jobs that lose their Spot capacity and end on demand
 JOB_LOG_BYTES = 6_000
-TRANSCRIBE_HOURS = 1 / 6  # that Amazon Transcribe takes for an hour of recording
+STATUS_CHECKS = 36  # polls for a recording of an hour, of its media job and its transcription
 INPUT_TOKENS_PER_HOUR = 9_750
 """Input tokens of one request to a model, per hour of recording. An hour of speech has about 9,000 words, and both
 requests (for the summary and for the action items) contain all of them."""
@@ -84,7 +83,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
         ),
         "meetings-storage": function_usage(DAYS_PER_MONTH, STORAGE_MILLISECONDS, metricRequests=DAYS_PER_MONTH),
         "meetings-workflow": {
-            "transitions": meetings * (TRANSITIONS + _status_checks(settings) * TRANSITIONS_PER_CHECK),
+            "transitions": meetings * (TRANSITIONS + STATUS_CHECKS * TRANSITIONS_PER_CHECK),
             "transcribeMinutes": hours * 60,
             "logGb": 0,
         },
@@ -109,17 +108,6 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
             "storageGb": meetings * KEPT_MONTHS * ITEM_KILOBYTES / 1024**2,
         },
     }
-
-
-def _status_checks(settings: MeetingsSettings) -> float:
-    """Return the average number of status checks per recording, of the media job and of the transcription."""
-    load = settings.load
-    copy_hours = STARTING_HOURS + load.hours_each * COPY_HOURS
-    copied, encoded, transcribed = (
-        count_polls(round(hours * 3600), settings.processing.poll_seconds)
-        for hours in (copy_hours, copy_hours + load.hours_each * ENCODE_HOURS, load.hours_each * TRANSCRIBE_HOURS)
-    )
-    return copied * (1 - load.encoded_share) + encoded * load.encoded_share + transcribed
 
 
 def _summary_tokens(settings: MeetingsSettings, hours: float, meetings: float) -> dict[str, float]:

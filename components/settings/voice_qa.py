@@ -6,7 +6,6 @@ The agent itself is not part of this program. Stack files have the settings for 
 """
 
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr
@@ -113,21 +112,11 @@ class AgentMode(StrEnum):
 def _check_agent_url(url: HttpUrl) -> HttpUrl:
     if url.username is not None or url.query is not None or url.fragment is not None:
         raise ValueError("an agent's endpoint must not have a user name, a query or a fragment")
-    if url.scheme == "http" and _is_public_address(url.host or ""):
-        raise ValueError("an agent's endpoint at a public IP address must use https://")
     return url
 
 
-def _is_public_address(host: str) -> bool:
-    """Return True for a public IP address. A host name is not resolved, so it never counts as a public address."""
-    try:
-        return ip_address(host.strip("[]")).is_global
-    except ValueError:
-        return False
-
-
 AgentUrl = Annotated[HttpUrl, AfterValidator(_check_agent_url)]
-"""URL that the query worker accepts: without user and query, and https for a public IP address."""
+"""URL without user and query."""
 
 
 class AgentNetworkSettings(SettingsModel):

@@ -11,8 +11,11 @@ from components.blocks.function import Function
 from components.core import Subsystem, SubsystemArgs
 from components.settings import FunctionSettings
 from components.settings.base import SubsystemSettings
+from components.usage_formulas import Usage
+from guardrails.pricing.cost_estimate import estimate_cost
 from handlers.common.environment import HandlerEnvironment
 from local.preview import program_run
+from local.preview.cost import to_priced_resource
 from local.preview.preview_provider import PreviewProvider
 from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
@@ -62,12 +65,17 @@ class Deployment:
         subsystem: Subsystem,
         component: Callable[[str, Any], object],
         settings: type[SubsystemSettings],
+        monthly_usage: Callable[[Any], Usage],
         *,
         default_settings: Mapping[str, Any] | None = None,
         foundation: Mapping[str, Any] | None = None,
     ) -> None:
-        """`default_settings` and `foundation` are settings of every deployment, unless a test changes them."""
-        self._subsystem, self._component = subsystem, component
+        """Create the deployment. `default_settings` and `foundation` are settings of every deployment, unless a test
+        changes them.
+        """
+        self.prefix = f"polyphony-test-{subsystem}"
+        """Prefix of the subsystem's physical names."""
+        self._subsystem, self._component, self._monthly_usage = subsystem, component, monthly_usage
         self._settings, self._default_settings, self._foundation = settings, default_settings or {}, foundation or {}
         self._recorded: dict[str, Recorded] = {}
 
@@ -88,15 +96,18 @@ class Deployment:
             self._recorded[key] = deploy(self.program(foundation, **changes))
         return self._recorded[key]
 
+    def monthly_cost(self, load: Mapping[str, float], settings: Mapping[str, Any]) -> float:
+        """Return the dollars a month without alarms. The estimate fails if a measure is missing or has no price."""
+        graph = self.deployed(load=load, **settings).graph
+        usage = self._monthly_usage(self.settings(load=load, **settings))
+        report = estimate_cost([to_priced_resource(resource, graph) for resource in graph], usage)
+        assert report.unpriced == ()
+        return round(report.total - report.sum_by("price")["alarm"], 2)
+
 
 def arn(service: str, resource: str) -> str:
     """Return the ARN of a resource in the region and account of the tests: `arn("sqs", "queue")`."""
     return f"arn:aws:{service}:{REGION_AND_ACCOUNT}:{resource}"
-
-
-def prefix(subsystem: Subsystem) -> str:
-    """Return the prefix of a subsystem's physical names."""
-    return f"polyphony-test-{subsystem}"
 
 
 def variables(recorded: Recorded, function: str) -> Any:

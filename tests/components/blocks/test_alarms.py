@@ -10,8 +10,7 @@ import pytest
 
 from components.core import Subsystem
 from local import ROOT
-from tests.components.subsystems import DEPLOYMENTS
-from tests.components.voice_qa.recorded_deployment import ENDPOINT
+from tests.components.deployments import DEPLOYMENTS, ENDPOINT
 from tests.fake_engine import Recorded
 
 COMPARISONS = {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">="}

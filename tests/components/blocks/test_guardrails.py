@@ -10,9 +10,7 @@ from guardrails.records import Level, RelatedPolicy, ResourcePolicy
 from guardrails.stack_configuration import StackContext
 from guardrails.surface.facts import Seen
 from local import ACCOUNT, REGION
-from tests.components.meetings.recorded_deployment import ISSUER
-from tests.components.subsystems import DEPLOYMENTS
-from tests.components.voice_qa.recorded_deployment import ENDPOINT
+from tests.components.deployments import DEPLOYMENTS, ENDPOINT, ISSUER
 from tests.policies.program import POLICIES_BY_NAME, TODAY, Program
 
 OF_OTHERS = {"api-asks-who-calls", "cors-origin-named", "failures-watched"}

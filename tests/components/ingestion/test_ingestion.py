@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from components.ingestion.cost import monthly_usage
 from tests.components.deployment_harness import variables
-from tests.components.ingestion.recorded_deployment import INGESTION, deployed
+from tests.components.deployments import INGESTION
 from tests.fake_engine import Recorded
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import PROJECTED, Cloud
@@ -20,7 +21,7 @@ from tests.handlers.ingestion.ingestion_harness import IngestionHarness
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 PAGE = "https://app.example.com"
-
+deployed = INGESTION.deployed
 
 CHANGES: dict[str, Any] = {
     "manifests": {"flushMinutes": 0, "sweepMinutes": 1},
@@ -251,3 +252,30 @@ def test_the_sweeper_runs_every_few_minutes() -> None:
     for recorded, expression in ((deployed(), "rate(5 minutes)"), (changed_deployment(), "rate(1 minute)")):
         schedule = recorded.one("scheduler.Schedule").inputs
         assert (schedule["scheduleExpression"], schedule["target"]["input"]) == (expression, '{"kind": "sweep"}')
+
+
+LOAD: dict[str, float] = {"filesPerDay": 800_000, "peakFilesPerHour": 100_000}
+"""A hundred times the default load."""
+
+
+@pytest.mark.parametrize(
+    ("load", "settings", "usd"),
+    [
+        (LOAD, {}, 14_803.76),
+        ({"filesPerDay": 1, "peakFilesPerHour": 1}, {}, 1.24),
+        ({**LOAD, "fileMegabytes": 102.4}, {"spark": {"executionClass": "FLEX", "workerType": "G.4X"}}, 252_259.91),
+    ],
+)
+def test_the_monthly_cost_follows_from_the_load_and_the_settings(
+    load: dict[str, float], settings: dict[str, Any], usd: float
+) -> None:
+    """A change of a formula, an assumption or a price changes an amount."""
+    assert INGESTION.monthly_cost(load, settings) == usd
+
+
+def test_usage_follows_from_the_load() -> None:
+    """Every day, 8,000 files of 3.5 MB arrive. They are stored for 30 days, and as replaced versions for 7 more days."""
+    usage = monthly_usage(INGESTION.settings())
+    assert usage["ingestion-spark"]["runs"] == 8_000 * 30 / 200, "a run processes 200 files"
+    assert usage["ingestion-spark"]["minutes"] == 4
+    assert usage["ingestion-landing"]["storageGb"] == pytest.approx(8_000 * 3.5 / 1024 * (30 + 7))

@@ -5,7 +5,9 @@ import json
 from statelint.linter import Linter
 
 from components.blocks.states import total_pause_seconds
-from tests.components.ingestion.recorded_deployment import deployed
+from tests.components.deployments import INGESTION
+
+deployed = INGESTION.deployed
 
 
 def test_a_run_waits_for_capacity_and_is_retried_once() -> None:

@@ -12,9 +12,10 @@ import pytest
 from components.settings.livestream import AuthorizerKind
 from local.property_values import Secret
 from tests.components.deployment_harness import QUEUES, arn, permissions, rest_document, rest_operations, variables
-from tests.components.livestream.recorded_deployment import ISSUER, KEY, PREFIX, deployed
+from tests.components.deployments import ISSUER, LIVESTREAM, SECRET
 from tests.fake_engine import Recorded
 
+PREFIX, deployed = LIVESTREAM.prefix, LIVESTREAM.deployed
 BUCKET = f"{PREFIX}-transcripts-123456789012"
 STORES = {"TABLE_NAME": f"{PREFIX}-null-check", "BUCKET_NAME": BUCKET}
 SOURCE = "polyphony-test.livestream"
@@ -87,9 +88,9 @@ def test_each_function_has_its_memory_and_timeout() -> None:
 
 
 def test_only_the_ssm_parameter_contains_the_encryption_key() -> None:
-    assert {item.kind for item in deployed().graph if KEY in str(item.request)} == {"Parameter"}
+    assert {item.kind for item in deployed().graph if SECRET in str(item.request)} == {"Parameter"}
     parameter = deployed().one("ssm.Parameter").inputs
-    assert (parameter["type"], parameter["value"]) == ("SecureString", Secret(KEY))
+    assert (parameter["type"], parameter["value"]) == ("SecureString", Secret(SECRET))
 
 
 def object_created(prefix: str) -> dict[str, Any]:
@@ -242,3 +243,28 @@ def test_a_setting_selects_the_authorizer_of_the_api() -> None:
     [(name, scheme)] = schemes().items()
     assert scheme["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"] == 60
     assert all(operation["security"] == [{name: []}] for operation in rest_operations(deployed()))
+
+
+LOAD: dict[str, float] = {"episodesPerDay": 400}
+"""A hundred times the default load."""
+
+
+@pytest.mark.parametrize(
+    ("load", "settings", "usd"),
+    [
+        (LOAD, {}, 7_373.31),
+        ({"episodesPerDay": 1, "videoMinutes": 0.1}, {}, 33.71),
+        (
+            LOAD,
+            {"agent": {"windowCharacters": 50_000}, "uploads": {"objectDays": 7}, "video": {"chunkSeconds": 30}},
+            7_106.69,
+        ),
+        (LOAD, {"episodes": {"provisionedConcurrency": 2}}, 7_390.03),
+        (LOAD, {"episodes": {"snapStart": True}}, 7_382.30),
+    ],
+)
+def test_the_monthly_cost_follows_from_the_load_and_the_settings(
+    load: dict[str, float], settings: dict[str, Any], usd: float
+) -> None:
+    """A change of a formula, an assumption or a price changes an amount."""
+    assert LIVESTREAM.monthly_cost(load, settings) == usd

@@ -3,17 +3,15 @@
 import json
 from typing import Any
 
-from components.core import Subsystem
-from components.meetings.meetings import Meetings
 from components.settings import MeetingsSettings
 from handlers.meetings.environment import AUDIO_PART_SECONDS
-from tests.components.deployment_harness import Deployment, arn, prefix
+from tests.components.deployment_harness import arn
+from tests.components.deployments import MEETINGS
 from tests.fake_engine import Recorded
 
-PREFIX = prefix(Subsystem.MEETINGS)
+PREFIX = MEETINGS.prefix
 BUCKET = f"{PREFIX}-recordings-123456789012"
 TABLE = f"{PREFIX}-meetings"
-ISSUER = "https://login.example.com/"
 
 PAGE = "https://app.example.com"
 KEY = arn("kms", "key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10")
@@ -36,12 +34,6 @@ CHANGES: dict[str, Any] = {
 }
 """Non-default settings. Their values are all different, so a value in the resources identifies its setting."""
 
-MEETINGS = Deployment(
-    Subsystem.MEETINGS,
-    Meetings,
-    MeetingsSettings,
-    foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},
-)
 deployed = MEETINGS.deployed
 """Function that returns the recorded resources with the default settings, or with the settings that it is given."""
 

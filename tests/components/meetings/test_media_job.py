@@ -16,7 +16,8 @@ from handlers.meetings.environment import MediaEnvironment
 from local.preview.preview_provider import PROVIDER_FUNCTION_RESULTS
 from local.property_values import Props
 from tests.components.deployment_harness import DeployedProvider, deploy
-from tests.components.meetings.recorded_deployment import BUCKET, MEETINGS, PREFIX, changed_deployment, deployed, states
+from tests.components.deployments import MEETINGS
+from tests.components.meetings.recorded_deployment import BUCKET, PREFIX, changed_deployment, deployed, states
 from tests.fake_engine import Recorded
 
 

@@ -6,11 +6,13 @@ The function `start` receives the events of uploads. It starts the workflow, whi
 import json
 from typing import Any
 
+import pytest
+
 from tests.components.deployment_harness import arn, variables
+from tests.components.deployments import ISSUER, MEETINGS
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     HAIKU,
-    ISSUER,
     KEY,
     PAGE,
     PREFIX,
@@ -160,3 +162,23 @@ def test_invalid_bodies_reach_the_function_whose_errors_name_the_field() -> None
 def test_the_client_role_is_created_after_the_role_that_may_assume_it() -> None:
     earlier = {ancestor.name for ancestor in deployed().ancestors(deployed().one("iam.Role", "meetings-client"))}
     assert "meetings-auth-exchange-role" in earlier
+
+
+LOAD: dict[str, float] = {"meetingsPerMonth": 6_000, "encodedShare": 0.5}
+"""A hundred times the default load."""
+
+
+@pytest.mark.parametrize(
+    ("load", "settings", "usd"),
+    [
+        (LOAD, {}, 3_674.71),
+        ({"meetingsPerMonth": 1, "hoursEach": 0.1}, {}, 3.32),
+        (LOAD, {"processing": {"engine": "fargate", "pollSeconds": 5}}, 3_756.87),
+        ({"meetingsPerMonth": 6_000, "hoursEach": 2}, {"models": {"actionItems": HAIKU}}, 6_702.42),
+    ],
+)
+def test_the_monthly_cost_follows_from_the_load_and_the_settings(
+    load: dict[str, float], settings: dict[str, Any], usd: float
+) -> None:
+    """A change of a formula, an assumption or a price changes an amount."""
+    assert MEETINGS.monthly_cost(load, settings) == usd

@@ -14,6 +14,7 @@ from handlers.meetings.steps.handler import StepEvent
 from local.drivers.service_shapes import service_model
 from local.emulation.step_functions.parameter_name_conversion import error_name
 from tests.components.deployment_harness import arn
+from tests.components.deployments import MEETINGS
 from tests.components.meetings.jsonata_evaluation import (
     AUDIO_PART,
     INPUT,
@@ -26,7 +27,6 @@ from tests.components.meetings.jsonata_evaluation import (
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     CHANGES,
-    MEETINGS,
     PREFIX,
     changed_deployment,
     count_audio_parts,

@@ -29,7 +29,7 @@ INVALID: dict[str, list[Any]] = {
     ],
     "voiceQa.audio.origins": [[], [PAGE, "https://a.b:123456"]],
     "voiceQa.agentcore.endpoint": [
-        *("agent.example.com", "ftp://a.b", "http://54.1.2.3:5000", "http://[2600::1]"),
+        *("agent.example.com", "ftp://a.b"),
         *("https://a.b/?t=a", "https://a.b/#t", "https://u:p@a.b"),
     ],
     "voiceQa.agentcore.runtimeArn": ["lecturer", f"{RUNTIME}/*", f"{RUNTIME}/lecturer/runtime-endpoint/DEFAULT"],

@@ -1,16 +1,29 @@
-"""Tests of transcription's resources: environment variables, sizes, permissions, and limits.
+"""Tests of transcription's resources: environment variables, sizes, permissions, limits, alarms and cost.
 
 The function `router` receives the messages of clients, and `audio-processor` transcribes one utterance per invocation.
 """
 
 import json
 from typing import Any
+from unittest.mock import Mock
 
+import pytest
+from botocore.exceptions import ClientError
+
+from components.transcription.cost import monthly_usage
 from components.transcription.transcription import DISCARD_REASON
+from handlers.common.logging import EventLog
+from handlers.common.websocket import WebSocketDispatcher
+from handlers.transcription.messages import REQUESTS
+from operations.lambda_versions import LiveFunction
 from tests.components.deployment_harness import arn, permissions, variables
-from tests.components.transcription.recorded_deployment import CALLBACK, PREFIX, PROCESSOR, deployed
+from tests.components.deployments import ISSUER, OIDC, TRANSCRIPTION
+from tests.handlers.transcription.router_harness import TranscriptionHarness
+from tests.loggers import own_logger
 
-OIDC = {"issuer": "https://login.example.com/", "audience": "polyphony"}
+PREFIX, deployed = TRANSCRIPTION.prefix, TRANSCRIPTION.deployed
+PROCESSOR = arn("lambda", f"function:{PREFIX}-audio-processor")
+CALLBACK = "https://a1b2c3.execute-api.us-east-1.amazonaws.com/live"
 REQUIRED_VARIABLES = {
     "PARTIAL_RESULTS_ENABLED": "true",
     "MIN_STABILITY_THRESHOLD": "0.85",
@@ -68,9 +81,9 @@ def test_the_routers_environment_names_the_processor_and_the_limits_of_a_session
 
 def test_the_router_verifies_tokens_of_the_identity_provider() -> None:
     """`test_program.py` compares the tag of the API that says so with the stack."""
-    environment = variables(deployed({"identity": OIDC}), "router")
-    assert (environment["AUTH"], environment["ISSUER"]) == ("oidc", OIDC["issuer"])
-    assert environment["AUDIENCE"] == OIDC["audience"]
+    environment = variables(deployed(OIDC), "router")
+    assert (environment["AUTH"], environment["ISSUER"]) == ("oidc", ISSUER)
+    assert environment["AUDIENCE"] == "polyphony"
     assert environment["JWKS_URL"] == "https://login.example.com/.well-known/jwks.json"
 
 
@@ -114,3 +127,62 @@ def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_is_not_stored(
 def test_the_rate_limit_is_a_setting() -> None:
     limits = deployed(**CHANGED_SETTINGS).one("apigatewayv2.Stage").inputs["defaultRouteSettings"]
     assert (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == (7, 14)
+
+
+def test_a_rollout_checks_all_alarms() -> None:
+    function = LiveFunction(Mock(), "test", "transcription/audio-processor")
+    assert function.name == f"{PREFIX}-audio-processor"
+    names = {alarm.inputs["name"] for alarm in deployed().all("cloudwatch.MetricAlarm")}
+    assert {name for name in names if name.startswith(function.alarm_prefix)} == names
+
+
+def is_counted(filter_name: str, message: str) -> bool:
+    """Return True if a metric filter matches log lines with this message."""
+    pattern = deployed().one("cloudwatch.LogMetricFilter", filter_name).inputs["pattern"]
+    return f'$.message = "{message}"' in pattern.strip("{ }").split(" || ")
+
+
+def test_a_message_that_the_router_fails_to_process_is_counted_at_any_log_level(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The client gets an answer, so neither API Gateway nor Lambda counts an error."""
+    with own_logger():
+        dispatcher = WebSocketDispatcher(REQUESTS, EventLog("ERROR"))
+        dispatcher.answer('{"action": "ping"}', {"routeKey": "ping", "requestId": "r1"}, lambda *_: 1 / 0)  # type: ignore[arg-type]
+    [line] = capsys.readouterr().out.splitlines()
+    assert is_counted("messages-failed", json.loads(line)["message"])
+
+
+def test_a_failed_invocation_of_the_processor_is_counted_and_an_invalid_message_is_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The client repeats an utterance whose invocation failed. But if no invocation succeeds, there are no captions."""
+    with own_logger():
+        harness = TranscriptionHarness(level="ERROR")
+        harness.open_session()
+        harness.invocation_error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
+        assert harness.send_utterance()["code"] == "UNAVAILABLE"
+        assert harness.send("nothing")["code"] == "UNKNOWN_ACTION"
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert is_counted("messages-failed", line["message"])
+    assert line["error_type"] == "ClientError"
+
+
+@pytest.mark.parametrize(
+    ("load", "settings", "usd"),
+    [
+        ({"utterancesPerDay": 100_000}, {}, 7_732.22),
+        ({"utterancesPerDay": 1, "utteranceSeconds": 0.5}, {}, 2.18),
+    ],
+)
+def test_the_monthly_cost_follows_from_the_load_and_the_settings(
+    load: dict[str, float], settings: dict[str, Any], usd: float
+) -> None:
+    """A change of a formula, an assumption or a price changes an amount."""
+    assert TRANSCRIPTION.monthly_cost(load, settings) == usd
+
+
+@pytest.mark.parametrize("seconds", [0.5, 5])
+def test_each_of_a_thousand_streams_a_day_is_billed_for_fifteen_seconds_at_least(seconds: float) -> None:
+    usage = monthly_usage(TRANSCRIPTION.settings(load={"utteranceSeconds": seconds}))
+    assert usage["transcription-audio-processor"]["transcribeStreamingMinutes"] == 1_000 * 30 * 15 / 60

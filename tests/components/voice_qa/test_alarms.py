@@ -11,7 +11,7 @@ from components.voice_qa.alarms import MAX_FAILED_POSTS
 from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.query_worker.agent import AgentFailed
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
-from tests.components.voice_qa.recorded_deployment import deployed
+from tests.components.deployments import VOICE_QA
 from tests.credentials import credentials
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO_KEY,
@@ -24,6 +24,8 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
 from tests.handlers.voice_qa.socket_harness import LIMIT_MS, NO_FAILURES, create_socket_harness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import create_lecture_harness
 from tests.loggers import own_logger
+
+deployed = VOICE_QA.deployed
 
 
 def counted_lines(filter_name: str, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

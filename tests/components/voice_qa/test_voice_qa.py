@@ -21,9 +21,10 @@ from handlers.voice_qa.records import (
 )
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 from tests.components.deployment_harness import IDENTITY_POOL_ID, arn, permissions, variables
-from tests.components.voice_qa.recorded_deployment import ENDPOINT, GUEST_ID_KEY, PREFIX, deployed
+from tests.components.deployments import ENDPOINT, SECRET, VOICE_QA
 from tests.fake_engine import Recorded
 
+PREFIX, deployed = VOICE_QA.prefix, VOICE_QA.deployed
 BUCKET, TABLE = f"{PREFIX}-audio-123456789012", f"{PREFIX}-sessions"
 SESSIONS = arn("dynamodb", f"table/{TABLE}")
 HANDLER, WORKER, VALIDATOR = (
@@ -163,7 +164,7 @@ def test_uploaded_lectures_reach_the_validator_and_time_limit_checks_the_handler
 
 
 def test_only_the_ssm_parameter_contains_the_key_of_guest_ids() -> None:
-    assert {item.kind for item in deployed().graph if GUEST_ID_KEY in str(item.request)} == {"Parameter"}
+    assert {item.kind for item in deployed().graph if SECRET in str(item.request)} == {"Parameter"}
 
 
 def test_browsers_can_use_the_bucket_as_the_requirement_states() -> None:
@@ -267,3 +268,23 @@ def test_a_guest_reads_and_writes_only_the_guests_own_conversations() -> None:
     for key in (guest, *(item["sessionId"] for item in foreign_items)):
         assert not is_allowed(key)
         assert not is_allowed(own, key)
+
+
+LOAD: dict[str, float] = {"questionsPerDay": 20_000, "lecturesPerDay": 500}
+"""A hundred times the default load."""
+
+
+@pytest.mark.parametrize(
+    ("load", "settings", "usd"),
+    [
+        (LOAD, {}, 387.18),
+        ({"questionsPerDay": 1, "lecturesPerDay": 0.1}, {}, 6.46),
+        (LOAD, {"audio": {"versioned": False}, "sessions": {"days": 14}}, 386.80),
+        (LOAD, {"audio": {"accelerated": True}}, 427.02),
+    ],
+)
+def test_the_monthly_cost_follows_from_the_load_and_the_settings(
+    load: dict[str, float], settings: dict[str, Any], usd: float
+) -> None:
+    """A change of a formula, an assumption or a price changes an amount."""
+    assert VOICE_QA.monthly_cost(load, settings) == usd
