@@ -54,8 +54,9 @@ def test_a_full_manifest_is_started_confirmed_and_finished(aws: MotoAws) -> None
     arn = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
     event = {"step": "confirm", "executionArn": arn}
     confirmation = workflow_steps.handler(event, None)
+    assert confirmation is not None
     assert confirmation["files"] == 3
-    key = confirmation["manifestUri"].removeprefix(f"s3://{aws.lake}/")
+    key = str(confirmation["manifestUri"]).removeprefix(f"s3://{aws.lake}/")
     confirmed_files = json.loads(aws.s3.get_object(Bucket=aws.lake, Key=key)["Body"].read())["files"]
     files = [
         {"fileKey": file["fileKey"], "datePrefix": file["datePrefix"], "status": "processed"}

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from guardrails.rules import trust
+from guardrails.rules import roles
 from guardrails.surface.facts import Table
 from guardrails.surface.tables import read_table
 from local import ROOT
@@ -93,5 +93,5 @@ def test_no_role_may_change_iam_or_delete_a_table_or_a_bucket() -> None:
 
 
 def test_only_the_services_that_the_security_page_names_send_no_source_arn_when_they_assume_a_role() -> None:
-    silent = {service for service, sent in trust.SENT_KEYS.items() if "aws:SourceArn" not in sent["keys"]}
+    silent = {service for service, sent in roles.SENT_KEYS.items() if "aws:SourceArn" not in sent["keys"]}
     assert silent == {f"{name}.amazonaws.com" for name in ("lambda", "glue", "backup", "apigateway")}
