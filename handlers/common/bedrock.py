@@ -127,11 +127,7 @@ class NoAnswerReason(StrEnum):
 
 
 class NoAnswer(Exception):
-    """The model gave no usable answer to a question, and asking it again would not help."""
-
-    def __init__(self, reason: NoAnswerReason) -> None:
-        super().__init__(reason.value)
-        self.reason = reason
+    """The model gave no usable answer, and asking it again would not help. The message is the NoAnswerReason."""
 
 
 _FINAL_STOP_REASONS = {

@@ -2,14 +2,15 @@
 
 `docs/reference/errors.md` is generated from the codes. A handler raises `HandlerError` with an error code of its
 subsystem. Every other exception becomes an internal error without details. This includes pydantic's ValidationError,
-because one of our own records may have caused it. So a handler that validates a client's request passes the
-ValidationError to `to_malformed_error`.
+because one of our own records may have caused it. So a handler validates a client's request in a block of
+`request_validation`.
 
 A rule of a field may quote a value. Only the client that sent the value gets the response, and this module does not log.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, Self
 
@@ -52,6 +53,8 @@ class CommonErrorCode(ErrorCode):
     )
 
 
+NOT_JSON = frozenset({"json_invalid", "model_type"})
+"""Pydantic error types of a body that is not a JSON object."""
 MAX_PROBLEMS = 20
 """Maximum number of wrong fields that a response lists."""
 MAX_TEXT_LENGTH = 200
@@ -90,11 +93,16 @@ class HandlerError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-def to_malformed_error(error: ValidationError) -> HandlerError:
-    """Return the error for a request that violates its model."""
-    return HandlerError(
-        CommonErrorCode.MALFORMED, "The request does not have the expected form.", fields=to_field_problems(error)
-    )
+@contextmanager
+def request_validation() -> Iterator[None]:
+    """Translate the ValidationError of a client's request into a HandlerError that names the wrong fields."""
+    try:
+        yield
+    except ValidationError as error:
+        message, fields = "The request does not have the expected form.", to_field_problems(error)
+        if any(detail["type"] in NOT_JSON and not detail["loc"] for detail in error.errors(include_url=False)):
+            message, fields = "The body must be one JSON object.", []
+        raise HandlerError(CommonErrorCode.MALFORMED, message, fields=fields) from None
 
 
 def to_field_problems(error: ValidationError) -> list[WrongField]:

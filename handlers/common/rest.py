@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError
 from typing_extensions import TypeVar  # comes with pydantic; Python 3.11's own TypeVar has no defaults
 
 from handlers.common import ids
-from handlers.common.errors import CommonErrorCode, HandlerError, to_http_response, to_malformed_error
+from handlers.common.errors import HandlerError, request_validation, to_http_response
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, name_for_log
 
@@ -100,8 +100,6 @@ class BoundOperation:
 RETRY_AFTER = "Retry-After"
 ProxyResponse = dict[str, Any]
 """Lambda proxy response for API Gateway."""
-NOT_JSON = frozenset({"json_invalid", "model_type"})
-"""Pydantic error types of a body that is not a JSON object."""
 _JSON = {"Content-Type": "application/json"}
 
 M = TypeVar("M", bound=Message)
@@ -188,11 +186,7 @@ def _parse_part(model: type[M] | None, content: str | Mapping[str, str]) -> M | 
     """Return the body, which is a JSON text, or parameters, whose texts pydantic converts to the types of the model."""
     if model is None:
         return None
-    try:
+    with request_validation():
         if isinstance(content, str):
             return model.model_validate_json(content.encode(errors="surrogatepass"), strict=True)
         return model.model_validate(content)
-    except ValidationError as error:
-        if any(detail["type"] in NOT_JSON and not detail["loc"] for detail in error.errors(include_url=False)):
-            raise HandlerError(CommonErrorCode.MALFORMED, "The body must be one JSON object.") from None
-        raise to_malformed_error(error) from None

@@ -12,16 +12,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
-
 from handlers.common.aws import is_transient_failure
 from handlers.common.errors import (
     Error,
     ErrorCode,
     HandlerError,
+    request_validation,
     to_handler_error,
     to_http_response,
-    to_malformed_error,
 )
 from handlers.common.json_models import Message, TextForm
 from handlers.common.logging import EventLog, name_for_log
@@ -129,7 +127,9 @@ class WebSocketDispatcher:
                 content = _parse_json_object(body)
                 message_id = _find_message_id(content)
                 route = action = self._find_action(content)
-                answer = act(action, _parse_message(self._requests[action], content))
+                with request_validation():
+                    message = self._requests[action].model_validate(content)
+                answer = act(action, message)
             except Exception as error:  # noqa: BLE001 - the client gets an answer, and the connection stays open
                 refused = self._log_and_explain(error, route)
                 answer = ErrorMessage(
@@ -153,13 +153,6 @@ class WebSocketDispatcher:
         if not isinstance(action, str) or action not in self._requests:
             raise HandlerError(WebSocketErrorCode.UNKNOWN_ACTION, f"action must be one of {', '.join(self._requests)}.")
         return action
-
-
-def _parse_message(model: type[ClientMessage], content: Mapping[str, Any]) -> ClientMessage:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise to_malformed_error(error) from None
 
 
 def _parse_json_object(body: str) -> Mapping[str, Any]:

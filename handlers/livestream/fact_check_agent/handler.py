@@ -23,7 +23,7 @@ from handlers.common import ids
 from handlers.common.aws import CONFIG
 from handlers.common.bedrock import BedrockModel, NoAnswer, TokenUsage, build_client_config
 from handlers.common.events import BatchFailures, process_batch
-from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.logging import EventLog, hash_for_log, name_for_log
 from handlers.common.text import Window
 from handlers.livestream.environment import AgentEnvironment
 from handlers.livestream.fact_check_agent.memory import AgentMemory
@@ -59,8 +59,8 @@ class FactCheckAgent:
         try:
             result = self._analyze(message, windows[message.index])
         except NoAnswer as error:
-            self.log.warning("window_failed", session_hash=session, cause=error.reason)
-            result = WindowResult(failure=error.reason)
+            self.log.warning("window_failed", session_hash=session, cause=name_for_log(str(error)))
+            result = WindowResult(failure=str(error))
         self.findings.save(message, result)
 
     def _analyze(self, message: WindowMessage, window: Window[Cue]) -> WindowResult:

@@ -12,9 +12,9 @@ from handlers.common.errors import (
     MAX_PROBLEMS,
     ErrorCode,
     HandlerError,
+    request_validation,
     to_field_problems,
     to_http_response,
-    to_malformed_error,
 )
 from handlers.common.json_models import WrongField
 from handlers.livestream.episodes.routes import OPERATIONS as EPISODE_OPERATIONS
@@ -69,7 +69,9 @@ def test_an_unexpected_exception_is_answered_without_details(error: Exception) -
 
 
 def test_a_malformed_request_is_answered_with_its_fields_and_their_rules() -> None:
-    status, _, body = answer_to(to_malformed_error(validation_error({"name": "x" * 11, "sizes": {"x": [1, "no"]}})))
+    with pytest.raises(HandlerError) as raised, request_validation():
+        Request.model_validate({"name": "x" * 11, "sizes": {"x": [1, "no"]}})
+    status, _, body = answer_to(raised.value)
     assert (status, body["code"]) == (400, "MALFORMED")
     assert [problem["field"] for problem in body["fields"]] == ["name", "sizes.x.1"]
     assert body["fields"][0]["rule"] == "must have at most 10 characters"
@@ -82,13 +84,13 @@ def test_a_malformed_request_is_answered_with_its_fields_and_their_rules() -> No
 @example({"name": "\ud800"})
 @example({"name": "a", "\ud800" + "x" * 500: 1})
 def test_the_answer_to_any_request_is_short_and_printable(request_body: object) -> None:
+    body = "{}"
     try:
-        Request.model_validate(request_body)
-    except ValidationError as error:
-        answer = to_http_response(to_malformed_error(error), "r-1")
-    else:
-        return
-    assert re.fullmatch(r"[ -~]{1,15000}", answer["body"])
+        with request_validation():
+            Request.model_validate(request_body)
+    except HandlerError as error:
+        body = to_http_response(error, "r-1")["body"]
+    assert re.fullmatch(r"[ -~]{1,15000}", body)
 
 
 OPERATIONS = (*EPISODE_OPERATIONS, *MEETING_OPERATIONS)

@@ -54,21 +54,18 @@ def stored_item(dynamodb: Any) -> dict[str, Any]:
     return deserialize_item(dynamodb.get_item(TableName=TABLE, Key=serialize_item(KEY))["Item"])
 
 
-def test_a_record_is_created_changed_and_read(records: Records[Party], dynamodb: Any) -> None:
-    assert records.read(KEY) is None
-    records.change(KEY, lambda party: invite(party, "ann").model_copy(update={"host_name": "eve"}))
-    changed = records.change(KEY, lambda party: invite(party, "bob").model_copy(update={"host_name": None}))
-    assert changed == records.read(KEY) == records.parse(serialize_item(stored_item(dynamodb)))
-    assert stored_item(dynamodb) == {"pk": "a", "guests": ["ann", "bob"], "ttl": 62, "revision": changed.revision}
-
-
-def test_a_change_without_a_conflict_reads_once_and_consistently(
+def test_a_record_is_created_changed_and_read(
     records: Records[Party], dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     get_item = Mock(wraps=dynamodb.get_item)
     monkeypatch.setattr(dynamodb, "get_item", get_item)
-    records.change(KEY, lambda party: invite(party, "ann"))
+    assert records.read(KEY) is None
     get_item.assert_called_once_with(TableName=TABLE, Key=serialize_item(KEY), ConsistentRead=True)
+    records.change(KEY, lambda party: invite(party, "ann").model_copy(update={"host_name": "eve"}))
+    changed = records.change(KEY, lambda party: invite(party, "bob").model_copy(update={"host_name": None}))
+    assert get_item.call_count == 3, "a change without a conflict reads once"
+    assert changed == records.read(KEY) == records.parse(serialize_item(stored_item(dynamodb)))
+    assert stored_item(dynamodb) == {"pk": "a", "guests": ["ann", "bob"], "ttl": 62, "revision": changed.revision}
 
 
 def test_a_transition_that_changes_nothing_writes_nothing(records: Records[Party]) -> None:
