@@ -78,19 +78,11 @@ class Error(Message):
 class HandlerError(Exception):
     """Failure of a request whose code, message and fields are sent to the client."""
 
-    def __init__(
-        self,
-        code: ErrorCode,
-        message: str,
-        fields: Iterable[WrongField] = (),
-        retry_after_seconds: int | None = None,
-    ) -> None:
-        """`retry_after_seconds` is sent over HTTP only, in the header `Retry-After`."""
+    def __init__(self, code: ErrorCode, message: str, fields: Iterable[WrongField] = ()) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.fields = tuple(fields)
-        self.retry_after_seconds = retry_after_seconds
 
 
 @contextmanager
@@ -128,10 +120,9 @@ def to_http_response(error: Exception, request_id: str) -> dict[str, Any]:
     """Return API Gateway's proxy response for an exception."""
     answer = to_handler_error(error)
     body = Error(code=answer.code, message=answer.message, fields=answer.fields, request_id=request_id)
-    retry_header = {} if answer.retry_after_seconds is None else {"Retry-After": str(answer.retry_after_seconds)}
     return {
         "statusCode": answer.code.status,
-        "headers": {"Content-Type": "application/json", **retry_header},
+        "headers": {"Content-Type": "application/json"},
         "body": body.model_dump_json(by_alias=True),
     }
 

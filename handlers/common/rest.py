@@ -97,7 +97,6 @@ class BoundOperation:
     function: Callable[[RestRequest[Any, Any, Any]], RestAnswer[Any]]
 
 
-RETRY_AFTER = "Retry-After"
 ProxyResponse = dict[str, Any]
 """Lambda proxy response for API Gateway."""
 _JSON = {"Content-Type": "application/json"}
@@ -137,11 +136,7 @@ class RestDispatcher:
                 else:
                     self._log.failure("request_failed", error, route=route)
                 response = to_http_response(error, context["requestId"])
-        headers = {**response["headers"], **self._headers}
-        if RETRY_AFTER in headers:
-            # Without this header, browsers do not let a page of another origin read Retry-After.
-            headers["Access-Control-Expose-Headers"] = RETRY_AFTER
-        return {**response, "headers": headers}
+        return {**response, "headers": {**response["headers"], **self._headers}}
 
 
 def _to_response(operation: AnyRestOperation, answer: RestAnswer[Any]) -> ProxyResponse:

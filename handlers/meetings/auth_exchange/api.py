@@ -130,7 +130,7 @@ class MeetingsErrorCode(ErrorCode):
     UNAVAILABLE = (
         "UNAVAILABLE",
         "The identity provider or AWS does not answer.",
-        "Send the request again after the number of seconds in the header `Retry-After`.",
+        "Send the request again after a few seconds.",
         503,
     )
 

@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
     from types_boto3_sts.client import STSClient
 
-RETRY_AFTER_SECONDS = 5
-"""Time after which the caller should repeat a request that failed with `UNAVAILABLE`."""
 ERROR_CODES = {
     jwt.ExpiredSignatureError.__name__: MeetingsErrorCode.TOKEN_EXPIRED,
     jwt.ImmatureSignatureError.__name__: MeetingsErrorCode.TOKEN_NOT_YET_VALID,
@@ -111,7 +109,9 @@ class MeetingsApi:
             return self.verifier.verify(token)
         except ProviderUnavailable:
             self.log.error("provider_away")
-            raise _unavailable("The identity provider does not respond. Try again.") from None
+            raise HandlerError(
+                MeetingsErrorCode.UNAVAILABLE, "The identity provider does not respond. Try again."
+            ) from None
         except TokenRefused as error:
             self.log.info("caller_refused", cause=name_for_log(str(error)))
             code = ERROR_CODES.get(str(error), MeetingsErrorCode.TOKEN_REFUSED)
@@ -135,13 +135,9 @@ class MeetingsApi:
             if not is_transient_failure(error):
                 raise
             self.log.failure("role_busy", error, level="WARNING")
-            raise _unavailable("AWS credentials are not available at the moment. Try again.") from None
+            message = "AWS credentials are not available at the moment. Try again."
+            raise HandlerError(MeetingsErrorCode.UNAVAILABLE, message) from None
         return answer["Credentials"]
-
-
-def _unavailable(message: str) -> HandlerError:
-    """Return the error `UNAVAILABLE`, for a transient failure of AWS or the identity provider."""
-    return HandlerError(MeetingsErrorCode.UNAVAILABLE, message, retry_after_seconds=RETRY_AFTER_SECONDS)
 
 
 @cache

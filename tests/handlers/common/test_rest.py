@@ -7,12 +7,10 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field, StringConstraints
 
-from handlers.common.errors import HandlerError
 from handlers.common.ids import DEFAULT_OWNER
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.rest import AnyRestOperation, RestAnswer, RestDispatcher, RestOperation, RestRequest
-from handlers.common.websocket import WebSocketErrorCode
 
 ORIGIN = "https://example.org"
 ANN = "A" * 32
@@ -135,15 +133,6 @@ def test_a_body_that_is_not_a_json_object_is_refused(harness: RestHarness, body:
 
 def raise_error(error: Exception) -> AnyAnswer:
     raise error
-
-
-def test_pages_of_another_origin_can_read_when_to_retry(harness: RestHarness) -> None:
-    error = HandlerError(WebSocketErrorCode.UNAVAILABLE, "Busy.", retry_after_seconds=5)
-    harness.operation = lambda _: raise_error(error)
-    response = harness.post()
-    assert error_of(response) == (503, "UNAVAILABLE")
-    assert response["headers"]["Retry-After"] == "5"
-    assert response["headers"]["Access-Control-Expose-Headers"] == "Retry-After"
 
 
 def test_the_owner_is_the_authorizers_user(harness: RestHarness) -> None:
