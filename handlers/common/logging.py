@@ -1,9 +1,8 @@
 """Structured logger of all Lambda functions. It writes JSON lines whose values have types that cannot hold free text.
 
 The events that functions receive, secrets, tokens and transcripts must never be logged. So a value is a number, a
-boolean, a member of an enum, or a `LogText`, which only this module creates: from a hash, a ULID, or a
-name. The type checker refuses other values. At run time they are dropped, because a log line must not make a
-handler fail.
+boolean, a member of an enum, or a `LogText`, which only this module creates: from a hash, a ULID, or a name. The type
+checker refuses other values. At run time they are dropped, because a log line must not make a handler fail.
 
 Each line has the position of the code that logs, and the id of the request if one is being handled. A client sees the
 same id in an error response (`requestId`). `docs/runbooks/functions.md` explains how to find the line of a request.
@@ -34,6 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.:=+/-]{1,128}")
 """Form of request ids, and of the operations and error codes of AWS."""
 _EVENT = re.compile(r"[a-z0-9_]{1,64}")
 _CONSTANT = re.compile(r"[A-Za-z$][A-Za-z0-9_.]{0,79}")
+"""Form of names that the program or AWS chose."""
 _RECORD_ATTRIBUTES = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
 """Names that a field must not have, because `logging` refuses them."""
 

@@ -112,7 +112,17 @@ class Records(Generic[R]):
 
 Item = dict[str, Any]
 """Attribute values by attribute name, each under the name of its DynamoDB type: `{"count": {"N": "1"}}`."""
-_SERIALIZER, _DESERIALIZER = TypeSerializer(), TypeDeserializer()
+
+
+class _PlainDeserializer(TypeDeserializer):
+    """Converter of attribute values whose numbers are int or float, because strict models refuse boto3's Decimal."""
+
+    def _deserialize_n(self, value: str) -> int | float:
+        number: int | float = json.loads(value)
+        return number
+
+
+_SERIALIZER, _DESERIALIZER = TypeSerializer(), _PlainDeserializer()
 
 
 def serialize_model(model: Message) -> Item:
@@ -127,5 +137,5 @@ def serialize_item(values: Mapping[str, Any]) -> Item:
 
 
 def deserialize_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the plain values of a DynamoDB item. Numbers are Decimal."""
+    """Return the plain values of a DynamoDB item."""
     return {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}

@@ -159,4 +159,4 @@ def test_the_largest_answer_fits_into_one_item(broadcast: Broadcast) -> None:
     assert broadcast.analyze(window) == []
     assert (len(broadcast.list_findings(limit=100)), len(broadcast.list_findings("clips"))) == (50, 20)
     [item] = [item for item in broadcast.api.stored_items() if item["sk"].startswith("WINDOW#")]
-    assert 340_000 < len(json.dumps(item, ensure_ascii=False, default=str).encode()) < 400_000
+    assert 340_000 < len(json.dumps(item, ensure_ascii=False).encode()) < 400_000
