@@ -114,17 +114,17 @@ export class MeetingsApi {
 
   // Return a URL with which a player reads one part of the audio. `content` is the hash that identifies the recording.
   async presignAudioUrl({ meetingId, content }, part) {
-    const { credentials, bucketName, prefixes } = await this.access();
-    const key = `${prefixes.audio}${meetingId}/${content}/${String(part).padStart(3, "0")}.flac`;
+    const { credentials, bucketName, user } = await this.access();
+    const key = `audio/${user}/${meetingId}/${content}/${String(part).padStart(3, "0")}.flac`;
     return presignUrl(this.#stack, "s3", credentials, this.#stack.objectUrl(bucketName, key), MEDIA_URL_SECONDS);
   }
 
   // Stop if another user has signed in. The chunk would be stored below the prefix of that user, who could read it.
   async #put(user, meetingId, name, data, hash, onProgress) {
-    const { credentials, bucketName, prefixes, ...access } = await this.access();
+    const { credentials, bucketName, ...access } = await this.access();
     if (access.user !== user) throw userChangedProblem(...INTERRUPTED_UPLOAD);
     const headers = { "x-amz-checksum-sha256": toBase64(hash), "x-amz-sdk-checksum-algorithm": "SHA256" };
-    await putObject(this.#stack, credentials, bucketName, `${prefixes.raw}${meetingId}/${name}`, data, { headers, onProgress });
+    await putObject(this.#stack, credentials, bucketName, `raw/${user}/${meetingId}/${name}`, data, { headers, onProgress });
   }
 }
 

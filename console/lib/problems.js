@@ -13,7 +13,6 @@ export class Problem extends Error {
 
 const ADVICE = {
   TOKEN_EXPIRED: "Your token has expired. Sign in again at the top.",
-  TOKEN_NOT_YET_VALID: "The token is not valid yet. Check this machine's clock.",
   TOKEN_REFUSED: "Sign in at the top with a token of this stack's identity provider.",
   UNAUTHORIZED: "Sign in at the top with a token of this stack's identity provider.",
   UNAUTHENTICATED: "Sign in at the top with a token of this stack's identity provider.",

@@ -82,8 +82,7 @@ def exchange_token(request: Request) -> FakeResponse:
     """Return AWS credentials for the user of the token, with the resources that they may use."""
     name = token_name(json.loads(request.post_data or "")["token"])
     keys = {"accessKeyId": "AKIA", "secretAccessKey": "s", "sessionToken": "t"}
-    prefixes = {"raw": f"raw/{name}/", "audio": f"audio/{name}/"}
-    resources = {"bucketName": "recordings", "tableName": "t", "prefixes": prefixes}
+    resources = {"bucketName": "recordings", "tableName": "t"}
     return {"user": name, **resources, **keys, "renewAfter": "2100-01-01T00:00:00.000Z"}
 
 

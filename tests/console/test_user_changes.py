@@ -24,7 +24,7 @@ globalThis.fetch = async (url, { body }) => {
   const [path, user] = [new URL(url).pathname, request.subject ?? JSON.parse(atob(request.token.split(".")[1])).name];
   await delays.get(`${path} ${user}`)?.promise;
   const credentials = { accessKeyId: "AKIA", secretAccessKey: "s", sessionToken: "t", renewAfter: "2100-01-01T00:00:00.000Z" };
-  const exchange = { user, ...credentials, bucketName: "b", tableName: "t", prefixes: { raw: `raw/${user}/` } };
+  const exchange = { user, ...credentials, bucketName: "b", tableName: "t" };
   return new Response(JSON.stringify(path === "/login" ? { id_token: token(user) } : exchange));
 };
 globalThis.XMLHttpRequest = class extends EventTarget {

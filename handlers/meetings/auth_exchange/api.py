@@ -59,19 +59,6 @@ class ExchangeRequest(Message):
     """
 
 
-class UserPrefixes(Message):
-    """Key prefixes of a user's objects, by kind."""
-
-    raw: str
-    """The user may write objects with this prefix, but not read them. Objects with the other prefixes may be read, but
-    not written.
-    """
-    video: str
-    audio: str
-    transcripts: str
-    summaries: str
-
-
 class ExchangeResponse(Message):
     """AWS credentials, and the bucket and table that they give access to."""
 
@@ -83,11 +70,13 @@ class ExchangeResponse(Message):
     renew_after: UtcTimestamp
     """Time from which the client should exchange a token again. It is well before the credentials expire."""
     user: UserId
-    """The caller's pseudonym, which is the partition key of the caller's meetings, and part of their S3 keys."""
+    """The caller's pseudonym, which is the partition key of the caller's meetings, and part of their S3 keys. Objects below
+    `raw/<user>/` may be written, but not read. Those below `video/<user>/`, `audio/<user>/`, `transcripts/<user>/` and
+    `summaries/<user>/` may be read, but not written.
+    """
     bucket_name: str
     table_name: str
     region: str
-    prefixes: UserPrefixes
 
 
 class MeetingPath(Message):
@@ -112,17 +101,11 @@ class MeetingsErrorCode(ErrorCode):
         "Get a new token from the identity provider, and send the request again.",
         401,
     )
-    TOKEN_NOT_YET_VALID = (
-        "TOKEN_NOT_YET_VALID",
-        "The token is valid only from a later time. The clock of the machine that issued it may be wrong.",
-        "Check the clock of the machine that issued the token.",
-        401,
-    )
     TOKEN_REFUSED = (
         "TOKEN_REFUSED",
         (
-            "The token is malformed, or the stack's identity provider did not issue it for the stack's audience. The "
-            "response does not distinguish these cases."
+            "The token is malformed or not valid yet, or the stack's identity provider did not issue it for the stack's "
+            "audience. The response does not distinguish these cases."
         ),
         "Log in at the identity provider that the stack's settings name, for the audience that they name.",
         401,

@@ -4,8 +4,8 @@ credentials that are restricted to the token's user, and it deletes meetings.
 API Gateway does not authenticate callers. Instead, this function verifies the token, in the body of an exchange and in
 the header of a deletion. So neither this function nor API Gateway may log bodies or headers.
 
-If a token is refused, the response distinguishes only expired tokens and tokens that are not valid yet, because the
-caller can react to these. The log has the exact reason, but neither the user nor the token.
+If a token is refused, the response distinguishes only expired tokens, because the caller can react to these. The log
+has the exact reason, but neither the user nor the token.
 """
 
 import os
@@ -35,7 +35,6 @@ from handlers.meetings.auth_exchange.api import (
     ExchangeResponse,
     MeetingPath,
     MeetingsErrorCode,
-    UserPrefixes,
 )
 from handlers.meetings.deletions import DeletedMeeting, queue_deletion
 from handlers.meetings.environment import CREDENTIAL_SECONDS, RENEW_BEFORE_SECONDS, AuthEnvironment
@@ -46,11 +45,6 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
     from types_boto3_sts.client import STSClient
 
-ERROR_CODES = {
-    jwt.ExpiredSignatureError.__name__: MeetingsErrorCode.TOKEN_EXPIRED,
-    jwt.ImmatureSignatureError.__name__: MeetingsErrorCode.TOKEN_NOT_YET_VALID,
-}
-"""Error codes by the reason for refusing a token. Tokens refused for other reasons have `TOKEN_REFUSED`."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +74,6 @@ class MeetingsApi:
                 bucket_name=self.environment.bucket_name,
                 table_name=self.environment.table_name,
                 region=self.sts.meta.region_name,
-                prefixes=UserPrefixes(
-                    raw=f"{s3_keys.RAW}{user}/",
-                    video=f"{s3_keys.VIDEO}{user}/",
-                    audio=f"{s3_keys.AUDIO}{user}/",
-                    transcripts=f"{s3_keys.TRANSCRIPTS}{user}/",
-                    summaries=f"{s3_keys.SUMMARIES}{user}/",
-                ),
             )
         )
 
@@ -114,7 +101,8 @@ class MeetingsApi:
             ) from None
         except TokenRefused as error:
             self.log.info("caller_refused", cause=name_for_log(str(error)))
-            code = ERROR_CODES.get(str(error), MeetingsErrorCode.TOKEN_REFUSED)
+            is_expired = str(error) == jwt.ExpiredSignatureError.__name__
+            code = MeetingsErrorCode.TOKEN_EXPIRED if is_expired else MeetingsErrorCode.TOKEN_REFUSED
             raise HandlerError(code, "The token is not valid.") from None
 
     def _assume_client_role(self, user: str, session_name: str) -> Mapping[str, Any]:

@@ -71,9 +71,6 @@ def test_a_valid_token_returns_the_users_credentials_and_resources(harness: Meet
     user, body = user_of(harness, "ann"), response.body
     assert all(body[name] for name in ("accessKeyId", "secretAccessKey", "sessionToken"))
     assert [body[name] for name in ("user", "bucketName", "tableName", "region")] == [user, BUCKET, TABLE, "us-east-1"]
-    assert body["prefixes"] == {
-        name: f"{name}/{user}/" for name in ("raw", "video", "audio", "transcripts", "summaries")
-    }
     validator(ExchangeResponse, is_answer=True).validate(body)
 
 
@@ -125,7 +122,7 @@ def test_the_role_is_assumed_with_the_user_as_tag_and_the_sanitised_session_name
 REFUSED_TOKENS: dict[str, tuple[Callable[[Provider], str], str]] = {
     "a wrong key": (lambda provider: provider.signed(provider.claims(), Key("other"), kid="first"), "TOKEN_REFUSED"),
     "expired": (lambda provider: provider.token(exp=seconds_from_now(-60)), "TOKEN_EXPIRED"),
-    "not yet valid": (lambda provider: provider.token(nbf=seconds_from_now(3600)), "TOKEN_NOT_YET_VALID"),
+    "not yet valid": (lambda provider: provider.token(nbf=seconds_from_now(3600)), "TOKEN_REFUSED"),
 }
 """Some invalid tokens. The tests of `tokens` contain all of them."""
 
