@@ -153,7 +153,6 @@ class MeetingRecord(Record):
     """S3 key of the transcript, or None if there is none."""
     summary_key: str | None = None
     """S3 key of the summary, or None if there is none."""
-    created_at: str
     updated_at: str
     attempt: int = 1
     """Number of the processing attempt. It rises if a recording has to be processed again, or if another recording is
@@ -251,7 +250,6 @@ def apply_upload(
         "attempt": 1 if record is None else record.attempt + 1,
         "content": complete.content,
         "language": complete.language,
-        "created_at": before.created_at,
         "uploaded_at": timestamp(upload.uploaded_at),
     }
     if wrong:
@@ -285,7 +283,6 @@ def apply_deletion(record: MeetingRecord | None, at: datetime) -> MeetingRecord 
         meeting_id=record.meeting_id,
         status=MeetingStatus.DELETED,
         attempt=record.attempt,
-        created_at=record.created_at,
         updated_at=timestamp(at),
     )
 
@@ -299,7 +296,6 @@ def _new_record(meeting: MeetingId, at: datetime) -> MeetingRecord:
         started_at=now,
         status=MeetingStatus.FAILED,
         reason=MeetingReason.MALFORMED,
-        created_at=now,
         updated_at=now,
     )
 

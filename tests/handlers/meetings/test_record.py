@@ -107,7 +107,7 @@ def test_a_deleted_meeting_never_returns(changes: list[Change], later: list[Chan
         record = change(record)
     assert record is not None
     kept = {name for name, field in MeetingRecord.model_fields.items() if getattr(record, name) != field.default}
-    assert kept - {"attempt"} == {"user", "meeting_id", "status", "created_at", "updated_at"}
+    assert kept - {"attempt"} == {"user", "meeting_id", "status", "updated_at"}
     assert record_attributes(record) == {"ttl": int((LATER + timedelta(days=30)).timestamp())}
     assert "startedAt" not in serialize_model(record), "it would be in the index"
 
@@ -161,11 +161,10 @@ def test_the_status_after_an_upload(state: Any, change: Any, expected: Any) -> N
     assert after.title == STARTED.title, "even a malformed file keeps the title"
 
 
-def test_a_new_attempt_keeps_nothing_of_the_last_one_but_its_creation() -> None:
-    reported = report_change(MeetingStatus.FAILED, video_key="video", duration_ms=1)(STARTED)
-    first = reported.model_copy(update={"created_at": "earlier"})
-    after = upload_change(COMPLETE_JSON, "2")(first)
-    assert (after.created_at, after.video_key, after.duration_ms, after.reason) == ("earlier", None, None, None)
+def test_a_new_attempt_keeps_nothing_of_the_last_one() -> None:
+    failed = report_change(MeetingStatus.FAILED, video_key="video", duration_ms=1)(STARTED)
+    after = upload_change(COMPLETE_JSON, "2")(failed)
+    assert (after.video_key, after.duration_ms, after.reason) == (None, None, None)
 
 
 def test_the_language_is_kept_once_the_processing_has_started() -> None:

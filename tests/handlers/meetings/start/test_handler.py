@@ -28,7 +28,7 @@ def test_a_complete_recording_starts_an_execution(harness: MeetingHarness) -> No
     assert harness.state() == ("processing", "media")
     assert (record.content, record.language, record.tags) == (recording.content, "de-DE", ("x",))
     assert record.schema_version == 1
-    assert (record.started_at, record.created_at) == ("2026-01-31T10:00:00.000Z", "2026-01-31T12:00:00.000Z")
+    assert (record.started_at, record.updated_at) == ("2026-01-31T10:00:00.000Z", "2026-01-31T12:00:00.000Z")
     [execution] = harness.executions
     assert execution.name.startswith(f"{MEETING.meeting_id}-")
     assert execution.name.endswith("-1")
@@ -144,7 +144,7 @@ def test_a_malformed_complete_json_fails_its_meeting_and_is_not_retried(
         assert harness.wrong_files(meeting) == {"complete.json": problem}
         record = harness.record(meeting)
         assert (record.content, record.title, record.language) == ("", "", "")
-        assert (record.started_at, record.uploaded_at) == (record.created_at, None)
+        assert (record.started_at, record.uploaded_at) == (record.updated_at, None)
         harness.upload_recording(b"a", meeting=meeting)
         assert harness.state(meeting) == ("processing", "media")
     output = capsys.readouterr().out
