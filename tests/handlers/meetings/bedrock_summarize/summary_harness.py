@@ -1,7 +1,6 @@
 """Scripted model and stored transcripts, for tests of the summary function through its Lambda handler."""
 
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,7 @@ USAGE = {
 """Tokens of each answer."""
 WORD_MS = 400
 """Duration of each spoken word."""
+Line = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,27 +60,30 @@ SPOKEN_MEETING = create_turns(
 
 def transcribe_output(turns: Iterable[Turn]) -> bytes:
     """Return the output of a transcription job for these turns."""
-    items = [
-        item for turn in turns for number, word in enumerate(turn.words) for item in _word_items(turn, number, word)
-    ]
-    results = {"transcripts": [{"transcript": ""}], "items": items}
-    return json.dumps({"jobName": "one", "status": "COMPLETED", "results": results}).encode()
+    return job_output(
+        [item for turn in turns for number, word in enumerate(turn.words) for item in _turn_items(turn, number, word)]
+    )
 
 
-def _word_items(turn: Turn, number: int, word: str) -> list[dict[str, Any]]:
+def _turn_items(turn: Turn, number: int, word: str) -> list[Line]:
     """Return the items for a word of a turn and the punctuation marks after it."""
-    match = re.fullmatch(r"(.*?)([.,?!]*)", word)
-    assert match is not None
-    start = turn.start_ms + number * WORD_MS
-    pronunciation = {
-        "type": "pronunciation",
-        "start_time": f"{start / 1000:.3f}",
-        "end_time": f"{(start + WORD_MS) / 1000:.3f}",
-        "alternatives": [{"confidence": "0.99", "content": match[1]}],
-        "speaker_label": turn.speaker,
-    }
-    marks = [{"type": "punctuation", "alternatives": [{"confidence": "0.0", "content": mark}]} for mark in match[2]]
-    return [pronunciation, *marks]
+    text = word.rstrip(".,?!")
+    start_ms = turn.start_ms + number * WORD_MS
+    return [word_item(text, start_ms, start_ms + WORD_MS, turn.speaker), *map(mark_item, word[len(text) :])]
+
+
+def job_output(items: object) -> bytes:
+    """Return the output of a transcription job with these items."""
+    return json.dumps({"jobName": "one", "status": "COMPLETED", "results": {"items": items}}).encode()
+
+
+def word_item(text: str, start_ms: int = 100, end_ms: int = 200, speaker: str | None = None) -> Line:
+    times = {"start_time": f"{start_ms / 1000:.3f}", "end_time": f"{end_ms / 1000:.3f}"}
+    return {"type": "pronunciation", **times, "alternatives": [{"content": text}], "speaker_label": speaker}
+
+
+def mark_item(text: str) -> Line:
+    return {"type": "punctuation", "alternatives": [{"content": text}]}
 
 
 def audio_milliseconds(turns: Sequence[Turn]) -> int:
@@ -88,7 +91,6 @@ def audio_milliseconds(turns: Sequence[Turn]) -> int:
     return max((turn.end_ms for turn in turns), default=0) + 500
 
 
-Line = dict[str, Any]
 ScriptEntry = Callable[[list[Line]], str] | Exception | str
 """Answer of the model: a function of the prompt's JSON lines, an error of botocore, or a stop reason."""
 

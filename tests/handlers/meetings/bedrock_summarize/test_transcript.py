@@ -4,10 +4,8 @@ A segment contains consecutive words of one speaker. The transcript contains eve
 Its field `said` is the list of its segments.
 """
 
-import json
 from collections.abc import Sequence
 from itertools import groupby, pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,7 +26,10 @@ from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     Turn,
     audio_milliseconds,
     create_turns,
+    job_output,
+    mark_item,
     transcribe_output,
+    word_item,
 )
 
 WORDS = st.lists(
@@ -47,18 +48,6 @@ def turn_lists(draw: st.DrawFn) -> tuple[Turn, ...]:
         start = turns[-1].end_ms + gap if turns else gap
         turns.append(Turn(draw(st.sampled_from(["spk_0", "spk_1"])), start, " ".join(draw(WORDS))))
     return tuple(turns)
-
-
-def _word_item(content: str, start: str = "0.1", end: str = "0.2") -> dict[str, Any]:
-    return {"type": "pronunciation", "start_time": start, "end_time": end, "alternatives": [{"content": content}]}
-
-
-def _punctuation_item(content: str) -> dict[str, Any]:
-    return {"type": "punctuation", "alternatives": [{"content": content}]}
-
-
-def _job_output(items: object) -> bytes:
-    return json.dumps({"results": {"items": items}}).encode()
 
 
 def audio_part(duration_ms: int = 2_000, offset_ms: int = 0) -> AudioPart:
@@ -114,14 +103,14 @@ def test_a_long_speech_is_cut_after_a_sentence_if_possible() -> None:
 
 
 def test_a_word_without_a_speaker_label_has_an_unknown_speaker() -> None:
-    output = _job_output([_word_item("Hm")])
+    output = job_output([word_item("Hm")])
     assert [segment.speaker for segment in parse_part(audio_part(), output, "en-US")] == [UNKNOWN_SPEAKER]
 
 
 def test_only_neighbouring_latin_words_of_a_language_without_spaces_keep_a_space() -> None:
-    items = [_word_item(word) for word in ["今日", "は", "AI", "tools", " を", "見る"]] + [_punctuation_item("。")]
-    assert parse_part(audio_part(), _job_output(items), "ja-JP")[0].text == "今日はAI toolsを見る。"
-    assert parse_part(audio_part(), _job_output(items), "en-US")[0].text == "今日 は AI tools を 見る。"
+    items = [word_item(word) for word in ["今日", "は", "AI", "tools", " を", "見る"]] + [mark_item("。")]
+    assert parse_part(audio_part(), job_output(items), "ja-JP")[0].text == "今日はAI toolsを見る。"
+    assert parse_part(audio_part(), job_output(items), "en-US")[0].text == "今日 は AI tools を 見る。"
     for words, text in (
         ("4 K", "4 K"),
         ("AI. tools", "AI.tools"),
@@ -129,18 +118,18 @@ def test_only_neighbouring_latin_words_of_a_language_without_spaces_keep_a_space
         ("日A B", "日A B"),
         ("(A B", "(A B"),
     ):
-        [segment] = parse_part(audio_part(), _job_output([_word_item(word) for word in words.split()]), "th-TH")
+        [segment] = parse_part(audio_part(), job_output([word_item(word) for word in words.split()]), "th-TH")
         assert segment.text == text
 
 
 def test_an_output_without_words_has_no_segments() -> None:
-    output = _job_output([_punctuation_item("."), _word_item("\u0007")])
+    output = job_output([mark_item("."), word_item("\u0007")])
     assert parse_part(audio_part(), output, "en-US") == ()
 
 
 def test_a_word_may_end_only_a_little_after_its_part() -> None:
     part = audio_part(offset_ms=60_000)
-    (segment,) = parse_part(part, _job_output([_word_item("Bye", "1.5", "2.9")]), "en-US")
+    (segment,) = parse_part(part, job_output([word_item("Bye", 1_500, 2_900)]), "en-US")
     assert (segment.start_ms, segment.end_ms) == (61_500, 62_000)
     with pytest.raises(InvalidTranscribeOutput):
-        parse_part(part, _job_output([_word_item("Bye", "1.5", f"{(2_001 + MAX_OVERRUN_MS) / 1000}")]), "en-US")
+        parse_part(part, job_output([word_item("Bye", 1_500, 2_001 + MAX_OVERRUN_MS)]), "en-US")
