@@ -9,7 +9,6 @@ The metrics are sent before the count is stored. If storing the count fails, the
 So metrics may be sent twice, but are never lost.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,10 +32,9 @@ COUNTED_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
 LATEST_COUNT_KEY: Final = f"{WORK}storage/latest.json"
 """Key of the latest count."""
 OTHERS: Final = "others"
-"""Name in the place of a user. In counts, it stands for the objects without a user in their key. In metrics, it stands
-for these objects and for all users without a metric of their own. No user has this name, because ids have another form.
+"""Name in the place of a user, in metrics, for all users without a metric of their own. No user has this name, because ids
+have another form.
 """
-_USER: Final = re.compile(rf"({ids.USER_ID_PATTERN})/", re.ASCII)
 
 
 class StorageTotals(Message):
@@ -45,7 +43,7 @@ class StorageTotals(Message):
     schema_version: Literal[1] = 1
     day: date
     bytes_of: Mapping[str, int]
-    """Bytes by user, or `others`."""
+    """Bytes by user."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class StorageCounter:
         for prefix in COUNTED_PREFIXES:
             for page in self.bucket.list_pages(prefix):
                 for item in page:
-                    by_user[_owner_of(item["Key"], prefix)] += item["Size"]
+                    by_user[item["Key"].split("/")[1]] += item["Size"]
         totals = StorageTotals(day=day, bytes_of=by_user)
         if earlier is not None:
             self.metrics.put(growth_metrics(daily_growth(earlier, totals), self.environment.max_users))
@@ -88,19 +86,13 @@ def daily_growth(earlier: StorageTotals, today: StorageTotals) -> dict[str, int]
 
 def growth_metrics(growth: Mapping[str, int], max_users_with_metric: int) -> list[MeetingMetric]:
     """Return values of `StorageGrowth` for the whole stack, the users who grew most, and all other users together."""
-    top_users = sorted(growth.keys() - {OTHERS}, key=lambda user: (-growth[user], user))[:max_users_with_metric]
+    top_users = sorted(growth, key=lambda user: (-growth[user], user))[:max_users_with_metric]
     by_user = {user: growth[user] for user in top_users}
     by_user[OTHERS] = sum(growth.values()) - sum(by_user.values())
     return [
         MeetingMetric(STORAGE_GROWTH, sum(growth.values()), "Bytes"),
         *(MeetingMetric(STORAGE_GROWTH, value, "Bytes", user=user) for user, value in by_user.items()),
     ]
-
-
-def _owner_of(key: str, prefix: str) -> str:
-    """Return the user in a key, or `others` if it contains none."""
-    match = _USER.match(key, len(prefix))
-    return OTHERS if match is None else match[1]
 
 
 @cache
