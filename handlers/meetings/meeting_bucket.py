@@ -1,6 +1,6 @@
-"""S3 gateway for small objects of the meetings bucket: `complete.json`, results of the media job, transcripts, summaries.
+"""S3 gateway for the meetings bucket: clients' uploads, results of the media job, transcripts and summaries.
 
-The media job transfers chunks, videos and audio itself.
+The media job uploads videos and audio itself.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
-    from types_boto3_s3.type_defs import ObjectTypeDef
+    from types_boto3_s3.type_defs import GetObjectOutputTypeDef, ObjectTypeDef
 
 JSON = "application/json"
 
@@ -37,24 +37,30 @@ class MeetingBucket:
         except self._client.exceptions.NoSuchKey:
             return None
 
-    def read_complete_file(self, meeting: MeetingId) -> tuple[CompleteFile | WrongChunk, datetime | None]:
-        """Return a meeting's `complete.json`, or its problem if it cannot be used, and the time of its upload.
-
-        The time is None if S3 does not return the object: because it does not exist, is archived, or was encrypted by
-        the client with its own key. Any other error of S3 passes, because a retry may succeed.
+    def open_upload(self, key: str) -> "GetObjectOutputTypeDef | ChunkProblem":
+        """Return S3's response with an object that a client uploaded, or the problem if no retry can read it: it does not
+        exist, is archived, or was encrypted by the client with its own key. Other errors of S3 pass.
         """
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=meeting.upload_key(COMPLETE_FILE_NAME))
+            return self._client.get_object(Bucket=self._bucket, Key=key)
         except self._client.exceptions.NoSuchKey:
-            return _unusable(ChunkProblem.MISSING), None
+            return ChunkProblem.MISSING
         except ClientError as error:
             if error.response["Error"]["Code"] in UNREADABLE_CODES:
-                return _unusable(ChunkProblem.UNREADABLE), None
+                return ChunkProblem.UNREADABLE
             raise
+
+    def read_complete_file(self, meeting: MeetingId) -> tuple[CompleteFile | WrongChunk, datetime | None]:
+        """Return a meeting's `complete.json`, or its problem if it cannot be used, and the time of its upload. The time is
+        None if `open_upload` cannot read the object.
+        """
+        answer = self.open_upload(meeting.upload_key(COMPLETE_FILE_NAME))
+        if isinstance(answer, ChunkProblem):
+            return WrongChunk(name=COMPLETE_FILE_NAME, problem=answer), None
         uploaded_at = answer["LastModified"]
         with closing(answer["Body"]) as body:
             if answer["ContentLength"] > MAX_COMPLETE_FILE_BYTES:
-                return _unusable(ChunkProblem.SIZE), uploaded_at
+                return WrongChunk(name=COMPLETE_FILE_NAME, problem=ChunkProblem.SIZE), uploaded_at
             text = body.read()
         try:
             return CompleteFile.model_validate_json(text), uploaded_at
@@ -78,7 +84,3 @@ class MeetingBucket:
         """Yield the objects below a prefix in pages of up to a thousand."""
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             yield page.get("Contents", [])
-
-
-def _unusable(problem: ChunkProblem) -> WrongChunk:
-    return WrongChunk(name=COMPLETE_FILE_NAME, problem=problem)

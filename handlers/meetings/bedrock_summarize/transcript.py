@@ -9,7 +9,7 @@ sentence once the segment is long. So each segment's time is exact within second
 model request.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from handlers.common.text import clean_text
@@ -46,12 +46,9 @@ class _SegmentBuilder:
     end_ms: int
     """Latest end of its words."""
     words: list[str] = field(default_factory=list)
-    characters: int = 0
-    """Length of the words with a space after each."""
 
     def add_word(self, text: str, end_ms: int) -> None:
         self.words.append(text)
-        self.characters += len(text) + 1
         self.end_ms = max(self.end_ms, end_ms)
 
     def is_continued_by(self, word: TranscribedWord, speaker: str, text: str) -> bool:
@@ -60,7 +57,7 @@ class _SegmentBuilder:
             return False
         ends_sentence = self.words[-1][-1] in SENTENCE_ENDS
         max_characters = SENTENCE_END_CHARACTERS if ends_sentence else MAX_SEGMENT_CHARACTERS
-        return self.characters + len(text) <= max_characters
+        return len(" ".join([*self.words, text])) <= max_characters
 
 
 def parse_part(
@@ -70,6 +67,19 @@ def parse_part(
 
     Raises InvalidTranscribeOutput or UnicodeDecodeError.
     """
+    segments: list[_SegmentBuilder] = []
+    for item in parse_transcribe_output(output.decode(), part.duration_ms + MAX_OVERRUN_MS):
+        text = clean_text(item.text)
+        if not text:
+            continue
+        if isinstance(item, PunctuationMark):
+            if segments:
+                segments[-1].words[-1] += text
+            continue
+        speaker = clean_text(item.speaker or "") or UNKNOWN_SPEAKER
+        if not segments or not segments[-1].is_continued_by(item, speaker, text):
+            segments.append(_SegmentBuilder(speaker, item.start_ms, item.start_ms))
+        segments[-1].add_word(text, item.end_ms)
     has_spaces = language.partition("-")[0] not in _UNSPACED
     return tuple(
         TranscriptSegment(
@@ -78,30 +88,8 @@ def parse_part(
             end_ms=part.offset_ms + min(segment.end_ms, part.duration_ms),
             text=" ".join(segment.words) if has_spaces else _join_unspaced(segment.words),
         )
-        for segment in _group_words(parse_transcribe_output(output.decode(), part.duration_ms + MAX_OVERRUN_MS))
+        for segment in segments
     )
-
-
-def _group_words(items: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[_SegmentBuilder]:
-    """Group the words of a part into segments."""
-    segment: _SegmentBuilder | None = None
-    for item in items:
-        text = clean_text(item.text)
-        if not text:
-            continue
-        if isinstance(item, PunctuationMark):
-            if segment is not None:
-                segment.words[-1] += text
-                segment.characters += len(text)
-            continue
-        speaker = clean_text(item.speaker or "") or UNKNOWN_SPEAKER
-        if segment is None or not segment.is_continued_by(item, speaker, text):
-            if segment is not None:
-                yield segment
-            segment = _SegmentBuilder(speaker, item.start_ms, max(item.start_ms, item.end_ms))
-        segment.add_word(text, item.end_ms)
-    if segment is not None:
-        yield segment
 
 
 def _join_unspaced(words: Sequence[str]) -> str:

@@ -27,9 +27,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from botocore.exceptions import ClientError
-
-from handlers.common.aws import UNREADABLE_CODES, ParallelCalls
+from handlers.common.aws import ParallelCalls
 from handlers.common.logging import EventLog, LogText, hash_for_log
 from handlers.meetings.environment import AUDIO_PART_SECONDS, MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, InputRefused
@@ -161,15 +159,9 @@ class MediaJob:
 
     def _download_chunk(self, chunk: Chunk, path: Path) -> ChunkProblem | None:
         """Download a chunk to a file; return the problem if the object is not what `complete.json` states."""
-        key = self.recording.meeting.upload_key(chunk.name)
-        try:
-            answer = self.s3.get_object(Bucket=self.environment.bucket_name, Key=key)
-        except self.s3.exceptions.NoSuchKey:
-            return ChunkProblem.MISSING
-        except ClientError as error:
-            if error.response["Error"]["Code"] in UNREADABLE_CODES:
-                return ChunkProblem.UNREADABLE
-            raise
+        answer = self.bucket.open_upload(self.recording.meeting.upload_key(chunk.name))
+        if isinstance(answer, ChunkProblem):
+            return answer
         digest = hashlib.sha256()
         with closing(answer["Body"]) as body, path.open("wb") as file:
             if answer["ContentLength"] != chunk.bytes:
