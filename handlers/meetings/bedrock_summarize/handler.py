@@ -80,18 +80,15 @@ class Summarizer:
 
     def _join_transcript(self, request: SummaryRequest) -> Transcript:
         """Return the transcript of the recording, which consists of the transcripts of the parts."""
-        parts = (self._read_part(request, number) for number in range(len(request.audio)))
-        said = tuple(segment for part in parts for segment in part)
-        return Transcript(language=request.language, duration_ms=request.duration_ms, said=said)
-
-    def _read_part(self, request: SummaryRequest, number: int) -> tuple[TranscriptSegment, ...]:
-        key = request.recording.part_transcript_key(number, request.language)
-        output = self.bucket.read(key)
-        if output is None:
-            raise SummaryFailed(PART_MISSING)
-        # Amazon Transcribe numbers the speakers of each part from 0, for example `spk_0`.
-        prefix = f"{number + 1}-" if len(request.audio) > 1 else ""
-        return parse_part(request.audio[number], output, request.language, speaker_prefix=prefix)
+        said: list[TranscriptSegment] = []
+        for number, part in enumerate(request.audio):
+            output = self.bucket.read(request.recording.part_transcript_key(number, request.language))
+            if output is None:
+                raise SummaryFailed(PART_MISSING)
+            # Amazon Transcribe numbers the speakers of each part from 0, for example `spk_0`.
+            prefix = f"{number + 1}-" if len(request.audio) > 1 else ""
+            said += parse_part(part, output, request.language, speaker_prefix=prefix)
+        return Transcript(language=request.language, duration_ms=request.duration_ms, said=tuple(said))
 
     def _summarize_transcript(self, transcript: Transcript) -> Summary:
         # Only the characters of a window are limited: the time limit is longer than the transcript.
