@@ -77,9 +77,7 @@ class EpisodeRecord(Record):
         return self.video if kind is TrackKind.VIDEO else self.transcript
 
     def with_track(self, kind: TrackKind, track: Track, at: str) -> "EpisodeRecord":
-        """Return the record with another state of a track, or the same record if the track is the same."""
-        if track == self.track(kind):
-            return self
+        """Return the record with another state of a track."""
         return self.model_copy(update={kind.value: track, "updated_at": at})
 
     def at(self, time: str) -> "EpisodeRecord":
@@ -155,7 +153,7 @@ class EpisodeTable:
             nonlocal is_accepted
             track = advance(record.track(kind), upload, state, now, reason, restart=restart)
             is_accepted = track is not None
-            return record if track is None else record.with_track(kind, track, now)
+            return record if track is None or track == record.track(kind) else record.with_track(kind, track, now)
 
         try:
             self.change(upload.owner, upload.episode_id, transition)

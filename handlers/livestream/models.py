@@ -200,8 +200,6 @@ class CompleteUpload(Message):
 class PlayableChunk(Message):
     """Chunk of a video. It is an HLS segment (MPEG-TS) with sound that begins with a key frame. Browsers play it with hls.js."""
 
-    number: int
-    """Number of the chunk in the video, from 1."""
     start_ms: int
     duration_ms: int
     url: str

@@ -90,10 +90,8 @@ def play(livestream: LivestreamBackend, report_step: StepReporter) -> list[str]:
 def _download_last_chunk(livestream: LivestreamBackend, path: str, checks: Checks, report_step: StepReporter) -> None:
     """Download the last chunk of an episode's video, as a player does."""
     playback = livestream.ask("GET", f"{path}/chunks").body
-    numbers = [chunk["number"] for chunk in playback["chunks"]]
-    checks.equal("numbers of the chunks", numbers, list(range(1, max(len(numbers), 1) + 1)))
     played = send("GET", playback["chunks"][-1]["url"])
     checks.equal("status and first byte of a played chunk", (played.status, played.data[:1]), (200, MPEG_TS_SYNC))
     report_step(
-        f"the video is cut: chunk {numbers[-1]} downloaded with a presigned URL of {playback['expiresSeconds']} s"
+        f"the video is cut: chunk {len(playback['chunks'])} downloaded with a presigned URL of {playback['expiresSeconds']} s"
     )

@@ -97,7 +97,7 @@ class FakeVideo:
             if self.is_next_url_expired:
                 self.expired_urls.add(self.urls[-1])
                 self.is_next_url_expired = False
-            chunks.append({"number": index + 1, "url": self.urls[-1], **times})
+            chunks.append({"url": self.urls[-1], **times})
         return {"chunks": chunks, "expiresSeconds": 300}
 
     def _download(self, route: Route) -> None:

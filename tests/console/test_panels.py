@@ -288,7 +288,7 @@ def test_a_failed_video_is_explained_and_has_no_player(page: Page) -> None:
             video_state = "chunking"
             return {"uploadId": "u", "form": {"url": "https://livestream.example.com/form", "fields": {}}}
         if "/chunks" in request.url:
-            chunk = {"number": 1, "startMs": 0, "durationMs": 5000, "url": "https://livestream.example.com/chunk"}
+            chunk = {"startMs": 0, "durationMs": 5000, "url": "https://livestream.example.com/chunk"}
             return {"chunks": [chunk], "expiresSeconds": 300}
         track = {"state": video_state, **({"reason": "CHUNKING_FAILED"} if video_state == "failed" else {})}
         status = {"none": "draft", "chunking": "processing", "failed": "failed"}[video_state]

@@ -32,8 +32,6 @@ _CHUNK = re.compile(r"#EXTINF:([0-9]+(?:\.[0-9]+)?),[^\n]*\n(?:#[^\n]*\n)*([A-Za
 
 
 class PlaylistChunk(NamedTuple):
-    number: int
-    """Number of the chunk, from 1."""
     start_ms: int
     duration_ms: int
     name: str
@@ -65,7 +63,6 @@ class PlaybackOperations:
             Playback(
                 chunks=tuple(
                     PlayableChunk(
-                        number=chunk.number,
                         start_ms=chunk.start_ms,
                         duration_ms=chunk.duration_ms,
                         url=self.s3.generate_presigned_url(
@@ -97,9 +94,9 @@ class PlaybackOperations:
 def parse_playlist(playlist: str) -> Iterator[PlaylistChunk]:
     """Yield the chunks of an HLS playlist, in order."""
     start = 0.0
-    for number, match in enumerate(_CHUNK.finditer(playlist), start=1):
+    for match in _CHUNK.finditer(playlist):
         end = start + float(match[1])
         # Durations in playlists have fractions of milliseconds. Start and end are rounded and the duration follows from
         # them, so there are no gaps between the chunks.
-        yield PlaylistChunk(number, round(start * 1000), round(end * 1000) - round(start * 1000), match[2])
+        yield PlaylistChunk(round(start * 1000), round(end * 1000) - round(start * 1000), match[2])
         start = end

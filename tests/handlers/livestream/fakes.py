@@ -43,7 +43,7 @@ class SessionMissing(ClientError):
 
 @dataclass
 class FakeMemory:
-    """Client of AgentCore memory. It stores an event once for each client token. Pages have two entries."""
+    """Client of AgentCore memory. It stores an event once for each client token."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
     """Events of all sessions, in the order of their creation."""
@@ -60,19 +60,18 @@ class FakeMemory:
         if event["clientToken"] not in {stored["clientToken"] for stored in self.events}:
             self.events.append({"eventId": f"{len(self.events) + 1}#ab", **event})
 
-    def list_events(self, *, nextToken: str = "0", **session: Any) -> Mapping[str, Any]:  # noqa: N803 - boto3's name
+    def list_events(self, **session: Any) -> Mapping[str, Any]:
         """List the newest events first."""
         events = [event for event in reversed(self.events) if event["sessionId"] == session["sessionId"]]
         if not events:
             raise SessionMissing
-        return self._page("events", events, nextToken)
+        return {"events": events}
 
-    def delete_event(self, *, eventId: str, **_: Any) -> None:  # noqa: N803
+    def delete_event(self, *, eventId: str, **_: Any) -> None:  # noqa: N803 - boto3's name
         self.events = [event for event in self.events if event["eventId"] != eventId]
 
-    def list_memory_records(self, *, namespace: str, nextToken: str = "0", **_: Any) -> Mapping[str, Any]:  # noqa: N803
-        records = [{"memoryRecordId": record_id} for record_id in self.records.get(namespace, [])]
-        return self._page("memoryRecordSummaries", records, nextToken)
+    def list_memory_records(self, *, namespace: str, **_: Any) -> Mapping[str, Any]:
+        return {"memoryRecordSummaries": [{"memoryRecordId": name} for name in self.records.get(namespace, [])]}
 
     def batch_delete_memory_records(self, *, records: list[dict[str, str]], **_: Any) -> Mapping[str, Any]:
         assert 1 <= len(records) <= 100, "the service accepts at most 100 records"
@@ -83,17 +82,12 @@ class FakeMemory:
 
     def get_paginator(self, operation: str) -> Any:
         def paginate(**request: Any) -> Iterator[Mapping[str, Any]]:
-            page = getattr(self, operation)(**request)
-            yield page
-            while "nextToken" in page:
-                page = getattr(self, operation)(**request, nextToken=page["nextToken"])
-                yield page
+            """Yield pages of two entries, or one empty page."""
+            [(name, entries)] = getattr(self, operation)(**request).items()
+            for start in range(0, len(entries) or 1, 2):
+                yield {name: entries[start : start + 2]}
 
         return SimpleNamespace(paginate=paginate)
-
-    def _page(self, name: str, entries: list[dict[str, Any]], token: str) -> Mapping[str, Any]:
-        end = int(token) + 2
-        return {name: entries[int(token) : end], **({"nextToken": str(end)} if end < len(entries) else {})}
 
 
 @dataclass

@@ -19,7 +19,7 @@ from handlers.common.errors import HandlerError
 from handlers.common.ids import timestamp, ulid
 from handlers.livestream.episodes.operations import Cursors
 from handlers.livestream.tracks import TrackState
-from tests.handlers.livestream.harness import ANN, BOB, PARAMETER, START, Harness, cached_client, error
+from tests.handlers.livestream.harness import ANN, BOB, START, Harness, cached_client, error
 
 EPISODE = ulid(START, 7)
 UPLOAD = {"kind": "transcript", "contentType": "text/vtt", "bytes": 5}
@@ -238,13 +238,6 @@ def test_a_cursor_is_valid_for_its_own_list_only(harness: Harness) -> None:
         harness.call("listEpisodes", cursor=cursor),
     ]
     assert [answer.error for answer in answers] == [(400, "CURSOR_INVALID")] * len(answers)
-
-
-def test_without_the_secret_only_lists_with_further_pages_fail(harness: Harness) -> None:
-    create_three(harness)
-    cached_client("ssm").delete_parameter(Name=PARAMETER)
-    assert harness.call("listEpisodes").status == 200
-    assert harness.call("listEpisodes", limit=1).error == (500, "INTERNAL")
 
 
 SECRET, NEWER_SECRET = "secret-number-01", "secret-number-02"

@@ -10,13 +10,11 @@ from handlers.common.json_models import Message
 from handlers.common.rest import AnyRestOperation
 from handlers.livestream.episodes import handler
 from handlers.livestream.episodes.routes import OPERATIONS
+from handlers.livestream.models import UploadPath
 from tests.handlers.json_schema_strategies import arbitrary_values, valid_values, validator
-from tests.handlers.livestream.harness import ANN, MAX_FORM_BYTES, OPERATION, ApiResponse, Harness, is_ready_at_start
+from tests.handlers.livestream.harness import MAX_FORM_BYTES, ApiResponse, Harness, is_ready_at_start
 
 ERROR_STATUSES = {400, 404, 409}
-OPERATIONS_WITH_BODY = [operation.name for operation in OPERATIONS if operation.body is not None]
-SHARED_HARNESS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-"""Settings for tests whose examples all use one harness."""
 
 
 def check_response(operation: AnyRestOperation, answer: ApiResponse) -> None:
@@ -34,50 +32,29 @@ def check_response(operation: AnyRestOperation, answer: ApiResponse) -> None:
         model.model_validate_json(answer.text, strict=True)
 
 
-@pytest.fixture
-def upload_path(harness: Harness) -> dict[str, str]:
-    """Path parameters of an upload in parts that an episode expects."""
-    episode = harness.create_episode()
-    return {"episode_id": episode, "upload_id": harness.request_upload(episode, size=MAX_FORM_BYTES + 1)["uploadId"]}
-
-
-def existing_path(harness: Harness, operation: AnyRestOperation, upload_path: dict[str, str]) -> dict[str, str]:
-    """Return path parameters of a new episode, or of the expected upload, if the operation has any."""
-    names = operation.parameters.model_fields if operation.parameters else {}
-    if "upload_id" in names:
-        return upload_path
-    return {"episode_id": harness.create_episode()} if names else {}
-
-
-@pytest.mark.parametrize("name", OPERATIONS_WITH_BODY)
-@SHARED_HARNESS
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
-def test_any_body_gets_a_documented_response_or_error(
-    harness: Harness, upload_path: dict[str, str], name: str, data: st.DataObject
+def test_any_request_gets_a_documented_response_or_error(
+    harness: Harness, operation: AnyRestOperation, data: st.DataObject
 ) -> None:
-    operation = OPERATION[name]
+    episode = harness.create_episode()
+    path = {"episode_id": episode}
+    if operation.parameters is UploadPath:
+        path["upload_id"] = harness.request_upload(episode, size=MAX_FORM_BYTES + 1)["uploadId"]
+    names = st.sampled_from(["episode_id", "upload_id", "limit", "cursor", "other"])
+    parameters = path | data.draw(st.just({}) | st.dictionaries(names, st.text()))
     model: type[Message] | None = operation.body
-    assert model is not None
+    if model is None:
+        check_response(operation, harness.send(operation.name, data.draw(st.none() | st.text()), **parameters))
+        return
     body = data.draw(valid_values(model) | arbitrary_values(model))
-    answer = harness.send(name, json.dumps(body), **existing_path(harness, operation, upload_path))
+    answer = harness.send(operation.name, json.dumps(body), **parameters)
     check_response(operation, answer)
     if answer.status < 400 and not validator(model).is_valid(body):
         # An accepted body may violate the schema only by surrounding white space, which is stripped.
         texts = [item for value in body.values() for item in (value if isinstance(value, list) else [value])]
         assert any(isinstance(text, str) and text != text.strip() for text in texts)
-
-
-@SHARED_HARNESS
-@given(
-    st.sampled_from(list(OPERATION)),
-    st.dictionaries(st.sampled_from(["episode_id", "upload_id", "limit", "cursor", "other"]), st.text()),
-    st.none() | st.text(),
-    st.sampled_from([ANN, None]),
-)
-def test_any_path_query_and_body_get_a_documented_response_or_error(
-    harness: Harness, name: str, parameters: dict[str, str], body: str | None, owner: str | None
-) -> None:
-    check_response(OPERATION[name], harness.send(name, body, owner=owner, **parameters))
 
 
 def test_a_new_container_creates_its_clients_before_the_first_request(harness: Harness) -> None:

@@ -50,11 +50,11 @@ def test_every_chunk_has_a_url_that_is_valid_for_minutes(harness: Harness) -> No
     body = answer.body
     assert (body["expiresSeconds"], PLAYBACK_SECONDS) == (300, 300)
     assert "nextMs" not in body
-    positions = [(chunk["number"], chunk["startMs"], chunk["durationMs"]) for chunk in body["chunks"]]
-    assert positions == [(1, 0, 120_000), (2, 120_000, 120_000), (3, 240_000, 10_042)]
-    for chunk in body["chunks"]:
+    positions = [(chunk["startMs"], chunk["durationMs"]) for chunk in body["chunks"]]
+    assert positions == [(0, 120_000), (120_000, 120_000), (240_000, 10_042)]
+    for number, chunk in enumerate(body["chunks"], 1):
         url = urlsplit(chunk["url"])
-        assert (url.scheme, url.path) == ("https", f"/{prefix}up_chunk_0000{chunk['number']}.ts")
+        assert (url.scheme, url.path) == ("https", f"/{prefix}up_chunk_0000{number}.ts")
         assert url.netloc.startswith(f"{BUCKET}.s3")
         assert parse_qs(url.query)["X-Amz-Expires"] == [str(PLAYBACK_SECONDS)]
 
@@ -62,15 +62,15 @@ def test_every_chunk_has_a_url_that_is_valid_for_minutes(harness: Harness) -> No
 def test_a_player_lists_the_chunks_from_a_position_on(harness: Harness) -> None:
     episode, _ = cut_video(harness)
     cases: list[tuple[dict[str, Any], list[int], int | None]] = [
-        ({"from_ms": 0, "limit": 2}, [1, 2], 240_000),
-        ({"from_ms": 119_999, "limit": 1}, [1], 120_000),
-        ({"from_ms": 120_000}, [2, 3], None),
-        ({"from_ms": 240_000, "limit": 1}, [3], None),
+        ({"from_ms": 0, "limit": 2}, [0, 120_000], 240_000),
+        ({"from_ms": 119_999, "limit": 1}, [0], 120_000),
+        ({"from_ms": 120_000}, [120_000, 240_000], None),
+        ({"from_ms": 240_000, "limit": 1}, [240_000], None),
         ({"from_ms": 9_999_999}, [], None),
     ]
-    for query, numbers, next_ms in cases:
+    for query, starts, next_ms in cases:
         body = harness.call("listChunks", episode_id=episode, **query).body
-        assert [chunk["number"] for chunk in body["chunks"]] == numbers
+        assert [chunk["startMs"] for chunk in body["chunks"]] == starts
         assert body.get("nextMs") == next_ms
     episode, _ = cut_video(harness, "#EXTINF:1,\na.ts\n" * 11)
     assert len(harness.call("listChunks", episode_id=episode).body["chunks"]) == 10, "ten are a page without `limit`"

@@ -6,9 +6,6 @@ For each analyzed window of a transcript, it stores an event with the window's t
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-from botocore.exceptions import ClientError
-
 from handlers.livestream.fact_check_agent.memory import AgentMemory, MemoryEvent
 from handlers.livestream.windows import WindowMessage
 from tests.handlers.common.fakes import stubbed
@@ -77,13 +74,3 @@ def test_a_window_is_stored_with_the_window_id_as_client_token() -> None:
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_response("create_event", {"event": event("4#01", None, "")}, expected)
         AgentMemory(client, MEMORY, lambda: NOW).store(FIRST, "x" * 100_001, "findings")
-
-
-def test_a_missing_session_has_no_memories_and_another_error_is_raised() -> None:
-    with stubbed("bedrock-agentcore") as (client, stubber):
-        stubber.add_client_error("list_events", "ResourceNotFoundException", http_status_code=404)
-        stubber.add_client_error("list_events", "ThrottledException")
-        memory = AgentMemory(client, MEMORY, lambda: NOW)
-        assert memory.recall(FIRST) == ()
-        with pytest.raises(ClientError):
-            memory.recall(FIRST)
