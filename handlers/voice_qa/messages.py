@@ -54,8 +54,8 @@ class VoiceQaErrorCode(ErrorCode):
     )
     QUERY_FAILED = (
         "QUERY_FAILED",
-        "The question cannot be answered, or its answer is no longer stored.",
-        "Ask again if `retryable` is true, otherwise ask another question.",
+        "The question was asked before and cannot be answered.",
+        "Ask another question.",
     )
     TOO_MANY_QUERIES = (
         "TOO_MANY_QUERIES",

@@ -28,7 +28,6 @@ from handlers.common.logging import EventLog
 from handlers.common.records import Records, TooManyWriters
 from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.environment import AgentCode, WorkerEnvironment
-from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.messages import (
     Answered,
     Piece,
@@ -42,6 +41,7 @@ from handlers.voice_qa.query_worker.agent import Agent, AgentFailed, AgentQuesti
 from handlers.voice_qa.query_worker.answers import AudioBucket, Conversations
 from handlers.voice_qa.records import (
     Key,
+    LectureTable,
     Question,
     QuestionReference,
     QuestionStatus,

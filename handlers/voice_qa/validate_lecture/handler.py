@@ -18,7 +18,6 @@ from botocore.exceptions import ClientError
 
 from handlers.common.aws import CONFIG
 from handlers.common.events import (
-    NULL_VERSION_ID,
     BatchFailures,
     InvalidEvent,
     NewObject,
@@ -32,8 +31,8 @@ from handlers.voice_qa.environment import (
     AudioFormat,
     ValidatorEnvironment,
 )
-from handlers.voice_qa.lectures import Lecture, LectureTable, parse_lecture_id
 from handlers.voice_qa.messages import LectureState, RejectionReason
+from handlers.voice_qa.records import Lecture, LectureTable, parse_lecture_id
 from handlers.voice_qa.validate_lecture.lecture_audio import AudioFile, RangedFile, RejectedAudio, probe
 
 if TYPE_CHECKING:
@@ -111,9 +110,6 @@ class LectureValidator:
 
     def _open(self, new_object: NewObject) -> RangedFile:
         """Return an object as a file that fetches the parts which its caller reads. Nothing is fetched yet."""
-        version: dict[str, Any] = (
-            {} if new_object.version_id == NULL_VERSION_ID else {"VersionId": new_object.version_id}
-        )
 
         def fetch(start: int, length: int) -> bytes:
             answer = self.s3.get_object(
@@ -121,7 +117,7 @@ class LectureValidator:
                 Key=new_object.key,
                 Range=f"bytes={start}-{start + length - 1}",
                 IfMatch=f'"{new_object.etag}"',
-                **version,
+                VersionId=new_object.version_id,
             )
             with answer["Body"] as body:
                 return body.read()

@@ -40,7 +40,6 @@ from handlers.common.websocket import (
     WebSocketDispatcher,
 )
 from handlers.voice_qa.environment import LECTURES, MAX_QUERY_BYTES, QUERIES, SocketEnvironment
-from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.messages import (
     REQUESTS,
     LectureRequest,
@@ -59,6 +58,7 @@ from handlers.voice_qa.records import (
     HOUR_MS,
     Counter,
     GuestConnection,
+    LectureTable,
     Question,
     QuestionReference,
     QuestionStatus,

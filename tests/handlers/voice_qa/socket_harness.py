@@ -15,10 +15,10 @@ from handlers.common.ids import derive_keyed_user_id, ulid
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.voice_qa.environment import SocketEnvironment
-from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.records import (
     Counter,
     GuestConnection,
+    LectureTable,
     Question,
     QuestionReference,
     expiring_records,

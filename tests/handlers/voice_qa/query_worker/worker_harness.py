@@ -14,12 +14,11 @@ from typing import Any
 
 from handlers.common.logging import EventLog
 from handlers.voice_qa.environment import AgentCode, WorkerEnvironment
-from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.messages import Piece
 from handlers.voice_qa.query_worker.agent import AgentFailed, AgentQuestion, read_pieces
 from handlers.voice_qa.query_worker.answers import AudioBucket, Conversations
 from handlers.voice_qa.query_worker.handler import AnswerOutcome, QueryWorker
-from handlers.voice_qa.records import Question, conversation_key
+from handlers.voice_qa.records import LectureTable, Question, conversation_key
 from tests.handlers.common.fakes import Clients, Clock, client_error
 from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, ANN_IDENTITY, ENVIRONMENT, SocketHarness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import (

@@ -18,9 +18,8 @@ from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
 from handlers.common.records import Records, deserialize_item, serialize_item
 from handlers.voice_qa.environment import ValidatorEnvironment
-from handlers.voice_qa.lectures import Lecture, LectureTable
 from handlers.voice_qa.messages import LectureState
-from handlers.voice_qa.records import lecture_key
+from handlers.voice_qa.records import Lecture, LectureTable, lecture_key
 from handlers.voice_qa.validate_lecture import handler
 from tests.handlers.common.fakes import MemoryDynamoDb
 from tests.handlers.ingestion.s3_messages import body, record

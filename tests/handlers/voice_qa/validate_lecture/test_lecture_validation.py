@@ -11,7 +11,7 @@ from unittest.mock import DEFAULT, Mock
 import boto3
 import pytest
 
-from handlers.voice_qa.lectures import parse_lecture_id
+from handlers.voice_qa.records import parse_lecture_id
 from handlers.voice_qa.validate_lecture import handler
 from tests.handlers.common.fakes import client_error
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handlers.voice_qa.lectures import LectureTable
+from handlers.voice_qa.records import LectureTable
 from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, BOB_GUEST_ID, ENVIRONMENT, SocketHarness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
 
