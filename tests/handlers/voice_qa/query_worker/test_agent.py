@@ -143,8 +143,7 @@ def failure(endpoint: str) -> AgentFailed:
     with pytest.raises(AgentFailed) as failed:
         ask(endpoint)
     printed = "".join(traceback.format_exception(failed.value))
-    assert CANARY not in printed
-    assert endpoint not in printed
+    assert [text for text in (CANARY, endpoint, "ValidationError", "HTTPError") if text in printed] == []
     return failed.value
 
 
@@ -196,26 +195,18 @@ def parse(*message_lines: bytes) -> list[Piece]:
     return list(read_pieces(message_lines, "query-01", 2, DURATION_MS))
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        *(b"no json", b"[]", b"{}", b'{"type": ["text"]}', b'{"type": "text", "text": "\xff"}'),
-        *(b'{"type": "text", "text": "\\ud800"}', b'{"type": "audio", "audio": "YQ==YQ==", "format": "mp3"}'),
-        *(lines(audio(b"a", "wma")), lines(audio(b"a"), audio(b"b", "mp3"))),
-        *(lines(citation(*times)) for times in ((0.5, 1), ("0", 1), (False, True))),
-    ],
-)
-def test_a_malformed_line_is_a_failure(line: bytes) -> None:
-    with pytest.raises(AgentFailed) as failed:
-        parse(*line.strip().split(b"\n"))
-    assert failed.value.cause is AgentCode.MALFORMED
-    assert "ValidationError" not in "".join(traceback.format_exception(failed.value)), "it may quote the agent"
+MALFORMED_LINES = [
+    *(b"no json", b"[]", b"{}", b'{"type": ["text"]}', b'{"type": "text", "text": "\xff"}'),
+    *(b'{"type": "text", "text": "\\ud800"}', b'{"type": "audio", "audio": "YQ==YQ==", "format": "mp3"}'),
+    *(lines(audio(b"a", "wma")), lines(audio(b"a"), audio(b"b", "mp3"))),
+    *(lines(citation(*times)) for times in ((0.5, 1), ("0", 1), (False, True))),
+]
 
 
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        (response(b"no json\n"), AgentCode.MALFORMED),
+        *((response(line + b"\n"), AgentCode.MALFORMED) for line in MALFORMED_LINES),
         *((response(b" " * 1_001 + end), AgentCode.MALFORMED) for end in (b"", b"\n" + lines(DONE))),
         (response(b"\n" * 5_001), AgentCode.MALFORMED),  # an answer that is too long
         (response(gzip.compress(lines(DONE)), b"\n", headers="Content-Encoding: gzip\r\n"), AgentCode.MALFORMED),

@@ -1,11 +1,13 @@
 """Invocations of the query worker: the agent's answer is posted to the client and stored, and failures are reported.
 
-The agent is the external service that answers a question, in pieces. Each try of a worker is an attempt.
+The agent is the external service that answers a question, in pieces. Each try of a worker is an attempt. The scripted
+answers of the agent contain functions, which are called between the pieces.
 """
 
+import json
 from functools import partial
 from hashlib import sha256
-from typing import Any, get_args
+from typing import Any
 from unittest.mock import Mock
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -14,7 +16,6 @@ import pytest
 
 from handlers.common import ids
 from handlers.voice_qa.environment import AgentCode
-from handlers.voice_qa.messages import Upload
 from handlers.voice_qa.query_worker import handler
 from handlers.voice_qa.query_worker.agent import (
     AgentFailed,
@@ -23,10 +24,11 @@ from handlers.voice_qa.query_worker.agent import (
     WrittenQuery,
 )
 from handlers.voice_qa.query_worker.answers import Conversations
-from handlers.voice_qa.query_worker.handler import AnswerOutcome
+from handlers.voice_qa.query_worker.handler import MAX_LAST_POSTS, AnswerOutcome
 from handlers.voice_qa.records import QuestionStatus, conversation_key
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO,
+    AUDIO_BYTES,
     AUDIO_KEY,
     AWS_ERROR,
     INTERRUPTED,
@@ -89,14 +91,17 @@ def test_a_spoken_question_is_stored_as_its_last_transcript(worker: WorkerHarnes
     assert worker.turns == [("who sings", "Canaries sing.")]
 
 
-def test_the_agent_gets_the_version_of_a_spoken_question_that_was_checked(worker: WorkerHarness) -> None:
+@pytest.mark.parametrize(("content_type", "audio_format"), [("audio/webm", "webm"), ("audio/mpeg", "mp3")])
+def test_the_agent_gets_the_version_of_a_spoken_question_that_was_checked(
+    worker: WorkerHarness, content_type: str, audio_format: str
+) -> None:
     """The upload form stays valid after the question was checked, so the guest may upload other audio with it."""
-    worker.upload_audio(b"checked")
+    worker.upload_audio(b"checked", content_type)
     replace_audio = partial(worker.s3.put_object, Bucket=BUCKET, Key=AUDIO_KEY, Body=b"replaced")
     worker.invoke(replace_audio, TEXT)
     [question] = worker.agent.questions
     assert isinstance(question.query, SpokenQuery)
-    assert question.query.format == "webm"
+    assert question.query.format == audio_format
     assert unquote(urlsplit(question.query.url).path).endswith(AUDIO_KEY)
     [version] = parse_qs(urlsplit(question.query.url).query)["versionId"]
     assert worker.s3.get_object(Bucket=BUCKET, Key=AUDIO_KEY, VersionId=version)["Body"].read() == b"checked"
@@ -139,12 +144,6 @@ def test_a_question_without_a_ready_lecture_or_audio_is_not_sent_to_the_agent(
     assert worker.agent.questions == []
 
 
-@pytest.mark.parametrize("content_type", get_args(Upload.model_fields["content_type"].annotation))
-def test_a_spoken_question_can_have_each_type_of_the_upload_form(worker: WorkerHarness, content_type: str) -> None:
-    worker.upload_audio(content_type=content_type)
-    assert worker.invoke(TEXT) is AnswerOutcome.ANSWERED
-
-
 def test_of_two_concurrent_invocations_only_the_first_one_answers(worker: WorkerHarness) -> None:
     assert worker.invoke() is AnswerOutcome.NOTHING_TO_DO, "the question is not stored yet"
     worker.agent.scripts.clear()
@@ -153,6 +152,62 @@ def test_of_two_concurrent_invocations_only_the_first_one_answers(worker: Worker
     assert outcomes == [AnswerOutcome.NOTHING_TO_DO]
     assert worker.invoke() is AnswerOutcome.NOTHING_TO_DO, "Lambda delivers the event again after the end"
     assert (worker.clients.piece_numbers("c1"), len(worker.agent.questions)) == ([0, 1], 1)
+
+
+def stored_answer(worker: WorkerHarness) -> tuple[list[str], bytes]:
+    """Return the types of the stored pieces, and the spoken answer."""
+    question = worker.question
+    pieces, spoken = (
+        worker.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        for key in (question.pieces_key, question.spoken_key)
+    )
+    return [json.loads(line)["type"] for line in pieces.splitlines()], spoken
+
+
+def test_a_client_that_reconnects_is_told_when_the_complete_answer_is_stored(worker: WorkerHarness) -> None:
+    def reconnect() -> None:
+        worker.clients.gone.add("c1")
+        assert not worker.ask("c2"), "the running worker tells the client"
+
+    assert worker.answer_question(TEXT, reconnect, AUDIO, MORE_TEXT) is AnswerOutcome.ANSWERED
+    assert (worker.clients.piece_numbers("c1"), worker.sent_messages("answered")) == ([0], [])
+    [answered] = worker.clients.inbox["c2"]
+    assert (answered["type"], answered["pieces"]) == ("answered", 3)
+    assert stored_answer(worker) == (["text", "audio", "text"], AUDIO_BYTES)
+    assert not worker.ask("c2"), "the stored answer needs no worker"
+    assert len(worker.agent.questions) == 1, "the agent is asked once"
+
+
+def test_without_a_connected_client_the_answer_is_completed_and_stored(
+    worker: WorkerHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker.ask()
+    worker.clients.gone.add("c1")
+    assert worker.invoke(TEXT, AUDIO) is AnswerOutcome.ANSWERED
+    worker.check_time_limit()
+    assert worker.log_lines(capsys.readouterr().out, "query_overdue") == [], "a client may leave without an alarm"
+    assert (worker.clients.inbox, len(worker.turns)) == ({}, 1)
+    assert stored_answer(worker) == (["text", "audio"], AUDIO_BYTES)
+
+
+def test_a_piece_that_cannot_be_posted_does_not_delay_the_others(worker: WorkerHarness) -> None:
+    worker.ask()
+    worker.clients.failures = [AWS_ERROR]
+    assert worker.invoke(AUDIO, MORE_TEXT) is AnswerOutcome.ANSWERED
+    assert worker.clients.piece_numbers("c1") == [1]
+    assert worker.sent_messages("answered")[0]["pieces"] == 2, "so the client knows that a piece is missing"
+    assert stored_answer(worker)[0] == ["audio", "text"]
+
+
+@pytest.mark.parametrize("count", [MAX_LAST_POSTS - 1, MAX_LAST_POSTS])
+def test_an_end_that_cannot_be_posted_is_reported_by_the_time_limit_check(worker: WorkerHarness, count: int) -> None:
+    worker.ask()
+    worker.clients.failures = [AWS_ERROR] * (1 + count)
+    assert worker.invoke(TEXT) is AnswerOutcome.ANSWERED
+    worker.check_time_limit()
+    is_posted = count < MAX_LAST_POSTS
+    [end] = worker.clients.inbox["c1"]
+    assert (end["type"], end.get("retryable")) == (("answered", None) if is_posted else ("error", True))
 
 
 def test_a_turn_that_cannot_be_stored_does_not_affect_the_answer(
