@@ -60,7 +60,7 @@ class VoiceQaErrorCode(ErrorCode):
     TOO_MANY_QUERIES = (
         "TOO_MANY_QUERIES",
         (
-            "The guest asks too many questions in an hour. Asking a question again counts, unless it is being answered. "
+            "The guest asks too many questions in an hour. Asking a question again counts if it is answered again. "
             "`message` names the limit."
         ),
         "Wait for the next hour.",

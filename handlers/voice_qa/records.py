@@ -131,7 +131,7 @@ class QuestionStatus(StrEnum):
 
 
 class Question(Record):
-    """One question, its state, and the connection of the client that listens to its answer.
+    """One question, its state, and the connection to which its end is reported.
 
     Each try of a worker to answer the question is an attempt. Only the worker that began the current attempt can end it,
     except that the check of the time limit fails a question that has not ended.

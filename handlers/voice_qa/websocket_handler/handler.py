@@ -93,7 +93,6 @@ class SocketHandler:
     invoke_worker: Callable[[QuestionReference], None]
     guest_id_key: Callable[[], str]
     """Return the secret key of the hash for guest ids."""
-    new_id: Callable[[], str]
     clock_ms: Callable[[], int]
     log: EventLog
 
@@ -125,7 +124,7 @@ class SocketHandler:
             raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.")
         match message:
             case Upload(kind="query"):
-                key = f"{QUERIES}{guest.guest_id}/{self.new_id()}"
+                key = f"{QUERIES}{guest.guest_id}/{ids.new_id()}"
                 return self._sign_form(message, key, MAX_QUERY_BYTES)
             case Upload():
                 return self._create_lecture_form(guest.guest_id, message)
@@ -141,13 +140,13 @@ class SocketHandler:
     def _create_lecture_form(self, guest_id: str, message: Upload) -> UploadReady:
         if self.environment.lecture_uploads == "off":
             raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "This stack does not accept lectures from guests.")
-        lecture_id, limit = self.new_id(), self.environment.lectures_per_day
+        lecture_id, limit = ids.new_id(), self.environment.lectures_per_day
         if not self._count(guest_id, "lectures", DAY_MS, limit):
             raise HandlerError(
                 VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again tomorrow."
             )
         self.lectures.store_owner(lecture_id, guest_id)
-        key = f"{LECTURES}{lecture_id}/{self.new_id()}"
+        key = f"{LECTURES}{lecture_id}/{ids.new_id()}"
         return self._sign_form(message, key, self.environment.max_lecture_bytes, lecture_id)
 
     def _sign_form(self, message: Upload, key: str, max_bytes: int, lecture_id: str | None = None) -> UploadReady:
@@ -176,7 +175,7 @@ class SocketHandler:
         new = Question(
             identity=guest.identity,
             lecture=message.lecture_id,
-            session=message.session_id or self.new_id(),
+            session=message.session_id or ids.new_id(),
             audio_key=message.audio_key,
             text=message.text,
             language=message.language,
@@ -296,7 +295,6 @@ def _handler() -> SocketHandler:
         schedule_check=schedule_check,
         invoke_worker=invoke_worker,
         guest_id_key=secret_parameter(session.client("ssm", config=SHORT_TIMEOUT_CONFIG), environment.guest_id_key),
-        new_id=ids.new_id,
         clock_ms=ids.now_ms,
         log=EventLog(environment.log_level),
     )

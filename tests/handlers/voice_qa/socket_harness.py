@@ -1,17 +1,16 @@
-"""WebSocket handler with a table in memory, a manual clock and numbered ids.
+"""WebSocket handler with a table in memory and a manual clock.
 
 Ann and Bob are guests: users with an unauthenticated Cognito identity. Texts with "canary" must not be logged.
 """
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 import pytest
 
-from handlers.common.ids import derive_keyed_user_id, ulid
+from handlers.common.ids import derive_keyed_user_id
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.voice_qa.environment import SocketEnvironment
@@ -85,7 +84,6 @@ class SocketHarness:
     invocation_error: Exception | None = None
     """Error of the worker's invocation; None if it succeeds."""
     environment: SocketEnvironment = ENVIRONMENT
-    id_count: int = 0
 
     @property
     def questions(self) -> Records[Question]:
@@ -107,7 +105,6 @@ class SocketHarness:
             schedule_check=self.scheduled_checks.append,
             invoke_worker=self._invoke_worker,
             guest_id_key=lambda: GUEST_ID_KEY,
-            new_id=self._new_id,
             clock_ms=self.clock,
             log=EventLog("DEBUG"),
         )
@@ -173,10 +170,6 @@ class SocketHarness:
         if self.invocation_error is not None:
             raise self.invocation_error
         self.worker_events.append(event)
-
-    def _new_id(self) -> str:
-        self.id_count += 1
-        return ulid(datetime.fromtimestamp(self.clock.now_ms / 1000, UTC), self.id_count)
 
 
 def create_socket_harness(monkeypatch: pytest.MonkeyPatch) -> SocketHarness:
