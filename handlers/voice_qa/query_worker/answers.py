@@ -95,7 +95,7 @@ class AudioBucket:
         if audio:
             data = b"".join(base64.b64decode(piece.audio) for piece in audio)
             spoken_key = self._put_object(name, EXTENSIONS[audio[0].format], data)
-        lines = "".join(f"{piece.model_dump_json(by_alias=True, exclude_none=True)}\n" for piece in pieces)
+        lines = "".join(f"{piece.model_dump_json(by_alias=True)}\n" for piece in pieces)
         return self._put_object(name, "jsonl", lines.encode()), spoken_key
 
     def _put_object(self, name: str, extension: str, data: bytes) -> str:

@@ -5,6 +5,7 @@ answer. IAM allows guests to read, and in some stacks to write, the items of the
 """
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,7 @@ def test_an_answer_is_stored_as_it_was_sent_and_its_audio_is_one_file(
     stored, spoken = (lectures.s3.get_object(Bucket=BUCKET, Key=key) for key in keys)
     lines = stored["Body"].read().split(b"\n")
     assert [PIECES.validate_json(line) for line in lines[:-1]] == pieces
+    assert {"queryId", "attempt", "number", "type", "startMs", "endMs", "quote"} == {*json.loads(lines[3])}
     assert (spoken["Body"].read(), spoken["ContentType"]) == (b"onetwo", content_type)
     assert answers.put_answer(NAME, pieces[:2])[1] is None
 

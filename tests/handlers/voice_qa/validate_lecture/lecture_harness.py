@@ -81,15 +81,6 @@ class LectureHarness:
         key = serialize_item(lecture_key(lecture_id))
         return deserialize_item(self.dynamodb.get_item(TableName=TABLE, Key=key).get("Item", {}))
 
-    def version_id(self) -> str:
-        """Return the id of the newest version of the lecture's object."""
-        return str(self.s3.head_object(Bucket=BUCKET, Key=LECTURE_KEY)["VersionId"])
-
-    def remove_versioning(self) -> None:
-        """Replace the bucket by a bucket that never had versioning."""
-        self.s3.delete_bucket(Bucket=BUCKET)
-        self.s3.create_bucket(Bucket=BUCKET)
-
 
 def call_handler(*messages: str) -> list[str]:
     """Call the entry point with a batch of messages. Return the indexes of failed messages."""

@@ -5,7 +5,6 @@ The handler derives the guest id from it, which is a hash with a secret key.
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -81,22 +80,15 @@ def _call_entry_point(event_type: str, **content: Any) -> dict[str, Any]:
     return body
 
 
-@pytest.fixture
-def entry_point(api: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
-    """Configure the entry point by environment variables. Return a harness for its table, which is in moto."""
+@mock_aws
+def test_the_entry_point_uses_its_environment(api: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     handler._handler.cache_clear()
-    with mock_aws():
-        api.dynamodb = boto3.client("dynamodb")
-        create_table(api.dynamodb, TABLE, "sessionId", "lectureId")
-        api.store_lecture()
-        boto3.client("ssm").put_parameter(Name=GUEST_ID_KEY_NAME, Value=GUEST_ID_KEY, Type="SecureString")
-        yield api
-    handler._handler.cache_clear()
-
-
-def test_the_entry_point_uses_its_environment(entry_point: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.dynamodb = boto3.client("dynamodb")
+    create_table(api.dynamodb, TABLE, "sessionId", "lectureId")
+    api.store_lecture()
+    boto3.client("ssm").put_parameter(Name=GUEST_ID_KEY_NAME, Value=GUEST_ID_KEY, Type="SecureString")
     calls: dict[str, dict[str, Any]] = {}
     call = BaseClient._make_api_call  # type: ignore[attr-defined]
 
@@ -123,5 +115,6 @@ def test_the_entry_point_uses_its_environment(entry_point: SocketHarness, monkey
     assert json.loads(check["MessageBody"]) == json.loads(invocation["Payload"]) == question_ids
     assert (invocation["FunctionName"], invocation["InvocationType"]) == (ENVIRONMENT.worker, "Event")
     for kind, days in (("connection", 1), ("counter", 2), ("query", 3)):
-        [item] = entry_point.items_of(kind)
+        [item] = api.items_of(kind)
         assert started <= int(item["expiresAt"]["N"]) - days * 24 * 3600 <= ids.now_ms() // 1000
+    handler._handler.cache_clear()

@@ -1,4 +1,7 @@
-"""Upload forms (presigned POSTs to S3) for lectures and spoken questions: their signed limits, and refused requests."""
+"""Upload forms (presigned POSTs to S3) for lectures and spoken questions: their signed limits, and refused requests.
+
+A lecture report is a message with the state of an uploaded lecture, for the guest who uploads it.
+"""
 
 import base64
 import json
@@ -8,8 +11,10 @@ from typing import Any
 import pytest
 
 from handlers.voice_qa.records import LectureTable
-from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, BOB_GUEST_ID, ENVIRONMENT, SocketHarness
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
+from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, BOB_GUEST_ID, BOB_IDENTITY, ENVIRONMENT, SocketHarness
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, silence
+
+UNKNOWN_LECTURE_ID = "01K8PFVZQ0A1B2C3D4E5F6G7H8"
 
 
 def policy(answer: dict[str, Any]) -> dict[str, Any]:
@@ -74,3 +79,39 @@ def test_the_number_of_a_guests_lectures_per_day_is_limited(api: SocketHarness) 
     for now_ms, kind in ((next_day_ms - 1, "error"), (next_day_ms, "uploadReady")):
         api.clock.now_ms = now_ms
         assert api.send("upload", kind="lecture", contentType="audio/ogg")["type"] == kind
+
+
+def connect_uploader(lectures: LectureHarness) -> tuple[SocketHarness, dict[str, Any]]:
+    """Return a WebSocket handler on the table of the lecture validator, and the form that a guest requested."""
+    api = SocketHarness(lectures.dynamodb)
+    api.connect()
+    return api, api.send("upload", kind="lecture", contentType="audio/mpeg")
+
+
+def test_the_uploading_guest_can_ask_whether_a_lecture_is_ready(lectures: LectureHarness) -> None:
+    api, form = connect_uploader(lectures)
+    report = {"type": "lecture", "id": "m1", "lectureId": form["lectureId"]}
+    assert api.send("lecture", lectureId=form["lectureId"]) == {**report, "state": "pending"}
+    assert lectures.handle(lectures.put(silence(12_345), form["key"])) == []
+    api.connect("c2")
+    answer = api.send("lecture", "c2", lectureId=form["lectureId"])
+    assert answer == {**report, "state": "ready", "durationMs": 12_345}
+
+
+def test_the_report_of_a_rejected_lecture_has_a_code_and_a_sentence(lectures: LectureHarness) -> None:
+    api, form = connect_uploader(lectures)
+    assert lectures.handle(lectures.put(b"no audio at all", form["key"])) == []
+    report = api.send("lecture", lectureId=form["lectureId"])
+    assert (report["state"], report["code"], "durationMs" in report) == ("rejected", "UNKNOWN_FORMAT", False)
+    assert report["message"].startswith("The format of the file is unknown. Allowed formats: mp3, ")
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_another_guest_cannot_get_the_report(lectures: LectureHarness, *, exists: bool) -> None:
+    """The answer is the same for another guest's lecture and for an unknown one, which gets no item."""
+    api, form = connect_uploader(lectures)
+    api.connect("c2", BOB_IDENTITY)
+    before = api.stored_items()
+    answer = api.send("lecture", "c2", lectureId=form["lectureId"] if exists else UNKNOWN_LECTURE_ID)
+    assert (answer["type"], answer["code"]) == ("error", "LECTURE_UNKNOWN")
+    assert api.stored_items() == before
