@@ -161,9 +161,9 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
         return ArrivedFile.model_validate({**values, "arrived": NOW})
 
     def listed_file(name: str) -> ListedFile:
-        values = arrived_file(name).model_dump(include={"bucket", "key", "version_id", "size"})
-        key = {"date_prefix": files[name].arrival_date, "file_key": files[name].sort_key}
-        return ListedFile.model_validate({**values, **key, "arrived_at": timestamp(NOW)})
+        values = arrived_file(name).model_dump(include={"bucket", "version_id", "size"})
+        key = {"date_prefix": files[name].arrival_date, "file_key": files[name].sort_key, "object_key": files[name].key}
+        return ListedFile.model_validate({**values, **key, "arrived_at": timestamp(NOW), "open_since": timestamp(NOW)})
 
     with moto_aws(monkeypatch) as aws:
         table = FileTable(boto3.resource("dynamodb").Table(aws.table), RECORD_DAYS, lambda: NOW)

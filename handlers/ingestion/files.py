@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, ConditionExpressionBuilder, Key
 from botocore.exceptions import ClientError
@@ -119,12 +119,14 @@ class ListedFile(RecordedFile):
     """File in the list of a manifest."""
 
     bucket: str
-    key: str
+    object_key: str
     version_id: str
     size: Annotated[int, Field(ge=0)]
     """Size in bytes."""
     arrived_at: str
     """Time of arrival: ISO 8601 in UTC, with milliseconds."""
+    open_since: str
+    """Time at which the file was tracked."""
 
 
 class FileResult(RecordedFile):
@@ -135,19 +137,6 @@ class FileResult(RecordedFile):
     """Cause of the status. Empty for a file that is processed without problems."""
     rows: Annotated[int, Field(ge=0)] = 0
     rejected_rows: Annotated[int, Field(ge=0)] = 0
-
-
-class PendingFile(NamedTuple):
-    """Entry of a pending file in the index `open`, which may lag behind the table."""
-
-    listed: ListedFile
-    since: str
-    """Time at which the file was tracked."""
-
-    @staticmethod
-    def from_item(item: Mapping[str, Any]) -> "PendingFile":
-        names = {name: item[name] for name in ("date_prefix", "file_key", "bucket", "version_id", "size", "arrived_at")}
-        return PendingFile(ListedFile.model_validate({**names, "key": item["object_key"]}), item["open_since"])
 
 
 @dataclass(frozen=True)
@@ -201,10 +190,10 @@ class FileTable:
         keys = ({"date_prefix": to_date(day), "file_key": file.sort_key} for day in days)
         return any("Item" in self.table.get_item(Key=key) for key in keys)
 
-    def list_pending(self, max_count: int) -> list[PendingFile]:
-        """Return the pending files that have waited longest, oldest first."""
+    def list_pending(self, max_count: int) -> list[ListedFile]:
+        """Return the pending files that have waited longest, oldest first. The index may lag behind the table."""
         items = query_open_items(self.table, Key("open_shard").eq(PENDING_SHARD), Limit=max_count)
-        return [PendingFile.from_item(item) for item in islice(items, max_count)]
+        return [ListedFile.model_validate(item) for item in islice(items, max_count)]
 
     def take(self, file: RecordedFile, manifest_id: str, *, from_failed: bool) -> FileStatus | None:
         """Mark a pending file as `manifested` by this manifest.
@@ -257,19 +246,11 @@ class FileTable:
         if takes_pending:
             condition = Attr("status").eq(FileStatus.PENDING) | condition
         changes = {"status": target, "manifest_id": manifest_id, **(values or {})}
-        try:
-            self.table.update_item(
-                Key={"date_prefix": file.date_prefix, "file_key": file.file_key},
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **build_update(condition, changes, (*remove, "open_shard", "open_since")),
-            )
-        except ClientError as error:
-            if not is_condition_failure(error):
-                raise
-            item: Any = error.response.get("Item", {})  # boto3 does not convert the attributes of an error
-            is_own = item.get("manifest_id", {}).get("S") == manifest_id
-            return FileStatus(item["status"]["S"]) if is_own else None
-        return target
+        key = {"date_prefix": file.date_prefix, "file_key": file.file_key}
+        item = change_item(self.table, key, condition, changes, (*remove, "open_shard", "open_since"))
+        if item is None:
+            return target
+        return FileStatus(item["status"]) if item.get("manifest_id") == manifest_id else None
 
 
 def query_open_items(table: "Table", condition: ConditionBase, **options: Any) -> "Iterator[Mapping[str, Any]]":
@@ -283,20 +264,33 @@ def query_open_items(table: "Table", condition: ConditionBase, **options: Any) -
         next_page = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
 
 
-def build_update(condition: ConditionBase, values: Mapping[str, Any], remove: Sequence[str]) -> dict[str, Any]:
-    """Return the arguments of a conditional UpdateItem that sets and removes attributes.
+def change_item(
+    table: "Table", key: Mapping[str, str], condition: ConditionBase, values: Mapping[str, Any], remove: Sequence[str]
+) -> Mapping[str, str] | None:
+    """Set and remove attributes of an item if it meets a condition.
 
-    `Table` would build the condition itself, but several threads share the table, and its builder counts placeholders.
+    Otherwise return the texts among its attributes, without a change. They are empty if there is no such item.
     """
+    # `Table` would build the condition itself, but several threads share it, and its builder counts placeholders.
     built = ConditionExpressionBuilder().build_expression(condition)
     set_values = ", ".join(f"#{name} = :{name}" for name in values)
-    return {
-        "UpdateExpression": f"SET {set_values} REMOVE {', '.join(f'#{name}' for name in remove)}",
-        "ConditionExpression": built.condition_expression,
-        "ExpressionAttributeNames": built.attribute_name_placeholders
-        | {f"#{name}": name for name in (*values, *remove)},
-        "ExpressionAttributeValues": built.attribute_value_placeholders | {f":{name}": values[name] for name in values},
-    }
+    try:
+        table.update_item(
+            Key=key,
+            UpdateExpression=f"SET {set_values} REMOVE {', '.join(f'#{name}' for name in remove)}",
+            ConditionExpression=built.condition_expression,
+            ExpressionAttributeNames=built.attribute_name_placeholders
+            | {f"#{name}": name for name in (*values, *remove)},
+            ExpressionAttributeValues=built.attribute_value_placeholders
+            | {f":{name}": values[name] for name in values},
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        if not is_condition_failure(error):
+            raise
+        item: Any = error.response.get("Item", {})  # boto3 does not convert the attributes of an error
+        return {name: value["S"] for name, value in item.items() if "S" in value}
+    return None
 
 
 def is_condition_failure(error: ClientError) -> bool:

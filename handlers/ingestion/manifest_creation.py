@@ -19,7 +19,7 @@ from handlers.common.executions import WorkflowExecutions
 from handlers.common.ids import new_id, timestamp
 from handlers.common.logging import id_for_log
 from handlers.ingestion.environment import ManifestCreationEnvironment
-from handlers.ingestion.files import ListedFile, PendingFile
+from handlers.ingestion.files import ListedFile
 from handlers.ingestion.manifest_s3_keys import first_list_key
 from handlers.ingestion.manifests import Manifest, ManifestExecution, Manifests, create_manifests
 
@@ -28,18 +28,18 @@ MAX_MANIFESTS = 10
 SQS messages announces. So the builder also works off files that earlier invocations left pending."""
 
 
-def group_files(pending: Sequence[PendingFile], max_files: int, max_bytes: int) -> list[list[PendingFile]]:
+def group_files(pending: Sequence[ListedFile], max_files: int, max_bytes: int) -> list[list[ListedFile]]:
     """Return the files in groups, in their order. Only the last group can be joined by further files.
 
     A file that is larger than `max_bytes` is a group of its own.
     """
-    groups: list[list[PendingFile]] = []
+    groups: list[list[ListedFile]] = []
     group_bytes = 0
     for file in pending:
-        group_bytes += file.listed.size
+        group_bytes += file.size
         if not groups or len(groups[-1]) == max_files or group_bytes > max_bytes:
             groups.append([])
-            group_bytes = file.listed.size
+            group_bytes = file.size
         groups[-1].append(file)
     return groups
 
@@ -72,9 +72,9 @@ class ManifestCreator:
         counts: list[int] = []
         for number, group in enumerate(groups[:MAX_MANIFESTS], start=1):
             is_full = number < len(groups) or len(group) == self.files_per_manifest
-            if not is_full and group[0].since > latest:
+            if not is_full and group[0].open_since > latest:
                 break
-            if not self._create([file.listed for file in group], files.clock()):
+            if not self._create(group, files.clock()):
                 break
             counts.append(len(group))
         return counts

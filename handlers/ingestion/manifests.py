@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import boto3
-from boto3.dynamodb.conditions import Attr, ConditionBase, Key
+from boto3.dynamodb.conditions import Attr, Key
 from botocore.exceptions import ClientError
 
 from handlers.common.aws import CONFIG, MAX_WORKERS, ParallelCalls
@@ -37,8 +37,7 @@ from handlers.ingestion.files import (
     FileTable,
     ListedFile,
     RecordedFile,
-    build_update,
-    is_condition_failure,
+    change_item,
     query_open_items,
     to_date,
 )
@@ -164,8 +163,9 @@ class Manifests:
         """
         is_own = Attr("status").eq(ManifestStatus.RUNNING) & Attr("execution_arn").eq(execution.arn)
         is_redrive = Attr("status").eq(ManifestStatus.FAILED) & Attr("redrives").lt(execution.redrive)
-        return self._update_record(
-            execution.manifest_id,
+        refusal = change_item(
+            self.files.table,
+            _record_key(execution.manifest_id),
             Attr("status").not_exists() | is_own | is_redrive,
             {
                 "status": ManifestStatus.RUNNING,
@@ -180,6 +180,7 @@ class Manifests:
             },
             remove=("cause", "ended_at"),
         )
+        return refusal is None
 
     def get(self, manifest_id: str) -> ManifestRecord | None:
         item: Mapping[str, Any] = self.files.table.get_item(Key=_record_key(manifest_id), ConsistentRead=True).get(
@@ -300,8 +301,9 @@ class Manifests:
     def _end(self, execution: ManifestExecution, status: ManifestStatus, cause: str = "") -> None:
         """Record how the execution ended. The attributes besides `status` are for operators: no code reads them."""
         manifest_id = execution.manifest_id
-        self._update_record(
-            manifest_id,
+        change_item(
+            self.files.table,
+            _record_key(manifest_id),
             Attr("status").eq(ManifestStatus.RUNNING) & Attr("execution_arn").eq(execution.arn),
             {"status": status, "ended_at": timestamp(self.files.clock()), "cause": cause},
             remove=("open_shard", "open_since"),
@@ -311,18 +313,6 @@ class Manifests:
             self.log.error("manifest_failed", manifest_id=log_id, cause=name_for_log(cause))
         else:
             self.log.info("manifest_processed", manifest_id=log_id)
-
-    def _update_record(
-        self, manifest_id: str, condition: ConditionBase, values: Mapping[str, Any], remove: Sequence[str]
-    ) -> bool:
-        """Update the manifest's record. Return False if the condition fails."""
-        try:
-            self.files.table.update_item(Key=_record_key(manifest_id), **build_update(condition, values, remove))
-        except ClientError as error:
-            if is_condition_failure(error):
-                return False
-            raise
-        return True
 
 
 def create_manifests(environment: WorkflowStepsEnvironment) -> Manifests:

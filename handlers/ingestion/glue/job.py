@@ -12,7 +12,6 @@ import json
 import math
 import secrets
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -82,7 +81,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
 
 
 def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
-    options, started = parse_arguments(argv), time.monotonic()
+    options = parse_arguments(argv)
     for key, value in SPARK_SETTINGS.items():
         spark.conf.set(key, value)
     lake = options.lake_uri.removeprefix("s3://").rstrip("/")
@@ -122,10 +121,6 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         **{f"files_{status}": sum(outcome.status == status for outcome in outcomes) for status in STATUSES},
         "rows": sum(outcome.rows for outcome in outcomes),
         "rejected_rows": sum(outcome.rejected_rows for outcome in outcomes),
-        "content_bytes": sum(outcome.content_bytes for outcome in outcomes),
-        "parquet_files": sum(map(len, keys.values())),
-        "columns": len(columns),
-        "seconds": round(time.monotonic() - started, 3),
     }
 
 

@@ -150,7 +150,7 @@ class ManifestRun:
 def _parse_file(entry: Mapping[str, Any]) -> SourceFile:
     return SourceFile(
         bucket=entry["bucket"],
-        key=entry["key"],
+        key=entry["objectKey"],
         version_id=entry["versionId"],
         arrived_at=entry["arrivedAt"],
         date_prefix=entry["datePrefix"],

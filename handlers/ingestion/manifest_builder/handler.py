@@ -14,7 +14,7 @@ from typing import Any
 from handlers.common.events import BatchFailures, process_batch
 from handlers.common.logging import hash_for_log
 from handlers.ingestion.environment import BuilderEnvironment
-from handlers.ingestion.files import ArrivedFile, parse_arrived_files
+from handlers.ingestion.files import parse_arrived_files
 from handlers.ingestion.manifest_creation import MAX_MANIFESTS, ManifestCreator, create_manifest_creator
 
 
@@ -37,16 +37,13 @@ class ManifestBuilder:
         return failures
 
     def _track_files(self, body: str) -> None:
+        log = self.creator.manifests.log
         for file in parse_arrived_files(body):
-            self._track(file)
-
-    def _track(self, file: ArrivedFile) -> None:
-        log, key_hash = self.creator.manifests.log, hash_for_log(file.sort_key)
-        rejection = file.find_rejection(self.max_file_bytes)
-        if not self.creator.manifests.files.track(file, rejection):
-            log.info("file_already_tracked", key_hash=key_hash)
-        elif rejection:
-            log.warning("file_rejected", key_hash=key_hash, code=rejection)
+            key_hash, rejection = hash_for_log(file.sort_key), file.find_rejection(self.max_file_bytes)
+            if not self.creator.manifests.files.track(file, rejection):
+                log.info("file_already_tracked", key_hash=key_hash)
+            elif rejection:
+                log.warning("file_rejected", key_hash=key_hash, code=rejection)
 
     def _create_manifests(self) -> None:
         if not self.flush_at_once:

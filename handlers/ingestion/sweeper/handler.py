@@ -56,7 +56,7 @@ class IngestionSweeper:
         manifests, log = self.creator.manifests, self.creator.manifests.log
         # Measured before this sweep creates manifests, so that the alarm notices files that builders have left waiting.
         oldest = manifests.files.list_pending(1)
-        age = manifests.files.clock() - datetime.fromisoformat(oldest[0].since) if oldest else timedelta()
+        age = manifests.files.clock() - datetime.fromisoformat(oldest[0].open_since) if oldest else timedelta()
         counts = self.creator.create_manifests(timedelta() if flush_all else self.flush_age)
         # Last, because thousands of executions may be waiting for the Glue job.
         closed, failed = self._close_manifests()

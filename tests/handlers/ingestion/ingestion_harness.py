@@ -205,7 +205,7 @@ class IngestionHarness:
             FileResult(
                 file_key=file.file_key,
                 date_prefix=file.date_prefix,
-                status="rejected" if REJECTED in file.key else "processed",
+                status="rejected" if REJECTED in file.object_key else "processed",
             )
             for file in confirmed.files
         )

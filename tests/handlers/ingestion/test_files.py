@@ -19,7 +19,6 @@ from handlers.ingestion.files import (
     FileStatus,
     FileTable,
     ListedFile,
-    PendingFile,
     parse_arrived_files,
 )
 from tests.document_samples import read_code_block
@@ -49,10 +48,12 @@ def table(aws: MotoAws) -> FileTable:
     return FileTable(boto3.resource("dynamodb").Table(aws.table), 400, lambda: NOW)
 
 
-def listed(file: ArrivedFile) -> ListedFile:
-    names = {"bucket": file.bucket, "key": file.key, "version_id": file.version_id, "size": file.size}
+def listed(file: ArrivedFile, open_since: str = "") -> ListedFile:
+    names = {"bucket": file.bucket, "object_key": file.key, "version_id": file.version_id, "size": file.size}
     arrived_at = file.arrived.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-    return ListedFile(date_prefix=file.arrival_date, file_key=file.sort_key, arrived_at=arrived_at, **names)
+    return ListedFile(
+        date_prefix=file.arrival_date, file_key=file.sort_key, arrived_at=arrived_at, open_since=open_since, **names
+    )
 
 
 def change(table: FileTable, file: ListedFile, manifest_id: str, requested: str) -> FileStatus | None:
@@ -105,8 +106,8 @@ def test_a_pending_file_has_everything_that_a_manifest_lists_and_is_listed_oldes
     for name in "cab":
         assert table.track(arrived_file(f"incoming/{name}"))
     assert table.list_pending(2) == [
-        PendingFile(listed(arrived_file("incoming/c")), "2026-01-03T12:00:00.000Z"),
-        PendingFile(listed(arrived_file("incoming/a")), "2026-01-03T12:00:02.000Z"),
+        listed(arrived_file("incoming/c"), "2026-01-03T12:00:00.000Z"),
+        listed(arrived_file("incoming/a"), "2026-01-03T12:00:02.000Z"),
     ]
     assert len(table.list_pending(1000)) == 3
 

@@ -4,7 +4,6 @@ A manifest is a list of files, here of three, for which the builder starts a wor
 """
 
 import json
-from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from handlers.common.events import BatchFailures
 from handlers.common.ids import ulid
-from handlers.ingestion.files import ListedFile, PendingFile
+from handlers.ingestion.files import ListedFile
 from handlers.ingestion.manifest_creation import group_files
 from handlers.ingestion.manifest_s3_keys import first_list_key
 from handlers.ingestion.manifests import Manifest
@@ -62,7 +61,7 @@ def test_step_functions_always_starts_before_manifest_creation(harness: Ingestio
     assert (record["status"], record["execution_arn"], record["file_count"]) == ("running", arn(MANIFEST_ID), 3)
     manifest = harness.manifests().documents.read(first_list_key(MANIFEST_ID), Manifest)
     assert manifest is not None
-    assert [file.key for file in manifest.files] == [f"incoming/{name}.ndjson" for name in "abc"]
+    assert [file.object_key for file in manifest.files] == [f"incoming/{name}.ndjson" for name in "abc"]
     assert harness.statuses() == ["manifested"] * 3 + ["pending"]
 
 
@@ -83,18 +82,16 @@ def test_a_file_that_cannot_be_processed_is_rejected_with_its_reason(harness: In
 
 @given(st.lists(st.integers(1, 12)), st.integers(1, 4))
 def test_groups_keep_the_order_and_the_limits_and_only_the_last_has_room(sizes: list[int], max_files: int) -> None:
-    names: dict[str, Any] = {"bucket": "", "key": "", "version_id": "", "arrived_at": "", "date_prefix": ""}
-    pending = [
-        PendingFile(ListedFile(file_key=str(number), size=size, **names), "") for number, size in enumerate(sizes)
-    ]
+    names = dict.fromkeys(("bucket", "object_key", "version_id", "arrived_at", "date_prefix", "open_since"), "")
+    pending = [ListedFile(file_key=str(number), size=size, **names) for number, size in enumerate(sizes)]
     groups = group_files(pending, max_files, 10)
     assert [file for group in groups for file in group] == pending
     for number, group in enumerate(groups):
-        group_bytes = sum(file.listed.size for file in group)
+        group_bytes = sum(file.size for file in group)
         assert len(group) <= max_files
         assert group_bytes <= 10 or len(group) == 1
         if number + 1 < len(groups):
-            assert len(group) == max_files or group_bytes + groups[number + 1][0].listed.size > 10
+            assert len(group) == max_files or group_bytes + groups[number + 1][0].size > 10
 
 
 @pytest.mark.parametrize(
@@ -117,7 +114,7 @@ def test_a_flush_continues_if_another_builder_takes_the_oldest_file(harness: Ing
 
     def take_oldest(point: str) -> None:
         if point == "before PutObject":
-            harness.manifests().files.take(oldest.listed, "another manifest", from_failed=False)
+            harness.manifests().files.take(oldest, "another manifest", from_failed=False)
 
     harness.builder(take_oldest, flush_at_once=True).handle([])
     assert harness.statuses() == ["manifested"] * 2

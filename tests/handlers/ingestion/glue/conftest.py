@@ -31,7 +31,7 @@ class SparkHarness:
         version = self.s3.put_object(Bucket=LANDING, Key=key, Body=body)["VersionId"]
         return {
             "bucket": LANDING,
-            "key": key,
+            "objectKey": key,
             "versionId": version,
             "size": len(body),
             "arrivedAt": ARRIVED,

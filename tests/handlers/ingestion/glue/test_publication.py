@@ -26,7 +26,7 @@ ROWS = {DATES[0]: ["a", "b"], DATES[1]: ["c"]}
 
 def entry(name: str, date: str) -> dict[str, Any]:
     """Return a file's entry in a list of files."""
-    names = {"bucket": "landing", "key": name, "versionId": "v", "fileKey": f"{name}#v"}
+    names = {"bucket": "landing", "objectKey": name, "versionId": "v", "fileKey": f"{name}#v"}
     return {**names, "size": 1, "arrivedAt": f"{date}T00:00:00.000Z", "datePrefix": date}
 
 

@@ -64,7 +64,7 @@ class MixedRun:
 
     def rows_of(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of a file in the order of its lines."""
-        version = (self.files[name]["key"], self.files[name]["versionId"])
+        version = (self.files[name]["objectKey"], self.files[name]["versionId"])
         rows = [row for row in self.rows if (row["_source_key"], row["_source_version"]) == version]
         return sorted(rows, key=lambda row: int(row["_source_line"]))
 
@@ -98,7 +98,7 @@ def mixed(spark: SparkHarness) -> MixedRun:
         "old": upload("twice.ndjson", join_lines(records(2, 10700))),
         "new": upload("twice.ndjson", join_lines(records(1, 10710))) | {"arrivedAt": "2026-01-02T03:04:05.900Z"},
     }
-    spark.s3.delete_object(Bucket=LANDING, Key=files["deleted"]["key"], VersionId=files["deleted"]["versionId"])
+    spark.s3.delete_object(Bucket=LANDING, Key=files["deleted"]["objectKey"], VersionId=files["deleted"]["versionId"])
     spark.confirm("mixed", list(files.values()))
     with pytest.MonkeyPatch.context() as patches:
         refuse(spark, patches, "GET", "archived-canary", "InvalidObjectState")
@@ -234,7 +234,6 @@ def test_a_value_that_its_declared_column_cannot_hold_is_null_and_the_line_is_ke
     columns = {**{f"c{number}": kind for number, kind in enumerate(kinds)}, "in Quotes.": "int", "select": "string"}
     run = spark.run("ddl", "r", schema_ddl=to_ddl(SparkSettings.model_validate({"columns": columns}).columns))
     assert run.error == ""
-    assert run.counts["columns"] == len(columns)
     *rows, row_without_columns = sorted(spark.rows("ddl"), key=lambda row: int(row["_source_line"]))
     for (kind, text, value, is_held), line, row in zip(cases, lines, rows, strict=True):
         assert (kind, text, row[f"c{kinds.index(kind)}"]) == (kind, text, value)
@@ -270,7 +269,7 @@ def test_a_run_after_a_failed_run_publishes_each_row_once(spark: SparkHarness) -
     assert not spark.run("failed", "second").error, "a tenth of the lines may be rejected"
     rows = sorted(spark.rows("failed"), key=lambda row: int(row["_source_line"]))
     assert [(int(row["_source_line"]), json.loads(row["_record"])) for row in rows] == expected
-    spark.s3.delete_object(Bucket=LANDING, Key=file["key"], VersionId=file["versionId"])
+    spark.s3.delete_object(Bucket=LANDING, Key=file["objectKey"], VersionId=file["versionId"])
     assert spark.run("failed", "third").error.startswith("VersionsGone: 1 published versions")
     assert spark.rows("failed"), "the rows of a file that can no longer be read stay published"
 
