@@ -1,7 +1,6 @@
 """In-memory AWS for tests that kill callers, with the operations that ingestion's functions use.
 
-Conditions work like DynamoDB's. The index can lag behind the table until a test updates it. The start of an execution
-can be refused, and its request or response can be lost. Every call passes a gate before and after it, which
+Conditions work like DynamoDB's. The start of an execution can be refused, and its request or response can be lost. Every call passes a gate before and after it, which
 can raise an error, kill the caller, or run other actions.
 
 The index `open` of the table contains only pending files and running manifests.
@@ -50,18 +49,11 @@ class Cloud:
         self.now = now
         self.items: dict[Key, Item] = {}
         """Items of the file table."""
-        self.indexed: dict[Key, Item] = {}
-        """Items of the table's index `open`."""
-        self.pending_index_entries: deque[tuple[Key, Item]] = deque()
-        self.index_lags = False
-        """True if only `update_index` applies changes of the table to the index."""
         self.objects: dict[str, bytes] = {}
         self.executions: dict[str, str] = {}
         """Status of each execution by name."""
         self.next_starts: deque[str] = deque()
         """Outcomes of the next starts: `refused`, `lost`, `response lost`, or empty for success."""
-        self.status_changes: list[tuple[Key, str, str]] = []
-        """Key, former status and new status of each change of an item's status."""
         self.on_start: Callable[[str], None] = lambda _: None
         """Function that is called with the name of each execution that starts."""
 
@@ -73,25 +65,13 @@ class Cloud:
         """Advance the time."""
         self.now += timedelta(seconds=seconds)
 
-    def update_index(self, entries: int = 1_000_000) -> None:
-        """Apply the oldest pending changes to the index."""
-        while self.pending_index_entries and entries:
-            key, item = self.pending_index_entries.popleft()
-            entries -= 1
-            if "open_shard" in item:
-                self.indexed[key] = {name: value for name, value in item.items() if name in PROJECTED}
-            else:
-                self.indexed.pop(key, None)
-
-    def put(self, key: Key, item: Item) -> None:
-        """Write an item."""
-        before, after = self.items.get(key, {}).get("status", ""), item["status"]
-        if before != after:
-            self.status_changes.append((key, before, after))
-        self.items[key] = item
-        self.pending_index_entries.append((key, item))
-        if not self.index_lags:
-            self.update_index()
+    def indexed(self) -> list[Item]:
+        """Return the entries of the table's index `open`."""
+        return [
+            {name: value for name, value in item.items() if name in PROJECTED}
+            for item in self.items.values()
+            if "open_shard" in item
+        ]
 
     def start(self, name: str) -> None:
         """Start an execution. A start with the name of a running execution changes nothing."""
@@ -142,7 +122,7 @@ class FakeTable(_Client):
     def _put(self, request: dict[str, Any]) -> None:
         key = _key(request["Item"])
         _check_condition(request, self._cloud.items.get(key, {}), "PutItem")
-        self._cloud.put(key, request["Item"])
+        self._cloud.items[key] = request["Item"]
 
     def _update(self, request: dict[str, Any]) -> None:
         key = _key(request["Key"])
@@ -156,12 +136,12 @@ class FakeTable(_Client):
             after[names[name]] = values[value]
         for name in removed.split(", "):
             after.pop(names[name], None)
-        self._cloud.put(key, after)
+        self._cloud.items[key] = after
 
     def _query(self, request: dict[str, Any]) -> dict[str, Any]:
         assert request["IndexName"] == OPEN_INDEX
         condition = request["KeyConditionExpression"]
-        items = [item for item in self._cloud.indexed.values() if is_true(condition, item)]
+        items = [item for item in self._cloud.indexed() if is_true(condition, item)]
         items.sort(key=_index_order)
         if "ExclusiveStartKey" in request:
             items = [item for item in items if _index_order(item) > _index_order(request["ExclusiveStartKey"])]

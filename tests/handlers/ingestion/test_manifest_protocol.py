@@ -70,10 +70,9 @@ class ManifestProtocol(RuleBasedStateMachine):
         super().__init__()
         self.names: list[str] = []
 
-    @initialize(manifest_bytes=st.sampled_from([10**9, 10**9, 7, 3]), index_lags=st.booleans())
-    def start(self, manifest_bytes: int, *, index_lags: bool) -> None:
+    @initialize(manifest_bytes=st.sampled_from([10**9, 10**9, 7, 3]))
+    def start(self, manifest_bytes: int) -> None:
         self.cloud = Cloud(NOW)
-        self.cloud.index_lags = index_lags
         self.harness = IngestionHarness(self.cloud)
         self.harness.manifest_bytes = manifest_bytes
         self.queue: list[str] = []
@@ -172,18 +171,12 @@ class ManifestProtocol(RuleBasedStateMachine):
     def disturb_next_start(self, outcome: str) -> None:
         self.cloud.next_starts.append(outcome)
 
-    @precondition(lambda self: self.cloud.pending_index_entries)
-    @rule(entries=st.sampled_from([100, 3, 1]))
-    def update_index(self, entries: int) -> None:
-        self.cloud.update_index(entries)
-
     # Checks
 
     @invariant()
     def check(self) -> None:
         if self.names:
             check_invariants(self.harness)
-            self.cloud.status_changes.clear()
 
     def teardown(self) -> None:
         """Let everything end without further faults."""
@@ -195,14 +188,12 @@ class ManifestProtocol(RuleBasedStateMachine):
                 if not self.queue and not self.executions:
                     break
                 self.deliver(None)
-                self.cloud.update_index()
                 self.step(None)
-            self.cloud.update_index()
             for manifest_id in self._list_failed():
                 self.harness.redrive(manifest_id)
             self.sweep(None, 3601)
             self.check()
-            if not self.queue and not self.executions and not self.cloud.indexed and not self._list_failed():
+            if not self.queue and not self.executions and not self.cloud.indexed() and not self._list_failed():
                 break
         check_final_state(self.harness, self.names)
 
