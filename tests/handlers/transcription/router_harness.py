@@ -66,16 +66,19 @@ class PeerDelays:
     """Duration of each AWS call."""
 
 
-class SlowAwsClient:
-    """AWS client, real or fake, whose calls advance the clock."""
+class ObservedClient:
+    """AWS client, real or fake, whose calls advance the clock and call the harness's `on_call` before and afterwards."""
 
-    def __init__(self, client: Any, clock: Clock, milliseconds: int) -> None:
-        self._client, self._clock, self._milliseconds = client, clock, milliseconds
+    def __init__(self, client: Any, harness: "TranscriptionHarness") -> None:
+        self._client, self._harness = client, harness
 
     def __getattr__(self, name: str) -> Any:
         def call(*arguments: Any, **parameters: Any) -> Any:
-            self._clock.now_ms += self._milliseconds
-            return getattr(self._client, name)(*arguments, **parameters)
+            self._harness.clock.now_ms += self._harness.delays.calling_ms
+            self._harness.on_call()
+            answer = getattr(self._client, name)(*arguments, **parameters)
+            self._harness.on_call()
+            return answer
 
         return call
 
@@ -211,11 +214,12 @@ class TranscriptionHarness:
     invocation_error: Exception | None = None
     """Error of each invocation of the processor. None if the invocations succeed."""
     verifier: TokenVerifier | None = None
+    on_call: Callable[[], object] = lambda: None
     level: str = "DEBUG"
     """Log level."""
 
     def __post_init__(self) -> None:
-        dynamodb: Any = SlowAwsClient(self.dynamodb, self.clock, self.delays.calling_ms)
+        dynamodb: Any = ObservedClient(self.dynamodb, self)
         self.sessions = SessionTable(dynamodb, SESSION_TABLE_NAME, self.clock)
         self.transcribe = ScriptedTranscribe(self.clock, self.delays)
 
@@ -236,8 +240,8 @@ class TranscriptionHarness:
     def processor(self) -> Processor:
         """The audio processor, which is created at its first use, like the router."""
         open_stream: Any = self.transcribe.open
-        clients: Any = SlowAwsClient(self.clients, self.clock, self.delays.calling_ms)
-        cloudwatch: Any = SlowAwsClient(self, self.clock, self.delays.calling_ms)
+        clients: Any = ObservedClient(self.clients, self)
+        cloudwatch: Any = ObservedClient(self, self)
         return Processor(
             self.sessions,
             clients,

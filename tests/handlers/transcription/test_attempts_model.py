@@ -29,10 +29,8 @@ from handlers.transcription.audio_processor.stream import StreamFailureCode
 from handlers.transcription.audio_processor.transcription import GIVE_UP_ATTEMPT
 from handlers.transcription.messages import ProcessorEvent
 from local.flows.transcription_client import Screen
-from tests.handlers.common.fakes import MemoryDynamoDb
 from tests.handlers.transcription.router_harness import (
     LIMITS,
-    SESSION_TABLE_NAME,
     STREAM_END,
     TranscriptionHarness,
     final_at,
@@ -41,30 +39,13 @@ from tests.handlers.transcription.router_harness import (
 
 OUTCOME = st.sampled_from(["good", "silent end", "dropped", "dropped after a partial", "throttled", "later"])
 """Script of Amazon Transcribe. With `later`, the event waits."""
-CALL = st.integers(1, 14)
-"""Number of a call of an invocation: to DynamoDB, to Amazon Transcribe or to a client. Most have fewer calls."""
+CALL = st.integers(1, 20)
+"""Number of a moment before or after a call of an invocation. Most invocations have fewer calls."""
 EVENT = st.sampled_from(["nothing", "reconnect", "silent death", "send again", "long pause", "run another", "kill"])
 
 
 class Killed(BaseException):
     """The invocation is killed. No code may catch this."""
-
-
-class CountingDynamoDb(MemoryDynamoDb):
-    """Client that calls a function before each call, and after each write."""
-
-    def __init__(self, on_call: Callable[[], None]) -> None:
-        super().__init__(**{SESSION_TABLE_NAME: ["session_id"]})
-        self._on_call = on_call
-
-    def get_item(self, **request: Any) -> dict[str, Any]:
-        self._on_call()
-        return super().get_item(**request)
-
-    def put_item(self, **request: Any) -> None:
-        self._on_call()
-        super().put_item(**request)
-        self._on_call()
 
 
 class AttemptsMachine(RuleBasedStateMachine):
@@ -73,10 +54,8 @@ class AttemptsMachine(RuleBasedStateMachine):
         logging.disable()  # Every failure is logged, and there are too many.
         self.pending_calls: list[tuple[int, Callable[[], None]]] = []
         """For each running invocation, the calls until something happens, and that event."""
-        dynamodb = CountingDynamoDb(self.on_call)
-        self.harness = TranscriptionHarness(dynamodb, level="ERROR")
+        self.harness = TranscriptionHarness(level="ERROR", on_call=self.on_call)
         self.harness.transcribe.before_open = self.on_call
-        self.harness.clients.before_post = lambda *_: self.on_call()
         self.harness.clients.after_post = self.deliver
         self.screen = Screen()
         self.attempts: dict[str, int] = {}
@@ -209,7 +188,6 @@ class AttemptsMachine(RuleBasedStateMachine):
         """Pass a message that API Gateway has accepted to the client, unless the connection is dead."""
         if connection == self.connection and self.is_connected:
             self.receive(self.harness.clients.inbox[connection][-1])
-        self.on_call()
 
     def receive(self, message: dict[str, Any]) -> None:
         """Apply a message of the service, as the client does."""
