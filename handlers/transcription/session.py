@@ -2,8 +2,7 @@
 
 An utterance is a few seconds of speech in one message of a client. The client keeps it until it is done, and numbers its
 attempts to have it transcribed: each time it sends the utterance, `attempt` is higher. The server starts an attempt only
-if its number is higher than that of all attempts before, none of these is still in progress, the utterance is not done,
-and one of the session's slots is free. So an utterance has at most one attempt at a time, and a session at most as many
+if its number is higher than that of all attempts before, none of these is running, the utterance has not ended, and one of the session's slots is free. So an utterance has at most one attempt at a time, and a session at most as many
 streams as slots.
 
 Each attempt in progress has a slot. The router, the function that answers clients, takes the slot, so the attempt is
@@ -103,22 +102,20 @@ class Session(Record):
         return [state for state in self.list_held() if state.deadline_ms <= now_ms]
 
     def take_slot(self, name: str, attempt: int, now_ms: int, max_slots: int) -> Self:
-        """Release the slots of lost attempts, and take one for this attempt if it may start."""
+        """Release the slots of lost attempts, and take one for this attempt if it may start.
+
+        It takes the place of an earlier attempt that has not started. The invocation for that may have failed.
+        """
         session = self
         for lost in self.list_lost(now_ms):
             session = session.change_utterance(lost, status=UtteranceStatus.WAITING, failures=lost.failures + 1)
         before = session.find(name)
-        if before.has_ended or before.has_slot or attempt <= before.attempt or len(session.list_held()) >= max_slots:
+        may_start = before.status in {UtteranceStatus.WAITING, UtteranceStatus.ACCEPTED} and attempt > before.attempt
+        if not may_start or not (before.has_slot or len(session.list_held()) < max_slots):
             return session
         deadline_ms = now_ms + MAX_START_MS
         return session.change_utterance(
             before, attempt=attempt, status=UtteranceStatus.ACCEPTED, deadline_ms=deadline_ms
-        )
-
-    def cancel(self, name: str, attempt: int) -> Self:
-        """Release the slot of an accepted attempt that has not started. Its number can be used again."""
-        return self._change_attempt(
-            name, attempt, UtteranceStatus.ACCEPTED, status=UtteranceStatus.WAITING, attempt=attempt - 1
         )
 
     def start(self, name: str, attempt: int, now_ms: int) -> Self:

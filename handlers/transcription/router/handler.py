@@ -38,7 +38,7 @@ from handlers.transcription.messages import (
     ProcessorEvent,
     TranscriptionErrorCode,
 )
-from handlers.transcription.session import Session, SessionTable, UtteranceState, UtteranceStatus
+from handlers.transcription.session import Session, SessionTable, UtteranceStatus
 
 if TYPE_CHECKING:
     from handlers.common.tokens import TokenVerifier
@@ -125,17 +125,16 @@ class Router:
         """Take a slot for an attempt at the utterance and invoke the processor, if the attempt may start."""
         session = self._sessions.read(connection)
         if session is None:
-            raise _no_session()
+            raise HandlerError(TranscriptionErrorCode.NO_SESSION, "This connection has no session. Send `open` first.")
         _check_audio(message, session)
         now_ms, max_slots = self._clock_ms(), self._environment.in_flight
         if lost := session.list_lost(now_ms):
             # Logged as an error, because errors are logged at every log level.
             self._log.error("utterances_lost", session_hash=hash_for_log(connection), lost=len(lost))
-        state = self._change(
-            connection,
-            message,
-            lambda current: current.take_slot(message.utterance, message.attempt, now_ms, max_slots),
+        changed = self._sessions.change(
+            connection, lambda current: current.take_slot(message.utterance, message.attempt, now_ms, max_slots)
         )
+        state = (changed or session).find(message.utterance)
         if message.attempt > state.attempt and not state.has_ended:
             raise HandlerError(
                 TranscriptionErrorCode.BUSY,
@@ -165,21 +164,12 @@ class Router:
         try:
             self._invoke_processor(event)
         except (ClientError, BotoCoreError) as error:
-            # The invocation may have succeeded. If the attempt has started, it keeps its slot. Otherwise the slot is
-            # released, and without it the processor does nothing.
-            self._change(connection, message, lambda session: session.cancel(message.utterance, message.attempt))
+            # The invocation may have succeeded. Unless the attempt starts, the next one takes its slot.
             # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
             self._log.failure("processor_not_called", error)
             raise HandlerError(
                 WebSocketErrorCode.UNAVAILABLE, "The utterance could not be accepted. Send it again."
             ) from None
-
-    def _change(self, connection: str, message: Audio, transition: Callable[[Session], Session]) -> UtteranceState:
-        """Change the session, and return the new state of the message's utterance."""
-        session = self._sessions.change(connection, transition)
-        if session is None:
-            raise _no_session()
-        return session.find(message.utterance)
 
 
 def _verify_token(offers: Sequence[str], verifier: "TokenVerifier") -> None:
@@ -200,10 +190,6 @@ def _verify_token(offers: Sequence[str], verifier: "TokenVerifier") -> None:
         ) from None
     except TokenRefused:
         raise HandlerError(TranscriptionErrorCode.UNAUTHENTICATED, "The token is not valid. Get a new token.") from None
-
-
-def _no_session() -> HandlerError:
-    return HandlerError(TranscriptionErrorCode.NO_SESSION, "This connection has no session. Send `open` first.")
 
 
 def _check_audio(message: Audio, session: Session) -> None:

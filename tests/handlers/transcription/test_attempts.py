@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from handlers.transcription.audio_processor.stream import StreamFailureCode
 from handlers.transcription.audio_processor.transcription import UtteranceEnd
 from handlers.transcription.environment import FALLBACK_METRIC, GIVEN_UP_EVENT
-from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.session import MAX_REMEMBERED_UTTERANCES, UtteranceStatus
 from tests.handlers.common.fakes import client_error
 from tests.handlers.transcription.router_harness import (
@@ -97,14 +96,15 @@ def test_after_a_failed_attempt_only_finals_are_requested_and_shown(
     assert harness.shown_lines() == ["Hello."], "the partial of the first attempt is replaced"
 
 
-def test_an_attempt_starts_only_if_its_number_is_higher_and_no_other_is_in_progress(
-    harness: TranscriptionHarness,
-) -> None:
+def test_an_attempt_starts_only_if_its_number_is_higher_and_no_other_runs(harness: TranscriptionHarness) -> None:
     harness.open_session()
-    answers = [harness.send_utterance(attempt=attempt) for attempt in (3, 3, 2, 4)]
-    assert [answer.get("code", answer["type"]) for answer in answers] == [*["accepted"] * 3, "BUSY"]
+    assert [harness.send_utterance(attempt=attempt)["type"] for attempt in (3, 3, 2)] == ["accepted"] * 3
+    codes: list[str | None] = []
+    harness.transcribe.before_open = lambda: codes.append(harness.send_utterance(attempt=4).get("code"))
     harness.transcribe.scripts += [DROPPED, HELLO]
     assert [harness.process_event(event) for event in harness.events] == [DROPPED, None]
+    assert codes == ["BUSY"]
+    harness.transcribe.before_open = lambda: None
     for attempt in (3, 4, 5):
         answer = harness.send_utterance(attempt=attempt)
         assert (answer["done"], answer["failed"]) == (attempt == 5, False)
@@ -124,7 +124,7 @@ def test_a_lost_attempt_frees_its_slot_after_its_deadline(
         for event in harness.events:
             harness.start(event)
     harness.clock.now_ms += 14_999 if has_started else 19_999
-    assert harness.send_utterance("u1", 2)["code"] == "BUSY"
+    assert harness.send_utterance("u3")["code"] == "BUSY"
     assert "utterances_lost" not in capsys.readouterr().out
     harness.clock.now_ms += 1
     assert harness.send_utterance("u1", 2)["type"] == "accepted"
@@ -176,26 +176,18 @@ def test_after_a_reconnection_an_utterance_is_transcribed_again(harness: Transcr
     assert len(harness.messages("done", "c2")) == 1
 
 
-@pytest.mark.parametrize("has_started", [False, True])
-def test_an_attempt_whose_invocation_failed_can_be_sent_again_unless_it_has_started(
-    harness: TranscriptionHarness, has_started: bool
-) -> None:
-    """The invocation may succeed without a response. If its slot were released, it would stop in mid-sentence."""
-    errors = [ReadTimeoutError(endpoint_url="https://somewhere")]
-
-    def invoke(event: ProcessorEvent) -> None:
-        if not errors:
-            return harness.events.append(event)
-        if has_started:
-            harness.start(event)
-        raise errors.pop()
-
-    harness.invoke_processor = invoke  # type: ignore[method-assign]
+def test_after_a_failed_invocation_the_next_attempt_takes_the_slot(harness: TranscriptionHarness) -> None:
     harness.open_session()
+    harness.invocation_error = ReadTimeoutError(endpoint_url="https://somewhere")
     assert harness.send_utterance()["code"] == "UNAVAILABLE"
-    assert len(harness.session().list_held()) == has_started
-    assert harness.send_utterance()["type"] == "accepted"
-    assert len(harness.events) == (not has_started)
+    assert harness.send_utterance("u2")["code"] == "UNAVAILABLE"
+    harness.invocation_error = None
+    assert harness.send_utterance(attempt=2)["type"] == "accepted"
+    harness.transcribe.scripts.append(HELLO)
+    assert harness.process_event(harness.events[0].model_copy(update={"attempt": 1})) is None, (
+        "it was invoked, but late"
+    )
+    assert harness.process_event(harness.events[0]) is UtteranceEnd.DONE
 
 
 @pytest.mark.parametrize("lost", ["partial", "final", "done"])
