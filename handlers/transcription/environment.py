@@ -85,7 +85,6 @@ class SessionSettings(CaptionThresholds):
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,
-        hide_input_in_errors=True,
         json_schema_extra=_remove_defaults,
     )
 

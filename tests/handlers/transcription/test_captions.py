@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from handlers.transcription.audio_processor.captions import Caption, Captions, ends_sentence, normalize_text
 from handlers.transcription.audio_processor.results import Result
@@ -341,10 +340,3 @@ def test_partials_are_shown_only_if_deployment_and_session_enable_them(deployed:
     deployment = DEFAULT_THRESHOLDS.model_copy(update={"partial_results_enabled": deployed})
     changed = deployment.for_session(session_settings(**session))
     assert changed.partial_results_enabled is (deployed and session != {"partialResultsEnabled": False})
-
-
-@pytest.mark.parametrize("settings", [{"unknownName": 1}, {"pauseThreshold": "canary"}])
-def test_the_error_for_an_invalid_setting_does_not_contain_the_value(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError) as error:
-        session_settings(**settings)
-    assert "canary" not in str(error.value)

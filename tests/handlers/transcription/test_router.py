@@ -29,35 +29,28 @@ PROTOCOL = "polyphony.transcription.v2"
 
 
 @pytest.mark.parametrize(
-    ("protocols", "status", "code"),
+    ("provider", "protocols", "status", "code"),
     [
-        ([PROTOCOL, "bearer.{valid}"], 200, None),
-        ([PROTOCOL, "bearer.{invalid}"], 401, "UNAUTHENTICATED"),
-        ([PROTOCOL], 401, "UNAUTHENTICATED"),
-        (["bearer.{valid}"], 400, "MALFORMED_MESSAGE"),
+        ("available", [PROTOCOL, "bearer.{valid}"], 200, None),
+        ("available", [PROTOCOL, "bearer.{invalid}"], 401, "UNAUTHENTICATED"),
+        ("available", [PROTOCOL], 401, "UNAUTHENTICATED"),
+        ("available", ["bearer.{valid}"], 400, "MALFORMED_MESSAGE"),
+        ("unreachable", [PROTOCOL, "bearer.{valid}"], 503, "UNAVAILABLE"),
+        (None, [PROTOCOL], 200, None),
+        (None, ["something.else"], 400, "MALFORMED_MESSAGE"),
     ],
 )
-def test_a_handshake_needs_the_protocol_and_a_valid_token_which_is_not_in_the_answer(
-    harness: TranscriptionHarness, protocols: list[str], status: int, code: str | None
+def test_a_handshake_needs_the_protocol_and_if_there_is_an_identity_provider_a_valid_token(
+    harness: TranscriptionHarness, provider: str | None, protocols: list[str], status: int, code: str | None
 ) -> None:
-    provider = Provider([Key("k1")])
-    harness.verifier = TokenVerifier(provider.issuer, AUDIENCE, keys_of(provider))
-    tokens = {"valid": provider.token(), "invalid": provider.token(aud="another audience")}
+    issuer = Provider([Key("k1")], is_unreachable=provider == "unreachable")
+    tokens = {"valid": issuer.token(), "invalid": issuer.token(aud="another audience")}
+    if provider is not None:
+        harness.verifier = TokenVerifier(issuer.issuer, AUDIENCE, keys_of(issuer))
     answer = harness.connect("c1", *[protocol.format(**tokens) for protocol in protocols])
     assert (answer["statusCode"], json.loads(answer.get("body", "{}")).get("code")) == (status, code)
     assert answer.get("headers", {}).get("Sec-WebSocket-Protocol") == (PROTOCOL if status == 200 else None)
     assert not any(token in str(answer) for token in tokens.values())
-
-
-def test_a_handshake_gets_status_503_if_the_identity_provider_does_not_answer(harness: TranscriptionHarness) -> None:
-    provider = Provider([Key("k1")])
-    harness.verifier = TokenVerifier(provider.issuer, AUDIENCE, keys_of(Provider(is_unreachable=True)))
-    assert harness.connect("c1", PROTOCOL, f"bearer.{provider.token()}")["statusCode"] == 503
-
-
-def test_without_an_identity_provider_no_token_is_needed(harness: TranscriptionHarness) -> None:
-    assert harness.connect("c1", PROTOCOL)["statusCode"] == 200
-    assert harness.connect("c1", "something.else")["statusCode"] == 400
 
 
 def test_an_utterance_of_a_session_is_passed_to_the_processor(harness: TranscriptionHarness) -> None:
