@@ -152,20 +152,6 @@ def test_a_server_that_does_not_answer_the_handshake_is_given_up_in_time() -> No
         assert error.value.code is BROKEN
 
 
-def test_audio_is_sent_in_frames_that_the_service_accepts() -> None:
-    received: list[bytes] = []
-    with (
-        transcribe(lambda connection: received.extend(receive_audio(connection))) as url,
-        TranscribeStream.open(url, TIMEOUT_SECONDS) as stream,
-    ):
-        stream.send(bytes(9_600))
-        stream.send(b"more")
-        stream.end()
-        assert stream.receive(TIMEOUT_SECONDS) is None
-        assert stream.ended
-    assert received == [bytes(9_600), b"more", b""]
-
-
 def test_only_transcript_events_are_returned_and_nothing_is_lost_when_the_time_is_over() -> None:
     may_send, ends_at = threading.Event(), time.monotonic() + TIMEOUT_SECONDS
 
@@ -186,16 +172,21 @@ def test_only_transcript_events_are_returned_and_nothing_is_lost_when_the_time_i
 
 
 @pytest.mark.parametrize(("code", "is_end"), [(1000, True), (1001, False), (1011, False)])
-def test_only_the_normal_close_code_after_the_audio_is_an_end(code: int, is_end: bool) -> None:
+def test_audio_is_sent_in_frames_and_only_the_normal_close_code_after_it_is_an_end(code: int, is_end: bool) -> None:
+    received: list[bytes] = []
+
     def service(connection: ServerConnection) -> None:
-        receive_audio(connection)
+        received.extend(receive_audio(connection))
         connection.close(code, "canary")
 
     with transcribe(service) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
+        stream.send(bytes(9_600))
+        stream.send(b"more")
         stream.end()
         with contextlib.nullcontext() if is_end else pytest.raises(TranscribeStreamFailed, match="broken"):
             assert stream.receive(TIMEOUT_SECONDS) is None
         assert stream.ended is is_end
+    assert received == [bytes(9_600), b"more", b""]
     with transcribe(lambda connection: connection.close(code)) as url:
         assert failure_of(url).code is BROKEN, "the audio has not ended"
 
