@@ -66,18 +66,6 @@ class Caption:
 
 
 @dataclass(slots=True)
-class CaptionCounts:
-    """Counts of a stream's captions and results, for the log and the metrics."""
-
-    dropped: int = 0
-    """Number of partials that a newer one replaced while they waited for the rate limit."""
-    orphans: int = 0
-    """Number of results that never became final, including those that were not shown."""
-    fallback: Fallback | None = None
-    """Set if partials were disabled during the stream. None if they were not, or were disabled from the start."""
-
-
-@dataclass(slots=True)
 class Line:
     """A result, and its line on the client's screen."""
 
@@ -121,7 +109,12 @@ class Captions:
         """All results of the stream, by id. There are few, because a stream lasts only some seconds."""
         self._partial_times_ms: deque[int] = deque(maxlen=thresholds.max_rate_per_second)
         """Times at which the newest partials were shown."""
-        self.counts = CaptionCounts()
+        self.dropped = 0
+        """Number of partials that a newer one replaced while they waited for the rate limit."""
+        self.orphans = 0
+        """Number of results that never became final, including those that were not shown."""
+        self.fallback: Fallback | None = None
+        """Set if partials were disabled during the stream. None if they were not, or were disabled from the start."""
 
     @property
     def has_results(self) -> bool:
@@ -178,7 +171,7 @@ class Captions:
         elif self._unmarked_partials_left:
             self._unmarked_partials_left -= 1
             if not self._unmarked_partials_left and not self._finals_only:
-                self._finals_only, self.counts.fallback = True, Fallback.NO_STABILITY
+                self._finals_only, self.fallback = True, Fallback.NO_STABILITY
                 for line in self._lines.values():
                     line.due_ms = None
 
@@ -187,7 +180,7 @@ class Captions:
         if line.due_ms is None:
             line.waits_since_ms = now_ms
         elif line.waits_for_rate and not result.final:
-            self.counts.dropped += 1
+            self.dropped += 1
         if result.text != line.result.text:
             line.changed_ms = now_ms
         line.result, line.received_ms, line.ended, line.waits_for_rate = result, now_ms, result.final, False
@@ -222,7 +215,7 @@ class Captions:
 
     def _end_as_orphan(self, line: Line) -> None:
         line.ended, line.orphan, line.due_ms = True, True, None
-        self.counts.orphans += 1
+        self.orphans += 1
 
     def _show_ready_finals(self, now_ms: int) -> list[Caption]:
         """Show the finals that wait for no open result. A final that has waited too long is shown, too, with all before it."""

@@ -247,7 +247,7 @@ class Attempt:
 
     def end(self, outcome: Outcome) -> None:
         """Release the slot, notify the client, log, and put the metrics, in this order."""
-        event, log, counts = self._event, self._processor.log, self._captions.counts
+        event, log = self._event, self._processor.log
         session_hash = hash_for_log(event.session_id)
         session = self._processor.sessions.change(event.session_id, partial(self._end_attempt, outcome=outcome))
         state = session.find(event.utterance) if session else None
@@ -268,11 +268,11 @@ class Attempt:
             fallback=self._fallback(),
             milliseconds=self._clock_ms() - self._entered_ms,
             finals=self._final_count,
-            dropped=counts.dropped,
-            orphans=counts.orphans,
+            dropped=self._captions.dropped,
+            orphans=self._captions.orphans,
         )
         try:
-            self._put_metrics(is_fallback=counts.fallback is not None or outcome in FAILED)
+            self._put_metrics(is_fallback=self._captions.fallback is not None or outcome in FAILED)
         except (ClientError, BotoCoreError) as error:
             log.failure("metrics_lost", error)
 
@@ -282,8 +282,8 @@ class Attempt:
         if self._latencies_ms:
             data.append({"MetricName": LATENCY_METRIC, "Values": self._latencies_ms, "Unit": "Milliseconds"})
         for name, value in (
-            (DROPPED_METRIC, self._captions.counts.dropped),
-            (ORPHANS_METRIC, self._captions.counts.orphans),
+            (DROPPED_METRIC, self._captions.dropped),
+            (ORPHANS_METRIC, self._captions.orphans),
             (FALLBACK_METRIC, int(is_fallback)),
         ):
             if value:
@@ -336,4 +336,4 @@ class Attempt:
         return outcome is StreamFailureCode.THROTTLED and not self._captions.has_results
 
     def _fallback(self) -> Fallback | None:
-        return Fallback.RETRIED if self._failures else self._captions.counts.fallback
+        return Fallback.RETRIED if self._failures else self._captions.fallback

@@ -154,7 +154,7 @@ def test_partials_that_are_replaced_while_they_wait_for_the_rate_count_as_droppe
     waiting = [(5, partial("b", "other")), *stream, (40, final("a", "the end"))]
     shown = show(captions, sorted(waiting, key=lambda step: step[0]), 2_000)
     assert shown == [(0, "partial a: one"), (40, "final a: the end"), (1_000, "partial b: other")]
-    assert captions.counts.dropped == 2, "the final replaces the last partial"
+    assert captions.dropped == 2, "the final replaces the last partial"
 
 
 @pytest.mark.parametrize(("unmarked_count", "falls_back"), [(9, False), (10, True)])
@@ -167,10 +167,10 @@ def test_ten_partials_without_a_stability_switch_the_stream_to_finals_only(
     shown = show(captions, [*unmarked, (20, partial("a", "stable")), (30, final("a", "end"))], 3_000)
     partials = [(20, "partial a: stable"), (2_000, "partial c: other"), (2_001, "partial b: word 8")]
     assert shown == sorted([(30, "final a: end"), *([] if falls_back else partials)])
-    assert captions.counts.fallback == ("no_stability" if falls_back else None)
+    assert captions.fallback == ("no_stability" if falls_back else None)
     without_partials = Captions(DEFAULT_THRESHOLDS, finals_only=True)
     assert show(without_partials, unmarked, 3_000) == []
-    assert without_partials.counts.fallback is None, "nothing changed"
+    assert without_partials.fallback is None, "nothing changed"
 
 
 def test_unmarked_finals_and_partials_after_a_marked_one_do_not_count() -> None:
@@ -178,7 +178,7 @@ def test_unmarked_finals_and_partials_after_a_marked_one_do_not_count() -> None:
     show(captions, [(number, final(f"{number}", f"word {number}")) for number in range(20)], 30)
     show(captions, [(30, partial("a", "marked", 0.0))], 40)
     show(captions, [(40 + number, partial("a", f"word {number}", None)) for number in range(20)], 70)
-    assert captions.counts.fallback is None
+    assert captions.fallback is None
 
 
 def test_a_partial_that_ends_a_sentence_is_shown_at_once() -> None:
