@@ -5,16 +5,13 @@ never changes to the state ALARM.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
 
 from handlers.meetings import metrics as meeting_metrics
 from handlers.transcription import environment as transcription
-from local import ROOT
 from local.preview.resource_graph import Graph
 from local.property_values import UNKNOWN
 from tests.whole_program import ONE_WORKER, STACKS, graph
@@ -95,22 +92,12 @@ HANDLER_METRICS = {
 """Modules that name the metrics which handlers publish, by namespace."""
 
 
-@cache
-def handler_sources() -> dict[str, str]:
-    return {path.as_posix(): path.read_text(encoding="utf-8") for path in (ROOT / "handlers").rglob("*.py")}
-
-
 def is_published_by_a_handler(stack: Graph, metric: ReadMetric) -> bool:
-    """Handlers publish a metric if one of their other modules uses its name, and a role may publish the namespace."""
-    module: Any = HANDLER_METRICS.get(metric.namespace)
-    if module is None:
-        return False
-    constants = [constant for constant, value in vars(module).items() if value == metric.name]
-    sources = [source for path, source in handler_sources().items() if path != module.__file__]
-    is_used = any(re.search(rf"\b{constant}\b", source) for constant in constants for source in sources)
+    """Handlers publish a metric if a constant of theirs is its name, and a role may publish the namespace."""
+    names = vars(HANDLER_METRICS[metric.namespace]).values() if metric.namespace in HANDLER_METRICS else ()
     policies = [str(policy["policy"]) for policy in resources(stack, "RolePolicy")]
     namespace = json.dumps(metric.namespace)
-    return is_used and any("cloudwatch:PutMetricData" in text and namespace in text for text in policies)
+    return metric.name in names and any("cloudwatch:PutMetricData" in text and namespace in text for text in policies)
 
 
 def is_counted_in_logs(stack: Graph, metric: ReadMetric) -> bool:

@@ -26,16 +26,6 @@ def graph() -> Graph:
     return documented_resource_graph.build_stack_graph()
 
 
-def test_every_role_has_a_chapter(graph: Graph) -> None:
-    chapters = re.findall(r"^#### (.+)$", PAGE.read_text(), re.MULTILINE)
-    expected = [
-        resource.inputs["name"].removeprefix("polyphony-prod-")
-        for resource in graph.customs()
-        if resource.kind == "Role"
-    ]
-    assert sorted(chapters) == sorted(expected)
-
-
 def test_every_granted_action_is_named_in_its_roles_chapter(graph: Graph) -> None:
     chapters = dict(re.findall(r"^#### (.+?)\n(.*?)(?=^#|\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL))
     for role, statement in list_role_statements(graph):

@@ -17,7 +17,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 from local import ROOT
 from local.platform.provider import INCOMPLETE, PENDING, PulumiProvider
 from local.platform.provider_server import serve_provider
-from local.property_values import ARCHIVE, SECRET, SIGNATURE, UNKNOWN_STRING
+from local.property_values import SECRET, SIGNATURE, UNKNOWN_STRING
 from tests.local.fake_aws import DRIVERS, FUNCTION, GROUP, RECORDED_ONLY, TOPIC, FakeAws
 
 pytestmark = pytest.mark.unit
@@ -189,15 +189,6 @@ def test_a_resource_is_deleted_before_its_replacement_is_created_unless_their_na
     response = diff(cli, GROUP, {"name": "group", "days": 7}, new_inputs)
     assert list(response.replaces) == replaces
     assert response.deleteBeforeReplace is is_deleted_first
-
-
-def test_archives_are_compared_by_their_hash(cli: Cli) -> None:
-    def archive(content_hash: str, **content: str) -> dict[str, Any]:
-        return {**OLD_CODE, "text": {SIGNATURE: ARCHIVE, "hash": content_hash, **content}}
-
-    old = archive("1" * 64)
-    assert diff(cli, FUNCTION, old, archive("1" * 64, path="build/code.zip")).changes == DIFF_NONE
-    assert list(diff(cli, FUNCTION, old, archive("2" * 64, path="build/code.zip")).diffs) == ["text"]
 
 
 def test_an_update_changes_the_resource_and_returns_the_changed_outputs(cli: Cli, aws: FakeAws) -> None:

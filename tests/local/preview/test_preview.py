@@ -68,6 +68,7 @@ def test_every_committed_stack_can_be_deployed(stack: str) -> None:
     assert result.invalid_inputs == ()
     assert result.handler_faults == ()
     assert result.mandatory == []
+    assert result.messages == ()
     assert result.deployable
 
 
