@@ -34,7 +34,7 @@ ROLE = "/cloudwatchRoleArn"
 @computed_from("cloudwatchRoleArn")
 def log_role(arn: str) -> list[dict[str, str]]:
     """Return the patch of the account's settings that sets the role with which API Gateway writes logs."""
-    return [{"op": "replace", "path": ROLE, "value": arn}]
+    return _to_patch({ROLE: arn})
 
 
 def _websocket_url(values: ResourceValues) -> Any:
@@ -68,41 +68,27 @@ def deployment_description(triggers: dict[str, str]) -> str:
     return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
 
 
-@computed_from("accessLogSettings")
-def access_log(settings: dict[str, str]) -> list[dict[str, str]]:
-    """Return the stage's patch that sets the access log. CreateStage has no parameter for it."""
-    return [
-        {"op": "replace", "path": f"/accessLogSettings/{name}", "value": settings[name]}
-        for name in ("destinationArn", "format")
-    ]
-
-
-@computed_from("xrayTracingEnabled")
-def tracing(enabled: bool) -> list[dict[str, str]]:
-    """Return the stage's patch that sets X-Ray tracing."""
-    return [{"op": "replace", "path": "/tracingEnabled", "value": str(bool(enabled)).lower()}]
+@computed_from("accessLogSettings", "xrayTracingEnabled")
+def logs_and_traces(settings: dict[str, str], traces: bool) -> list[dict[str, str]]:
+    """Return the patch of the stage that sets the access log and X-Ray tracing."""
+    values = {f"/accessLogSettings/{name}": settings[name] for name in ("destinationArn", "format")}
+    return _to_patch({**values, "/tracingEnabled": traces})
 
 
 @computed_from("methodPath", "settings")
 def put_method_settings(path: str, settings: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the patch of the stage that sets the method settings."""
-    return [
-        {"op": "replace", "path": f"{_settings_path(path)}/{METHOD_SETTINGS[name]}", "value": _text(value)}
-        for name, value in settings.items()
-        if value is not None
-    ]
+    """Return the patch of the stage that sets the method settings. The path of all methods is `*/*`."""
+    return _to_patch({f"/{path}/{METHOD_SETTINGS[name]}": value for name, value in settings.items()})
 
 
 @computed_from("methodPath")
 def remove_method_settings(path: str) -> list[dict[str, str]]:
     """Return the patch of the stage that removes the method settings."""
-    return [{"op": "remove", "path": _settings_path(path)}]
+    return [{"op": "remove", "path": f"/{path}"}]
 
 
-def _settings_path(path: str) -> str:
-    """Return the path of a method's settings in a patch. In a patch, the slashes of the resource's path are escaped."""
-    resource, _, method = path.rpartition("/")
-    return f"/{resource.replace('~', '~0').replace('/', '~1')}/{method}"
+def _to_patch(values: dict[str, Any]) -> list[dict[str, str]]:
+    return [{"op": "replace", "path": path, "value": _text(value)} for path, value in values.items()]
 
 
 def _text(value: Any) -> str:
@@ -154,13 +140,9 @@ DRIVERS = (
         api_names={**REST_NAMES, "deployment": "deploymentId"},
         create=(
             DriverCall("CreateStage"),
-            DriverCall("UpdateStage", {"patchOperations": access_log}, if_property="accessLogSettings"),
-            DriverCall("UpdateStage", {"patchOperations": tracing}, if_property="xrayTracingEnabled"),
+            DriverCall("UpdateStage", {"patchOperations": logs_and_traces}),
         ),
-        update=(
-            DriverCall("UpdateStage", {"patchOperations": access_log}),
-            DriverCall("UpdateStage", {"patchOperations": tracing}),
-        ),
+        update=(DriverCall("UpdateStage", {"patchOperations": logs_and_traces}),),
         delete=(DriverCall("DeleteStage"),),
         id=from_template("ags-{restApi}-{stageName}"),
         outputs={

@@ -38,12 +38,6 @@ def logging_configuration(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@computed_from("connectionProperties")
-def connection_properties(given: dict[str, str] | None) -> dict[str, str]:
-    """Return a connection's properties. CreateConnection requires the parameter even if there are none."""
-    return given or {}
-
-
 REGISTER = DriverCall("RegisterJobDefinition", {"containerProperties": container_properties})
 DISABLED = {"state": constant("DISABLED")}
 LOGGING = {"loggingConfiguration": logging_configuration}
@@ -115,13 +109,7 @@ DRIVERS = (
         type="aws:glue/connection:Connection",
         service="glue",
         api_names={"name": "ConnectionName"},
-        create=(
-            DriverCall(
-                "CreateConnection",
-                {"ConnectionInput.ConnectionProperties": connection_properties},
-                parent_parameter="ConnectionInput",
-            ),
-        ),
+        create=(DriverCall("CreateConnection", parent_parameter="ConnectionInput"),),
         delete=(DriverCall("DeleteConnection"),),
         id="name",
     ),

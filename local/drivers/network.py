@@ -48,9 +48,6 @@ def _rule_id(values: ResourceValues) -> str:
     return str(rules[0]["SecurityGroupRuleId"]) if rules else f"{values['securityGroupId']}:{values['ipProtocol']}"
 
 
-PUBLIC_ADDRESSES = {"MapPublicIpOnLaunch.Value": "mapPublicIpOnLaunch"}
-"""Parameter that gives instances in a subnet public IP addresses."""
-
 DRIVERS = (
     Driver(
         type="aws:ec2/vpc:Vpc",
@@ -76,13 +73,10 @@ DRIVERS = (
         type="aws:ec2/subnet:Subnet",
         service="ec2",
         api_names={"id": "SubnetId"},
-        create=(
-            DriverCall("CreateSubnet", _tags("subnet")),
-            DriverCall("ModifySubnetAttribute", PUBLIC_ADDRESSES, if_property="mapPublicIpOnLaunch"),
-        ),
-        update=(DriverCall("ModifySubnetAttribute", PUBLIC_ADDRESSES),),
+        create=(DriverCall("CreateSubnet", _tags("subnet")),),
         delete=(DriverCall("DeleteSubnet"),),
         id=from_response("CreateSubnet", "Subnet.SubnetId"),
+        ignored={"mapPublicIpOnLaunch": "it is always false, which is also EC2's default"},
     ),
     Driver(
         type="aws:ec2/internetGateway:InternetGateway",
