@@ -5,8 +5,6 @@ The end-to-end tests of the console use the samples with speech, so they show th
 
 import gzip
 import json
-import wave
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -40,12 +38,6 @@ def test_the_lecture_is_long_enough_and_the_video_covers_its_transcript(samples:
     assert transcript == TRANSCRIPT
     assert b"--> 00:00:15" in transcript, "this is the end of its last line"
     assert count_seconds(samples / "episode.mp4") > 15
-
-
-def test_the_sentence_is_a_mono_wav_file_with_16_bits(samples: Path) -> None:
-    with wave.open(BytesIO((samples / "sentence.wav").read_bytes())) as file:
-        assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
-        assert file.getnframes() / file.getframerate() > 3
 
 
 def test_every_line_of_the_record_files_is_a_record(samples: Path) -> None:

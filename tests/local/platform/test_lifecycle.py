@@ -25,30 +25,25 @@ def instructions(running: Emulator) -> str:
     return out.getvalue()
 
 
-def test_up_prints_outputs_endpoint_and_commands_and_states_that_only_english_is_understood(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(spark_process, "is_installed", lambda: True)
-    text = instructions(Emulator(1, emulator.PORT, emulator.FOLDER))
-    assert "  frontend\n    region  us-east-1\n" in text
-    assert f"AWS endpoint  http://127.0.0.1:{emulator.PORT}  " in text
-    assert "`make console` serves" in text
-    assert "`make down` stops" in text
-    assert ENGLISH_ONLY in text
-    assert "another program" not in text
-    assert "Spark" not in text
-
-
-def test_up_prints_that_it_chose_another_port_and_how_to_use_another_folder_and_to_install_spark(
+def test_up_prints_outputs_address_and_commands_and_how_to_install_spark(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spark_process, "is_installed", lambda: False)
     text = instructions(Emulator(1, 31_461, tmp_path))
-    assert text.startswith("outputs\n  frontend\n    region  us-east-1\n")
+    assert text.startswith("outputs\n  frontend\n    region  us-east-1\nAWS endpoint  http://127.0.0.1:31461  ")
     assert f"another program uses port {emulator.PORT}, so the platform chose 31461" in text
     for command in ("console", "down"):
         assert f"`.venv/bin/python -m local {command} --folder {tmp_path}`" in text
     assert "`make .venv-spark/.locked` installs it" in text
+    assert ENGLISH_ONLY in text
+
+
+def test_up_prints_the_make_targets_for_its_usual_folder_and_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spark_process, "is_installed", lambda: True)
+    text = instructions(Emulator(1, emulator.PORT, emulator.FOLDER))
+    assert "`make console` serves" in text
+    assert "another program" not in text
+    assert "Spark" not in text
 
 
 def test_a_command_that_needs_the_platform_says_how_to_start_it(tmp_path: Path) -> None:

@@ -157,12 +157,6 @@ def test_a_video_is_cut_into_segments_of_the_requested_length(service: ServedMed
     assert service.client.create_job(**request)["Job"]["Id"] == created["Id"], "an equal request starts no other job"
 
 
-def test_a_segment_of_two_minutes_has_exactly_that_length(service: ServedMediaConvert) -> None:
-    """This is the default length of video chunks. The small video is encoded quickly."""
-    service.cut(record_video("mp4", 250, "testsrc=size=64x48:rate=1"), seconds=120)
-    assert [len(picture_times(segment)) for segment in service.segments()] == [120, 120, 10]
-
-
 @pytest.mark.parametrize(
     "make_file",
     [
