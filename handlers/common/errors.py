@@ -79,7 +79,6 @@ class HandlerError(Exception):
     """Failure of a request whose code, message and fields are sent to the client."""
 
     def __init__(self, code: ErrorCode, message: str, fields: Iterable[WrongField] = ()) -> None:
-        super().__init__(message)
         self.code = code
         self.message = message
         self.fields = tuple(fields)
@@ -99,7 +98,7 @@ def request_validation() -> Iterator[None]:
 
 def to_field_problems(error: ValidationError) -> list[WrongField]:
     """Return the wrong fields, each with its path and the violated rule, in short printable texts."""
-    details = error.errors(include_url=False, include_context=False, include_input=False)
+    details = error.errors()
     wrong_items = {detail["loc"][:-1] for detail in details} | {detail["loc"][:-2] for detail in details}
     return [
         WrongField(field=_printable(".".join(map(str, detail["loc"]))), rule=_printable(to_rule(detail["msg"])))

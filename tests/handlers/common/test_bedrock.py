@@ -3,8 +3,12 @@
 import json
 from contextlib import nullcontext
 from typing import Annotated, Any
+from unittest.mock import Mock
 
+import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 from pydantic import Field
 
 from handlers.common.bedrock import (
@@ -18,11 +22,13 @@ from handlers.common.bedrock import (
     NoAnswer,
     NoAnswerReason,
     TokenUsage,
+    build_client_config,
     build_request,
     keep_valid,
     parse_answer,
     to_json_lines,
 )
+from tests.credentials import credentials
 from tests.handlers.common.fakes import is_valid_converse_request
 
 CANARY = "canary"
@@ -85,6 +91,24 @@ def test_a_request_is_adapted_to_the_thinking_and_the_caching_of_its_model(
     cache_points = [] if fields is None else [CACHE_POINT]
     assert request["system"] == [{"text": "Be brief."}, *cache_points]
     assert request["messages"] == [{"role": "user", "content": [MATERIAL, *cache_points, TASK]}]
+
+
+def test_a_question_is_sent_again_once_if_the_service_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials(monkeypatch)
+    config: Any = build_client_config(7)
+    client: Any = boto3.client("bedrock-runtime", region_name="us-east-1", config=config)
+    requests: list[Any] = []
+
+    def fail(request: Any, **_: Any) -> AWSResponse:
+        requests.append(request)
+        no_headers: Any = {}
+        no_body: Any = Mock(stream=lambda *_, **__: [])
+        return AWSResponse(request.url, 503, no_headers, no_body)
+
+    client.meta.events.register("before-send", fail)
+    with pytest.raises(ClientError):
+        BedrockModel(client, HAIKU).converse(REQUEST)
+    assert (len(requests), config.connect_timeout, config.read_timeout) == (2, 2, 7)
 
 
 def test_a_text_with_line_breaks_stays_on_its_json_line() -> None:
