@@ -23,6 +23,7 @@ import pytest
 import urllib3
 from botocore.config import Config
 from botocore.credentials import Credentials
+from werkzeug.serving import make_ssl_devcert
 
 from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.messages import AnswerAudioFormat, AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
@@ -38,7 +39,6 @@ from handlers.voice_qa.query_worker.agent import (
     WrittenQuery,
     read_pieces,
 )
-from tests.handlers.certificates import write_self_signed_certificate
 
 CANARY = "canary-7d1f"
 """Text in URLs, headers and answers, which must not appear in any exception."""
@@ -324,7 +324,7 @@ def test_an_agent_that_stays_silent_is_too_slow_and_not_asked_again(
 
 def test_an_agent_without_a_trusted_certificate_gets_no_question(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(write_self_signed_certificate(tmp_path))
+    context.load_cert_chain(*make_ssl_devcert(str(tmp_path / "server"), host="localhost"))
     with Server(ANSWER, tls=context) as server:
         assert failure(server.endpoint.replace("http://127.0.0.1", "https://localhost")).cause is AgentCode.REFUSED
         assert server.requests == []
