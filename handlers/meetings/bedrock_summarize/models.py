@@ -56,7 +56,7 @@ class Transcript(Message):
     schema_version: Literal[1] = 1
     language: str
     duration_ms: Milliseconds
-    said: tuple[TranscriptSegment, ...] = ()
+    said: tuple[TranscriptSegment, ...]
     """The segments, in their order. Empty if the recording contains no speech."""
 
 
@@ -87,8 +87,8 @@ class Summary(Message):
 
     schema_version: Literal[1] = 1
     summary: str
-    action_items: tuple[ActionItem, ...] = ()
-    dropped: int = 0
+    action_items: tuple[ActionItem, ...]
+    dropped: int
     """Number of action items that were dropped because their quote does not occur in the transcript."""
     summary_model: str
     """Id of the model that summarised."""

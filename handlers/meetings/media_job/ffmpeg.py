@@ -2,9 +2,9 @@
 
 A malicious chunk could be a playlist that names other files or URLs. So ffmpeg may open only local files in the
 container formats of `CONTAINERS`, and decode only formats that recorders write (`DECODERS`). It gets none of the job's
-environment variables. Its time is limited. The size of each file that it writes is limited too, because it inherits
-the job's own limit. Its messages may quote a chunk, so they stay in a file of the job's own folder, and are never
-logged.
+environment variables. The size of each file that it writes is limited, because it inherits the job's own limit. Its time
+is limited by the timeout of the job. Its messages may quote a chunk, so they stay in a file of the job's own folder, and
+are never logged.
 """
 
 import os
@@ -43,14 +43,12 @@ ENVIRONMENT: Final = {"GCONV_PATH": os.devnull, "LC_ALL": "C"}
 For some transport streams, ffmpeg would load the machine's character set tables, which makes a statically linked ffmpeg
 crash. `GCONV_PATH` prevents that.
 """
-MIN_RUN_SECONDS: Final = 1800
-"""Time limit of a run, in addition to a multiple of the duration of the media that it encodes."""
 MESSAGES: Final = "messages"
 """Name of the file with the messages of the latest run."""
 
 
 class InputRefused(Exception):
-    """ffmpeg failed, took too long, or wrote too much because of its input. A retry would fail too."""
+    """ffmpeg failed or wrote too much because of its input. A retry would fail too."""
 
 
 class FfmpegKilled(Exception):
@@ -67,29 +65,21 @@ class Ffmpeg:
         """Time so far during which a process ran."""
         self._path = path
 
-    def run(self, *arguments: str, seconds: float = 0.0) -> None:
-        """Run a process to its end. Raises InputRefused or FfmpegKilled.
-
-        `seconds` is added to the time limit. If an exception interrupts this method, the process is killed.
-        """
+    def run(self, *arguments: str) -> None:
+        """Run a process to its end. Raises InputRefused or FfmpegKilled."""
         command = [self._path, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info", "-y", *arguments]
         started_at = time.monotonic()
-        try:
-            with Path(self.folder, MESSAGES).open("wb") as messages:
-                status = subprocess.run(  # noqa: S603 - an argument list without a shell; all names are the job's own
-                    command,
-                    check=False,
-                    cwd=self.folder,
-                    env=ENVIRONMENT,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=messages,
-                    timeout=MIN_RUN_SECONDS + seconds,
-                ).returncode
-        except subprocess.TimeoutExpired:
-            raise InputRefused from None
-        finally:
-            self.busy_seconds += time.monotonic() - started_at
+        with Path(self.folder, MESSAGES).open("wb") as messages:
+            status = subprocess.run(  # noqa: S603 - an argument list without a shell; all names are the job's own
+                command,
+                check=False,
+                cwd=self.folder,
+                env=ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=messages,
+            ).returncode
+        self.busy_seconds += time.monotonic() - started_at
         if status > 0 or status == -signal.SIGXFSZ:
             raise InputRefused
         if status < 0:

@@ -51,8 +51,6 @@ videos must have the same time unit, which follows from the frame rate, so that 
 """
 KEYFRAME_SECONDS: Final = 5
 """Maximum time between two key frames. A player can start only at a key frame."""
-ENCODE_SECONDS: Final = 10
-"""Maximum time for encoding a second of video."""
 DURATION_TOLERANCE: Final = SECOND
 """Microseconds by which a joined video may be longer or shorter than planned."""
 SCALE_OPTIONS: Final = "force_original_aspect_ratio=decrease:force_divisible_by=2:out_color_matrix=bt709:out_range=tv"
@@ -148,7 +146,6 @@ class OutputMaker:
             *("-af", f"aresample={SOUNDTRACK_RATE}:async=1:first_pts=0,{_exactly(chunk.duration)}"),
             *("-ac", str(self._plan.channels), "-sample_fmt", "s16", "-c:a", "flac"),
             *("-f", "flac", _decoded(self._names[number])),
-            seconds=chunk.duration / SECOND,
         )
 
     def make_part(self, start_ms: int, duration_ms: int, name: str) -> None:
@@ -157,7 +154,6 @@ class OutputMaker:
             *("-ss", f"{start_ms}ms", *self._audio_input()),
             *("-ac", "1", "-af", f"aresample={SPEECH_RATE},{_exactly(duration_ms * 1000)}"),
             *("-sample_fmt", "s16", "-c:a", "flac", *OUTPUT_OPTIONS, "-f", "flac", name),
-            seconds=self._plan.duration / SECOND,
         )
 
     def make_soundtrack(self) -> None:
@@ -166,7 +162,6 @@ class OutputMaker:
             *self._audio_input(),
             *("-c:a", "aac", "-aac_coder", "fast", "-b:a", str(AUDIO_BIT_RATE * self._plan.channels)),
             *(*OUTPUT_OPTIONS, "-f", "mp4", _SOUNDTRACK),
-            seconds=self._plan.duration / SECOND,
         )
 
     def delete_decoded_audio(self) -> None:
@@ -187,7 +182,6 @@ class OutputMaker:
             *("-threads", str(ENCODE_THREADS), "-t", _seconds(chunk)),
             # ffmpeg skips single frames that it cannot decode. A video without any frame is an error.
             *("-abort_on", "empty_output", *OUTPUT_OPTIONS, "-f", "mp4", _encoded(name)),
-            seconds=ENCODE_SECONDS * chunk.duration / SECOND,
         )
         Path(self._ffmpeg.folder, name).unlink()
 
@@ -209,7 +203,6 @@ class OutputMaker:
         self._ffmpeg.run(
             # The index is at the beginning of the file, so that players need not fetch its end first.
             *(*inputs, *maps, "-c", "copy", *tag, *OUTPUT_OPTIONS, "-movflags", "+faststart", "-f", "mp4", name),
-            seconds=self._plan.duration / SECOND,
         )
         if abs(probe_chunk(self._ffmpeg, name).duration - self._plan.duration) > DURATION_TOLERANCE:
             raise InputRefused
