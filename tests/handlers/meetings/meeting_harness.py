@@ -147,9 +147,9 @@ class MeetingHarness:
         for number, chunk in enumerate(chunks):
             self.put_object(meeting.upload_key(f"{CANARY}-{number}.webm"), chunk)
 
-    def deliver_event(self, meeting: MeetingId = MEETING, name: str = "complete.json") -> list[str]:
-        """Deliver the event of an upload; return its key if SQS delivers it again."""
-        key = meeting.upload_key(name)
+    def deliver_event(self, meeting: MeetingId = MEETING) -> list[str]:
+        """Deliver the event of `complete.json`; return its key if SQS delivers it again."""
+        key = meeting.upload_key("complete.json")
         body = object_created_event(key, sequencer=self.sequencers.get(key, "1"))
         return deliver_messages({key: body})
 

@@ -81,7 +81,7 @@ def test_all_chunks_that_are_no_media_files_are_listed(harness: JobHarness) -> N
         "a playlist of the job's own files": b"ffconcat version 1.0\nfile chunk-0000\n",
         "DASH": b"<?xml version='1.0'?><MPD><Period/></MPD>",
         "SDP": b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=video 5004 RTP/AVP 96\n",
-        "a huge frame": video_only(0.1, *H264, card="color=s=5000x4000:r=10"),
+        "a huge frame": video_only(0.1, *H264, card="color=s=4200x4096:r=10"),
     }
     harness.upload(audio_only(1), *chunks.values(), audio_only(1))
     problems = {f"canary-{number}.webm": "unreadable" for number in range(1, len(chunks) + 1)}
