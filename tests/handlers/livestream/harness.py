@@ -17,10 +17,8 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from moto import mock_aws
 from pydantic.alias_generators import to_camel
 
-from handlers.common import ids
 from handlers.common.aws import CONFIG, build_presigning_config
 from handlers.common.records import deserialize_item, serialize_item, serialize_model
 from handlers.livestream.episode_cleanup import handler as cleanup
@@ -33,11 +31,10 @@ from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 from handlers.livestream.transcript_windows import handler as windows
 from handlers.livestream.video_chunks import handler as videos
 from handlers.livestream.windows import WindowResult
-from tests.credentials import credentials
 from tests.handlers.common.fakes import RestResponse
 from tests.handlers.livestream.fakes import FakeBedrock, FakeMediaConvert, FakeMemory
 from tests.loggers import own_logger
-from tests.moto_tables import Index, create_table, stored_items
+from tests.moto_tables import stored_items
 
 TABLE, BUCKET, PARAMETER = "episodes", "livestream-files", "/polyphony/cursors"
 START = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
@@ -130,11 +127,7 @@ class Harness:
         return fakes[service] if service in fakes else cached_client(service, config)
 
     def call(self, operation: str, body: Any = None, *, owner: str | None = ANN, **parameters: Any) -> ApiResponse:
-        """Call an operation. `parameters` are its path parameters and query parameters."""
-        return self.send(operation, None if body is None else json.dumps(body), owner=owner, **parameters)
-
-    def send(self, operation: str, body: str | None, *, owner: str | None = ANN, **parameters: Any) -> ApiResponse:
-        """Call an operation with a body that may be invalid JSON."""
+        """Call an operation. `parameters` are its path and query parameters. A body that is a text may be invalid JSON."""
         definition = OPERATION[operation]
         names = set(definition.parameters.model_fields) if definition.parameters else set()
         path = {to_camel(name): value for name, value in parameters.items() if name in names}
@@ -147,7 +140,7 @@ class Harness:
             "httpMethod": definition.method,
             "pathParameters": path or None,
             "queryStringParameters": query or None,
-            "body": body,
+            "body": body if body is None or isinstance(body, str) else json.dumps(body),
             "isBase64Encoded": False,
             "requestContext": context,
         }
@@ -233,27 +226,3 @@ def is_ready_at_start(create: Any) -> bool:
         patched.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1")
         module = runpy.run_path(inspect.getfile(create.__wrapped__))
     return bool(module[create.__name__].cache_info().currsize)
-
-
-@contextmanager
-def open_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
-    """Create table, bucket, queues and secret, and give the functions their environment, clients and clock."""
-    credentials(monkeypatch)
-    with mock_aws():
-        attributes = {"VisibilityTimeout": "43200"}  # a slow test receives no message twice
-        urls = [
-            cached_client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-            for name in ("deletions", "windows")
-        ]
-        harness = Harness(*urls)
-        create_table(harness.dynamodb, TABLE, "pk", "sk", indexes={"GSI1": Index(("GSI1PK", "GSI1SK"))})
-        harness.s3.create_bucket(Bucket=BUCKET)
-        harness.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        cached_client("ssm").put_parameter(Name=PARAMETER, Value="canary-secret-of-cursors", Type="SecureString")
-        environment = {**ENVIRONMENT, "DELETIONS_QUEUE_URL": urls[0], "AGENT_QUEUE_URL": urls[1]}
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(boto3, "client", harness.client)
-        monkeypatch.setattr(ids, "now", lambda: harness.now)
-        with new_containers():
-            yield harness

@@ -46,10 +46,10 @@ def test_any_request_gets_a_documented_response_or_error(
     parameters = path | data.draw(st.just({}) | st.dictionaries(names, st.text()))
     model: type[Message] | None = operation.body
     if model is None:
-        check_response(operation, harness.send(operation.name, data.draw(st.none() | st.text()), **parameters))
+        check_response(operation, harness.call(operation.name, data.draw(st.none() | st.text()), **parameters))
         return
     body = data.draw(valid_values(model) | arbitrary_values(model))
-    answer = harness.send(operation.name, json.dumps(body), **parameters)
+    answer = harness.call(operation.name, json.dumps(body), **parameters)
     check_response(operation, answer)
     if answer.status < 400 and not validator(model).is_valid(body):
         # An accepted body may violate the schema only by surrounding white space, which is stripped.
