@@ -67,23 +67,23 @@ export class LivestreamApi {
       return;
     }
     const uploadPath = `/episodes/${id}/uploads/${ready.uploadId}`;
-    const { partBytes, parts } = ready.multipart;
+    const { partBytes, urls } = ready.multipart;
     // The upload of a large file may take longer than its URLs are valid.
-    let [signedParts, signedAt] = [parts, Date.now()];
+    let [signedUrls, signedAt] = [urls, Date.now()];
     const renewUrls = async () => {
-      signedParts = (await post(`${uploadPath}/parts`)).multipart.parts;
+      signedUrls = (await post(`${uploadPath}/parts`)).multipart.urls;
       signedAt = Date.now();
     };
-    const uploadedParts = [];
-    for (const [index, { partNumber }] of parts.entries()) {
+    const etags = [];
+    for (const index of urls.keys()) {
       const piece = file.slice(index * partBytes, (index + 1) * partBytes);
-      const putPiece = () => sendBody("PUT", signedParts[index].url, piece, { onProgress: (share) => onProgress((index + share) / parts.length) });
+      const putPiece = () => sendBody("PUT", signedUrls[index], piece, { onProgress: (share) => onProgress((index + share) / urls.length) });
       checkUser();
       if (Date.now() - signedAt > MAX_URL_AGE * ready.expiresSeconds * 1000) await renewUrls();
       const header = await sendOrRenew(putPiece, renewUrls);
-      uploadedParts.push({ partNumber, etag: header("ETag") });
+      etags.push(header("ETag"));
     }
-    await post(uploadPath, { parts: uploadedParts });
+    await post(uploadPath, { etags });
   }
 
   async #request(path, request = {}, checkUser = () => {}) {

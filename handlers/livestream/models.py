@@ -147,19 +147,12 @@ class UploadForm(Message):
     fields: dict[str, str]
 
 
-class PartUrl(Message):
-    """Presigned URL to which a part is sent with PUT."""
-
-    part_number: int
-    url: str
-
-
 class MultipartUpload(Message):
     """Presigned URLs for a multipart upload.
 
     Send the file with PUT in parts of `partBytes`; the last part is the rest of the file. S3 refuses a part of another
     size, or without the header Content-Length, with status 403. Each response has an ETag header. Finally POST the
-    numbers and ETags of the parts to the API's path `/episodes/{episodeId}/uploads/{uploadId}`.
+    ETags of all parts to the API's path `/episodes/{episodeId}/uploads/{uploadId}`.
 
     If S3 refuses a part of the right size with status 403, or with 400 and the code `ExpiredToken`, its URL has
     expired. Then POST to `/parts` below that path to get new URLs. Parts that were sent stay valid.
@@ -167,7 +160,8 @@ class MultipartUpload(Message):
 
     part_bytes: int
     """Size of every part except the last."""
-    parts: tuple[PartUrl, ...]
+    urls: tuple[str, ...]
+    """URLs of all parts, in the order of the file."""
 
 
 class UploadReady(Message):
@@ -180,21 +174,16 @@ class UploadReady(Message):
     multipart: MultipartUpload | None = None
 
 
-class Part(Message):
-    """Uploaded part."""
-
-    part_number: Annotated[int, Field(ge=1)]
-    etag: Annotated[
-        str, TextForm(r'^"?[A-Za-z0-9+/=_-]{1,128}"?$', "must be the header ETag of the response to this part")
-    ]
-    """ETag header of the response to the part's PUT."""
+ETag = Annotated[
+    str, TextForm(r'^"?[A-Za-z0-9+/=_-]{1,128}"?$', "must be the header ETag of the response to this part")
+]
 
 
 class CompleteUpload(Message):
     """Request to combine the parts of an upload to one object."""
 
-    parts: Annotated[tuple[Part, ...], Field(min_length=1)]
-    """All parts of the upload, each once."""
+    etags: Annotated[tuple[ETag, ...], Field(min_length=1)]
+    """ETag headers of the responses to all parts, in the order of the file."""
 
 
 class PlayableChunk(Message):

@@ -56,11 +56,11 @@ class LivestreamBackend:
     def _upload_parts(self, episode_id: str, ready: Mapping[str, Any], data: bytes) -> int:
         multipart = ready["multipart"]
         size = multipart["partBytes"]
-        parts = []
-        for index, part in enumerate(multipart["parts"]):
-            answer = send("PUT", part["url"], data[index * size : (index + 1) * size])
-            parts.append({"partNumber": part["partNumber"], "etag": answer.headers["etag"]})
-        return self.ask("POST", f"/episodes/{episode_id}/uploads/{ready['uploadId']}", {"parts": parts}).status
+        etags = [
+            send("PUT", url, data[index * size : (index + 1) * size]).headers["etag"]
+            for index, url in enumerate(multipart["urls"])
+        ]
+        return self.ask("POST", f"/episodes/{episode_id}/uploads/{ready['uploadId']}", {"etags": etags}).status
 
     def wait_until_processed(self, episode_id: str) -> dict[str, Any]:
         """Wait until both tracks of an episode are complete or one has failed. Return the episode."""

@@ -343,7 +343,7 @@ const respond = (requestNumber) => ({
   expiresSeconds: input.expires,
   ...(input.isForm
     ? { form: { url: `${requestNumber}/form`, fields: {} } }
-    : { multipart: { partBytes: 2, parts: [1, 2, 3].map((partNumber) => ({ partNumber, url: `${requestNumber}/${partNumber}` })) } }),
+    : { multipart: { partBytes: 2, urls: [1, 2, 3].map((partNumber) => `${requestNumber}/${partNumber}`) } }),
 });
 window.fetch = async (url, { body }) => {
   apiCalls.push(new URL(url).pathname);

@@ -107,8 +107,8 @@ def test_a_video_upload_continues_with_a_new_token_and_stops_for_another_user(
     window: ConsoleWindow, new_name: str, put_count: int, result: str
 ) -> None:
     script = f"""
-    const parts = [1, 2, 3].map((partNumber) => ({{ partNumber, url: `${{host}}/raw/ann/v/${{partNumber}}` }}));
-    const ready = {{ uploadId: "u", expiresSeconds: 3600, multipart: {{ partBytes: 2, parts }} }};
+    const urls = [1, 2, 3].map((partNumber) => `${{host}}/raw/ann/v/${{partNumber}}`);
+    const ready = {{ uploadId: "u", expiresSeconds: 3600, multipart: {{ partBytes: 2, urls }} }};
     const fakeFetch = globalThis.fetch;
     globalThis.fetch = async (url, options) => (url.includes("/episodes") ? new Response(JSON.stringify(ready)) : fakeFetch(url, options));
     afterPut = (count) => count === 2 && visitor.signIn({{ name: "{new_name}" }});

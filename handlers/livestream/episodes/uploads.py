@@ -25,7 +25,6 @@ from handlers.livestream.models import (
     CompleteUpload,
     EpisodePath,
     MultipartUpload,
-    PartUrl,
     UploadForm,
     UploadPath,
     UploadReady,
@@ -112,22 +111,25 @@ class UploadOperations:
         return RestAnswer(self._upload_ready(episode, TrackKind.VIDEO, upload))
 
     def complete(self, call: RestRequest[UploadPath, None, CompleteUpload]) -> RestAnswer[None]:
-        """Complete a multipart upload. A repeated request with the same parts gets the same response.
+        """Complete a multipart upload. A repeated request gets the same response.
 
         If the total size differs from the announced one, S3 refuses and creates no object.
         """
         episode, upload = self._find_multipart_upload(call)
-        parts = sorted(call.body.parts, key=lambda part: part.part_number)
-        count = _part_count(upload)
-        if [part.part_number for part in parts] != list(range(1, count + 1)):
-            raise _incomplete([WrongField(field="parts", rule=f"must be the {count} parts of this upload")])
+        etags, count = call.body.etags, _part_count(upload)
+        if len(etags) != count:
+            raise _incomplete(
+                [WrongField(field="etags", rule=f"must be the ETags of the {count} parts of this upload")]
+            )
         key = _key(episode, TrackKind.VIDEO, upload)
         try:
             self.s3.complete_multipart_upload(
                 Bucket=self.environment.bucket_name,
                 Key=key,
                 UploadId=str(upload.multipart_id),
-                MultipartUpload={"Parts": [{"PartNumber": part.part_number, "ETag": part.etag} for part in parts]},
+                MultipartUpload={
+                    "Parts": [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
+                },
                 MpuObjectSize=upload.size,
             )
         except ClientError as error:
@@ -203,9 +205,8 @@ class UploadOperations:
         Browsers compute this header from the body, and scripts cannot set it (MDN, "Forbidden request header").
         """
         size = part_bytes(upload.size)
-        parts = []
-        for number in range(1, _part_count(upload) + 1):
-            url = self.s3.generate_presigned_url(
+        urls = [
+            self.s3.generate_presigned_url(
                 "upload_part",
                 Params={
                     "Bucket": self.environment.bucket_name,
@@ -216,8 +217,9 @@ class UploadOperations:
                 },
                 ExpiresIn=PRESIGNED_SECONDS,
             )
-            parts.append(PartUrl(part_number=number, url=url))
-        return MultipartUpload(part_bytes=size, parts=tuple(parts))
+            for number in range(1, _part_count(upload) + 1)
+        ]
+        return MultipartUpload(part_bytes=size, urls=tuple(urls))
 
     def _object_exists(self, key: str) -> bool:
         try:
@@ -254,6 +256,6 @@ def _not_expected(message: str) -> HandlerError:
 def _incomplete(fields: list[WrongField] | None = None) -> HandlerError:
     message = (
         "The parts do not match this upload, or their total size differs from the announced one. "
-        "Upload the missing parts, then complete the upload with the ETags of all parts."
+        "Upload the missing parts, then complete the upload with the ETags of all parts, in the order of the file."
     )
     return HandlerError(LivestreamErrorCode.UPLOAD_INCOMPLETE, message, fields or ())

@@ -115,7 +115,7 @@ def test_every_operation_treats_another_owners_or_a_deleted_episode_as_unknown(h
     calls: dict[str, Any] = {
         "updateEpisode": {"version": 1, "title": "B"},
         "requestUpload": UPLOAD,
-        "completeUpload": {"parts": [{"partNumber": 1, "etag": "e"}]},
+        "completeUpload": {"etags": ["e"]},
     } | dict.fromkeys(["getEpisode", "deleteEpisode", "signParts", "listClaims", "listClips", "listChunks"])
 
     def errors(owner: str | None) -> set[tuple[int, str]]:
