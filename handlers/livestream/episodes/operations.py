@@ -65,7 +65,7 @@ class Cursors:
         if position is None:
             return None
         content = json.dumps([*listing, position]).encode()
-        return self._fernet().encrypt_at_time(content, self._seconds()).rstrip(b"=").decode()
+        return self._fernet().encrypt_at_time(content, int(self.clock().timestamp())).rstrip(b"=").decode()
 
     def decrypt(self, cursor: str | None, *listing: str) -> str | None:
         """Return the position of a cursor, None without a cursor.
@@ -76,7 +76,7 @@ class Cursors:
             return None
         padded = cursor.encode() + b"=" * (-len(cursor) % 4)
         with suppress(InvalidToken):
-            content = self._fernet().decrypt_at_time(padded, CURSOR_SECONDS, self._seconds())
+            content = self._fernet().decrypt_at_time(padded, CURSOR_SECONDS, int(self.clock().timestamp()))
             *identity, position = json.loads(content)
             if identity == list(listing):
                 return str(position)
@@ -88,9 +88,6 @@ class Cursors:
     def _fernet(self) -> MultiFernet:
         secrets = (hashlib.sha256(line.encode()).digest() for line in parse_secrets(self.secret()))
         return MultiFernet([Fernet(base64.urlsafe_b64encode(secret)) for secret in secrets])
-
-    def _seconds(self) -> int:
-        return int(self.clock().timestamp())
 
 
 @dataclass(frozen=True)

@@ -139,9 +139,7 @@ class UploadOperations:
             # If S3 does not know the upload, an earlier request may have completed it.
             if code != "NoSuchUpload":
                 raise
-            if not self._object_exists(key):
-                message = "This upload no longer exists. Request a new upload."
-                raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, message) from None
+            self._check_object_exists(key)
         return RestAnswer(content=None, status=204)
 
     def _check(self, request: UploadRequest) -> None:
@@ -221,14 +219,14 @@ class UploadOperations:
         ]
         return MultipartUpload(part_bytes=size, urls=tuple(urls))
 
-    def _object_exists(self, key: str) -> bool:
+    def _check_object_exists(self, key: str) -> None:
         try:
             self.s3.head_object(Bucket=self.environment.bucket_name, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] in NOT_FOUND_CODES:
-                return False
-            raise
-        return True
+            if error.response["Error"]["Code"] not in NOT_FOUND_CODES:
+                raise
+            message = "This upload no longer exists. Request a new upload."
+            raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, message) from None
 
 
 def _key(episode: EpisodeRecord, kind: TrackKind, upload: ExpectedUpload) -> str:

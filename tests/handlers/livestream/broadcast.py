@@ -5,7 +5,6 @@ The transcript's track is its processing state. Texts with "canary" must not be 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from handlers.livestream.fact_check_agent import handler as agent
@@ -62,16 +61,12 @@ def claim(quote: str, **changes: Any) -> dict[str, Any]:
     return {**values, **changes}
 
 
-@dataclass
 class Broadcast:
     """Episode of Ann that expects a transcript."""
 
-    api: Harness
-    episode_id: str = ""
-    upload_id: str = ""
-
-    def __post_init__(self) -> None:
-        self.episode_id = self.api.create_episode()
+    def __init__(self, api: Harness) -> None:
+        self.api = api
+        self.episode_id = api.create_episode()
         self.request_upload()
 
     def request_upload(self) -> None:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 
 def answer(*claims: object, clips: tuple[object, ...] = ()) -> str:
     """Return a model's answer about a window."""
@@ -34,11 +32,8 @@ class FakeBedrock:
         return {"output": {"message": {"content": [{"text": text}]}}, "usage": usage, "stopReason": stop_reason}
 
 
-class SessionMissing(ClientError):
+class SessionMissing(Exception):
     """AgentCore's error for a session without events."""
-
-    def __init__(self) -> None:
-        super().__init__({"Error": {"Code": "ResourceNotFoundException", "Message": "canary"}}, "ListEvents")
 
 
 @dataclass
@@ -52,7 +47,7 @@ class FakeMemory:
     undeletable: set[str] = field(default_factory=set)
     """Ids of memory records that AgentCore fails to delete."""
     create_error: Exception | None = None
-    exceptions: Any = field(default=type("Exceptions", (), {"ResourceNotFoundException": SessionMissing}))
+    exceptions = SimpleNamespace(ResourceNotFoundException=SessionMissing)
 
     def create_event(self, **event: Any) -> None:
         if self.create_error is not None:

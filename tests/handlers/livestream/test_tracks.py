@@ -17,7 +17,6 @@ from handlers.livestream.keys import UploadedObject
 from handlers.livestream.tracks import (
     TIMEOUT_REASONS,
     ContentType,
-    EpisodeStatus,
     ExpectedUpload,
     Track,
     TrackReason,
@@ -155,18 +154,14 @@ def test_a_track_is_restarted_only_after_a_failed_job_and_on_request(reason: Tra
     assert (Update(TrackState.UPLOADED, restart=restart).advance(failed) is not None) is is_restarted
 
 
-TRACK_STATES_BY_STATUS = {
-    "draft": ["none none"],
-    "uploading": ["requested none", "none requested", "requested analyzed"],
-    "processing": ["uploaded none", "chunking requested", "chunked analyzing"],
-    "ready": ["chunked none", "none analyzed", "chunked analyzed"],
-    "failed": ["failed analyzed", "chunking failed"],
-}
-"""For each status of an episode, states of its video and of its transcript that give this status."""
-
-
-def test_the_states_of_both_tracks_give_the_status() -> None:
-    assert TRACK_STATES_BY_STATUS.keys() == set(EpisodeStatus)
-    for expected, both_states in TRACK_STATES_BY_STATUS.items():
+def test_the_states_of_the_video_and_of_the_transcript_give_the_status() -> None:
+    states_by_status = {
+        "draft": ["none none"],
+        "uploading": ["requested none", "none requested", "requested analyzed"],
+        "processing": ["uploaded none", "chunking requested", "chunked analyzing"],
+        "ready": ["chunked none", "none analyzed", "chunked analyzed"],
+        "failed": ["failed analyzed", "chunking failed"],
+    }
+    for status, both_states in states_by_status.items():
         for states in both_states:
-            assert episode_status(*map(TrackState, states.split())) == expected
+            assert episode_status(*map(TrackState, states.split())) == status
