@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from handlers.livestream.fact_check_agent import handler as agent
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 from handlers.livestream.transcript import Cue
 from handlers.livestream.transcript_windows import handler as windows
 from handlers.livestream.windows import WindowMessage
@@ -73,11 +72,6 @@ class Broadcast:
         """Request an upload. Fails if the track has another upload that has not failed."""
         self.upload_id = self.api.request_upload(self.episode_id, "transcript")["uploadId"]
 
-    def fail_track(self) -> None:
-        """Let the analysis fail, so that another upload may be requested."""
-        reason, kind = TrackReason.ANALYSIS_FAILED, TrackKind.TRANSCRIPT
-        assert self.api.advance(self.episode_id, self.upload_id, TrackState.FAILED, reason, kind)
-
     @property
     def key(self) -> str:
         return f"transcripts/{ANN}/{self.episode_id}/{self.upload_id}.vtt"
@@ -134,8 +128,3 @@ class Broadcast:
     def failures(self) -> list[str | None]:
         """Reason of the failure of each stored window of all uploads, None for an analyzed window."""
         return [item.get("failure") for item in self.api.stored_items() if item["sk"].startswith("WINDOW#")]
-
-    def request_lines(self) -> list[dict[str, Any]]:
-        """Return the JSON lines of the last request to the model: the window, the memories and the cues."""
-        blocks = [block["text"] for block in self.api.bedrock.requests[-1]["messages"][0]["content"]]
-        return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from handlers.common import ids
 from handlers.livestream.models import Claim, Clip, Verdict
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 from handlers.livestream.windows import FindingsTable, WindowResult
 from tests.handlers.livestream.broadcast import LONG_CUES, Broadcast
 from tests.handlers.livestream.harness import TABLE
@@ -74,7 +75,8 @@ def test_only_findings_of_the_current_upload_are_listed(broadcast: Broadcast) ->
     old_windows = broadcast.queue_windows()
     table(broadcast).save(old_windows[0], RESULT)
     cursor = broadcast.api.call("listClaims", episode_id=broadcast.episode_id, limit=1).body["nextCursor"]
-    broadcast.fail_track()
+    failure = TrackState.FAILED, TrackReason.ANALYSIS_FAILED, TrackKind.TRANSCRIPT
+    assert broadcast.api.advance(broadcast.episode_id, broadcast.upload_id, *failure)
     broadcast.request_upload()
     assert (broadcast.list_findings(), broadcast.list_findings("clips")) == ([], [])
     assert table(broadcast).finish_if_done(old_windows[1]), "its findings would not be listed"

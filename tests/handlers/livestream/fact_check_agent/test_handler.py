@@ -58,7 +58,8 @@ def test_the_second_window_is_asked_with_the_memory_of_the_first(broadcast: Broa
     ]
     assert (broadcast.analyze(first), broadcast.state) == ([], ("analyzing", None))
     assert (broadcast.analyze(second), broadcast.state) == ([], ("analyzed", None))
-    _, memory, *cues = broadcast.request_lines()
+    _, *blocks = (block["text"] for block in broadcast.api.bedrock.requests[-1]["messages"][0]["content"])
+    memory, *cues = (json.loads(line) for block in blocks for line in block.split("\n"))
     assert memory["text"].startswith("Nothing to check, and nothing to cut. Part 1 of 2")
     assert [cue["id"] for cue in cues] == ["cue-1", "cue-2"]
     [listed_claim] = broadcast.list_findings()
