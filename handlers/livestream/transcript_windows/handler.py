@@ -44,7 +44,7 @@ class TranscriptDivider:
     log: EventLog
 
     def handle_event(self, body: str) -> str | None:
-        """Queue the windows of the transcript that an event announces. The object may have any suffix.
+        """Queue the windows of the transcript that an event announces.
 
         Return `IGNORED` if the event does not concern an uploaded transcript.
         """
