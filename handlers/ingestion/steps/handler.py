@@ -23,8 +23,8 @@ class StepRequest(Message):
     """Error name that `fail` stores."""
 
 
-def run_step(manifests: Manifests, request: StepRequest) -> dict[str, int | str] | None:
-    """Run one step and return the output of `confirm` for the state machine. The step may be repeated."""
+def run_step(manifests: Manifests, request: StepRequest) -> dict[str, Any]:
+    """Run one step and return its output for the state machine. Only `confirm` has an output."""
     execution = ManifestExecution.from_arn(request.execution_arn)
     match request.step:
         case "confirm":
@@ -33,7 +33,7 @@ def run_step(manifests: Manifests, request: StepRequest) -> dict[str, int | str]
             manifests.finish(execution)
         case "fail":
             manifests.fail(execution, request.cause)
-    return None
+    return {}
 
 
 @cache
@@ -41,7 +41,7 @@ def _manifests() -> Manifests:
     return create_manifests(WorkflowStepsEnvironment.read())
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, int | str] | None:
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     manifests = _manifests()
     try:
         return run_step(manifests, StepRequest.model_validate(event))

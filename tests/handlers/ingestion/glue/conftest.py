@@ -1,4 +1,4 @@
-"""Fixture with one Spark session on the emulator's S3, behind a gate. Its tests share one xdist group."""
+"""Fixture with one Spark session on the emulator's S3. Its tests share one xdist group."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,6 @@ import pytest
 from local.emulation.glue import spark_process
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
-from tests.handlers.ingestion.glue.s3_gate import S3Gate, run_gate
 
 LANDING, LAKE_BUCKET = "polyphony-test-landing", "polyphony-test-lake"
 LAKE = f"s3://{LAKE_BUCKET}/"
@@ -23,12 +22,10 @@ class SparkHarness:
 
     s3: Any
     session: spark_process.SparkChildSession
-    gate: S3Gate
-    """Gate that the requests of the job pass, but not those of the tests."""
 
-    def upload(self, key: str, body: bytes, date: str = "2026-01-02") -> dict[str, Any]:
+    def upload(self, key: str, body: bytes, date: str = "2026-01-02", **options: str) -> dict[str, Any]:
         """Upload a file to the landing bucket, and return its entry in a list of files."""
-        version = self.s3.put_object(Bucket=LANDING, Key=key, Body=body)["VersionId"]
+        version = self.s3.put_object(Bucket=LANDING, Key=key, Body=body, **options)["VersionId"]
         return {
             "bucket": LANDING,
             "objectKey": key,
@@ -90,15 +87,19 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHarness]:
         s3.create_bucket(Bucket=LANDING)
         s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Enabled"})
         s3.create_bucket(Bucket=LAKE_BUCKET)
-        with run_gate(started_emulator.emulator.endpoint) as s3_gate:
-            variables = spark_process.spark_environment(
-                tmp_path_factory.mktemp("spark"),
-                endpoint=s3_gate.endpoint,
-                credentials=(emulator.ROOT_ACCESS_KEY, emulator.ROOT_ACCESS_KEY),
-            )
+        variables = spark_process.spark_environment(
+            tmp_path_factory.mktemp("spark"),
+            endpoint=started_emulator.emulator.endpoint,
+            credentials=(emulator.ROOT_ACCESS_KEY, emulator.ROOT_ACCESS_KEY),
+        )
+        settings = {
             # The tests have few rows, and a query would write a file for each of 200 partitions.
-            variables["PYSPARK_SUBMIT_ARGS"] = (
-                f"--conf spark.sql.shuffle.partitions=1 {variables['PYSPARK_SUBMIT_ARGS']}"
-            )
-            with spark_process.start_session(variables) as session:
-                yield SparkHarness(s3, session, s3_gate)
+            "spark.sql.shuffle.partitions": 1,
+            # What Spark itself writes to the lake gets to a folder of this machine.
+            "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
+            f"spark.hadoop.fs.viewfs.mounttable.{LAKE_BUCKET}.linkFallback": tmp_path_factory.mktemp("lake").as_uri(),
+        }
+        options = " ".join(f"--conf {name}={value}" for name, value in settings.items())
+        variables["PYSPARK_SUBMIT_ARGS"] = f"{options} {variables['PYSPARK_SUBMIT_ARGS']}"
+        with spark_process.start_session(variables) as session:
+            yield SparkHarness(s3, session)

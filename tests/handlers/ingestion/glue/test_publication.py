@@ -114,13 +114,6 @@ def test_after_runs_killed_at_any_write_the_last_run_publishes_all_rows_and_remo
     assert [file.file_key for file in result.files] == ["f#v", "g#v"]
 
 
-def test_a_date_without_rows_gets_an_empty_pointer() -> None:
-    s3 = new_s3()
-    complete_run(s3, "first")
-    complete_run(s3, "second", {DATES[0]: ["a"]})
-    assert visible_rows(s3) == {DATES[0]: ["a"], DATES[1]: []}
-
-
 def test_an_older_run_cannot_publish_after_a_newer_run_started() -> None:
     s3 = new_s3()
     slow_run, keys = begin_run(s3, "slow")

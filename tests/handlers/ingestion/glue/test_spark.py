@@ -19,7 +19,6 @@ from components.settings.ingestion import SparkSettings
 from local import ROOT
 from local.emulation.glue import spark_process
 from tests.handlers.ingestion.glue.conftest import LAKE, LAKE_BUCKET, LANDING, SparkHarness
-from tests.handlers.ingestion.glue.s3_gate import Response
 from tests.process_tree import list_listening_addresses, list_process_tree
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
@@ -78,8 +77,8 @@ class MixedRun:
 def mixed(spark: SparkHarness) -> MixedRun:
     """Run the job once, with files of all kinds. S3 refuses to return one of them."""
 
-    def upload(name: str, content: bytes, date: str = "2026-01-02") -> dict[str, Any]:
-        return spark.upload(f"incoming/mixed/{name}", content, date)
+    def upload(name: str, content: bytes, date: str = "2026-01-02", **options: str) -> dict[str, Any]:
+        return spark.upload(f"incoming/mixed/{name}", content, date, **options)
 
     files = {
         "plain": upload("plain.ndjson", join_lines(VALID_FILES["plain"])),
@@ -94,27 +93,15 @@ def mixed(spark: SparkHarness) -> MixedRun:
         "latin": upload("latin.ndjson", '{"a":"é"}\n'.encode("latin-1"), "2026-01-04"),
         "empty": upload("empty.ndjson", b""),
         "deleted": upload("deleted.ndjson", join_lines(records(1, 10600))),
-        "archived": upload("archived-canary.ndjson", join_lines(records(2))),
+        "archived": upload("archived-canary.ndjson", join_lines(records(2)), StorageClass="GLACIER"),
         "old": upload("twice.ndjson", join_lines(records(2, 10700))),
         "new": upload("twice.ndjson", join_lines(records(1, 10710))) | {"arrivedAt": "2026-01-02T03:04:05.900Z"},
     }
     spark.s3.delete_object(Bucket=LANDING, Key=files["deleted"]["objectKey"], VersionId=files["deleted"]["versionId"])
     spark.confirm("mixed", list(files.values()))
-    with pytest.MonkeyPatch.context() as patches:
-        refuse(spark, patches, "GET", "archived-canary", "InvalidObjectState")
-        run = spark.run("mixed", "r1")
+    run = spark.run("mixed", "r1")
     assert not run.error
     return MixedRun(files, run.counts, spark.result("mixed"), spark.rows("mixed"))
-
-
-def refuse(spark: SparkHarness, patches: pytest.MonkeyPatch, request: str, path_part: str, code: str) -> None:
-    """Let S3 return this error to the job's requests of a method whose path contains this text."""
-    error = f"<Error><Code>{code}</Code><Message>canary</Message></Error>".encode()
-
-    def answer(method: str, path: str) -> Response | None:
-        return (403, {"Content-Type": "application/xml"}, error) if method == request and path_part in path else None
-
-    patches.setattr(spark.gate, "answer", answer)
 
 
 def test_each_line_of_a_file_with_any_key_and_compression_becomes_a_row(mixed: MixedRun) -> None:
@@ -243,29 +230,23 @@ def test_a_value_that_its_declared_column_cannot_hold_is_null_and_the_line_is_ke
     assert [row_without_columns[name] for name in columns] == [None] * len(columns)
 
 
-def test_too_many_rejected_lines_fail_the_run_and_publish_nothing(spark: SparkHarness) -> None:
-    spark.upload_manifest("noisy", join_lines([*records(9), b"canary-rejected"]))
-    run = spark.run("noisy", "r1", max_rejected_share=0.09)
-    assert run.error.startswith("TooManyRejected: 1 of 10 lines")
-    assert not [key for key in spark.lake_keys("") if "noisy" in key and key.startswith(("data/", "pointers/"))]
-    assert "manifests/noisy.result.json" not in spark.lake_keys("manifests/")
-    assert spark.lake_keys("rejected/dt=2026-01-02/run=noisy-r1-"), "an operator can look up the reasons"
-
-
 def test_a_manifest_without_rows_succeeds(spark: SparkHarness) -> None:
     spark.upload_manifest("no-rows", b"", b"\xff\xff")
     assert not spark.run("no-rows", "r").error
     assert [file["status"] for file in spark.result("no-rows")["files"]] == ["processed", "rejected"]
 
 
-def test_a_run_after_a_failed_run_publishes_each_row_once(spark: SparkHarness) -> None:
-    lines = [*records(4), b"bad", *records(5, 5)]
-    expected = [(number, json.loads(line)) for number, line in enumerate(lines, 1) if line != b"bad"]
+def test_a_run_with_too_many_rejected_lines_publishes_nothing_and_the_next_run_each_row_once(
+    spark: SparkHarness,
+) -> None:
+    lines = [*records(4), b"canary-rejected", *records(5, 5)]
+    expected = [(number, json.loads(line)) for number, line in enumerate(lines, 1) if line != b"canary-rejected"]
     [file] = spark.upload_manifest("failed", join_lines(lines))
-    with pytest.MonkeyPatch.context() as patches:
-        refuse(spark, patches, "PUT", "/pointers/", "AccessDenied")
-        assert "PutObject: AccessDenied" in spark.run("failed", "first").error
-    assert spark.rows("failed") == [], "the rows are written, but not published"
+    assert spark.run("failed", "first", max_rejected_share=0.09).error.startswith("TooManyRejected: 1 of 10 lines")
+    assert spark.rows("failed") == []
+    assert not [key for key in spark.lake_keys("") if "failed" in key and key.startswith(("data/", "pointers/"))]
+    assert "manifests/failed.result.json" not in spark.lake_keys("manifests/")
+    assert spark.lake_keys("rejected/dt=2026-01-02/run=failed-first-"), "an operator can look up the reasons"
     assert not spark.run("failed", "second").error, "a tenth of the lines may be rejected"
     rows = sorted(spark.rows("failed"), key=lambda row: int(row["_source_line"]))
     assert [(int(row["_source_line"]), json.loads(row["_record"])) for row in rows] == expected
@@ -274,38 +255,24 @@ def test_a_run_after_a_failed_run_publishes_each_row_once(spark: SparkHarness) -
     assert spark.rows("failed"), "the rows of a file that can no longer be read stay published"
 
 
-def test_missing_permissions_of_the_jobs_role_fail_the_run(
-    spark: SparkHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spark.upload_manifest("forbidden", join_lines(records(2)), join_lines(records(2)))
-    refuse(spark, monkeypatch, "GET", "forbidden/1", "AccessDenied")
+def test_a_request_that_s3_refuses_fails_the_run(spark: SparkHarness) -> None:
+    assert spark.run("forbidden", "r1").error.startswith("JobFailed: ClientError (GetObject: NoSuchKey) at client.py:")
+    [entry] = spark.upload_manifest("forbidden", join_lines(records(2)))
+    spark.confirm("forbidden", [entry, entry | {"bucket": "canary"}])
     run = spark.run("forbidden", "r1")
-    assert "JobFailed: ClientError (GetObject: AccessDenied) at client.py:" in run.error
+    assert "JobFailed: ClientError (GetObject: NoSuchBucket) at client.py:" in run.error
     assert " of files[1]" in run.error
     assert "canary" not in run.error
     assert spark.rows("forbidden") == []
 
 
-def test_a_run_whose_files_do_not_reach_the_lake_publishes_nothing(
-    spark: SparkHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Spark counts the rows that it produces, even if its files do not reach the lake."""
-
-    def lose_parquet_files(method: str, path: str) -> Response | None:
-        return (200, {"ETag": '"0"'}, b"") if method == "PUT" and "/data/" in path else None
-
+def test_a_run_whose_files_do_not_reach_the_lake_publishes_nothing(spark: SparkHarness) -> None:
+    """Without the local argument, Spark writes to the lake itself. Here its files get to the disk of its machine."""
     spark.upload_manifest("lost", join_lines(records(3)))
-    monkeypatch.setattr(spark.gate, "answer", lose_parquet_files)
-    assert spark.run("lost", "r1").error == "RowsMissing: the lake contains 0 of 3 rows"
+    arguments = [argument for argument in spark.arguments("lost", "r1") if argument != spark_process.LOCAL_SPARK_FLAG]
+    assert spark.session.run(arguments).error == "RowsMissing: the lake contains 0 of 3 rows"
     assert not spark.lake_keys("pointers/dt=2026-01-02/lost")
     assert not spark.lake_keys("manifests/lost.result")
-
-
-def test_the_job_writes_through_the_local_storage_only_with_the_local_argument(spark: SparkHarness) -> None:
-    """Without the argument, Spark writes to S3 itself. The local Spark cannot do this, so it fails."""
-    spark.upload_manifest("direct", join_lines(records(1)))
-    arguments = [argument for argument in spark.arguments("direct", "r1") if argument != spark_process.LOCAL_SPARK_FLAG]
-    assert "No FileSystem for scheme" in spark.session.run(arguments).error
 
 
 def test_no_run_logs_a_key_or_a_line(mixed: MixedRun, spark: SparkHarness) -> None:
