@@ -10,6 +10,10 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.core import Kind, physical_name
+from handlers.common.ids import ulid
+from handlers.ingestion.environment import WorkflowStepsEnvironment
+from handlers.ingestion.manifest_s3_keys import first_list_key
+from handlers.ingestion.manifests import Manifest, ManifestExecution, create_manifests
 from operations.__main__ import main
 from operations.manifest_redrive import RedriveOutcome
 from tests.handlers.ingestion.conftest import NOW, MotoAws, moto_aws
@@ -93,17 +97,20 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAws]:
 
 
 def test_the_command_redrives_a_manifest_and_prints_the_execution(
-    harness: IngestionHarness, aws: MotoAws, capsys: pytest.CaptureFixture[str]
+    aws: MotoAws, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    harness.connect = aws.connect
-    harness.builder().handle(announce("a", "b", "c"))
-    (name,) = aws.executions()
-    execution = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+    manifest_id = ulid(NOW, 1)
+    started = aws.stepfunctions.start_execution(stateMachineArn=aws.state_machine_arn, name=manifest_id)
+    execution = started["executionArn"]
+    environment = WorkflowStepsEnvironment(manifest_table_name=aws.table, record_days=400, lake_bucket=aws.lake)
+    manifests = create_manifests(environment)
+    manifests.documents.write(first_list_key(manifest_id), Manifest(manifest_id=manifest_id, created_at=NOW, files=()))
+    manifests.begin(ManifestExecution.from_arn(execution), 0)
     aws.stepfunctions.stop_execution(executionArn=execution)  # so that it gives no report
     for _ in range(2):
-        assert main(["redrive", "--stack", "dev", manifest_id_of(name)]) == 0
-    assert capsys.readouterr().out.splitlines() == [f"{manifest_id_of(name)} started: {execution}-r1"] * 2
-    assert aws.executions() == [name, f"{name}-r1"]
+        assert main(["redrive", "--stack", "dev", manifest_id]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"{manifest_id} started: {execution}-r1"] * 2
+    assert aws.executions() == [manifest_id, f"{manifest_id}-r1"]
 
 
 @pytest.mark.parametrize(

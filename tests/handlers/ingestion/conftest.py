@@ -12,8 +12,8 @@ import pytest
 from moto import mock_aws
 
 from tests.credentials import credentials
-from tests.handlers.ingestion.fake_cloud import PROJECTED, Cloud, Gate
-from tests.handlers.ingestion.ingestion_harness import IngestionAws, IngestionHarness
+from tests.handlers.ingestion.fake_cloud import PROJECTED, Cloud
+from tests.handlers.ingestion.ingestion_harness import IngestionHarness
 from tests.moto_tables import Index, create_table
 
 NOW = datetime(2026, 1, 2, 12, 0, 10, 123000, tzinfo=UTC)
@@ -31,11 +31,6 @@ class MotoAws:
     state_machine_arn: str
     table: str
     lake: str
-
-    def connect(self, _gate: Gate) -> IngestionAws:
-        """Return the clients for a harness."""
-        table = boto3.resource("dynamodb").Table(self.table)
-        return IngestionAws(table, self.s3, self.stepfunctions, self.state_machine_arn, self.lake)
 
     def records(self) -> dict[str, dict[str, Any]]:
         """Return all items of the table by sort key."""

@@ -7,8 +7,7 @@ interrupted execution has left. A redrive is a new execution for a failed manife
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -80,17 +79,6 @@ def announce(*names: str, size: int = 3, **changes: Any) -> list[dict[str, Any]]
     return [{"messageId": name, "body": body(record(f"incoming/{name}.ndjson", size, **changes))} for name in names]
 
 
-@dataclass
-class IngestionAws:
-    """The file table and the clients of an AWS, and the names of ingestion's resources there."""
-
-    table: Any
-    s3: Any
-    stepfunctions: Any
-    state_machine_arn: str = STATE_MACHINE
-    lake: str = "lake"
-
-
 class IngestionHarness:
     """Factory for builders, sweepers and workflow steps on one in-memory AWS.
 
@@ -103,10 +91,6 @@ class IngestionHarness:
         self.log = EventLog(log_level)
         self.id_numbers = count(1)
         self.manifest_bytes = 10**9
-        self.connect: Callable[[Gate], IngestionAws] = lambda gate: IngestionAws(
-            FakeTable(cloud, gate), FakeS3(cloud, gate), FakeStepFunctions(cloud, gate)
-        )
-        """Function that returns the clients behind a gate. Another function may return clients of another AWS."""
         self.published: dict[str, set[str]] = {}
         """Rows that readers see, by manifest."""
         self.waiting_executions: list[str] = []
@@ -126,13 +110,13 @@ class IngestionHarness:
         return ulid(self.cloud.now, next(self.id_numbers))
 
     def manifests(self, gate: Gate = open_gate) -> Manifests:
-        aws = self.connect(gate)
-        files = FileTable(aws.table, 400, self.cloud.clock)
-        return Manifests(files, ManifestDocuments(aws.s3, aws.lake), ParallelCalls(1), self.log)
+        table: Any = FakeTable(self.cloud, gate)
+        s3: Any = FakeS3(self.cloud, gate)
+        files = FileTable(table, 400, self.cloud.clock)
+        return Manifests(files, ManifestDocuments(s3, "lake"), ParallelCalls(1), self.log)
 
     def executions(self, gate: Gate = open_gate) -> WorkflowExecutions:
-        aws = self.connect(gate)
-        return WorkflowExecutions(aws.stepfunctions, aws.state_machine_arn)
+        return WorkflowExecutions(FakeStepFunctions(self.cloud, gate), STATE_MACHINE)
 
     def creator(self, gate: Gate = open_gate) -> ManifestCreator:
         return ManifestCreator(

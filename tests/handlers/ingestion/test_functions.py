@@ -54,6 +54,7 @@ def test_a_full_manifest_is_started_confirmed_and_finished(aws: MotoAws) -> None
     arn = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
     event = {"step": "confirm", "executionArn": arn}
     confirmation = workflow_steps.handler(event, None)
+    assert confirmation == workflow_steps.handler(event, None), "a step may be repeated"
     assert confirmation is not None
     assert confirmation["files"] == 3
     key = str(confirmation["manifestUri"]).removeprefix(f"s3://{aws.lake}/")

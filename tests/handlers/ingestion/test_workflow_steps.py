@@ -47,15 +47,6 @@ def reasons(harness: IngestionHarness) -> list[str]:
     return sorted(item["reason"] for item in harness.cloud.files().values())
 
 
-def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: IngestionHarness) -> None:
-    name = start_manifest(harness)
-    list_key = confirmed_list_key(manifest_id_of(name))
-    for _ in range(2):
-        assert harness.step("confirm", name) == {"files": 3, "manifestUri": f"s3://lake/{list_key}"}
-        assert len(Manifest.model_validate_json(harness.cloud.objects[list_key]).files) == 3
-        assert harness.statuses() == ["manifested"] * 3
-
-
 def test_a_manifest_whose_files_all_belong_to_another_manifest_ends_without_a_run(
     harness: IngestionHarness,
 ) -> None:
