@@ -37,9 +37,6 @@ SPARK_SETTINGS = {
     # The lines differ, so compression would cost time and save little.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
 }
-STATUSES = ("processed", "rejected", "superseded")
-"""Statuses that a file can have in the result of a successful run. `superseded` means that the version that the manifest
-names is gone."""
 PARQUET_SHARE = 0.7
 """Estimated size of the Parquet files relative to the unpacked lines."""
 ENDING_BYTES = 8
@@ -118,7 +115,6 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     run.finish(outcomes)
     return {
         "files": len(outcomes),
-        **{f"files_{status}": sum(outcome.status == status for outcome in outcomes) for status in STATUSES},
         "rows": sum(outcome.rows for outcome in outcomes),
         "rejected_rows": sum(outcome.rejected_rows for outcome in outcomes),
     }

@@ -73,9 +73,8 @@ class FileUnreadable(Exception):
         self.problem = problem
 
 
-@dataclass(frozen=True)
-class SourceFile:
-    """File of a manifest: one version of an object in the landing bucket. The fields are among those of the list of files."""
+class SourceFile(NamedTuple):
+    """File of a manifest: one version of an object in the landing bucket."""
 
     bucket: str
     key: str
@@ -86,6 +85,12 @@ class SourceFile:
     """UTC date of arrival."""
     file_key: str
     """Key of the file's record in the file table."""
+
+    @staticmethod
+    def from_entry(entry: Mapping[str, Any]) -> "SourceFile":
+        """Return the file of an entry in a manifest's list of files."""
+        names = ("bucket", "objectKey", "versionId", "arrivedAt", "datePrefix", "fileKey")
+        return SourceFile(*(entry[name] for name in names))
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class ManifestRun:
         self.manifest_id: str = confirmed["manifestId"]
         self.folder = f"{self.manifest_id}-{run_name}"
         """Name of this run's folders."""
-        self.files: Sequence[SourceFile] = [_parse_file(entry) for entry in confirmed["files"]]
+        self.files: Sequence[SourceFile] = [SourceFile.from_entry(entry) for entry in confirmed["files"]]
         self.dates = sorted({file.date_prefix for file in self.files})
         self._previous_keys: list[str] = []
         """Keys of the objects of previous runs, which `publish` deletes."""
@@ -145,14 +145,3 @@ class ManifestRun:
             response = self._s3.delete_objects(Bucket=self._lake, Delete={"Objects": objects, "Quiet": True})
             if errors := response.get("Errors"):
                 raise RuntimeError(f"DeleteObjects failed with {errors[0].get('Code')}")
-
-
-def _parse_file(entry: Mapping[str, Any]) -> SourceFile:
-    return SourceFile(
-        bucket=entry["bucket"],
-        key=entry["objectKey"],
-        version_id=entry["versionId"],
-        arrived_at=entry["arrivedAt"],
-        date_prefix=entry["datePrefix"],
-        file_key=entry["fileKey"],
-    )
