@@ -202,15 +202,13 @@ class FileTable:
         Return the file's status afterwards, or None if it belongs to another manifest or has no record.
         """
         own = (FileStatus.MANIFESTED, *([FileStatus.FAILED] if from_failed else []))
-        return self._change(file, manifest_id, FileStatus.MANIFESTED, own, takes_pending=True, remove=("reason",))
+        return self._change(file, manifest_id, FileStatus.MANIFESTED, own, {"reason": ""}, takes_pending=True)
 
     def record_result(self, result: FileResult, manifest_id: str) -> FileStatus | None:
         """Store a run's result for a file of this manifest, unless it already has one. Return like `take`."""
         own = (FileStatus.MANIFESTED, FileStatus.FAILED)
-        values = {"reason": result.reason, "rows": result.rows, "rejected_rows": result.rejected_rows}
-        return self._change(
-            file=result, manifest_id=manifest_id, target=FileStatus(result.status), own=own, values=values
-        )
+        values = result.model_dump(include={"reason", "rows", "rejected_rows"})
+        return self._change(result, manifest_id, FileStatus(result.status), own, values)
 
     def fail(self, file: RecordedFile, manifest_id: str, reason: str) -> FileStatus | None:
         """Mark a file of this manifest as failed, unless it has a result. Return like `take`.
@@ -218,10 +216,8 @@ class FileTable:
         A pending file on the manifest's list becomes a failed file of this manifest, too. So the builder cannot take
         it for a manifest that has already failed.
         """
-        values = {"reason": reason}
-        return self._change(
-            file, manifest_id, FileStatus.FAILED, (FileStatus.MANIFESTED,), takes_pending=True, values=values
-        )
+        own = (FileStatus.MANIFESTED,)
+        return self._change(file, manifest_id, FileStatus.FAILED, own, {"reason": reason}, takes_pending=True)
 
     def compute_ttl(self) -> int:
         """Return the TTL of a new record: the epoch second after which DynamoDB may delete it."""
@@ -233,10 +229,9 @@ class FileTable:
         manifest_id: str,
         target: FileStatus,
         own: Collection[FileStatus],
+        values: Mapping[str, Any],
         *,
         takes_pending: bool = False,
-        values: Mapping[str, Any] | None = None,
-        remove: Sequence[str] = (),
     ) -> FileStatus | None:
         """Change the status to `target` if the file belongs to the manifest and its status is in `own`.
 
@@ -245,9 +240,9 @@ class FileTable:
         condition: ConditionBase = Attr("manifest_id").eq(manifest_id) & Attr("status").is_in(list(own))
         if takes_pending:
             condition = Attr("status").eq(FileStatus.PENDING) | condition
-        changes = {"status": target, "manifest_id": manifest_id, **(values or {})}
+        changes = {"status": target, "manifest_id": manifest_id, **values}
         key = {"date_prefix": file.date_prefix, "file_key": file.file_key}
-        item = change_item(self.table, key, condition, changes, (*remove, "open_shard", "open_since"))
+        item = change_item(self.table, key, condition, changes, ("open_shard", "open_since"))
         if item is None:
             return target
         return FileStatus(item["status"]) if item.get("manifest_id") == manifest_id else None
