@@ -46,7 +46,7 @@ class Fallback(StrEnum):
     """An earlier attempt at the utterance failed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Caption:
     """Change of the line of a result: a new text, or its removal."""
 
@@ -65,7 +65,7 @@ class Caption:
     """True if the final version of the result did not come in time."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Line:
     """A result, and its line on the client's screen."""
 

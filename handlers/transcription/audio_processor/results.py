@@ -12,7 +12,7 @@ from handlers.common.text import remove_hidden_characters
 from handlers.transcription.audio_processor.stream import StreamFailureCode, TranscribeStreamFailed
 
 
-@dataclass(slots=True)
+@dataclass
 class Result:
     """One version of a result."""
 
