@@ -96,7 +96,7 @@ class Audio(ClientMessage):
     """Number of this attempt. It must be higher each time that the client sends the utterance."""
     sequence: Annotated[int, Field(ge=0)]
     """Position of the utterance in the session's speech. Captions of overlapping utterances are ordered by it."""
-    audio: Annotated[str, StringConstraints(min_length=1, max_length=129_024)]
+    audio: Annotated[str, StringConstraints(max_length=129_024)]
     """Base64. The maximum length is the length in base64 of `MAX_BYTES` bytes (see `audio`)."""
 
 
