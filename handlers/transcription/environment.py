@@ -79,14 +79,7 @@ class SessionSettings(CaptionThresholds):
     no defaults.
     """
 
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        json_schema_extra=_remove_defaults,
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel, json_schema_extra=_remove_defaults)
 
 
 class TranscriptionEnvironment(HandlerEnvironment):
