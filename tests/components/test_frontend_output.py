@@ -9,7 +9,6 @@ from typing import Any
 import pulumi
 import pytest
 from pydantic import ValidationError
-from pydantic.alias_generators import to_camel
 
 from components.frontend_output import build_frontend
 from tests.fake_engine import Engine
@@ -34,17 +33,6 @@ TRANSCRIPTION: Mapping[str, pulumi.Input[object]] = {
 
 def frontend_output(**subsystems: Mapping[str, Any]) -> dict[str, Any]:
     return build_frontend("dev", "us-east-1", subsystems)
-
-
-def test_fields_have_camel_case_names_and_a_disabled_subsystem_is_absent() -> None:
-    identity = {"auth": "oidc", "issuer": "https://login.example.com/", "audience": "polyphony"}
-    assert frontend_output(ingestion=INGESTION, identity=identity) == {
-        "schemaVersion": 1,
-        "environment": "dev",
-        "region": "us-east-1",
-        "ingestion": {to_camel(name): value for name, value in INGESTION.items()},
-        "identity": identity,
-    }
 
 
 def test_several_late_values_are_not_mixed_up(engine: Engine) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from components.blocks.function import AsyncInvocation, Function, QueueSource
+from components.blocks.function import Function
 from components.blocks.iam import grant
-from components.blocks.queue import DeadLetterQueue, Queue
 from components.settings import FunctionSettings
 from components.settings.base import ClientFunctionSettings
 from components.settings.foundation import FoundationSettings
@@ -77,29 +76,6 @@ def test_with_rollouts_in_steps_a_deployment_moves_only_a_pinned_alias(
     foundation = foundation_settings(rolloutInSteps=True)
     alias = register(engine, settings, foundation=foundation).one("lambda.Alias")
     assert ("functionVersion" not in alias.request.ignoreChanges) is moved
-
-
-@pytest.mark.parametrize("has_queue", [True, False])
-def test_failed_calls_go_to_a_queue_or_the_function_says_why_not(engine: Engine, has_queue: bool) -> None:
-    def program() -> None:
-        queue = DeadLetterQueue(scope(), "failed", display_name="Failed") if has_queue else None
-        create_function(asynchronous=AsyncInvocation(queue, discard_reason=None if has_queue else "it has audio"))
-
-    recorded = engine.run(program)
-    assert ("destinationConfig" in recorded.one("lambda.FunctionEventInvokeConfig").inputs) is has_queue
-    assert ("Reason" in recorded.one("lambda.Function").inputs["tags"]) is not has_queue
-
-
-def test_a_queue_invokes_the_alias_and_gets_only_failed_messages_back(engine: Engine) -> None:
-    def program() -> None:
-        queue = Queue(scope(), "intake", display_name="Intake", consumer_timeout=60, batching_window=5)
-        create_function(source=QueueSource(queue, batch_size=11, max_concurrency=10))
-
-    mapping = engine.run(program).one("lambda.EventSourceMapping").inputs
-    assert mapping["functionName"].endswith("-manifest-builder:live")
-    assert mapping["functionResponseTypes"] == ["ReportBatchItemFailures"]
-    numbers = (mapping["batchSize"], mapping["maximumBatchingWindowInSeconds"], mapping["scalingConfig"])
-    assert numbers == (11, 5, {"maximumConcurrency": 10})
 
 
 def test_lambda_may_attach_a_function_and_decrypt_its_environment(engine: Engine) -> None:

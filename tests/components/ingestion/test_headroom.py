@@ -16,7 +16,6 @@ from components.ingestion.cost import (
     files_per_run,
 )
 from components.settings import IngestionSettings
-from components.settings.ingestion import ManifestSettings
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce
@@ -81,9 +80,3 @@ def test_the_code_makes_as_many_writes_for_a_file_as_the_cost_model_says() -> No
     harness.run(harness.waiting_executions.pop(), count_writes)
     record_writes = 3  # begin by the builder and by the workflow, end
     assert len(writes) - record_writes == 3 * WRITES_PER_FILE
-
-
-@pytest.mark.parametrize(("gigabytes", "files"), [(0.35, 102.4), (1, 200), (0.021, 6.144), (0.002, 1)])
-def test_a_run_processes_fewer_files_than_a_full_manifest_if_they_are_large(gigabytes: float, files: float) -> None:
-    limits = ManifestSettings.model_construct(files=200, gigabytes=gigabytes)
-    assert files_per_run(SETTINGS.model_copy(update={"manifests": limits})) == pytest.approx(files)

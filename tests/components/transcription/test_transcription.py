@@ -16,7 +16,7 @@ from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketDispatcher
 from handlers.transcription.messages import REQUESTS
 from operations.lambda_versions import LiveFunction
-from tests.components.deployment_harness import arn, permissions, variables
+from tests.components.deployment_harness import arn, variables
 from tests.components.deployments import ISSUER, OIDC, TRANSCRIPTION
 from tests.handlers.transcription.router_harness import TranscriptionHarness
 from tests.loggers import own_logger
@@ -63,7 +63,6 @@ CHANGED_SETTINGS: dict[str, Any] = {
     "structuredLogging": False,
     "sessions": {"inFlight": 2, "languages": ["de-DE", "en-GB"]},
     "audioProcessor": {"memoryMb": 768, "reservedConcurrency": 20},
-    "requestsPerSecond": 7,
 }
 
 
@@ -97,23 +96,6 @@ def test_the_processor_has_512_mb_one_minute_and_a_version_by_default() -> None:
     assert (changed["memorySize"], changed["reservedConcurrentExecutions"]) == (768, 20)
 
 
-def test_the_processor_has_the_permissions_of_the_requirement() -> None:
-    table, logs = (
-        arn("dynamodb", f"table/{PREFIX}-sessions"),
-        arn("logs", f"log-group:/aws/lambda/{PREFIX}-audio-processor:*"),
-    )
-    required = {
-        *(("transcribe:StartStreamTranscription", "*"), ("transcribe:StartStreamTranscriptionWebSocket", "*")),
-        *(("logs:CreateLogStream", logs), ("logs:PutLogEvents", logs), ("cloudwatch:PutMetricData", "*")),
-        *(("dynamodb:GetItem", table), ("dynamodb:Query", table)),
-    }
-    assert required - permissions(deployed(), "audio-processor") == set()
-    policies = [json.loads(policy.inputs["policy"]) for policy in deployed().all("iam.RolePolicy")]
-    statements = [statement for policy in policies for statement in policy["Statement"]]
-    [metrics] = [statement for statement in statements if "cloudwatch:PutMetricData" in statement["Action"]]
-    assert metrics["Condition"] == {"StringEquals": {"cloudwatch:namespace": "AudioTranscription/PartialResults"}}
-
-
 def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_is_not_stored() -> None:
     assert deployed().one("lambda.FunctionEventInvokeConfig", "audio-processor").inputs == {
         "functionName": f"{PREFIX}-audio-processor",
@@ -122,11 +104,6 @@ def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_is_not_stored(
         "maximumEventAgeInSeconds": 60,
     }
     assert deployed().one("lambda.Function", "audio-processor").inputs["tags"]["Reason"] == DISCARD_REASON
-
-
-def test_the_rate_limit_is_a_setting() -> None:
-    limits = deployed(**CHANGED_SETTINGS).one("apigatewayv2.Stage").inputs["defaultRouteSettings"]
-    assert (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == (7, 14)
 
 
 def test_a_rollout_checks_all_alarms() -> None:

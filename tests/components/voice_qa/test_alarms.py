@@ -89,11 +89,6 @@ def test_only_faults_of_the_agent_and_unheard_answers_of_connected_clients_raise
     assert isinstance(line[inputs["metricTransformation"]["value"].removeprefix("$.")], (int, float))
 
 
-def test_each_throttled_invocation_raises_an_alarm() -> None:
-    alarms = [alarm.inputs for alarm in deployed().all("cloudwatch.MetricAlarm")]
-    assert [alarm["threshold"] for alarm in alarms if alarm.get("metricName") == "Throttles"] == [0, 0, 0]
-
-
 def test_failures_of_the_websocket_handler_and_overdue_questions_are_counted_but_not_invalid_messages(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
