@@ -95,12 +95,10 @@ class ConsoleWindow:
 
 
 @contextmanager
-def open_window(
-    browser: Browser, url: str, size: tuple[int, int] = DESKTOP, **context_options: Any
-) -> Iterator[ConsoleWindow]:
+def open_window(browser: Browser, url: str, **context_options: Any) -> Iterator[ConsoleWindow]:
     """Open a new window that permits the use of the microphone."""
     context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]},
+        viewport={"width": DESKTOP[0], "height": DESKTOP[1]},
         locale="en-GB",
         timezone_id="UTC",
         permissions=["microphone"],

@@ -38,9 +38,9 @@ def write_files(tree: Path, files: Mapping[str, str]) -> None:
         path.write_text(text)
 
 
-def use_handler_tree(patch: pytest.MonkeyPatch, tree: Path, files: Mapping[str, str] = FILES) -> None:
+def use_handler_tree(patch: pytest.MonkeyPatch, tree: Path) -> None:
     """Write the tree, and make program, push and watch use it in place of the project's handlers."""
-    write_files(tree, files)
+    write_files(tree, FILES)
     write_archive = handler_archive.write_archive
     patch.setattr(handler_archive, "ROOT", tree)
     patch.setattr(handler_archive, "write_archive", lambda entry_module: tree / write_archive(entry_module))

@@ -28,12 +28,7 @@ class Guest:
     def from_pool(cls, connect: Connect, pool_id: str) -> Self:
         """Create a guest with a new identity of the pool."""
         identities = connect()("cognito-identity")
-        return cls.from_identity(connect, identities.get_id(IdentityPoolId=pool_id)["IdentityId"])
-
-    @classmethod
-    def from_identity(cls, connect: Connect, identity_id: str) -> Self:
-        """Return a guest with an existing identity and new credentials."""
-        identities = connect()("cognito-identity")
+        identity_id = identities.get_id(IdentityPoolId=pool_id)["IdentityId"]
         issued = identities.get_credentials_for_identity(IdentityId=identity_id)["Credentials"]
         key, secret, token = issued["AccessKeyId"], issued["SecretKey"], issued["SessionToken"]
         return cls(identity_id, Credentials(key, secret, token), connect((key, secret, token)))

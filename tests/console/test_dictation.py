@@ -112,8 +112,8 @@ try {
 """Fake transcription service for a script, which replaces `%s`. Its timeouts are a hundred times shorter."""
 
 
-def run_dictation(window: ConsoleWindow, script: str, argument: Any = None) -> Any:
-    return run_script(window, "dictation", FAKE_SERVICE % script, argument)
+def run_dictation(window: ConsoleWindow, script: str) -> Any:
+    return run_script(window, "dictation", FAKE_SERVICE % script)
 
 
 def test_after_a_reconnection_every_utterance_without_an_end_is_sent_again(window: ConsoleWindow) -> None:
@@ -146,7 +146,7 @@ def test_a_failed_attempt_is_followed_by_another_unless_the_utterance_is_given_u
     await dictation.finish();
     return [errors, new Set(requestsOf("audio").map((request) => request.audio)).size, sentAttempts(), dictation.counts.failed];
     """
-    errors, different_audio_count, attempts, failed_count = run_script(window, "dictation", FAKE_SERVICE % script)
+    errors, different_audio_count, attempts, failed_count = run_dictation(window, script)
     assert attempts == [[1, "u1", 1], [1, "u1", 2]]
     assert (errors, different_audio_count, failed_count) == (["not now."], 1, 1)
 

@@ -54,12 +54,11 @@ def test_a_word_has_a_share_of_the_lines_time_by_its_length() -> None:
     assert [(item.start, item.end) for item in items] == [(1.0, 2.0), (2.0, 2.0), (2.0, 4.0), (4.0, 4.0)]
 
 
-def play(*versions: str, interval: float = 0.25) -> list[tuple[str, str]]:
-    """Return the text and the stable part after each version. A version follows the previous one after `interval`."""
+def play(*versions: str) -> list[tuple[str, str]]:
+    """Return the text and the stable part after each version. A version follows the previous one after 0.25 s."""
     prefix = StablePrefix()
     return [
-        (" ".join(prefix.add(version.split(), at * interval)), " ".join(prefix.stable))
-        for at, version in enumerate(versions)
+        (" ".join(prefix.add(version.split(), at / 4)), " ".join(prefix.stable)) for at, version in enumerate(versions)
     ]
 
 

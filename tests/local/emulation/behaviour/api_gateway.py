@@ -74,7 +74,6 @@ def websocket(
     route_response: bool = False,
     policy: dict[str, Any] = API_PERMISSION,
     authorization: str = "NONE",
-    offered: tuple[str, ...] = ("a",),
 ) -> tuple[list[dict[str, Any]], list[Any]]:
     """Open a connection and send a message. Return the messages to the client, and the events of the function."""
     set_function(policy)
@@ -102,7 +101,7 @@ def websocket(
         sent.append(message)
 
     scope = {
-        "path": "/dev", "headers": [], "query_string": f"X-Amz-Credential={KEY}/x".encode(), "subprotocols": offered,
+        "path": "/dev", "headers": [], "query_string": f"X-Amz-Credential={KEY}/x".encode(), "subprotocols": ("a",),
         "extensions": {"websocket.http.response": {}},
     }  # fmt: skip
     with function_result(*results) as events:

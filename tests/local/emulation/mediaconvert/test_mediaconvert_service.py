@@ -96,18 +96,18 @@ class ServedMediaConvert:
         self.client.create_job(**request)
         return self.account.wait_for_end_of_job()[-1]
 
-    def cut(self, data: bytes, seconds: int = 2) -> dict[str, Any]:
-        """Upload a video and cut it into segments of this length. Return the details of the job's last event."""
-        return self.run(job_request(self.upload(data), seconds))
+    def cut(self, data: bytes) -> dict[str, Any]:
+        """Upload a video and cut it. Return the details of the job's last event."""
+        return self.run(job_request(self.upload(data)))
 
     def segments(self) -> list[bytes]:
         """Return the segments in order."""
         return [data for name, data in self.account.output_files().items() if name.endswith(".ts")]
 
 
-def job_request(video: UploadedObject, seconds: int = 2) -> dict[str, Any]:
-    """Return the request of the handlers' code for a job that cuts a video into segments of this length."""
-    return job.job_request(BUCKET, video, chunk_seconds=seconds, role_arn=ROLE)
+def job_request(video: UploadedObject) -> dict[str, Any]:
+    """Return the request of the handlers' code for a job that cuts a video into segments of two seconds."""
+    return job.job_request(BUCKET, video, chunk_seconds=2, role_arn=ROLE)
 
 
 @pytest.fixture
