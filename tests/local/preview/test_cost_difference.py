@@ -77,8 +77,16 @@ def test_a_revision_is_priced_from_its_own_files_and_its_worktree_is_removed(
         f"import sys\nassert sys.argv[1:] == ['cost', '--stack', 'dev', '--json']\nprint({document!r})\n"
     )
     author = ("-c", "user.name=test", "-c", "user.email=test@example.com")
-    for arguments in (("init", "-q"), ("add", "."), (*author, "commit", "-q", "-m", "Print the cost")):
-        subprocess.run(["git", *arguments], cwd=repository, check=True)  # noqa: S603, S607
+
+    def commit() -> None:
+        for arguments in (("init", "-q"), ("add", "."), (*author, "commit", "-q", "-m", "Change the program")):
+            subprocess.run(["git", *arguments], cwd=repository, check=True)  # noqa: S603, S607
+
+    commit()
+    program.write_text("import sys\nsys.exit('Traceback\\nthe settings are invalid')\n")
+    commit()
     program.unlink()
-    assert price_revision("HEAD", "dev") == replace(cost, label="dev at HEAD")
+    assert price_revision("HEAD~1", "dev") == replace(cost, label="dev at HEAD~1")
+    with pytest.raises(CannotPrice, match="HEAD cannot be priced: the settings are invalid"):
+        price_revision("HEAD", "dev")
     assert list(worktrees.iterdir()) == []
