@@ -1,7 +1,7 @@
-"""Fake AWS in memory, and a few drivers for tests of the engine and of the Pulumi provider.
+"""Fake AWS in memory, for tests of the engine and of the Pulumi provider.
 
-A driver describes how one resource type is created, changed and deleted. The drivers here name real AWS operations, so
-their parameters are checked as usual. But the fake services only change a dictionary.
+A driver describes how one resource type is created, changed and deleted. The parameters of its calls are checked as
+usual, but the fake services only change a dictionary.
 """
 
 import logging
@@ -13,15 +13,8 @@ from typing import Any
 import pulumi
 from botocore.exceptions import ClientError
 
-from local.drivers import Drivers
-from local.drivers.model import (
-    Driver,
-    DriverCall,
-    RecordedOnly,
-    constant,
-    first_known,
-    from_response,
-)
+from local.drivers import ALL_DRIVERS
+from local.drivers.model import Driver, DriverCall, first_known, from_response
 from local.platform.emulator import Emulator
 from local.platform.engine import Engine
 from local.platform.progress import Progress
@@ -31,36 +24,15 @@ from local.preview.stack_files import StackConfig
 
 CONFIG = StackConfig(project="polyphony", stack="test", values={})
 
-# Resource types. A group is a log group. The emulator lacks the last type, so it is checked but not created.
-GROUP = "test:index/group:Group"
-TOPIC = "test:index/topic:Topic"
+GROUP = "aws:cloudwatch/logGroup:LogGroup"
+TOPIC = "aws:sns/topic:Topic"
+RECORDED_ONLY = "aws:costexplorer/anomalyMonitor:AnomalyMonitor"
+"""Type that the emulator lacks, so it is checked but not created."""
 FUNCTION = "test:index/function:Function"
-RECORDED_ONLY = "test:index/recordedOnly:RecordedOnly"
+"""Function whose code is a text."""
 
-SET_RETENTION = DriverCall(
-    "PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, if_property="days"
-)
-
-DRIVERS: Drivers = {
-    GROUP: Driver(
-        type=GROUP,
-        service="logs",
-        create=(
-            DriverCall("CreateLogGroup", {"logGroupName": "name", "kmsKeyId": "key"}),
-            SET_RETENTION,
-        ),
-        update=(SET_RETENTION,),
-        delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
-        id="name",
-    ),
-    TOPIC: Driver(
-        type=TOPIC,
-        service="sns",
-        create=(DriverCall("CreateTopic", {"Name": "name"}),),
-        delete=(DriverCall("DeleteTopic", {"TopicArn": "id"}),),
-        id=from_response("CreateTopic", "TopicArn"),
-        outputs={"arn": from_response("CreateTopic", "TopicArn")},
-    ),
+DRIVERS = {
+    **ALL_DRIVERS,
     FUNCTION: Driver(
         type=FUNCTION,
         service="lambda",
@@ -77,13 +49,6 @@ DRIVERS: Drivers = {
             )
         },
         changed_by_update={"version": "PublishVersion"},
-    ),
-    RECORDED_ONLY: RecordedOnly(
-        type=RECORDED_ONLY,
-        service="logs",
-        reason="for tests",
-        create=(DriverCall("CreateLogGroup", {"logGroupName": "name"}),),
-        outputs={"arn": constant("arn:made-up")},
     ),
 }
 

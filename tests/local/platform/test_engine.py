@@ -11,7 +11,8 @@ import pulumi
 import pytest
 
 from local import CannotRun
-from local.drivers.model import Driver, DriverCall, PropertyImport
+from local.drivers.model import PropertyImport
+from local.drivers.operations import MONITOR_ARN
 from local.platform.deployer import Action
 from local.platform.engine import Engine, ResourceFailed
 from local.platform.progress import Progress
@@ -25,7 +26,6 @@ from tests.local.fake_aws import (
     FUNCTION,
     GROUP,
     RECORDED_ONLY,
-    SET_RETENTION,
     TOPIC,
     AnyResource,
     FakeAws,
@@ -63,9 +63,9 @@ def create_common_resources(code_text: str, days: int, group_name: str) -> None:
     """Create the resources that both programs have. The resource `renamed` uses the version of the function's code."""
     topic = AnyResource(TOPIC, "topic", name="topic")
     function = AnyResource(FUNCTION, "function", name="function", role=ROLE, text=code_text)
-    AnyResource(GROUP, "kept", name="kept", days=7, key=topic.arn)
-    AnyResource(GROUP, "changed", name="changed", days=days)
-    AnyResource(GROUP, "renamed", name=group_name, days=7, key=function.version)
+    AnyResource(GROUP, "kept", name="kept", retentionInDays=7, kmsKeyId=topic.arn)
+    AnyResource(GROUP, "changed", name="changed", retentionInDays=days)
+    AnyResource(GROUP, "renamed", name=group_name, retentionInDays=7, kmsKeyId=function.version)
 
 
 def first_program() -> None:
@@ -98,8 +98,8 @@ def test_a_resource_is_created_after_those_it_depends_on(tmp_path: Path) -> None
 def test_the_dependants_of_a_replaced_resource_are_replaced_too(tmp_path: Path) -> None:
     def program(topic_name: str) -> None:
         topic = AnyResource(TOPIC, "topic", name=topic_name)
-        group = AnyResource(GROUP, "of-topic", name="of-topic", key=topic.arn)
-        AnyResource(GROUP, "other", name="other", days=len(topic_name))
+        group = AnyResource(GROUP, "of-topic", name="of-topic", kmsKeyId=topic.arn)
+        AnyResource(GROUP, "other", name="other", retentionInDays=len(topic_name))
         # The function has no input that is an output of the group, but its name is computed from one.
         AnyResource(FUNCTION, "of-group", name=group.urn.apply(lambda _: "of-group"), role=ROLE, text="print(1)")
 
@@ -198,8 +198,8 @@ def test_a_second_up_changes_only_the_resources_whose_inputs_changed(tmp_path: P
 @pytest.mark.parametrize(
     ("options", "changes", "action"),
     [
-        (pulumi.ResourceOptions(ignore_changes=["days"]), {"days": 30}, Action.SAME),
-        (pulumi.ResourceOptions(), {"days": 30}, Action.UPDATE),
+        (pulumi.ResourceOptions(ignore_changes=["retentionInDays"]), {"retentionInDays": 30}, Action.SAME),
+        (pulumi.ResourceOptions(), {"retentionInDays": 30}, Action.UPDATE),
         (pulumi.ResourceOptions(), {}, Action.REPLACE),
     ],
     ids=["ignored", "changed", "removed, but no call can unset it"],
@@ -208,10 +208,10 @@ def test_ignored_changed_and_removed_inputs_lead_to_different_actions(
     options: pulumi.ResourceOptions, changes: dict[str, int], action: Action, tmp_path: Path
 ) -> None:
     aws = FakeAws()
-    run_up(lambda: AnyResource(GROUP, "group", opts=options, name="group", days=7), aws, tmp_path)
+    run_up(lambda: AnyResource(GROUP, "group", opts=options, name="group", retentionInDays=7), aws, tmp_path)
     actions = actions_of_up(lambda: AnyResource(GROUP, "group", opts=options, name="group", **changes), aws, tmp_path)
     assert actions == {"group": action}
-    days = 7 if action is Action.SAME else changes.get("days")
+    days = 7 if action is Action.SAME else changes.get("retentionInDays")
     assert aws.resources["group"].get("retentionInDays") == days
 
 
@@ -220,11 +220,11 @@ def test_a_resource_that_the_emulator_lacks_has_outputs_but_makes_no_call(tmp_pa
 
     def program() -> None:
         recorded = AnyResource(RECORDED_ONLY, "recorded", name="recorded")
-        AnyResource(GROUP, "group", name="group", key=recorded.arn)
+        AnyResource(GROUP, "group", name="group", kmsKeyId=recorded.arn)
 
     run_up(program, aws, tmp_path)
     assert [name for _, name in aws.calls] == ["group"]
-    assert aws.resources["group"]["kmsKeyId"] == "arn:made-up"
+    assert aws.resources["group"]["kmsKeyId"] == MONITOR_ARN
 
 
 def test_a_failure_is_reported_and_the_next_up_continues(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_failure_is_reported_and_the_next_up_continues(tmp_path: Path) -> None
     with pytest.raises(ResourceFailed):
         run_up(first_program, aws, tmp_path, progress)
     urn, message = progress.failures[0]
-    assert urn.startswith("urn:pulumi:test::polyphony::test:index/group:Group::")
+    assert urn.startswith("urn:pulumi:test::polyphony::aws:cloudwatch/logGroup:LogGroup::")
     assert message == "PutRetentionPolicy: LimitExceededException: message of AWS"
     assert any(entry.incomplete for entry in read_state(tmp_path).entries.values())
     aws.error_codes = {}
@@ -269,15 +269,8 @@ def test_an_imported_property_is_imported_when_it_is_new_or_changed(
 ) -> None:
     """A document, such as an API definition, is imported by a function instead of a call."""
     imported: list[tuple[str, str]] = []
-    driver = Driver(
-        type=DOCUMENT,
-        service="logs",
-        create=(DriverCall("CreateLogGroup", {"logGroupName": "name"}), SET_RETENTION),
-        update=(SET_RETENTION,),
-        delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
-        id="name",
-        property_import=PropertyImport("text", lambda _client, name, text: imported.append((name, text))),
-    )
+    importer = PropertyImport("text", lambda _client, name, text: imported.append((name, text)))
+    driver = replace(DRIVERS[GROUP], type=DOCUMENT, property_import=importer)
     monkeypatch.setitem(DRIVERS, DOCUMENT, driver)
     aws = FakeAws()
 
@@ -286,7 +279,7 @@ def test_an_imported_property_is_imported_when_it_is_new_or_changed(
 
         def program() -> None:
             inputs: dict[str, Any] = {} if text is None else {"text": pulumi.Output.secret(text)}
-            AnyResource(DOCUMENT, "one", name="one", days=days, **inputs)
+            AnyResource(DOCUMENT, "one", name="one", retentionInDays=days, **inputs)
 
         return actions_of_up(program, aws, tmp_path)
 

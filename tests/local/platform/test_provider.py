@@ -168,7 +168,7 @@ def test_an_unsupported_pulumi_function_is_refused(cli: Cli) -> None:
     ids=["unchanged", "changed", "changed, of a type that the emulator lacks"],
 )
 def test_a_change_that_needs_no_replacement_is_an_update(cli: Cli, kind: str, days: int, changes: int) -> None:
-    response = diff(cli, kind, {"name": "group", "days": 7}, {"name": "group", "days": days})
+    response = diff(cli, kind, {"name": "group", "retentionInDays": 7}, {"name": "group", "retentionInDays": days})
     assert response.changes == changes
     assert list(response.replaces) == []
 
@@ -176,17 +176,17 @@ def test_a_change_that_needs_no_replacement_is_an_update(cli: Cli, kind: str, da
 @pytest.mark.parametrize(
     ("new_inputs", "replaces", "is_deleted_first"),
     [
-        ({"name": "group"}, ["days"], True),
-        ({"name": "group", "days": 7, "key": "arn:key"}, ["key"], True),
-        ({"name": "other", "days": 7}, ["name"], False),
-        ({"namePrefix": "group-", "days": 7}, ["name", "namePrefix"], False),
+        ({"name": "group"}, ["retentionInDays"], True),
+        ({"name": "group", "retentionInDays": 7, "kmsKeyId": "arn:key"}, ["kmsKeyId"], True),
+        ({"name": "other", "retentionInDays": 7}, ["name"], False),
+        ({"namePrefix": "group-", "retentionInDays": 7}, ["name", "namePrefix"], False),
     ],
     ids=["no call can unset the input", "no call can set the input", "other name", "name from a prefix"],
 )
 def test_a_resource_is_deleted_before_its_replacement_is_created_unless_their_names_differ(
     cli: Cli, new_inputs: dict[str, Any], replaces: list[str], is_deleted_first: bool
 ) -> None:
-    response = diff(cli, GROUP, {"name": "group", "days": 7}, new_inputs)
+    response = diff(cli, GROUP, {"name": "group", "retentionInDays": 7}, new_inputs)
     assert list(response.replaces) == replaces
     assert response.deleteBeforeReplace is is_deleted_first
 
@@ -209,7 +209,7 @@ def test_the_error_of_a_refused_creation_contains_no_resource_that_the_cli_would
 
 
 def test_a_resource_whose_creation_failed_half_way_is_replaced_by_the_next_deployment(cli: Cli, aws: FakeAws) -> None:
-    inputs = {"name": "group", "days": 7}
+    inputs = {"name": "group", "retentionInDays": 7}
     aws.error_codes = {"put_retention_policy": "LimitExceededException"}
     incomplete = incomplete_resource_of(lambda: create(cli, GROUP, inputs))
     assert incomplete.id == "group"
@@ -255,10 +255,10 @@ def test_a_refused_deletion_is_an_error(cli: Cli, aws: FakeAws) -> None:
 
 def test_calls_after_a_cancellation_fail_until_the_cli_configures_the_provider_again(cli: Cli, aws: FakeAws) -> None:
     cli.Cancel(empty_pb2.Empty())
-    inputs = {"name": "group", "days": 7}
+    inputs = {"name": "group", "retentionInDays": 7}
     for call in (
         lambda: create(cli, GROUP, inputs),
-        lambda: cli.Update(update_request(GROUP, inputs, {"name": "group", "days": 30})),
+        lambda: cli.Update(update_request(GROUP, inputs, {"name": "group", "retentionInDays": 30})),
         lambda: cli.Delete(delete_request(GROUP, "group", inputs)),
     ):
         error = error_of(call)
