@@ -95,10 +95,8 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _stage_url(values: ResourceValues) -> Any:
+def _stage_url(values: ResourceValues) -> str:
     """Return the URL of a stage: a path below the emulator's address."""
-    if not values.endpoint:
-        return UNKNOWN
     return f"{values.endpoint}/_aws/execute-api/{values['restApi']}/{values['stageName']}"
 
 
