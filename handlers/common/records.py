@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
-from pydantic import Field
 
 from handlers.common.json_models import Message
 
@@ -41,7 +40,7 @@ class TooManyWriters(Exception):
 class Record(Message):
     """Base of the models of records. An attribute of the item has the alias of the field, which is in camelCase."""
 
-    revision: str = Field(default="", repr=False)
+    revision: str = ""
     """Random text that identifies the write of this state. Empty before the first write."""
 
 
