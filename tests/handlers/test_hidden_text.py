@@ -10,23 +10,18 @@ from contextlib import suppress
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from handlers.common.text import Window
-from handlers.livestream.episodes.routes import OPERATIONS as LIVESTREAM_OPERATIONS
-from handlers.livestream.models import EpisodeChanges, NewEpisode
 from handlers.livestream.transcript import read_transcript
-from handlers.meetings.auth_exchange.api import OPERATIONS as MEETINGS_OPERATIONS
 from handlers.meetings.bedrock_summarize.models import TranscriptSegment
 from handlers.meetings.bedrock_summarize.questions import ModelActionItem, locate_items, parse_summary
 from handlers.meetings.bedrock_summarize.transcript import parse_part
-from handlers.meetings.recording_files import AudioPart, CompleteFile
+from handlers.meetings.recording_files import AudioPart
 from handlers.transcription.audio_processor.results import parse_results
-from handlers.transcription.messages import REQUESTS as TRANSCRIPTION_REQUESTS
-from handlers.voice_qa.messages import REQUESTS as VOICE_QA_REQUESTS
-from handlers.voice_qa.messages import Query
 from handlers.voice_qa.query_worker.agent import read_pieces
 from handlers.voice_qa.query_worker.answers import StoredTurn
+from tests.handlers.common.test_errors import CLIENT_MODELS
 from tests.handlers.livestream.fact_check_agent.test_model_answer import claim, clip, verify
 from tests.handlers.transcription.router_harness import transcript_payload
 
@@ -112,14 +107,9 @@ def is_hidden_text_kept(annotation: Any) -> bool:
 
 
 def test_every_text_of_a_client_is_cleaned_or_never_shown() -> None:
-    operations = (*LIVESTREAM_OPERATIONS, *MEETINGS_OPERATIONS)
-    bodies = [part for operation in operations for part in (operation.parameters, operation.query, operation.body)]
-    messages = [*VOICE_QA_REQUESTS.values(), *TRANSCRIPTION_REQUESTS.values()]
-    models: list[type[BaseModel]] = [*filter(None, bodies), *messages, CompleteFile, StoredTurn]
-    assert {NewEpisode, EpisodeChanges, Query, CompleteFile} <= set(models)
     keeping = {
         (model.__name__, name)
-        for model in models
+        for model in {*CLIENT_MODELS, StoredTurn}
         for name, field in model.model_fields.items()
         if is_hidden_text_kept(Annotated[(field.annotation, Field(), *field.metadata)])
     }
