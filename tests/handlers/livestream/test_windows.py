@@ -38,7 +38,6 @@ def test_the_first_result_of_a_window_is_kept(broadcast: Broadcast) -> None:
     assert not findings.finish_if_done(first)
     findings.save(first, RESULT)
     findings.save(first, FAILURE)
-    findings.save(first, WindowResult(claims=(claim(1),)))
     assert (broadcast.quotes, broadcast.failures) == ([CLAIM.quote] * 2, [None])
     assert (findings.finish_if_done(first), findings.finish_if_done(second)) == (True, False)
 
