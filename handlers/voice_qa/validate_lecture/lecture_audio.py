@@ -12,7 +12,6 @@ import math
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple
 
 from mutagen.flac import StreamInfo
@@ -216,7 +215,8 @@ class _Element(NamedTuple):
 
 
 def _read_webm_seconds(file: RangedFile) -> float:
-    header, segment = islice(_read_elements(file, 0, file.size), 2)
+    elements_of_file = _read_elements(file, 0, file.size)
+    header, segment = next(elements_of_file), next(elements_of_file)
     # Matroska files with another document type may contain almost any codec.
     if _find_value(file, header, DOC_TYPE).rstrip(b"\0") != b"webm":
         raise RejectedAudio(RejectionReason.UNKNOWN_FORMAT)

@@ -131,7 +131,7 @@ class SocketHandler:
             case LectureRequest():
                 return self.lectures.report(message.lecture_id, guest.guest_id)
             case Query():
-                return self.ask(guest, connection, message)
+                return self._ask(guest, connection, message)
             case Ping():
                 return Pong()
             case _:
@@ -168,7 +168,7 @@ class SocketHandler:
             expires_seconds=self.environment.url_seconds,
         )
 
-    def ask(self, guest: GuestConnection, connection: str, message: Query) -> QueryAccepted:
+    def _ask(self, guest: GuestConnection, connection: str, message: Query) -> QueryAccepted:
         """Accept a question. It may have been asked before. Raises HandlerError if it is refused."""
         _check_question(guest, message)
         key = query_key(guest.guest_id, message.query_id)
