@@ -12,12 +12,13 @@ import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from types import CodeType
 from typing import Any
 
 from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
 from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.response import StreamingBody
 
 from handlers.ingestion.files import OPEN_INDEX
 
@@ -25,6 +26,7 @@ Key = tuple[str, str]
 Item = dict[str, Any]
 Gate = Callable[[str], None]
 """Function that is called with `before <operation>` and `after <operation>`."""
+WRITABLE = ("data/", "manifests/", "pointers/", "rejected/")
 STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:files"
 PROJECTED = frozenset(
     {
@@ -50,6 +52,9 @@ class Cloud:
         self.items: dict[Key, Item] = {}
         """Items of the file table."""
         self.objects: dict[str, bytes] = {}
+        """Content of each object of the lake bucket by key."""
+        self.versions: dict[tuple[str, str], bytes] = {}
+        """Content of each version of a source file by key and version id."""
         self.executions: dict[str, str] = {}
         """Status of each execution by name."""
         self.next_starts: deque[str] = deque()
@@ -193,18 +198,41 @@ def _index_order(item: Item) -> tuple[str, Key]:
 
 
 class FakeS3(_Client):
-    """S3 with the objects of one bucket."""
+    """S3 with the objects of the lake bucket, and with the versions of source files."""
+
+    def __init__(self, cloud: Cloud, gate: Gate) -> None:
+        super().__init__(cloud, gate)
+        self.objects = cloud.objects
+
+    def behind(self, gate: Gate) -> "FakeS3":
+        """Return a client of the same objects behind another gate."""
+        return FakeS3(self._cloud, gate)
 
     def put_object(self, **request: Any) -> Any:
-        return self._call("PutObject", lambda: self._cloud.objects.__setitem__(request["Key"], request["Body"]))
+        assert request["Key"].startswith(WRITABLE), "the roles may write only below these prefixes"
+        return self._call("PutObject", lambda: self.objects.__setitem__(request["Key"], request["Body"]))
 
     def get_object(self, **request: Any) -> Any:
         def execute() -> dict[str, Any]:
-            if request["Key"] not in self._cloud.objects:
-                raise client_error("NoSuchKey", "GetObject", 404)
-            return {"Body": io.BytesIO(self._cloud.objects[request["Key"]])}
+            key, version = request["Key"], request.get("VersionId")
+            body = self.objects.get(key) if version is None else self._cloud.versions.get((key, version))
+            if body is None:
+                raise client_error("NoSuchKey" if version is None else "NoSuchVersion", "GetObject", 404)
+            return {"Body": StreamingBody(io.BytesIO(body), len(body))}
 
         return self._call("GetObject", execute)
+
+    def delete_objects(self, **request: Any) -> Any:
+        assert len(request["Delete"]["Objects"]) <= 1000, "S3 deletes at most 1,000 objects in one call"
+        for entry in request["Delete"]["Objects"]:
+            self._call("DeleteObject", partial(self.objects.pop, entry["Key"], None))
+        return {}
+
+    def get_paginator(self, _: str) -> "FakeS3":
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        return [{"Contents": [{"Key": key} for key in self.objects if key.startswith(request["Prefix"])]}]
 
 
 class FakeStepFunctions(_Client):

@@ -74,6 +74,7 @@ def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: Ingest
 def start_redrive(harness: IngestionHarness, name: str) -> str:
     """Redrive the manifest of an execution. Return the name of the new execution."""
     harness.redrive(manifest_id_of(name))
+    assert harness.waiting_executions == [f"{name}-r1"]
     return harness.waiting_executions.pop()
 
 

@@ -28,7 +28,9 @@ from handlers.ingestion.glue.lines import (
     read_lines,
 )
 from local import ROOT
-from tests.handlers.ingestion.glue.memory_s3 import MemoryS3
+from tests.handlers.ingestion.conftest import NOW
+from tests.handlers.ingestion.fake_cloud import Cloud, FakeS3
+from tests.handlers.ingestion.ingestion_harness import open_gate
 
 CONTENT = st.lists(st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")), max_size=20)
 LOG = b"".join(
@@ -140,9 +142,10 @@ Rejected = list[list[dict[str, object]]]
 
 def read(body: bytes | None) -> tuple[list[SourceRecord], FileOutcome, Rejected]:
     """Read a file. Return its records, its outcome and its rejected lines."""
-    s3 = MemoryS3()
+    cloud = Cloud(NOW)
+    s3 = FakeS3(cloud, open_gate)
     if body is not None:
-        s3.versions["incoming/k", "v"] = body
+        cloud.versions["incoming/k", "v"] = body
     file = SourceFile("landing", "incoming/k", "v", "2026-01-02T03:04:05.678Z", "2026-01-02", "incoming/k#v")
     reader = FileReader(file, s3, "lake", "rejected/00001", {"a": "byte", "d": "decimal(9,2)"})  # type: ignore[arg-type] # has the methods that it uses
     records = list(reader.read_records())

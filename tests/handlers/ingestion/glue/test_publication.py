@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from handlers.ingestion.glue.lines import FileOutcome
 from handlers.ingestion.glue.publication import ManifestRun, NewerRunStarted, VersionsGone
 from handlers.ingestion.manifests import RunResult
-from tests.handlers.ingestion.glue.memory_s3 import MemoryS3
-from tests.handlers.ingestion.ingestion_harness import Killed
+from tests.handlers.ingestion.conftest import NOW
+from tests.handlers.ingestion.fake_cloud import Cloud, FakeS3
+from tests.handlers.ingestion.ingestion_harness import FaultGate, Killed, open_gate
 
 DATES = ("2026-01-02", "2026-01-03")
 OTHER_MANIFEST = {"data/dt=2026-01-02/run=other-1/a.parquet": b"other"}
@@ -33,19 +34,19 @@ def entry(name: str, date: str) -> dict[str, Any]:
 FILES = [entry("f", DATES[0]), entry("g", DATES[1])]
 
 
-def new_s3() -> MemoryS3:
+def new_s3() -> FakeS3:
     """Return an S3 with the output of another manifest and the list of a manifest with one file of each date."""
-    s3 = MemoryS3()
+    s3 = FakeS3(Cloud(NOW), open_gate)
     file_list = {"schemaVersion": 1, "manifestId": "m", "files": FILES}
     s3.objects |= {**OTHER_MANIFEST, CONFIRMED: json.dumps(file_list).encode()}
     return s3
 
 
-def manifest_run(s3: MemoryS3, name: str) -> ManifestRun:
+def manifest_run(s3: FakeS3, name: str) -> ManifestRun:
     return ManifestRun(s3, "lake", CONFIRMED, name)  # type: ignore[arg-type] # has the methods that it uses
 
 
-def begin_run(s3: MemoryS3, name: str, rows: dict[str, list[str]] = ROWS) -> tuple[ManifestRun, dict[str, list[str]]]:
+def begin_run(s3: FakeS3, name: str, rows: dict[str, list[str]] = ROWS) -> tuple[ManifestRun, dict[str, list[str]]]:
     """Begin a run and write rejected lines, and a Parquet file for each row. Return the run and the keys to publish."""
     run = manifest_run(s3, name)
     run.begin()
@@ -58,13 +59,13 @@ def begin_run(s3: MemoryS3, name: str, rows: dict[str, list[str]] = ROWS) -> tup
     return run, keys
 
 
-def complete_run(s3: MemoryS3, name: str, rows: dict[str, list[str]] = ROWS) -> None:
+def complete_run(s3: FakeS3, name: str, rows: dict[str, list[str]] = ROWS) -> None:
     run, keys = begin_run(s3, name, rows)
     run.publish(keys)
     run.finish([PROCESSED, PROCESSED])
 
 
-def visible_rows(s3: MemoryS3) -> dict[str, list[str]]:
+def visible_rows(s3: FakeS3) -> dict[str, list[str]]:
     """Return the rows that readers see, by date. Raise an error if a pointer names a missing object."""
     return {
         key.split("/dt=")[1][:10]: [
@@ -75,17 +76,11 @@ def visible_rows(s3: MemoryS3) -> dict[str, list[str]]:
     }
 
 
-TWO_RUNS = new_s3()
-complete_run(TWO_RUNS, "r")
-complete_run(TWO_RUNS, "s")
-MAX_KILL_AT = TWO_RUNS.write_count + 4
-"""Highest number of the write after which a test kills a run. It is higher than the number of any run's writes."""
-
-
-@given(st.lists(st.integers(1, MAX_KILL_AT), max_size=4))
+@given(st.lists(st.integers(1, 120), max_size=4))
 def test_after_runs_killed_at_any_write_the_last_run_publishes_all_rows_and_removes_older_output(
     kill_positions: list[int],
 ) -> None:
+    """The numbers are those of the passes of the gate before and after each call. A run has fewer passes than 120."""
     s3 = new_s3()
     published = False
 
@@ -96,14 +91,17 @@ def test_after_runs_killed_at_any_write_the_last_run_publishes_all_rows_and_remo
         assert not published or rows == ROWS, "a later run must not hide the rows of an earlier one"
         published = rows == ROWS
 
-    s3.on_write = check
     for number, kill_at in enumerate(kill_positions):
-        s3.write_count, s3.kill_after_write = 0, kill_at
+        fault = FaultGate(kill_at)
+
+        def gate(point: str, fault: FaultGate = fault) -> None:
+            check()
+            fault(point)
+
         with suppress(Killed):
-            complete_run(s3, f"r{number}")
+            complete_run(s3.behind(gate), f"r{number}")
             assert list(s3.objects)[-1] == RESULT or number, "the result is written last"
-    s3.kill_after_write = None
-    complete_run(s3, "last")
+    complete_run(s3.behind(lambda _: check()), "last")
     assert visible_rows(s3) == ROWS
     remaining_keys = [key for key in s3.objects if "/run=" in key and key not in OTHER_MANIFEST]
     assert len(remaining_keys) == 5, "only three files of data and two of rejected lines"
