@@ -17,7 +17,8 @@ def test_no_command_repeats_an_error_message_of_aws(capsys: pytest.CaptureFixtur
     client = Mock(get_alias=fail, get_caller_identity=fail, get_provisioned_concurrency_config=fail)
     assert main([arguments[0], "--stack", "dev", *arguments[1:]], clients=lambda _: client) == 2
     error = capsys.readouterr().err
-    assert "(ExpiredToken): the credentials are expired or invalid. Log in and run the command again." in error
+    assert error.startswith("AnOperation on ")
+    assert error.endswith("(ExpiredToken): the credentials are expired or invalid. Log in and run the command again.\n")
     assert error.count("\n") == 1
     assert SECRET not in error
 
