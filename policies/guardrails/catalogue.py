@@ -4,7 +4,6 @@ from guardrails import exceptions
 from guardrails.records import Policy
 from guardrails.rules import (
     cost,
-    data_protection,
     failed_work,
     networks_and_apis,
     own_data,
@@ -21,7 +20,6 @@ CHECKING_POLICIES: tuple[Policy, ...] = (
     *own_data.POLICIES,
     *roles.POLICIES,
     *secrets.POLICIES,
-    *data_protection.POLICIES,
     *stored_data.POLICIES,
     *networks_and_apis.POLICIES,
     *reliability.POLICIES,

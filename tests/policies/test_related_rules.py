@@ -1,5 +1,6 @@
-"""Tests of the policies about related resources: a change of the recorded prod program for each policy."""
+"""Tests of the policies about stored data, networks, APIs and failed work: a change of the recorded prod program for each policy."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from guardrails import resource_types as t
 from guardrails.rules import failed_work, networks_and_apis, stored_data
-from tests.policies.program import UNKNOWN, Program, assert_new_finding, find_mandatory
+from tests.policies.program import UNKNOWN, Program, assert_new_finding, change, edit, find_mandatory
 from tests.whole_program import ONE_WORKER, STACKS
 
 POLICIES = (*stored_data.POLICIES, *networks_and_apis.POLICIES, *failed_work.POLICIES)
@@ -81,6 +82,18 @@ BREAKS: dict[str, Callable[[Program], str]] = {
             lambda rules: [rule.pop("noncurrentVersionExpiration", None) for rule in rules],
         ),
         name=BUCKET,
+    ),
+    "bucket-never-emptied": change(t.BUCKET, forceDestroy=True),
+    "table-point-in-time-recovery": change(t.TABLE, pointInTimeRecovery=None),
+    "table-deletion-protected": change(t.TABLE, deletionProtectionEnabled=None),
+    "glue-encrypts": change(t.GLUE_JOB, securityConfiguration=None),
+    "backups-kept": edit(t.BACKUP_PLAN, "rules", lambda rules: rules[0].update(lifecycle={"deleteAfter": 6})),
+    "cors-origin-named": edit(t.BUCKET_CORS, "corsRules", lambda rules: rules[0].update(allowedOrigins=["https://*"])),
+    "cors-origin-named:function": change(
+        "livestream-episodes-function", environment={"variables": {"ORIGIN": "http://app.example.com"}}
+    ),
+    "cors-origin-named:api": lambda program: program.change(
+        t.REST_API, body=json.dumps({"a": [{"method.response.header.Access-Control-Allow-Origin": "'*'"}]})
     ),
     "network-not-open": lambda p: p.add(t.INGRESS_RULE, "open", {"cidrIpv4": "0.0.0.0/0"}),
     "network-not-open:out": lambda p: p.change(t.EGRESS_RULE, toPort=65535),
@@ -170,3 +183,9 @@ def test_a_fault_is_found_where_it_is(case: str) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_no_stack_has_a_mandatory_finding(stack: str) -> None:
     assert find_mandatory(stack, POLICIES) == {}
+
+
+def test_a_backup_may_be_kept_for_as_few_days_as_the_limit() -> None:
+    program = Program()
+    program.edit(t.BACKUP_PLAN, "rules", lambda rules: rules[0].update(lifecycle={"deleteAfter": 7}))
+    assert program.find("backups-kept") == {}

@@ -1,12 +1,13 @@
-"""Policies about buckets, queues and topics: their public access, encryption, TLS, recovery and expiry.
+"""Policies about stored data: public access, encryption, TLS, recovery, deletion, expiry, and origins that may read it.
 
-Separate resources configure these, for example a bucket's public access block. The policies find a missing one. If there
-are two, AWS may apply either, so both must be right.
+Separate resources configure a bucket, for example its public access block. The policies find a missing one. If there are
+two, AWS may apply either, so both must be right. `Rule(…).requires(…)` registers a policy about properties of one type.
 """
 
 import json
+import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from guardrails import resource_types as t
 from guardrails.records import (
@@ -21,9 +22,15 @@ from guardrails.records import (
     Severity,
 )
 from guardrails.rules.related import get_name, list_related
+from guardrails.rules.requirement import IS_SET, IS_TRUE, NOT_TRUE, Rule, describe
 
 COST = PolicySet(Group.COST)
 DATA_PROTECTION = PolicySet(Group.DATA_PROTECTION)
+ORIGIN_VARIABLE: Final = "ORIGIN"
+"""Environment variable with the origin that a function of this program allows."""
+ORIGIN_HEADER: Final = "header.access-control-allow-origin"
+"""End of the keys, in lower case, with which an OpenAPI document sets the CORS response header."""
+MIN_BACKUP_DAYS: Final = 7
 
 
 @DATA_PROTECTION.related_policy(
@@ -154,6 +161,74 @@ def _check_stored_data_expires(bucket: CheckedResource, stack: CheckedStack) -> 
     versioning = list_related(bucket, stack, t.BUCKET_VERSIONING, "bucket")
     if versioning and "noncurrentVersionExpiration" not in actions:
         yield "No lifecycle rule has noncurrentVersionExpiration, so old versions are kept for ever."
+
+
+Rule(DATA_PROTECTION, "bucket-never-emptied", Severity.HIGH, MANDATORY_IN_PROD).requires(
+    t.BUCKET,
+    {"forceDestroy": NOT_TRUE},
+    description="In prod, a deployment that deletes a bucket must not delete its objects.",
+    remedy="Set foundation.data.deletionProtection to true.",
+)
+Rule(DATA_PROTECTION, "table-point-in-time-recovery", Severity.HIGH, MANDATORY_IN_PROD).requires(
+    t.TABLE,
+    {"pointInTimeRecovery.enabled": IS_TRUE},
+    description="In prod, every table has point-in-time recovery.",
+    remedy="Set foundation.data.pointInTimeRecovery to true.",
+)
+Rule(DATA_PROTECTION, "table-deletion-protected", Severity.HIGH, MANDATORY_IN_PROD).requires(
+    t.TABLE,
+    {"deletionProtectionEnabled": IS_TRUE},
+    description="In prod, every table has deletion protection.",
+    remedy="Set foundation.data.deletionProtection to true.",
+)
+Rule(DATA_PROTECTION, "glue-encrypts", Severity.MEDIUM, ADVISORY_IN_DEV).requires(
+    t.GLUE_JOB,
+    {"securityConfiguration": IS_SET},
+    description="Every Glue job has a security configuration.",
+    remedy="Set securityConfiguration. It encrypts output on S3, and with a KMS key also logs and bookmarks.",
+)
+
+
+@DATA_PROTECTION.resource_policy(
+    "backups-kept",
+    severity=Severity.HIGH,
+    levels=ADVISORY_IN_DEV,
+    description=f"Backups are kept for at least {MIN_BACKUP_DAYS} days.",
+    remedy="Raise foundation.backup.retentionDays.",
+    types={t.BACKUP_PLAN},
+)
+def _check_backups_kept(plan: CheckedResource) -> Iterator[str]:
+    for rule in plan.get("rules") or ():
+        days = (rule.get("lifecycle") or {}).get("deleteAfter")
+        if days is not None and days < MIN_BACKUP_DAYS:
+            yield f"deleteAfter is {describe(days)} days."
+
+
+@DATA_PROTECTION.resource_policy(
+    "cors-origin-named",
+    severity=Severity.HIGH,
+    levels=MANDATORY_IN_PROD,
+    description="In prod, browsers may use buckets and APIs only from named origins with HTTPS.",
+    remedy="Set the origin of the console, Polyphony's web page, in the subsystem's settings, for example https://console.example.com.",
+    types={t.BUCKET_CORS, t.REST_API, t.FUNCTION},
+)
+def _check_cors_origin_named(resource: CheckedResource) -> Iterator[str]:
+    """Yield a message about each origin with a wildcard, without HTTPS, or computed from the request. An empty origin
+    allows no page.
+    """
+    for origin in sorted({origin.strip(" '") for origin in _list_origins(resource)}):
+        if origin and not re.fullmatch(r"https://[^*\s]+", origin):
+            yield f"The allowed origin is {origin}, but must begin with https:// and have no wildcard."
+
+
+def _list_origins(resource: CheckedResource) -> list[str]:
+    if resource.type == t.FUNCTION:
+        return [str(resource.get(f"environment.variables.{ORIGIN_VARIABLE}") or "")]
+    if resource.type == t.BUCKET_CORS:
+        return [origin for rule in resource.get("corsRules") or () for origin in rule["allowedOrigins"]]
+    pairs: list[tuple[str, Any]] = []
+    json.loads(resource.get("body") or "{}", object_pairs_hook=pairs.extend)  # collects the pairs of all levels
+    return [str(value) for key, value in pairs if key.lower().endswith(ORIGIN_HEADER)]
 
 
 POLICIES: Final[tuple[Policy, ...]] = (*COST, *DATA_PROTECTION)
