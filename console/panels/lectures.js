@@ -66,10 +66,12 @@ export function lectures({ stack, settings }) {
   // from the answer to a question.
   async function showValidation(lectureId) {
     const startedAt = Date.now();
+    const isWanted = () => id.value.trim() === lectureId && Date.now() - startedAt < VALIDATION_TIMEOUT_MS;
     for (const pause of pauses()) {
       await sleep(pause);
+      if (!isWanted()) return;
       const report = await getConnection().then((open) => open.request("lecture", { lectureId })).catch(() => ({ state: "pending" }));
-      if (id.value.trim() !== lectureId || Date.now() - startedAt > VALIDATION_TIMEOUT_MS) return;
+      if (!isWanted()) return;
       if (report.state === "ready") {
         state.textContent = "The lecture is ready. Ask a question.";
       } else if (report.state === "rejected") {

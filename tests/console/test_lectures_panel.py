@@ -133,10 +133,13 @@ def page(open_panel: OpenPanel) -> Iterator[Page]:
 
 @pytest.fixture
 def backend(page: Page) -> Iterator[FakeVoiceQa]:
-    """Backend of the shared page during a test. At the end of the test it closes its connection."""
+    """Backend of the shared page during a test. At the end of the test, it closes its connection. No lecture is selected
+    then, so that the page does not connect again to ask for the lecture's state.
+    """
     fake = FakeVoiceQa()
     fake.install(page)
     yield fake
+    select_lecture(page, "")
     for socket in fake.sockets:
         socket.close(code=1001)
 
