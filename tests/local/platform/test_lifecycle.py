@@ -25,7 +25,7 @@ def instructions(running: Emulator) -> str:
     return out.getvalue()
 
 
-def test_up_prints_outputs_address_and_commands_and_how_to_install_spark(
+def test_up_prints_that_it_chose_another_port_and_how_to_use_another_folder_and_to_install_spark(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spark_process, "is_installed", lambda: False)

@@ -42,8 +42,10 @@ def test_a_file_of_another_version_is_refused_with_the_remedy(emulator: Emulator
 def test_after_a_push_the_next_run_publishes_the_code_again(emulator: Emulator) -> None:
     mark_code_as_pending(emulator, "start")
     assert PlatformState.read(emulator) is None, "the Pulumi CLI deploys without a state file"
-    PlatformState({"start": entry()}).write(emulator)
+    deployed = PlatformState({"start": entry()})
+    deployed.write(emulator)
     mark_code_as_pending(emulator, "other")
+    assert PlatformState.read(emulator) == deployed
     mark_code_as_pending(emulator, "start")
     state = PlatformState.read(emulator)
     assert state is not None
