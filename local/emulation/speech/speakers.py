@@ -46,7 +46,7 @@ def label_speakers(lines: Sequence[SpokenLine], samples: bytes, max_speakers: in
         distances = [abs(log_pitch - sum(voice) / len(voice)) for voice in voices]
         label = min(range(len(voices)), key=distances.__getitem__, default=0)
         is_new = not voices or distances[label] > math.log(SAME_VOICE_RATIO)
-        if is_new and len(voices) < max(max_speakers, 1):
+        if is_new and len(voices) < max_speakers:
             label = len(voices)
             voices.append([])
         voices[label].append(log_pitch)
