@@ -13,7 +13,6 @@ role that another role assumes.
 | `metric_namespace` | IAM | has no condition key `cloudwatch:namespace` | sets it to the namespace of `PutMetricData` | functions have grants on one namespace |
 | `event_source` | IAM | has no condition key `events:source` | sets it to the source of each event | functions have grants on the sources of their subsystem |
 | `kms_key_of_upload` | IAM | has no condition key for the KMS key of an upload | sets it from the request's header | the policies of buckets deny uploads that choose a KMS key |
-| `message_batch` | IAM | asks for the action `sqs:SendMessageBatch`, which does not exist | asks for `sqs:SendMessage` | functions send batches of messages |
 | `session_tags` | IAM | does not check the caller's permission to set session tags | asks for `sts:TagSession` in addition to `sts:AssumeRole` | meetings' token exchange tags the sessions of its clients |
 | `memory_resource` | IAM | does not check requests to the events of an AgentCore memory | checks them with the memory's ARN | livestream's fact check has grants on its memory |
 | `terminated_job` | IAM | checks `batch:TerminateJob` with the resource `*` | checks it with the job's ARN | the grant of meetings' workflow names jobs |
@@ -38,7 +37,6 @@ from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, e
 LEADING_KEYS = "dynamodb:leadingkeys"
 AGENTCORE = "bedrock-agentcore"
 KMS_KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
-IAM_ACTIONS = {"sqs:SendMessageBatch": "sqs:SendMessage"}
 """Action that IAM evaluates, by the action that the emulator evaluates in place of it."""
 GLOBAL_KEYS = (
     "aws:PrincipalArn",
@@ -79,7 +77,6 @@ def install(recorder: DecisionRecorder) -> None:
         resource_arn: str = "*",
         service_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        action = IAM_ACTIONS.get(action, action)
         keys = {**(service_context or {}), **_read_condition_keys(action, resource_arn)}
         refusal = decide_and_record(enforce, access_key, action, service, region, resource_arn, keys)
         if refusal is None and action == "sts:AssumeRole" and keys.get("aws:TagKeys"):

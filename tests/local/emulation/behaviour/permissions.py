@@ -76,12 +76,6 @@ def kms_key_of_upload() -> Any:
     return iam_actions.s3_service_context("s3:PutObject", {}, "/b/k", {header: "key"}).get(f"s3:{header}")
 
 
-@shows(emulator=False, aws=True)
-def message_batch() -> Any:
-    set_role(allow("sqs:SendMessage"))
-    return may("sqs:SendMessageBatch", QUEUE)
-
-
 @shows(emulator=[True, True, True, True], aws=[False, False, True, True])
 def session_tags() -> Any:
     tags = {"aws:RequestTag/user": "u1", "aws:TagKeys": ["user"]}
