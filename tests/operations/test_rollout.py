@@ -118,6 +118,7 @@ def test_an_alias_that_another_user_moves_is_left_unchanged(cloud: Cloud, moved_
     cloud.before["wait"] = [lambda: cloud.move_alias(moved_to)]
     assert cloud.run("rollout", "--minutes", "1") == 2
     assert cloud.traffic() == (moved_to, {})
+    assert cloud.printed[-1] == f"{FUNCTION} was left unchanged: version {moved_to} has all traffic"
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ def test_a_pinned_version_which_is_in_the_section_with_the_name_of_the_folder_st
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_terminated_rollout_returns_all_traffic_to_the_old_version(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
     handlers: dict[int, Callable[..., None]] = {}
     monkeypatch.setattr(signal, "signal", handlers.__setitem__)
@@ -178,6 +179,7 @@ def test_a_terminated_rollout_returns_all_traffic_to_the_old_version(
     cloud.before["wait"] = [lambda: handlers[number](number, None)]
     assert cloud.run("rollout") == 2
     assert cloud.traffic() == ("1", {})
+    assert capsys.readouterr().err.startswith("Interrupted. The command `alias`")
     handlers.clear()
     monkeypatch.setattr(signal, "getsignal", lambda _: signal.SIG_IGN)
     stop_cleanly()
