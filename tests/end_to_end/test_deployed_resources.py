@@ -89,9 +89,7 @@ def test_a_table_with_another_kms_key_keeps_its_items(stack: SmallStack) -> None
     dynamodb, name = stack.clients("dynamodb"), unprotected_scope.name(Kind.TABLE, "files")
 
     def register(key: str | None) -> None:
-        Table(
-            unprotected_scope, "files", display_name="Files", hash_key="pk", ttl_attribute="expires_at", kms_key_arn=key
-        )
+        Table(unprotected_scope, "files", display_name="Files", hash_key="pk", ttl_attribute="ttl", kms_key_arn=key)
 
     def read_encryption() -> dict[str, Any]:
         assert dynamodb.scan(TableName=name)["Items"] == [{"pk": {"S": "kept"}}]
