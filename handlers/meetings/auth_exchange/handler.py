@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from types_boto3_sts.client import STSClient
 
 
-
 @dataclass(frozen=True)
 class MeetingsApi:
     """Implementation of the operations of the meetings API."""
