@@ -39,7 +39,7 @@ class CreatedObject(EventModel):
     """A created object version, as S3 describes it in events and in notifications."""
 
     bucket: Annotated[str, Field(validation_alias=AliasPath("bucket", "name"))]
-    key: Annotated[str, Field(validation_alias=AliasPath("object", "key"), min_length=1)]
+    key: Annotated[str, Field(validation_alias=AliasPath("object", "key"))]
     size: Annotated[int, Field(validation_alias=AliasPath("object", "size"), ge=0)]
     """Size in bytes."""
     version_id: Annotated[

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from handlers.common.text import Window
 from handlers.livestream.transcript import read_transcript
@@ -108,10 +108,9 @@ def is_hidden_text_kept(annotation: Any) -> bool:
 
 
 def test_every_text_of_a_client_is_cleaned_or_never_shown() -> None:
-    models: set[type[BaseModel]] = {*CLIENT_MODELS, StoredTurn}
     keeping = {
         (model.__name__, name)
-        for model in models
+        for model in CLIENT_MODELS | {StoredTurn}
         for name, field in model.model_fields.items()
         if is_hidden_text_kept(Annotated[(field.annotation, Field(), *field.metadata)])
     }

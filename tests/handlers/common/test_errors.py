@@ -77,6 +77,8 @@ def test_a_malformed_request_is_answered_with_its_fields_and_their_rules() -> No
     assert body["fields"][0]["rule"] == "must have at most 10 characters"
     problems = to_field_problems(validation_error({"name": "a"} | {f"extra{number}": 1 for number in range(1000)}))
     assert len(problems) == MAX_PROBLEMS
+    [long_name] = to_field_problems(validation_error({"name": "a", "x" * 500: 1}))
+    assert long_name.field == "x" * 200
 
 
 @given(JSON_VALUES)
