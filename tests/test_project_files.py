@@ -1,6 +1,11 @@
-"""Tests of the lock files: every supported Python can install them, and Dependabot updates each of them."""
+"""Tests of the lock files: every supported Python can install them, the program needs only its own, and Dependabot
+updates each of them.
+"""
 
-from importlib.metadata import distributions
+import re
+import subprocess
+import sys
+from importlib.metadata import distributions, packages_distributions
 
 import pytest
 import yaml
@@ -23,6 +28,20 @@ def test_every_locked_package_supports_every_supported_python(environment: str) 
     for distribution in found:
         requirement = SpecifierSet(str(distribution.metadata.json.get("requires_python") or ""))
         assert all(python in requirement for python in ("3.11.0", "3.12.0", "3.13.0")), distribution.name
+
+
+def test_the_program_imports_only_packages_of_its_lock_file() -> None:
+    """`pulumi install` installs only them, although `.venv` also has the tools."""
+    lock = (ROOT / "requirements/program.txt").read_text(encoding="utf-8")
+    locked = set(re.findall(r"^([a-z0-9.-]+)==", lock, re.MULTILINE))
+    command = [sys.executable, "-c", "import components.platform, sys; print(*sys.modules)"]
+    output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    sources = packages_distributions()
+    # Python loads setuptools' hook before any program.
+    modules = {name.partition(".")[0] for name in output.split()} - {"_distutils_hack"}
+    needed = {re.sub("[-_.]+", "-", sources[name][0]).lower() for name in modules if len(sources.get(name, ())) == 1}
+    assert "boto3" in needed
+    assert needed <= locked
 
 
 def test_dependabot_updates_every_lock_and_base_image() -> None:

@@ -5,7 +5,7 @@ the deployment builds the function's variables from the same model. Neither this
 the environment on import.
 
 The components of the Pulumi program import this module. Of the packages that Lambda functions use, the Pulumi program
-only installs pydantic, so this module imports no other package.
+only installs pydantic and boto3, so this module and those beside it that the components import use no other package.
 """
 
 import os
