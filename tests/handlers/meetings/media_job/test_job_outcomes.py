@@ -112,9 +112,10 @@ def test_a_playlist_in_a_chunk_opens_no_file_or_connection(harness: JobHarness, 
     assert harness.find_wrong(result) == (MeetingReason.UNREADABLE, problems)
 
 
-def test_a_recording_whose_timestamps_span_days_is_too_large(harness: JobHarness) -> None:
-    harness.upload(video_only(1, *H264, "-bsf:v", "setts=ts=TS*100000"))
-    assert harness.find_wrong(harness.run()) == (MeetingReason.TOO_LARGE, {})
+def test_a_recording_whose_timestamps_span_more_than_the_maximum_is_too_large(harness: JobHarness) -> None:
+    """The last of ten frames begins after 3,600.36 seconds."""
+    harness.upload(video_only(1, *H264, "-bsf:v", "setts=ts=TS*4000.4"))
+    assert harness.find_wrong(harness.run(max_hours=1)) == (MeetingReason.TOO_LARGE, {})
 
 
 def test_a_recording_larger_than_the_disk_is_not_downloaded(harness: JobHarness) -> None:
