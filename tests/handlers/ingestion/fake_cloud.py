@@ -1,6 +1,6 @@
 """In-memory AWS for tests that kill callers, with the operations that ingestion's functions use.
 
-Conditions work like DynamoDB's. The start of an execution can be refused, and its request or response can be lost. Every call passes a gate before and after it, which
+Conditions work like DynamoDB's. The index can lag behind the table. The start of an execution can be refused, and its request or response can be lost. Every call passes a gate before and after it, which
 can raise an error, kill the caller, or run other actions.
 
 The index `open` of the table contains only pending files and running manifests.
@@ -51,6 +51,10 @@ class Cloud:
         self.now = now
         self.items: dict[Key, Item] = {}
         """Items of the file table."""
+        self.indexed: list[Item] = []
+        """Entries of the table's index `open`, as of its last update."""
+        self.index_lags = False
+        """True if queries do not update the index."""
         self.objects: dict[str, bytes] = {}
         """Content of each object of the lake bucket by key."""
         self.versions: dict[tuple[str, str], bytes] = {}
@@ -70,9 +74,9 @@ class Cloud:
         """Advance the time."""
         self.now += timedelta(seconds=seconds)
 
-    def indexed(self) -> list[Item]:
-        """Return the entries of the table's index `open`."""
-        return [
+    def update_index(self) -> None:
+        """Let the index have all changes of the table."""
+        self.indexed = [
             {name: value for name, value in item.items() if name in PROJECTED}
             for item in self.items.values()
             if "open_shard" in item
@@ -146,7 +150,9 @@ class FakeTable(_Client):
     def _query(self, request: dict[str, Any]) -> dict[str, Any]:
         assert request["IndexName"] == OPEN_INDEX
         condition = request["KeyConditionExpression"]
-        items = [item for item in self._cloud.indexed() if is_true(condition, item)]
+        if not self._cloud.index_lags:
+            self._cloud.update_index()
+        items = [item for item in self._cloud.indexed if is_true(condition, item)]
         items.sort(key=_index_order)
         if "ExclusiveStartKey" in request:
             items = [item for item in items if _index_order(item) > _index_order(request["ExclusiveStartKey"])]

@@ -42,7 +42,7 @@ MAX_ROUNDS = 12
 MAX_STEPS = 40
 """Maximum number of batches in the queue, and of steps of executions, between two of these sweeps."""
 MAX_FILES = 9
-FAULTS = (*["kill"] * 4, *["lose"] * 2, "deliver", "step", "complete", "sweep", "redrive", "abort", "time_out")
+FAULTS = (*["kill"] * 4, *["lose"] * 2, "deliver", "step", "complete", "sweep", "redrive", "abort")
 """Faults of an action: at a pass of the gate, the caller is killed, the call is lost, or another action happens.
 
 A fault that occurs several times is chosen more often."""
@@ -70,9 +70,10 @@ class ManifestProtocol(RuleBasedStateMachine):
         super().__init__()
         self.names: list[str] = []
 
-    @initialize(manifest_bytes=st.sampled_from([10**9, 10**9, 7, 3]))
-    def start(self, manifest_bytes: int) -> None:
+    @initialize(manifest_bytes=st.sampled_from([10**9, 10**9, 7, 3]), index_lags=st.booleans())
+    def start(self, manifest_bytes: int, *, index_lags: bool) -> None:
         self.cloud = Cloud(NOW)
+        self.cloud.index_lags = index_lags
         self.harness = IngestionHarness(self.cloud)
         self.harness.manifest_bytes = manifest_bytes
         self.queue: list[str] = []
@@ -136,15 +137,6 @@ class ManifestProtocol(RuleBasedStateMachine):
             self.step(None)
 
     @precondition(lambda self: self.executions)
-    @rule(index=st.integers(0, 3))
-    def time_out(self, index: int = 0) -> None:
-        """Let the workflow give up the current state of an execution, and mark the manifest as failed."""
-        idle = [execution for execution in self.executions if not execution.is_busy]
-        if idle:
-            idle[index % len(idle)].state = "fail"
-            self.step(None, index)
-
-    @precondition(lambda self: self.executions)
     @rule(index=st.integers(0, 3), status=st.sampled_from(["ABORTED", "TIMED_OUT"]))
     def abort(self, index: int = 0, status: str = "ABORTED") -> None:
         if self.executions:
@@ -171,6 +163,11 @@ class ManifestProtocol(RuleBasedStateMachine):
     def disturb_next_start(self, outcome: str) -> None:
         self.cloud.next_starts.append(outcome)
 
+    @precondition(lambda self: self.cloud.index_lags)
+    @rule()
+    def update_index(self) -> None:
+        self.cloud.update_index()
+
     # Checks
 
     @invariant()
@@ -183,6 +180,7 @@ class ManifestProtocol(RuleBasedStateMachine):
         if not self.names:
             return
         self.cloud.next_starts.clear()
+        self.cloud.index_lags = False
         for _ in range(MAX_ROUNDS):
             for _ in range(MAX_STEPS):
                 if not self.queue and not self.executions:
@@ -193,7 +191,7 @@ class ManifestProtocol(RuleBasedStateMachine):
                 self.harness.redrive(manifest_id)
             self.sweep(None, 3601)
             self.check()
-            if not self.queue and not self.executions and not self.cloud.indexed() and not self._list_failed():
+            if not self.queue and not self.executions and not self.cloud.indexed and not self._list_failed():
                 break
         check_final_state(self.harness, self.names)
 

@@ -135,13 +135,9 @@ def test_a_late_builder_changes_nothing_after_a_failed_execution(harness: Ingest
     assert harness.manifest()["status"] == "failed"
 
 
-@pytest.mark.parametrize("is_confirmed", [True, False])
-def test_a_failed_run_marks_its_files_as_failed_with_the_cause(
-    harness: IngestionHarness, *, is_confirmed: bool
-) -> None:
+def test_a_failed_run_marks_its_files_as_failed_with_the_cause(harness: IngestionHarness) -> None:
     name = start_manifest(harness)
-    if is_confirmed:
-        harness.step("confirm", name)
+    harness.step("confirm", name)
     harness.step("fail", name, cause="States.TaskFailed")
     assert harness.statuses() == ["failed"] * 3
     assert reasons(harness) == ["States.TaskFailed"] * 3
