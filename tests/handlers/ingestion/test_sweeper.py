@@ -83,4 +83,5 @@ def test_the_age_of_the_oldest_pending_file_is_reported_even_if_starts_are_refus
     for age in (7200, 7260):
         harness.cloud.next_starts.append("refused")
         harness.cloud.advance_time(age - (harness.cloud.now - NOW).total_seconds())
-        assert harness.sweeper().sweep().oldest_pending_seconds == age
+        result = harness.sweeper().sweep()
+        assert (result.oldest_pending_seconds, result.manifests) == (age, 0)

@@ -187,7 +187,7 @@ def test_a_file_above_a_limit_is_rejected(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_page_states_the_limits_of_a_file() -> None:
     unpacked, millions = lines.MAX_CONTENT_BYTES / 1024**3, lines.MAX_LINES / 1e6
     page = (ROOT / "docs" / "ingestion.md").read_text(encoding="utf-8")
-    assert f"Unpacked more than {unpacked:g} GiB or {millions:g} million lines." in page
+    assert f"Unpacked more than {unpacked:g} GiB or {millions:.9g} million lines." in page
 
 
 def test_rejected_lines_are_kept_with_position_reason_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
