@@ -7,6 +7,7 @@ for a full manifest of three files. A gate is called before and after each AWS c
 import pytest
 
 from tests.handlers.ingestion.conftest import NOW
+from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce, check_final_state
 
 
@@ -40,7 +41,8 @@ def test_files_of_an_execution_that_died_before_confirmation_are_marked_as_faile
     assert (harness.manifest()["status"], harness.manifest()["cause"]) == ("failed", cause)
 
 
-def test_the_failure_of_one_check_does_not_stop_the_others(harness: IngestionHarness) -> None:
+def test_the_failure_of_one_check_is_logged_and_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    harness = IngestionHarness(Cloud(NOW), "ERROR")
     for names in ("abc", "def"):
         harness.builder().handle(announce(*names))
         harness.cloud.executions[harness.waiting_executions.pop()] = "ABORTED"
@@ -49,6 +51,7 @@ def test_the_failure_of_one_check_does_not_stop_the_others(harness: IngestionHar
     harness.cloud.advance_time(901)
     result = harness.sweeper().sweep()
     assert (result.failed, result.closed) == (1, 1)
+    assert '"manifest_not_closed"' in capsys.readouterr().out
     assert sorted(harness.statuses()) == ["failed"] * 3 + ["manifested"] * 3
 
 
