@@ -94,7 +94,6 @@ NEVER_SHOWN = {
     ("PageQuery", "cursor"): "decrypted",
     ("Query", "audio_key"): "compared with the form of the guest's keys",
     ("Audio", "audio"): "decoded from base64",
-    ("StoredTurn", "at"): "the worker's own clock",
 }
 
 

@@ -34,7 +34,6 @@ WITH_GENERATED_IDS = {
     "voice-qa-guests-guest-grants-2",
     "voice-qa-guests-guest-role",
     "voice-qa-query-worker-grants-2",
-    "voice-qa-validate-lecture-grants-2",
     "voice-qa-websocket-handler-grants-2",
 }
 """Documents that contain the id of an API or an identity pool, which AWS assigns."""

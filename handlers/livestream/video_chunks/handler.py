@@ -38,7 +38,7 @@ from handlers.common.events import (
     parse_object_created_detail,
     process_batch,
 )
-from handlers.common.logging import EventLog, LogText, hash_for_log
+from handlers.common.logging import EventLog, hash_for_log, name_for_log
 from handlers.livestream.environment import VideoChunksEnvironment
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.keys import VIDEOS, UploadedObject, parse_upload
@@ -95,7 +95,7 @@ class VideoCutter:
         else:
             raise InvalidEvent("no rule of this queue matches events of this kind")
         key_hash = hash_for_log(video.upload_id)
-        self.log.info("video_event", route=LogText(event.detail_type), accepted=is_accepted, key_hash=key_hash)
+        self.log.info("video_event", route=name_for_log(event.detail_type.replace(" ", "")), accepted=is_accepted, key_hash=key_hash)
         return None
 
     # Each of the following methods returns False if the track does not accept the event: it has advanced further, or has
