@@ -94,8 +94,8 @@ class VideoCutter:
             is_accepted = self._apply_job_change(video, change)
         else:
             raise InvalidEvent("no rule of this queue matches events of this kind")
-        key_hash = hash_for_log(video.upload_id)
-        self.log.info("video_event", route=name_for_log(event.detail_type.replace(" ", "")), accepted=is_accepted, key_hash=key_hash)
+        kind_of_event, key_hash = name_for_log(event.detail_type.replace(" ", "")), hash_for_log(video.upload_id)
+        self.log.info("video_event", route=kind_of_event, accepted=is_accepted, key_hash=key_hash)
         return None
 
     # Each of the following methods returns False if the track does not accept the event: it has advanced further, or has
