@@ -102,7 +102,7 @@ def test_replayed_events_change_nothing(platform: Platform, livestream: Deployed
 
     def find_replayed_events() -> list[str] | None:
         lines = platform.log_lines("livestream-video-chunks")
-        return [line for line in lines if '"Video Upload Completed"' in line and '"accepted":false' in line] or None
+        return [line for line in lines if '"VideoUploadCompleted"' in line and '"accepted":false' in line] or None
 
     eventually(find_replayed_events, "the replayed event in the log")
     assert livestream.ask("GET", f"/episodes/{episode}").body == before
