@@ -1,5 +1,5 @@
-"""Values of resource properties in Python, and their conversions: from and to Pulumi's wire format, to values for
-requests to AWS, and to values that are safe to print.
+"""Values of resource properties in Python, and their conversions: from Pulumi's wire format, to values for requests to
+AWS, and to values that are safe to print.
 
 JSON has no unknown values, secrets, assets or archives. Pulumi's wire format is JSON in which a fixed string is an unknown
 value. A secret, asset or archive is an object, whose key `SIGNATURE` says which of the three it is. In Python, each of
@@ -92,8 +92,7 @@ class Archive:
     entries: tuple[tuple[str, Asset], ...] | None = None
     """Name and content of each entry, or None."""
     hash: str = ""
-    """Hash that the Pulumi CLI computes from the content. It is empty if the value has none, and differs from the hash of
-    a zip file."""
+    """Hash that the Pulumi CLI computes from the content, or empty. It is not the hash of a zip file with this content."""
 
 
 def to_python_properties(struct: Struct) -> Props:

@@ -75,7 +75,8 @@ def public_document(
     """Return the OpenAPI document for the API's users.
 
     The keyword arguments are parts of the document that do not follow from the operations. The description is Markdown,
-    the others are as OpenAPI defines them. An empty security requirement means no authentication.
+    the others are as OpenAPI defines them. `security` applies to all operations; empty means no authentication. An
+    operation that takes a token verifies it itself, whatever `security` says.
     """
     schemas = _Schemas(operations, answers=[Error, *(operation.answer for operation in operations)])
     paths: dict[str, Document] = {}

@@ -48,7 +48,7 @@ class Queue(Block):
         """Create the queue and its dead-letter queue.
 
         `consumer_timeout` is the timeout of the function that consumes the queue, in seconds. For `batching_window`
-        seconds, Lambda waits for a full batch: at least 1 if the function's batch size is above 10. `senders` are the
+        seconds, Lambda waits for a full batch; a batch size above 10 requires at least one second. `senders` are the
         AWS services that send to the queue. Functions that send to it get a grant instead.
         """
         super().__init__("Queue", scope, short_name, display_name)

@@ -53,8 +53,8 @@ class CreatedObject(EventModel):
     """Number of the event, for `is_later`."""
 
 
-class NewObject(CreatedObject):
-    """A created object version that a notification announces."""
+class NotifiedObject(CreatedObject):
+    """A created object version in a notification, which has more fields than an event."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
@@ -70,16 +70,16 @@ class _Notification(EventModel):
     event: Annotated[str, Field(validation_alias="Event")] = ""
 
 
-def parse_new_objects(body: str) -> list[NewObject]:
+def parse_new_objects(body: str) -> list[NotifiedObject]:
     """Return the objects that an SQS message announces. S3's test event and other kinds of events announce none."""
     # Pydantic's JSON parser refuses lone surrogates, numbers with thousands of digits, and deeply nested lists.
     notification = _Notification.model_validate_json(body)
     if notification.records is None and notification.event != "s3:TestEvent":
         raise InvalidEvent("the message has no records")
-    new_objects: list[NewObject] = []
+    new_objects: list[NotifiedObject] = []
     for record in notification.records or ():
         if str(record["eventName"]).startswith("ObjectCreated:"):
-            announced = NewObject.model_validate({**record["s3"], "arrived": record["eventTime"]})
+            announced = NotifiedObject.model_validate({**record["s3"], "arrived": record["eventTime"]})
             new_objects.append(announced.model_copy(update={"key": unquote_plus(announced.key)}))
     return new_objects
 

@@ -89,7 +89,8 @@ def _require_visible_text(text: str) -> str:
 
 
 VISIBLE_TEXT = AfterValidator(_require_visible_text)
-"""Constraint for a string field, for use in `Annotated`."""
+"""Constraint for a string field, for use in `Annotated`. Hidden characters are removed from the text, and spaces from its
+ends. A text of which nothing visible remains is refused."""
 
 MIN_WORDS = 2
 """Minimum number of words in a quote. A single word proves nothing, because any speaker may use it."""
@@ -267,8 +268,8 @@ def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Windo
     """Return the windows of a transcript whose passages are ordered by time.
 
     There are at most `1 + duration / sizes.milliseconds + 2 * characters / sizes.characters` windows, so the cost of a
-    transcript is limited. The factor 2 has this reason: if the number of characters ends a core, the core and the next
-    passage together have more than `sizes.characters`. So each passage may count for two cores.
+    transcript is limited. The factor is 2 because a core that is full only has more than `sizes.characters` together with
+    the next passage. That passage is part of the next core too, so it counts twice.
     """
     windows: list[Window[P]] = []
     first = end = 0

@@ -20,7 +20,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, ConditionExpressionBu
 from botocore.exceptions import ClientError
 from pydantic import Field
 
-from handlers.common.events import NewObject, parse_new_objects
+from handlers.common.events import NotifiedObject, parse_new_objects
 from handlers.common.ids import timestamp
 from handlers.common.json_models import Message
 from handlers.ingestion.environment import ALLOWED_SUFFIXES
@@ -73,7 +73,7 @@ def to_date(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%d")
 
 
-class ArrivedFile(NewObject):
+class ArrivedFile(NotifiedObject):
     """File that a notification announces."""
 
     @property

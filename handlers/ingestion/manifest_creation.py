@@ -21,7 +21,7 @@ from handlers.common.logging import id_for_log
 from handlers.ingestion.environment import ManifestCreationEnvironment
 from handlers.ingestion.files import ListedFile
 from handlers.ingestion.manifest_s3_keys import first_list_key
-from handlers.ingestion.manifests import Manifest, ManifestExecution, Manifests, create_manifests
+from handlers.ingestion.manifests import Manifest, ManifestExecution, Manifests, connect_manifests
 
 MAX_MANIFESTS = 10
 """Maximum number of manifests that one call creates. At the default size they take 2,000 files, more than one batch of
@@ -104,7 +104,7 @@ class ManifestCreator:
 
 def create_manifest_creator(environment: ManifestCreationEnvironment) -> ManifestCreator:
     return ManifestCreator(
-        create_manifests(environment),
+        connect_manifests(environment),
         WorkflowExecutions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
         new_id=new_id,
         files_per_manifest=environment.files_per_manifest,

@@ -199,7 +199,10 @@ class Manifests:
     def take_files(
         self, manifest_id: str, files: Sequence[ListedFile], *, from_failed: bool
     ) -> dict[RecordedFile, FileStatus]:
-        """Mark the pending files as `manifested` by this manifest. Return the status of each file that is its own."""
+        """Mark the pending files as `manifested` by this manifest, with `from_failed` also those that failed in it.
+
+        Return the status of each file that is its own.
+        """
         return self._change_if_first_is_own(
             files, lambda file: self.files.take(file, manifest_id, from_failed=from_failed)
         )
@@ -255,9 +258,9 @@ class Manifests:
         self._end(execution, ManifestStatus.PROCESSED)
 
     def fail(self, execution: ManifestExecution, cause: str) -> None:
-        """Mark the manifest and those of its files that have no result yet as failed, under the condition of `finish`.
+        """Mark the manifest and those of its files that have no result yet as failed. An operator can then redrive it.
 
-        An operator can then redrive the manifest.
+        Nothing changes if this execution has ended, or a redrive has replaced it (see `begin`).
         """
         manifest_id = execution.manifest_id
         manifest = self.documents.read(first_list_key(manifest_id), Manifest)
@@ -315,7 +318,8 @@ class Manifests:
             self.log.info("manifest_processed", manifest_id=log_id)
 
 
-def create_manifests(environment: WorkflowStepsEnvironment) -> Manifests:
+def connect_manifests(environment: WorkflowStepsEnvironment) -> Manifests:
+    """Return the manifests of the stack to which the variables belong."""
     table = boto3.resource("dynamodb", config=CONFIG).Table(environment.manifest_table_name)
     return Manifests(
         FileTable(table, environment.record_days, now),

@@ -1,6 +1,5 @@
-"""Drivers of IAM roles and their policies, Cognito identity pools, and AgentCore memories.
-
-`model.py` explains the words of a driver.
+"""Drivers of IAM roles and their policies, Cognito identity pools, and AgentCore memories. `model.py` describes the fields
+of a driver.
 
 A strategy of a memory has no operations of its own: UpdateMemory adds, changes and deletes the strategies of a memory.
 """
@@ -97,11 +96,11 @@ DRIVERS = (
         api_names={"id": "memoryStrategyId"},
         create=(DriverCall("UpdateMemory", {"memoryStrategies.addMemoryStrategies": added_strategies}),),
         update=(DriverCall("UpdateMemory", parent_parameter="memoryStrategies.modifyMemoryStrategies"),),
-        # UpdateMemory also has a parameter `description`: that of the memory.
         delete=(
             DriverCall(
                 "UpdateMemory",
                 parent_parameter="memoryStrategies.deleteMemoryStrategies",
+                # UpdateMemory would take the strategy's description for that of the memory.
                 only_properties=("id", "memoryId"),
             ),
         ),

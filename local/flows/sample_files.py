@@ -1,6 +1,7 @@
 """Sample files for users of the local platform, which `make samples` writes and the console offers.
 
-The samples contain the speech and the other data that the flows of `make demo` use. Recordings of your own work, too.
+The samples contain the speech and the other data that the flows of `make demo` use. You can use your own recordings as
+well.
 """
 
 import tempfile

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 NOT_ELEMENTS = ("NotAction", "NotResource", "NotPrincipal")
 """Elements of a statement that cover everything except the listed values."""
-EXACT_OPERATORS = ("StringEquals", "StringLike")
+LISTING_OPERATORS = ("StringEquals", "StringLike")
 """Condition operators that refuse a request without the key, or with a value that the condition does not list."""
 SET_OPERATORS = ("ForAllValues:StringEquals", "ForAllValues:StringLike")
 """Condition operators that refuse a request in which one of the key's values is not listed, and accept one without the
@@ -54,9 +54,11 @@ class Statement(NamedTuple):
             for operator, values in self.list_compared(key)
         )
 
-    def list_allowed(self, key: str, operators: Sequence[str] = EXACT_OPERATORS) -> list[str]:
-        """Return the values that conditions of some operators allow for a key. Return an empty list if another operator
-        compares the key, or if a request without the key is allowed.
+    def list_allowed(self, key: str, operators: Sequence[str] = LISTING_OPERATORS) -> list[str]:
+        """Return the values to which conditions of some operators restrict a key. Return an empty list if they do not: if
+        another operator compares the key, or if a request without the key is allowed.
+
+        IAM requires all conditions about a key, so it allows at most these values.
         """
         compared = [condition for condition in self.list_compared(key) if condition[0] != "Null"]
         is_optional = any(operator in SET_OPERATORS for operator, _ in compared) and not self.requires(key)
@@ -64,7 +66,7 @@ class Statement(NamedTuple):
             return []
         return [value for _, values in compared for value in values]
 
-    def is_pinned_by(self, key: str, operators: Sequence[str] = EXACT_OPERATORS) -> bool:
+    def is_pinned_by(self, key: str, operators: Sequence[str] = LISTING_OPERATORS) -> bool:
         """Return True if the conditions allow only listed values of a key, without wildcards and variables."""
         allowed = self.list_allowed(key, operators)
         return bool(allowed) and not any({"*", "?", "$"} & set(value) for value in allowed)

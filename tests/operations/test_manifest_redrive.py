@@ -13,7 +13,7 @@ from components.core import Kind, physical_name
 from handlers.common.ids import ulid
 from handlers.ingestion.environment import WorkflowStepsEnvironment
 from handlers.ingestion.manifest_s3_keys import first_list_key
-from handlers.ingestion.manifests import Manifest, ManifestExecution, create_manifests
+from handlers.ingestion.manifests import Manifest, ManifestExecution, connect_manifests
 from operations.__main__ import main
 from operations.manifest_redrive import RedriveOutcome
 from tests.handlers.ingestion.conftest import NOW, MotoAws, moto_aws
@@ -103,7 +103,7 @@ def test_the_command_redrives_a_manifest_and_prints_the_execution(
     started = aws.stepfunctions.start_execution(stateMachineArn=aws.state_machine_arn, name=manifest_id)
     execution = started["executionArn"]
     environment = WorkflowStepsEnvironment(manifest_table_name=aws.table, record_days=400, lake_bucket=aws.lake)
-    manifests = create_manifests(environment)
+    manifests = connect_manifests(environment)
     manifests.documents.write(first_list_key(manifest_id), Manifest(manifest_id=manifest_id, created_at=NOW, files=()))
     manifests.begin(ManifestExecution.from_arn(execution), 0)
     aws.stepfunctions.stop_execution(executionArn=execution)  # so that it gives no report

@@ -98,7 +98,7 @@ BREAKS: dict[str, Callable[[Program], str]] = {
     "network-not-open": lambda p: p.add(t.INGRESS_RULE, "open", {"cidrIpv4": "0.0.0.0/0"}),
     "network-not-open:out": lambda p: p.change(t.EGRESS_RULE, toPort=65535),
     "network-not-open:v6": lambda p: p.add(t.INGRESS_RULE, "open", {"cidrIpv6": "2600::/12"}),
-    "endpoint-for-own-account": lambda p: p.change("meetings-jobs-s3", policy=None),
+    "endpoint-has-policy": lambda p: p.change("meetings-jobs-s3", policy=None),
     "api-asks-who-calls": lambda p: p.edit(
         "livestream-api-api", "body", lambda api: without(api, "paths", "/episodes", "get", "security")
     ),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from handlers.common.json_models import Message
 from handlers.ingestion.environment import WorkflowStepsEnvironment
-from handlers.ingestion.manifests import UNNAMED_CAUSE, ManifestExecution, Manifests, create_manifests
+from handlers.ingestion.manifests import UNNAMED_CAUSE, ManifestExecution, Manifests, connect_manifests
 
 
 class StepRequest(Message):
@@ -38,7 +38,7 @@ def run_step(manifests: Manifests, request: StepRequest) -> dict[str, Any]:
 
 @cache
 def _manifests() -> Manifests:
-    return create_manifests(WorkflowStepsEnvironment.read())
+    return connect_manifests(WorkflowStepsEnvironment.read())
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

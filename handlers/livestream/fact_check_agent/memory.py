@@ -50,7 +50,7 @@ class AgentMemory:
         as a source of that claim.
         """
         try:
-            # One page of twenty events is enough, because the service lists the newest events first.
+            # The first page, of twenty events, is enough, because the service lists the newest events first.
             events = self._client.list_events(
                 memoryId=self._memory_id,
                 actorId=window.transcript.owner,
@@ -60,7 +60,7 @@ class AgentMemory:
         except self._client.exceptions.ResourceNotFoundException:
             # The session has no event yet, or the memory does not exist. In the second case, `store` fails too.
             return ()
-        own_id = window.window_id
+        own_id = window.window_id  # "<episode>-<upload>-<number of the window>"
         memories = [
             MemoryEvent(event["eventId"], clean_text(_text(event)[:MAX_MEMORY_CHARACTERS]))
             for event in sorted(events, key=lambda event: event["eventTimestamp"])

@@ -17,7 +17,7 @@ The model may invent quotes, times and sources, so they are checked before the f
   memory that repeats the claim's words is not accepted. Such repetitions occur, because rolling captions contain each
   line twice, and memories contain claims. A claim without an accepted source gets the verdict `unverified` and the
   confidence 0.
-- A clip must lie within the window and have a permitted length. It is extended to whole cues.
+- A clip is extended to whole cues. It must then lie within the window and have a permitted length.
 
 The verified findings are instances of the API's models, so the table only contains findings that the API can return.
 """

@@ -109,7 +109,8 @@ class Summarizer:
             for located in locate_items(model_items, window)
         ]
         dropped = sum(len(model_items) for _, model_items in answers) - len(items)
-        # An action item is dropped if the window does not contain its quote. Operators know the windows as parts.
+        # An action item is dropped if the window does not contain its quote. For operators, a window is a part of the
+        # transcript, as in the setting `models.partCharacters`.
         self.log.info("summary_ready", parts=len(windows), action_items=len(items), dropped=dropped)
         return Summary(
             summary=summaries[0],

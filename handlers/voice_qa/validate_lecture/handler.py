@@ -20,7 +20,7 @@ from handlers.common.aws import CONFIG
 from handlers.common.events import (
     BatchFailures,
     InvalidEvent,
-    NewObject,
+    NotifiedObject,
     parse_new_objects,
     process_batch,
 )
@@ -74,7 +74,7 @@ class LectureValidator:
             else:
                 self.log.warning("lecture_key_ignored", key_hash=hash_for_log(new_object.key))
 
-    def _validate(self, lecture_id: str, new_object: NewObject) -> None:
+    def _validate(self, lecture_id: str, new_object: NotifiedObject) -> None:
         """Write the verdict on an uploaded version, unless it no longer exists."""
         verdict = Lecture(
             status=LectureState.READY,
@@ -95,7 +95,7 @@ class LectureValidator:
             return
         self.lectures.apply_verdict(lecture_id, verdict.model_copy(update=changes))
 
-    def _measure(self, new_object: NewObject) -> AudioFile:
+    def _measure(self, new_object: NotifiedObject) -> AudioFile:
         """Return format and duration of a lecture. Raises RejectedAudio or ClientError."""
         if new_object.size == 0:
             raise RejectedAudio(RejectionReason.EMPTY)
@@ -108,7 +108,7 @@ class LectureValidator:
             raise RejectedAudio(RejectionReason.TOO_LONG)
         return audio
 
-    def _open(self, new_object: NewObject) -> RangedFile:
+    def _open(self, new_object: NotifiedObject) -> RangedFile:
         """Return an object as a file that fetches the parts which its caller reads. Nothing is fetched yet."""
 
         def fetch(start: int, length: int) -> bytes:

@@ -31,7 +31,8 @@ LOG_FILE = "batch.log"
 POLL_SECONDS = 0.05
 """Time between two checks of a job that waits for capacity."""
 RECLAIM_AT_TEXT = '"media_probed"'
-"""Part of the line of output at which the fault `SPOT_RECLAIMED` interrupts a job."""
+"""Part of the line of output at which the fault `SPOT_RECLAIMED` interrupts a job. The media job of meetings writes it when
+it has read all chunks."""
 _log = logging.getLogger("batch")
 
 
@@ -87,7 +88,7 @@ class BatchService:
         job = BatchJob(_job_detail(request, definition, queue), queue, is_spot)
         self._jobs[job.detail["jobId"]] = job
         _change_status(job, "SUBMITTED")
-        context = contextvars.copy_context()
+        context = contextvars.copy_context()  # the emulator keeps a request's account there
         threading.Thread(target=context.run, args=(self._run_job, job), name=job.detail["jobId"], daemon=True).start()
         return {name: job.detail[name] for name in ("jobArn", "jobName", "jobId")}
 

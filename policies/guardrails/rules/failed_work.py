@@ -138,8 +138,8 @@ def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -
     configs = list_related(function, stack, t.FUNCTION_ASYNC_CONFIG, "functionName")
     if configs and all(config.get(FAILED_WORK_PATHS[config.type]) for config in configs):
         return
-    # Without a configuration, nothing but a service calls the function asynchronously. All of them do, except API Gateway.
-    # The tag does not excuse calls by a service, which sends an event only once.
+    # API Gateway waits for the answer. All other services call asynchronously, and send an event only once, so the tag does
+    # not excuse them. Other functions call asynchronously only if the function has a configuration.
     if callers := _list_callers(function, stack) - {GATEWAY}:
         yield f"{', '.join(sorted(callers))} may call the function, but failed events have no destination."
     elif configs and not has_reason(function):

@@ -45,14 +45,14 @@ def _check_network_not_open(rule: CheckedResource) -> Iterator[str]:
 
 
 @DATA_PROTECTION.resource_policy(
-    "endpoint-for-own-account",
+    "endpoint-has-policy",
     types={t.VPC_ENDPOINT},
     severity=Severity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every VPC endpoint has a policy. Without one, it allows every action of every identity.",
     remedy="Pass build_endpoint_policy(…) of components/blocks/network.py as policy.",
 )
-def _check_endpoint_for_own_account(endpoint: CheckedResource) -> Iterator[str]:
+def _check_endpoint_has_policy(endpoint: CheckedResource) -> Iterator[str]:
     if not endpoint.get("policy"):
         yield "policy is not set, so foreign credentials can copy data out through the endpoint."
 
@@ -67,7 +67,7 @@ def _check_endpoint_for_own_account(endpoint: CheckedResource) -> Iterator[str]:
         f"Set an authorizer, or give the API the tag {CALLERS_CHECKED_TAG}, whose value says in {MIN_REASON_LENGTH} "
         "characters or more what checks callers. The setting `auth: none` is for dev and local only."
     ),
-    exceptions_allowed=False,
+    exceptions_allowed=False,  # the tag takes the place of an exception
 )
 def _check_api_asks_who_calls(api: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     if has_reason(api, CALLERS_CHECKED_TAG):

@@ -19,7 +19,7 @@ MIN_REASON_LENGTH: Final = 15
 
 
 def get_name(resource: CheckedResource) -> str:
-    """Return the physical name; the URN if it is absent or unknown, so that the name matches nothing."""
+    """Return the physical name. Without a known name, return the URN, which `read_names` returns for unknown references."""
     with suppress(UnknownValueError):
         return str(resource.get("bucket" if resource.type == t.BUCKET else "name") or resource.urn)
     return resource.urn

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pulumi_policy.proxy import UnknownValueError
 
 from guardrails import resource_types as t
-from guardrails.iam_documents import EXACT_OPERATORS, Statement, matches_pattern, parse_statements
+from guardrails.iam_documents import LISTING_OPERATORS, Statement, matches_pattern, parse_statements
 from guardrails.records import MANDATORY_EVERYWHERE, CheckedResource, CheckedStack, Group, PolicySet, Severity
 from guardrails.rules.related import get_name, read_names
 from guardrails.rules.requirement import describe
@@ -26,7 +26,7 @@ FILE = Path(__file__).with_name("sent_condition_keys.toml")
 SENT_KEYS: Mapping[str, Any] = tomllib.loads(FILE.read_text(encoding="utf-8"))["roles"]
 """The condition keys that a service sends when it assumes a role, by the service's principal."""
 ACCOUNT, ARN = "aws:SourceAccount", "aws:SourceArn"
-ARN_OPERATORS = ("ArnEquals", "ArnLike", *EXACT_OPERATORS)
+ARN_OPERATORS = ("ArnEquals", "ArnLike", *LISTING_OPERATORS)
 COGNITO: Final = "cognito-identity.amazonaws.com"
 AMR_OPERATORS = ("ForAnyValue:StringEquals", "ForAnyValue:StringLike")
 CODE_ACTIONS = (
@@ -115,7 +115,7 @@ def _check_iam_trust_federated_conditioned(role: CheckedResource) -> Iterator[st
     for statement, _, provider in list_trust(role, "Federated"):
         if provider != COGNITO:
             yield f"The role trusts identities of {provider}."
-        for claim, operators in (("aud", EXACT_OPERATORS), ("amr", AMR_OPERATORS)):
+        for claim, operators in (("aud", LISTING_OPERATORS), ("amr", AMR_OPERATORS)):
             if not statement.is_pinned_by(f"{COGNITO}:{claim}", operators):
                 yield f"The trust policy does not compare {COGNITO}:{claim} with exact values."
 

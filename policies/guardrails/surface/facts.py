@@ -251,7 +251,7 @@ def _list_leaf_facts(kind: str, path: tuple[str, ...], value: Any, holder: str, 
     if free_key in TEXT_KEYS or not isinstance(value, str | bool) or NUMBER_OR_HASH.fullmatch(text):
         return
     is_free = bool(free_key) or text.startswith("{%")
-    # Any function of the subsystem could answer, but only one of them checks callers.
+    # An authorizer is written with its function, and not as any function of the holder, because only one checks callers.
     owner = "" if key == "authorizeruri" else holder
     for part in BETWEEN_TEXTS.split(text) if is_free else [text]:
         if not is_free or REFERENCE.search(part):

@@ -10,7 +10,7 @@ from handlers.common.events import (
     OBJECT_CREATED,
     S3_SOURCE,
     InvalidEvent,
-    NewObject,
+    NotifiedObject,
     is_later,
     parse_new_objects,
     parse_object_created_event,
@@ -73,8 +73,8 @@ def test_a_notification_has_all_fields_of_its_object() -> None:
     arrived = datetime(2026, 1, 2, 23, 30, tzinfo=UTC)
     fields: dict[str, Any] = {"bucket": "landing", "key": "lectures/a b", "etag": "e", "arrived": arrived}
     assert parse_new_objects(body(record("lectures/a b"), parts)) == [
-        NewObject(**fields, size=3, version_id="v1"),
-        NewObject(**fields, size=0, version_id="null", sequencer="0055AED6DCD90281E5"),
+        NotifiedObject(**fields, size=3, version_id="v1"),
+        NotifiedObject(**fields, size=0, version_id="null", sequencer="0055AED6DCD90281E5"),
     ]
 
 
