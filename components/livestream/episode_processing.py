@@ -8,6 +8,8 @@ that is worth watching alone. The agent has a memory of earlier windows.
 Each function has its own queue, because the kinds of work take different times and fail for different reasons. The event
 rules send to the queues instead of the functions, because MediaConvert may throttle job requests for longer than Lambda
 retries an asynchronous invocation.
+
+A function gets its environment variables from the grants that name a `variable`, and from `values`.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """Parsers for the events that functions receive, and processing of a batch of SQS messages.
 
-Other programs in the account can put events on the default EventBridge bus too, so events are validated before use. The
-object keys in these events are not URL-encoded, unlike the keys in S3's notifications to SQS.
+S3 reports a created object in an event of EventBridge, or in a notification that it sends to a queue itself. The keys in
+notifications are URL-encoded, those in events are not. Other programs in the account can put events on the default bus
+too, so events are validated before use.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,6 +1,7 @@
 """S3 gateway for the meetings bucket: clients' uploads, results of the media job, transcripts and summaries.
 
-The media job uploads videos and audio itself.
+A client uploads a recording in chunks, which are files, and then `complete.json`, which lists them. The media job uploads
+videos and audio itself.
 """
 
 from collections.abc import Iterator

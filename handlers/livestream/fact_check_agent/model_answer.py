@@ -135,6 +135,7 @@ class AnsweredClaim(ModelAnswer):
     """Fact claim as the model wrote it, not verified yet."""
 
     quote: Annotated[str, Field(max_length=OVERLAP_CHARACTERS)]
+    """A longer quote is refused, because no window is certain to contain all of it."""
     cue: int | None = None
     """Number of the cue in which the quote begins, according to the model."""
     statement: str
