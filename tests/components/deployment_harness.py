@@ -96,7 +96,7 @@ class Deployment:
             self._recorded[key] = deploy(self.program(foundation, **changes))
         return self._recorded[key]
 
-    def monthly_cost(self, load: Mapping[str, float], settings: Mapping[str, Any]) -> float:
+    def monthly_cost(self, load: Mapping[str, float], **settings: Any) -> float:
         """Return the dollars a month without alarms. The estimate fails if a measure is missing or has no price."""
         graph = self.deployed(load=load, **settings).graph
         usage = self._monthly_usage(self.settings(load=load, **settings))

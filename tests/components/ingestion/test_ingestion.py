@@ -243,19 +243,12 @@ LOAD: dict[str, float] = {"filesPerDay": 800_000, "peakFilesPerHour": 100_000}
 """A hundred times the default load."""
 
 
-@pytest.mark.parametrize(
-    ("load", "settings", "usd"),
-    [
-        (LOAD, {}, 14_803.76),
-        ({"filesPerDay": 1, "peakFilesPerHour": 1}, {}, 1.24),
-        ({**LOAD, "fileMegabytes": 102.4}, {"spark": {"executionClass": "FLEX", "workerType": "G.4X"}}, 252_259.91),
-    ],
-)
-def test_the_monthly_cost_follows_from_the_load_and_the_settings(
-    load: dict[str, float], settings: dict[str, Any], usd: float
-) -> None:
+def test_the_monthly_cost_follows_from_the_load_and_the_settings() -> None:
     """A change of a formula, an assumption or a price changes an amount."""
-    assert INGESTION.monthly_cost(load, settings) == usd
+    assert INGESTION.monthly_cost(LOAD) == 14_803.76
+    assert INGESTION.monthly_cost({"filesPerDay": 1, "peakFilesPerHour": 1}) == 1.24
+    spark = {"executionClass": "FLEX", "workerType": "G.4X"}
+    assert INGESTION.monthly_cost({**LOAD, "fileMegabytes": 102.4}, spark=spark) == 252_259.91
 
 
 def test_usage_follows_from_the_load() -> None:
