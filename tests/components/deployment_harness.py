@@ -120,18 +120,6 @@ def rest_document(recorded: Recorded) -> Any:
     return json.loads(recorded.one("apigateway.RestApi").inputs["body"])
 
 
-def rest_operations(recorded: Recorded) -> list[Any]:
-    """Return the operations of the only REST API, as API Gateway imports them."""
-    paths = rest_document(recorded)["paths"].values()
-    return [operation for path in paths for operation in path.values() if "operationId" in operation]
-
-
-def trust_statement(recorded: Recorded, role: str) -> Any:
-    """Return the only statement in the trust policy of a role. `role` is part of its Pulumi name."""
-    [statement] = json.loads(recorded.one("iam.Role", role).inputs["assumeRolePolicy"])["Statement"]
-    return statement
-
-
 def allow_statement(policy: Resource) -> Any:
     """Return the only Allow statement of a resource policy."""
     [statement] = [item for item in json.loads(policy.inputs["policy"])["Statement"] if item["Effect"] == "Allow"]
