@@ -1,8 +1,8 @@
 """Tests of the REST dispatcher, which validates each request and answer by the definition of its operation."""
 
 import json
-from collections.abc import Callable
 from typing import Annotated, Any
+from unittest.mock import Mock
 
 import pytest
 from pydantic import Field, StringConstraints
@@ -44,34 +44,29 @@ GET = RestOperation("get", "GET", "/boxes/{boxId}", "", parameters=BoxPath, quer
 DELETE = RestOperation("delete", "DELETE", "/boxes/{boxId}", "", parameters=BoxPath, statuses=(204,))
 VERIFY = RestOperation("verify", "POST", "/tokens", "", answer=Box, takes_token=True)
 OPERATIONS: tuple[AnyRestOperation, ...] = (CREATE, GET, DELETE, VERIFY)
-AnyRequest = RestRequest[Any, Any, Any]
-AnyAnswer = RestAnswer[Any]
-
-
-class RestHarness:
-    """REST API with four operations. A test sets their common function, and inspects the requests that it got."""
-
-    def __init__(self) -> None:
-        self.requests: list[AnyRequest] = []
-        self.operation: Callable[[AnyRequest], AnyAnswer] = lambda _: RestAnswer(Box(stored_size=1))
-
-    def send(self, operation: AnyRestOperation, **event_fields: Any) -> dict[str, Any]:
-        def record_and_answer(request: AnyRequest) -> AnyAnswer:
-            self.requests.append(request)
-            return self.operation(request)
-
-        bound = [item.bind(record_and_answer) for item in OPERATIONS]
-        event = {"resource": operation.path, "httpMethod": operation.method, "requestContext": {"requestId": "r-1"}}
-        path = {"pathParameters": {"boxId": "a"} if operation.parameters else None}
-        return RestDispatcher(bound, origin=ORIGIN, log=EventLog("INFO")).handle(event | path | event_fields)
-
-    def post(self, body: Any = '{"size": 1}', **event_fields: Any) -> dict[str, Any]:
-        return self.send(CREATE, body=body, **event_fields)
 
 
 @pytest.fixture
-def harness() -> RestHarness:
-    return RestHarness()
+def function() -> Mock:
+    """Function of all operations. It records the requests that it gets."""
+    return Mock(return_value=RestAnswer(Box(stored_size=1)))
+
+
+def send(function: Mock, operation: AnyRestOperation = CREATE, **event_fields: Any) -> dict[str, Any]:
+    """Send a valid request, changed by `event_fields`, to a REST API with the four operations."""
+    event = {
+        "resource": operation.path,
+        "httpMethod": operation.method,
+        "pathParameters": {"boxId": "a"} if operation.parameters else None,
+        "body": '{"size": 1}',
+        "requestContext": {"requestId": "r-1"},
+    }
+    bound = [item.bind(function) for item in OPERATIONS]
+    return RestDispatcher(bound, origin=ORIGIN, log=EventLog("INFO")).handle(event | event_fields)
+
+
+def requests_of(function: Mock) -> list[RestRequest[Any, Any, Any]]:
+    return [call.args[0] for call in function.call_args_list]
 
 
 def error_of(response: dict[str, Any]) -> tuple[int, str]:
@@ -85,74 +80,66 @@ def error_of(response: dict[str, Any]) -> tuple[int, str]:
     return response["statusCode"], body["code"]
 
 
-def test_a_valid_request_is_parsed_and_answered(harness: RestHarness) -> None:
+def test_a_valid_request_is_parsed_and_answered(function: Mock) -> None:
     assert GET.route == "GET /boxes/{boxId}"
-    response = harness.post()
-    harness.send(GET, queryStringParameters={"limit": "7", "unknown": "x"})
-    assert harness.requests == [
+    response = send(function)
+    send(function, GET, queryStringParameters={"limit": "7", "unknown": "x"})
+    assert requests_of(function) == [
         RestRequest(DEFAULT_OWNER, None, None, NewBox(size=1)),
         RestRequest(DEFAULT_OWNER, BoxPath(box_id="a"), BoxQuery(limit=7), None),
     ]
     headers = {"Access-Control-Allow-Origin": ORIGIN, "Cache-Control": "no-store"}
     assert response["headers"] == {"Content-Type": "application/json", **headers}
     assert (response["statusCode"], response["body"]) == (200, '{"storedSize":1}')
-    harness.operation = lambda _: RestAnswer(None, 204)
-    assert harness.send(DELETE) == {"statusCode": 204, "headers": headers, "body": ""}
+    function.return_value = RestAnswer(None, 204)
+    assert send(function, DELETE) == {"statusCode": 204, "headers": headers, "body": ""}
 
 
 @pytest.mark.parametrize(
-    ("operation", "request_parts", "field"),
+    ("operation", "request_parts", "fields"),
     [
-        (CREATE, {"body": '{"size": 0}'}, "size"),
-        (CREATE, {"body": '{"size": "1"}'}, "size"),
-        (GET, {"pathParameters": {"boxId": "UPPER"}}, "boxId"),
-        (GET, {"queryStringParameters": {"limit": "10"}}, "limit"),
+        (CREATE, {"body": '{"size": 0}'}, ["size"]),
+        (CREATE, {"body": '{"size": "1"}'}, ["size"]),
+        (GET, {"pathParameters": {"boxId": "UPPER"}}, ["boxId"]),
+        (GET, {"queryStringParameters": {"limit": "10"}}, ["limit"]),
+        # A body that is not a JSON object has no fields.
+        *((CREATE, {"body": body}, []) for body in (None, "[]", "[" * 100_000, "\ud800", '{"a":1}{')),
     ],
+    ids=range(9),
 )
 def test_an_invalid_body_path_or_query_is_refused_with_its_field_and_logged(
-    harness: RestHarness,
+    function: Mock,
     operation: AnyRestOperation,
     request_parts: dict[str, Any],
-    field: str,
+    fields: list[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    response = harness.send(operation, **request_parts)
+    response = send(function, operation, **request_parts)
     assert error_of(response) == (400, "MALFORMED")
-    assert [problem["field"] for problem in json.loads(response["body"])["fields"]] == [field]
-    assert harness.requests == []
+    body = json.loads(response["body"])
+    assert [problem["field"] for problem in body["fields"]] == fields
+    assert ("one JSON object" in body["message"]) == (not fields)
+    function.assert_not_called()
     logged = json.loads(capsys.readouterr().out)
     assert (logged["message"], logged["code"], logged["route"]) == ("request_refused", "MALFORMED", operation.name)
 
 
-@pytest.mark.parametrize("body", [None, "[]", "[" * 100_000, "\ud800", '{"a":1}{'])
-def test_a_body_that_is_not_a_json_object_is_refused(harness: RestHarness, body: Any) -> None:
-    response = harness.post(body)
-    assert error_of(response) == (400, "MALFORMED")
-    assert "one JSON object" in json.loads(response["body"])["message"]
-
-
-def raise_error(error: Exception) -> AnyAnswer:
-    raise error
-
-
-def test_the_owner_is_the_authorizers_user(harness: RestHarness) -> None:
-    harness.post(requestContext={"requestId": "r-1", "authorizer": {"user": ANN, "principalId": "x"}})
-    response = harness.post(requestContext={"requestId": "r-1", "authorizer": {"principalId": ANN}})
+def test_the_owner_is_the_authorizers_user(function: Mock) -> None:
+    send(function, requestContext={"requestId": "r-1", "authorizer": {"user": ANN, "principalId": "x"}})
+    response = send(function, requestContext={"requestId": "r-1", "authorizer": {"principalId": ANN}})
     assert error_of(response) == (500, "INTERNAL"), "and not the default owner"
-    assert [request.owner for request in harness.requests] == [ANN]
+    assert [request.owner for request in requests_of(function)] == [ANN]
 
 
 @pytest.mark.parametrize(
     ("headers", "token"),
     [({"Accept": "x", "authorization": "bearer  a.b "}, "a.b"), ({"Authorization": "Basic a.b"}, ""), (None, "")],
 )
-def test_only_an_operation_that_verifies_the_token_itself_gets_it(
-    harness: RestHarness, headers: Any, token: str
-) -> None:
-    harness.send(VERIFY, headers=headers)
-    harness.send(DELETE, headers=headers)
-    assert [request.token for request in harness.requests] == [token, ""]
-    assert "a.b" not in repr(harness.requests)
+def test_only_an_operation_that_verifies_the_token_itself_gets_it(function: Mock, headers: Any, token: str) -> None:
+    send(function, VERIFY, headers=headers)
+    send(function, DELETE, headers=headers)
+    assert [request.token for request in requests_of(function)] == [token, ""]
+    assert "a.b" not in repr(requests_of(function))
 
 
 @pytest.mark.parametrize(
@@ -165,10 +152,10 @@ def test_only_an_operation_that_verifies_the_token_itself_gets_it(
     ],
 )
 def test_an_answer_that_violates_its_operation_is_not_sent(
-    harness: RestHarness, answer: AnyAnswer, capsys: pytest.CaptureFixture[str]
+    function: Mock, answer: RestAnswer[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    harness.operation = lambda _: answer
-    response = harness.post()
+    function.return_value = answer
+    response = send(function)
     assert error_of(response) == (500, "INTERNAL")
     logged = json.loads(capsys.readouterr().out)
     assert (logged["error_type"], logged["level"], logged["route"]) == ("InvalidRestAnswer", "ERROR", "create")
@@ -176,10 +163,10 @@ def test_an_answer_that_violates_its_operation_is_not_sent(
 
 
 def test_an_internal_error_is_answered_without_details_and_logged_with_the_request_id(
-    harness: RestHarness, capsys: pytest.CaptureFixture[str]
+    function: Mock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    harness.operation = lambda _: raise_error(KeyError(CANARY))
-    response = harness.post(f'{{"size": 1, "other": "{CANARY}"}}')
+    function.side_effect = KeyError(CANARY)
+    response = send(function, body=f'{{"size": 1, "other": "{CANARY}"}}')
     assert error_of(response) == (500, "INTERNAL")
     logged = json.loads(capsys.readouterr().out)
     assert (logged["message"], logged["error_type"], logged["request_id"]) == ("request_failed", "KeyError", "r-1")
