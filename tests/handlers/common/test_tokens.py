@@ -59,38 +59,25 @@ def test_a_token_of_each_allowed_algorithm_is_accepted_if_its_signature_is_valid
         assert verify(provider, forged) == "InvalidSignatureError"
 
 
-@pytest.mark.parametrize(
-    ("claim", "values", "expected"),
-    [
+def test_the_claims_decide_whether_a_signed_token_is_accepted() -> None:
+    provider = Provider()
+    cases: list[tuple[str, list[object], str]] = [
         ("aud", [[AUDIENCE], ["another", AUDIENCE]], USER_ID),
         ("aud", [CANARY, [CANARY], AUDIENCE.upper(), 5], "InvalidAudienceError"),
         ("iss", ["https://issuer.test/", "http://issuer.test", "", 5], "InvalidIssuerError"),
-        *(("sub", [subject], error) for subject, error in (("", "DecodeError"), ("\ud800", "UnicodeEncodeError"))),
+        ("sub", [""], "DecodeError"),
+        ("sub", ["\ud800"], "UnicodeEncodeError"),
         ("sub", [5, [CANARY]], "InvalidSubjectError"),
         *((claim, [None], "MissingRequiredClaimError") for claim in ("exp", "sub", "iss", "aud")),
-    ],
-)
-def test_the_claims_decide_whether_a_signed_token_is_accepted(claim: str, values: list[object], expected: str) -> None:
-    provider = Provider()
-    for value in values:
-        assert verify(provider, provider.signed(provider.claims() | {claim: value}, provider.keys[0])) == expected
-
-
-@pytest.mark.parametrize(
-    ("claim", "seconds", "expected"),
-    [
-        ("exp", -25, USER_ID),
-        ("exp", -30, "ExpiredSignatureError"),
-        *((claim, 30, USER_ID) for claim in ("nbf", "iat")),
-        *((claim, 60, "ImmatureSignatureError") for claim in ("nbf", "iat")),
-    ],
-)
-def test_a_token_is_valid_from_a_leeway_before_its_start_to_a_leeway_after_its_end(
-    claim: str, seconds: int, expected: str
-) -> None:
-    provider = Provider()
-    claims = provider.claims() | {claim: seconds_from_now(seconds)}
-    assert verify(provider, provider.signed(claims, provider.keys[0])) == expected
+        # A token is valid from a leeway before its start to a leeway after its end.
+        ("exp", [seconds_from_now(-25)], USER_ID),
+        ("exp", [seconds_from_now(-30)], "ExpiredSignatureError"),
+        *((claim, [seconds_from_now(30)], USER_ID) for claim in ("nbf", "iat")),
+        *((claim, [seconds_from_now(60)], "ImmatureSignatureError") for claim in ("nbf", "iat")),
+    ]
+    for claim, values, expected in cases:
+        for value in values:
+            assert verify(provider, provider.token(**{claim: value})) == expected, (claim, value)
 
 
 def hmac_token(header: dict[str, str]) -> str:
@@ -100,34 +87,32 @@ def hmac_token(header: dict[str, str]) -> str:
 
 
 ATTACKER = Key("attacker")
-HOSTILE: list[tuple[Callable[[Provider], str], str]] = [
-    (lambda p: p.signed(p.claims(), ATTACKER, kid="first"), "InvalidSignatureError"),
-    (lambda _: hmac_token({"alg": "RS256", "kid": "first"}), "InvalidSignatureError"),
-    (lambda _: hmac_token({"alg": "HS256", "kid": "first"}), "InvalidAlgorithmError"),
-    (lambda p: p.token(Key("first", "RS384")), "InvalidAlgorithmError"),
-    (lambda p: p.signed(p.claims(), ATTACKER, jwk=ATTACKER.published, jku="https://x/"), "PyJWKClientError"),
-    (lambda p: p.token(Key(None)), "PyJWKClientError"),
-]
 
 
-@pytest.mark.parametrize(("create_token", "error"), HOSTILE)
+@pytest.mark.parametrize(
+    ("create_token", "error"),
+    [
+        (lambda p: p.signed(p.claims(), ATTACKER, kid="first"), "InvalidSignatureError"),
+        (lambda _: hmac_token({"alg": "RS256", "kid": "first"}), "InvalidSignatureError"),
+        (lambda _: hmac_token({"alg": "HS256", "kid": "first"}), "InvalidAlgorithmError"),
+        (lambda p: p.token(Key("first", "RS384")), "InvalidAlgorithmError"),
+        (lambda p: p.signed(p.claims(), ATTACKER, jwk=ATTACKER.published, jku="https://x/"), "PyJWKClientError"),
+        (lambda p: p.token(Key(None)), "PyJWKClientError"),
+    ],
+)
 def test_a_hostile_token_is_refused(create_token: Callable[[Provider], str], error: str) -> None:
     provider = Provider()
     assert verify(provider, create_token(provider)) == error
 
 
-@pytest.mark.parametrize(
-    "token",
-    [
+def test_a_malformed_token_or_algorithm_is_refused_without_a_request_for_keys() -> None:
+    provider = Provider()
+    for token in (
         *(assemble_token({"alg": algorithm, "kid": "first"}, CANARY) for algorithm in ("none", 5)),
         *("", "a.b.c", "é.é.é", "\ud800", assemble_token([], {})),
         "W1tb" * 1500 + ".e30.",  # thousands of opening brackets as the header
-    ],
-    ids=range(8),
-)
-def test_a_malformed_token_or_algorithm_is_refused_without_a_request_for_keys(token: str) -> None:
-    provider = Provider()
-    assert verify(provider, token) != USER_ID
+    ):
+        assert verify(provider, token) != USER_ID
     assert provider.request_count == 0
 
 
