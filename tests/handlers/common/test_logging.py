@@ -21,6 +21,8 @@ from handlers.common.logging import (
 from local import ROOT
 from tests.handlers.common.fakes import stubbed
 
+LINE_FIELDS = {"level", "location", "message", "timestamp", "service"}
+"""Fields of every line."""
 ULID = "01K8PFVZQ0A1B2C3D4E5F6G7H8"
 
 
@@ -39,35 +41,23 @@ def written(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 @given(text=st.text(min_size=12), values=st.lists(st.text(min_size=12)) | st.binary(min_size=12))
 def test_free_text_is_never_logged(capsys: pytest.CaptureFixture[str], text: str, values: object) -> None:
     EventLog("INFO").info("event", count=1, text=text, values=values)  # type: ignore[arg-type]
-    assert set(written(capsys)) == {"level", "location", "message", "timestamp", "service", "count"}
+    assert set(written(capsys)) == {*LINE_FIELDS, "count"}
     EventLog("INFO").info(f"The event {text}")
     assert written(capsys)["message"] == "unnamed_event"
 
 
 def test_numbers_booleans_enums_hashes_ids_and_names_are_logged(capsys: pytest.CaptureFixture[str]) -> None:
-    EventLog("INFO").info(
-        "event", count=2, share=0.5, ended=True, color=Color.RED, missing=None, key_hash=hash_for_log("a"),
-        owner=id_for_log("a"), manifest_id=id_for_log(ULID), route=name_for_log("$connect"),
-        cause=name_for_log("Batch.TooMany"), other_cause=name_for_log("canary text"),
-    )  # fmt: skip
+    fields: dict[str, Any] = {"count": 2, "share": 0.5, "ended": True, "color": Color.RED}
+    names = {"route": name_for_log("$connect"), "cause": name_for_log("Batch.TooMany"), "other": name_for_log("a b")}
+    ids = {"key_hash": hash_for_log("a"), "owner": id_for_log("a"), "manifest_id": id_for_log(ULID)}
+    EventLog("INFO").info("event", **fields, **names, **ids, missing=None)
     line = written(capsys)
     # Lambda treats a line with a timestamp of another form as INFO, and drops it if the log level is higher.
     assert datetime.fromisoformat(line["timestamp"]).utcoffset() == timedelta(0)
     assert "T" in line["timestamp"]
-    for name in ("level", "location", "message", "timestamp", "service"):
-        del line[name]
-    assert line == {
-        "count": 2,
-        "share": 0.5,
-        "ended": True,
-        "color": "red",
-        "key_hash": "ca978112ca1bbdca",
-        "owner": "ca978112ca1bbdca",
-        "manifest_id": ULID,
-        "route": "$connect",
-        "cause": "Batch.TooMany",
-        "other_cause": "unnamed",
-    }
+    expected = {"route": "$connect", "cause": "Batch.TooMany", "other": "unnamed"}
+    expected |= {"key_hash": "ca978112ca1bbdca", "owner": "ca978112ca1bbdca", "manifest_id": ULID}
+    assert {name: line[name] for name in line.keys() - LINE_FIELDS} == fields | expected
 
 
 def test_only_the_logger_makes_texts_for_lines() -> None:
@@ -76,22 +66,17 @@ def test_only_the_logger_makes_texts_for_lines() -> None:
     assert makers == [ROOT / "handlers/common/logging.py"]
 
 
-@pytest.mark.parametrize(
-    ("level", "lines", "structured"), [("INFO", 3, True), ("WARNING", 2, False), ("ERROR", 1, True)]
-)
+@pytest.mark.parametrize(("level", "lines"), [("INFO", 3), ("WARNING", 2), ("ERROR", 1)])
 def test_only_lines_of_at_least_the_level_are_written(
-    level: str, lines: int, capsys: pytest.CaptureFixture[str], *, structured: bool
+    level: str, lines: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log = EventLog(level, structured=structured)
-    for write in (log.info, log.warning, log.error):
-        write("x")
-    assert len(capsys.readouterr().out.splitlines()) == lines
-
-
-def test_lines_can_be_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
-    EventLog("INFO", structured=False).info("batch", records=2, failed=0, text="canary")  # type: ignore[arg-type]
-    line = capsys.readouterr().out
-    assert re.fullmatch(r"INFO batch failed=0 location=\S+test_logging\.py:\d+ records=2\n", line)
+    for structured in (True, False):
+        log = EventLog(level, structured=structured)
+        for write in (log.info, log.warning, log.error):
+            write("x", records=2, failed=0, text="canary")  # type: ignore[operator]
+        written_lines = capsys.readouterr().out.splitlines()
+        assert len(written_lines) == lines
+    assert re.fullmatch(r"ERROR x failed=0 location=\S+test_logging\.py:\d+ records=2", written_lines[-1])
 
 
 def test_a_line_has_the_request_id_only_while_the_request_is_handled(capsys: pytest.CaptureFixture[str]) -> None:
