@@ -18,15 +18,9 @@ JSON_VALUES = st.recursive(
 
 
 @cache
-def schema_of(model: type[Message], *, is_answer: bool = False) -> Schema:
-    """Return the JSON Schema of a model. It is cached, because many examples use few models."""
-    return model.model_json_schema(mode="serialization" if is_answer else "validation")
-
-
-@cache
 def validator(model: type[Message], *, is_answer: bool = False) -> jsonschema.Draft202012Validator:
     """Return a validator of the model's schema. It is cached, because checking the schema takes longer than using it."""
-    schema = schema_of(model, is_answer=is_answer)
+    schema = model.model_json_schema(mode="serialization" if is_answer else "validation")
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)
 
@@ -34,57 +28,41 @@ def validator(model: type[Message], *, is_answer: bool = False) -> jsonschema.Dr
 @cache
 def valid_values(model: type[Message]) -> st.SearchStrategy[Any]:
     """Return a strategy for values that the model's schema allows."""
-    schema = schema_of(model)
+    schema: Any = validator(model).schema
     return _values(schema, schema.get("$defs", {}))
 
 
 @cache
 def arbitrary_values(model: type[Message]) -> st.SearchStrategy[Any]:
     """Return a strategy for arbitrary values, and for valid values with changed or missing fields."""
-    names = sorted(schema_of(model)["properties"])
+    names = st.sampled_from([*model.model_json_schema()["properties"]])
+    replaced_fields = st.dictionaries(names, JSON_VALUES, min_size=1, max_size=2)
 
     def without_field(value: dict[str, Any], name: str) -> dict[str, Any]:
         return {field: content for field, content in value.items() if field != name}
 
-    replaced_fields = st.dictionaries(st.sampled_from(names), JSON_VALUES, min_size=1, max_size=2)
-    return (
-        JSON_VALUES
-        | st.builds(operator.or_, valid_values(model), replaced_fields)
-        | st.builds(without_field, valid_values(model), st.sampled_from(names))
-    )
+    valid = valid_values(model)
+    return JSON_VALUES | st.builds(operator.or_, valid, replaced_fields) | st.builds(without_field, valid, names)
 
 
 def _values(schema: Schema, definitions: dict[str, Schema]) -> st.SearchStrategy[Any]:
-    if "$ref" in schema:
-        return _values(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
-    if "anyOf" in schema:
-        return st.one_of([_values(option, definitions) for option in schema["anyOf"]])
-    if "enum" in schema:
-        return st.sampled_from(schema["enum"])
-    match schema["type"]:
-        case "null":
-            return st.none()
-        case "integer":
-            return st.integers(schema.get("minimum"), schema.get("maximum"))
-        case "string":
-            return _texts(schema)
-        case "array":
-            return st.lists(
-                _values(schema["items"], definitions),
-                min_size=schema.get("minItems", 0),
-                max_size=min(schema.get("maxItems", 5), 5),
-            )
-        case "object":
-            fields = {name: _values(field_schema, definitions) for name, field_schema in schema["properties"].items()}
-            required = set(schema.get("required", ()))
-            return st.fixed_dictionaries(
-                {name: field_schema for name, field_schema in fields.items() if name in required},
-                optional={name: field_schema for name, field_schema in fields.items() if name not in required},
-            )
-    raise TypeError(f"No strategy exists for the type {schema['type']}")
-
-
-def _texts(schema: Schema) -> st.SearchStrategy[str]:
-    min_length, max_length = schema.get("minLength", 0), schema.get("maxLength", 10_000)
-    texts = st.from_regex(schema["pattern"].removesuffix("$") + r"\Z") if "pattern" in schema else st.text()
-    return texts.filter(lambda text: min_length <= len(text) <= max_length)
+    """Return a strategy for values of a schema with the keywords that the models of requests use."""
+    match schema:
+        case {"$ref": reference}:
+            return _values(definitions[reference.rsplit("/", 1)[-1]], definitions)
+        case {"anyOf": options}:
+            return st.one_of([_values(option, definitions) for option in options])
+        case {"enum": values}:
+            return st.sampled_from(values)
+        case {"type": "integer"}:
+            return st.integers(schema.get("minimum"))
+        case {"type": "string"}:
+            texts = st.from_regex(schema["pattern"].removesuffix("$") + r"\Z") if "pattern" in schema else st.text()
+            return texts.filter(lambda text: len(text) <= schema.get("maxLength", 10_000))
+        case {"items": item}:
+            return st.lists(_values(item, definitions), min_size=schema.get("minItems", 0), max_size=5)
+        case {"properties": properties}:
+            fields = {name: _values(field, definitions) for name, field in properties.items()}
+            required = {name: fields.pop(name) for name in schema["required"]}
+            return st.fixed_dictionaries(required, optional=fields)
+    return st.none()

@@ -5,11 +5,9 @@ of such a text with an invisible instruction.
 """
 
 import json
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
-import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 
 from handlers.common.text import Window
@@ -33,59 +31,37 @@ VISIBLE = "a\u0645\u200c\u06cc b"
 HOSTILE = f"a{HIDDEN}\u0645\u200c\u06cc {HIDDEN}b{HIDDEN}"
 
 
-def read_cue() -> list[str | None]:
+def test_a_text_from_outside_has_no_hidden_characters() -> None:
     [cue] = read_transcript(f"WEBVTT\n\n00:00.000 --> 00:01.000\n<v {HOSTILE}>{HOSTILE}\n".encode())
-    return [cue.text, cue.speaker]
+    assert (cue.text, cue.speaker) == (VISIBLE, VISIBLE)
 
-
-def verify_findings() -> list[str | None]:
-    findings = verify(
-        claim(statement=HOSTILE, explanation=HOSTILE), clip(10_000, 20_000, title=HOSTILE, reason=HOSTILE)
-    )
+    model_clip = clip(10_000, 20_000, title=HOSTILE, reason=HOSTILE)
+    findings = verify(claim(statement=HOSTILE, explanation=HOSTILE), model_clip)
     [found_claim], [found_clip] = findings.claims, findings.clips
-    return [found_claim.text, found_claim.explanation, found_clip.title, found_clip.reason]
+    assert {found_claim.text, found_claim.explanation, found_clip.title, found_clip.reason} == {VISIBLE}
 
-
-def read_meeting_transcript() -> list[str]:
     item = {"type": "pronunciation", "alternatives": [{"content": HOSTILE}], "start_time": "0.1", "end_time": "0.2"}
     output = json.dumps({"results": {"items": [{**item, "speaker_label": HOSTILE}]}}).encode()
-    [segment] = parse_part(AudioPart(offset_ms=0, duration_ms=1_000), output, "en-US")
-    return [segment.text, segment.speaker]
+    [spoken] = parse_part(AudioPart(offset_ms=0, duration_ms=1_000), output, "en-US")
+    assert (spoken.text, spoken.speaker) == (VISIBLE, VISIBLE)
 
+    assert parse_summary(json.dumps({"summary": HOSTILE})) == VISIBLE
 
-def read_summary() -> list[str]:
-    return [parse_summary(json.dumps({"summary": HOSTILE}))]
-
-
-def read_action_item() -> list[str | None]:
     segment = TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=1, text="I will book the room.")
     model_item = ModelActionItem(text=HOSTILE, owner=HOSTILE, due=HOSTILE, quote="I will book the room")
     [located] = locate_items([model_item], Window(0, 0, 1, (segment,)))
-    return [located.item.text, located.item.owner, located.item.due]
+    assert {located.item.text, located.item.owner, located.item.due} == {VISIBLE}
 
+    [caption] = parse_results(transcript_payload("a", HOSTILE, final=True))
+    assert caption.text == VISIBLE
 
-def read_caption() -> list[str]:
-    return [result.text for result in parse_results(transcript_payload("a", HOSTILE, final=True))]
-
-
-def read_answer() -> list[str]:
-    """Return the texts of an agent's answer. The answer's own text arrives in parts of one character."""
+    # The text of an agent's answer arrives in parts of one character.
     lines: list[dict[str, object]] = [{"type": "text", "text": character} for character in HOSTILE]
     lines += [{"type": "transcript", "text": HOSTILE}, {"type": "citation", "startMs": 0, "endMs": 1, "quote": HOSTILE}]
     encoded = (json.dumps(message).encode() for message in (*lines, {"type": "done"}))
     pieces = read_pieces(encoded, "q" * 8, attempt=1, duration_ms=1)
     *text_pieces, transcript, citation = (str(getattr(piece, "text", getattr(piece, "quote", ""))) for piece in pieces)
-    return ["".join(text_pieces), transcript, citation]
-
-
-READERS: tuple[Callable[[], Sequence[str | None]], ...] = (
-    *(read_cue, verify_findings, read_meeting_transcript, read_summary, read_action_item, read_caption, read_answer),
-)
-
-
-@pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
-def test_a_text_from_outside_has_no_hidden_characters(read: Callable[[], Sequence[str | None]]) -> None:
-    assert set(read()) == {VISIBLE}
+    assert ("".join(text_pieces), transcript, citation) == (VISIBLE, VISIBLE, VISIBLE)
 
 
 NEVER_SHOWN = {

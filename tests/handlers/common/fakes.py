@@ -99,10 +99,6 @@ class MemoryDynamoDb:
             raise failures.pop(0).with_traceback(None)
 
 
-def ignore(*_: object) -> None:
-    """Do nothing."""
-
-
 @dataclass
 class Clients(WebSocketConnections):
     """API Gateway's WebSocket connections, with fake clients that keep the messages that they receive."""
@@ -113,9 +109,9 @@ class Clients(WebSocketConnections):
     """Exceptions of the next posts."""
     inbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Received messages by connection."""
-    before_post: Callable[[str, Any], object] = ignore
+    before_post: Callable[[str, Any], object] = lambda *_: None
     """Called with the connection and each message before it arrives."""
-    after_post: Callable[[str, Any], object] = ignore
+    after_post: Callable[[str, Any], object] = lambda *_: None
     """Called with the connection and each message after it has arrived."""
 
     def post(self, connection_id: str, message: Message) -> bool:

@@ -117,18 +117,14 @@ def test_a_quote_is_found_in_its_original_form_if_all_its_words_were_said(quote:
     assert match is None or match.words == " ".join(word for word, _, _ in split_words(quote))
 
 
-def test_a_match_has_the_times_and_the_speaker_of_its_passages() -> None:
-    matches = [QuoteSearch(LINES).find(quote) for quote in ("hundred ferries last", "laugh six")]
+def test_the_nearest_match_has_the_times_and_the_speaker_of_its_passages() -> None:
+    search = QuoteSearch(LINES)
+    matches = [search.find("hundred ferries last"), search.find("laugh six")]
     facts = [match and (match.start_ms, match.end_ms, match.speaker) for match in matches]
     assert facts == [(1_000, 5_000, "Ann"), (3_000, 6_000, None)]
-
-
-def test_the_match_nearest_to_the_given_passage_is_returned() -> None:
-    matches = [QuoteSearch(LINES).find("six hundred", passage) for passage in (None, 0, 3, 99)]
-    assert [match and (match.first[:2], match.last[:2]) for match in matches] == [
-        *[((1, 2), (1, 3))] * 2,
-        *[((3, 0), (3, 1))] * 2,
-    ]
+    matches = [search.find("six hundred", near) for near in (None, 0, 3, 99)]
+    places = [match and (match.first[:2], match.last[:2]) for match in matches]
+    assert places == [((1, 2), (1, 3)), ((1, 2), (1, 3)), ((3, 0), (3, 1)), ((3, 0), (3, 1))]
 
 
 def test_passages_are_found_that_contain_a_quote_or_consist_of_a_part_of_it() -> None:
@@ -164,19 +160,6 @@ def make_lines(lengths: list[int]) -> tuple[Line, ...]:
     return tuple(Line(second * 1_000, second * 1_000 + 900, "x" * length) for second, length in enumerate(lengths))
 
 
-@given(LINE_LENGTHS, SIZES)
-@example([9, 9], WindowSizes(characters=9, milliseconds=60_000, overlap_characters=1))
-def test_a_section_that_begins_in_a_core_is_complete_in_its_window(lengths: list[int], sizes: WindowSizes) -> None:
-    windows = split_into_windows(make_lines(lengths), sizes)
-    spans = [(window.first, window.first + len(window.passages)) for window in windows]
-    for begin in range(len(lengths)):
-        end = begin + 1
-        # The section has the end of its first line, all lines in between, and one character of its last line.
-        while end < len(lengths) and 1 + sum(lengths[begin + 1 : end]) <= sizes.overlap_characters:
-            end += 1
-        assert any(first <= begin and end <= last for first, last in spans)
-
-
 def test_a_core_ends_where_the_next_line_would_exceed_a_limit() -> None:
     def core_counts(characters: int, milliseconds: int) -> list[int]:
         windows = split_into_windows(make_lines([10] * 4), WindowSizes(characters, milliseconds, 0))
@@ -184,10 +167,13 @@ def test_a_core_ends_where_the_next_line_would_exceed_a_limit() -> None:
 
     assert core_counts(20, 60_000) == core_counts(100, 1_000) == [2, 2]
     assert core_counts(19, 60_000) == core_counts(100, 999) == [1, 1, 1, 1]
+    [window] = split_into_windows((Line(0, 9_000, "a"), Line(1_000, 2_000, "b")), WindowSizes(100, 100_000, 10))
+    assert (window.start_ms, window.end_ms) == (0, 9_000), "an earlier passage may end last"
 
 
 @given(LINE_LENGTHS, SIZES)
-def test_cores_divide_the_transcript_and_each_line_belongs_to_one_window(
+@example([9, 9], WindowSizes(characters=9, milliseconds=60_000, overlap_characters=1))
+def test_cores_divide_the_transcript_and_a_section_is_complete_in_the_window_in_whose_core_it_begins(
     lengths: list[int], sizes: WindowSizes
 ) -> None:
     lines = make_lines(lengths)
@@ -206,6 +192,16 @@ def test_cores_divide_the_transcript_and_each_line_belongs_to_one_window(
     for line in lines:
         containing = [window for window in windows if line in window.passages]
         assert [window for window in containing if window.owns_start(line.start_ms)] == containing[-1:]
+    for begin in range(len(lines)):
+        end = begin + 1
+        # The section has the end of its first line, all lines in between, and one character of its last line.
+        while end < len(lines) and 1 + sum(lengths[begin + 1 : end]) <= sizes.overlap_characters:
+            end += 1
+        assert any(
+            lines[begin:end] == window.passages[begin - window.first :][: end - begin]
+            for window in windows
+            if window.first <= begin
+        )
     assert next_line == len(lines) == windows[-1].first + len(windows[-1].passages)
     assert all(window.first + len(window.passages) < len(lines) for window in windows[:-1]), (
         "only the last window may reach the end of the transcript"
@@ -213,8 +209,3 @@ def test_cores_divide_the_transcript_and_each_line_belongs_to_one_window(
     # If the characters end a core, the core and the next line together exceed the limit, so a line may count twice.
     max_by_characters = 2 * sum(lengths) // sizes.characters
     assert len(windows) <= 1 + lines[-1].start_ms // sizes.milliseconds + max_by_characters, "cores are not too small"
-
-
-def test_an_earlier_passage_of_a_window_may_end_last() -> None:
-    (window,) = split_into_windows((Line(0, 9_000, "a"), Line(1_000, 2_000, "b")), WindowSizes(100, 100_000, 10))
-    assert (window.start_ms, window.end_ms) == (0, 9_000)
