@@ -111,7 +111,7 @@ def build_states(
             "MaxConcurrency": settings.speech.at_once,
             "ItemProcessor": {
                 "ProcessorConfig": {"Mode": "INLINE"},
-                "StartAt": "PartAlreadyTranscribed",
+                "StartAt": "StartPart",
                 "States": _part_states(bucket, media.scope.context.stack_label, settings),
             },
             "Catch": [_catch_failure(transcription_failed)],
@@ -233,9 +233,9 @@ def _job_states(
 def _part_states(bucket: str, label: str, settings: MeetingsSettings) -> dict[str, State]:
     """Return the states that transcribe one part of the audio.
 
-    A part whose transcript exists from an earlier execution is not transcribed again. The names of the jobs begin with
-    `label`, which identifies the stack, and contain the number of the execution (the attempt). Without this number, a
-    part that failed could not be transcribed again for months, because Transcribe also keeps the names of failed jobs.
+    The names of the jobs begin with `label`, which identifies the stack, and contain the number of the execution (the
+    attempt). Without this number, a part could not be transcribed again for months, because Transcribe keeps the names
+    of ended jobs.
     """
     digits = "$formatNumber($states.context.Map.Item.Index, '000')"
     folder = f"{INPUT}.user & '/' & {INPUT}.meetingId & '/' & {INPUT}.content & '/'"
@@ -255,9 +255,6 @@ def _part_states(bucket: str, label: str, settings: MeetingsSettings) -> dict[st
         (f"{{% $partSeconds >= {settings.speech.max_minutes * 60} %}}", "PartTooLate"),
     ]
     return {
-        "PartAlreadyTranscribed": choice_state(
-            [("{% $states.input.transcribed %}", "PartTranscribed")], otherwise="StartPart"
-        ),
         "StartPart": task_state(
             "arn:aws:states:::aws-sdk:transcribe:startTranscriptionJob",
             {

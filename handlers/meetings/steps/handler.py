@@ -80,19 +80,12 @@ class StepEvent(Message):
         return MeetingExecution(Recording(MeetingId(self.user, self.meeting_id), self.content), self.attempt)
 
 
-class StepAudioPart(AudioPart):
-    """A part of the audio, for the transcription by the workflow."""
-
-    transcribed: bool
-    """True if the part has a transcript already, for example from an earlier attempt. The workflow then skips it."""
-
-
 class StepResult(Message):
     """Response of a step. Only the step `media` has values in the other fields, if the audio is to be transcribed."""
 
     is_current: bool
     """False if the meeting has another recording or a newer attempt by now, or was deleted."""
-    audio: tuple[StepAudioPart, ...] = ()
+    audio: tuple[AudioPart, ...] = ()
     """Parts of the audio, in their order."""
     language: str = ""
     """Spoken language, as a language code of Amazon Transcribe."""
@@ -135,14 +128,7 @@ class Steps:
             return StepResult(is_current=False)
         if result is None:
             return StepResult(is_current=True)
-        audio = tuple(
-            StepAudioPart(
-                **part.model_dump(),
-                transcribed=self.bucket.exists(recording.part_transcript_key(number, record.language)),
-            )
-            for number, part in enumerate(result.audio)
-        )
-        return StepResult(is_current=True, audio=audio, language=record.language, duration_ms=result.duration_ms)
+        return StepResult(is_current=True, audio=result.audio, language=record.language, duration_ms=result.duration_ms)
 
     def _apply(self, step: StepEvent, changes: Mapping[str, Any], result: MediaResult | None) -> MeetingRecord | None:
         """Apply the report of a step, and return the record afterwards. Log a change, and send its metrics. A repeated

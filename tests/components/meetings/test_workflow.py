@@ -147,13 +147,10 @@ def test_every_attempt_has_its_own_transcription_job() -> None:
     assert names[0] == names[1] != names[2], "otherwise a failed job's name would block the recording for months"
 
 
-def test_a_part_with_a_transcript_starts_no_job_and_the_others_are_transcribed_concurrently() -> None:
-    assert states(deployed())["Transcribe"]["ItemProcessor"]["StartAt"] == "PartAlreadyTranscribed"
-    for has_transcript, next_state in ((True, "PartTranscribed"), (False, "StartPart")):
-        context = {"input": {**AUDIO_PART, "transcribed": has_transcript}}
-        assert evaluate_choice(part_states()["PartAlreadyTranscribed"], context) == next_state
+def test_every_part_is_transcribed_and_several_at_once() -> None:
     state = states(changed_deployment())["Transcribe"]
     assert (state["MaxConcurrency"], state["Items"]) == (8, "{% $media.audio %}")
+    assert state["ItemProcessor"]["StartAt"] == "StartPart"
 
 
 def test_a_job_whose_start_response_was_lost_is_polled_like_any_other() -> None:
