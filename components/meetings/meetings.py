@@ -239,7 +239,7 @@ class Meetings(pulumi.ComponentResource):
         )
 
     def _create_storage_count(self) -> None:
-        """Create the function that measures each user's bytes in the bucket once a day."""
+        """Create the function that measures the growth of each user's storage once a day."""
         scope, settings = self._scope, self._settings
         storage = Function(
             scope,
@@ -247,8 +247,7 @@ class Meetings(pulumi.ComponentResource):
             settings=settings.storage,
             environment=StorageEnvironment,
             uses=[
-                self.bucket.grant_list(),
-                self.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}storage/*", variable="bucket_name"),
+                self.bucket.grant_list().with_variable("bucket_name", self.bucket.name),
                 grant_metrics(NAMESPACE),
             ],
             values={"stack": scope.context.stack_label, "max_users": settings.storage_users},

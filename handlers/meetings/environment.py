@@ -44,7 +44,7 @@ class StepsEnvironment(HandlerEnvironment):
 
 
 class StorageEnvironment(HandlerEnvironment):
-    """Variables of the function `storage`, the daily count of stored bytes."""
+    """Variables of the function `storage`, which measures the growth of storage once a day."""
 
     bucket_name: str
     stack: str

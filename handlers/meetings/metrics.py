@@ -18,8 +18,8 @@ INPUT_TOKENS: Final = "SummaryInputTokens"
 OUTPUT_TOKENS: Final = "SummaryOutputTokens"
 """Tokens that the models wrote for one meeting's summary and action items."""
 STORAGE_GROWTH: Final = "StorageGrowth"
-"""Bytes per day by which the stored data grew: of one user or of `others` (with the dimension `User`), or of all users
-(without it).
+"""Bytes that were written on the day before and never expire: of one user or of `others` (with the dimension `User`), or
+of all users (without it).
 """
 FFMPEG_RATIO: Final = "FfmpegRatio"
 """Seconds during which the media job ran ffmpeg, per second of the recording."""
