@@ -1,7 +1,7 @@
 """Component of the meetings backend: a workflow makes a video, a transcript and a summary of each uploaded recording.
 
 The user reads the results directly from the bucket and the table. This module creates both, the queue of upload events,
-the workflow, the functions that the queue and the workflow call, and the daily count of stored bytes. docs/decisions/0060
+the workflow, the functions that the queue and the workflow call, and the daily measurement of storage. docs/decisions/0060
 describes how a meeting is identified.
 """
 
@@ -89,7 +89,7 @@ class Meetings(pulumi.ComponentResource):
             daily_backup=True,
         )
         old_days = kept.old_version_days
-        expiring = ((RAW, kept.raw_days), (AUDIO, kept.audio_days), (WORK, kept.work_days))
+        expiring = ((RAW, kept.raw_days), (AUDIO, kept.audio_days), (WORK, kept.raw_days))
         self.bucket = Bucket(
             self._scope,
             "recordings",

@@ -170,13 +170,6 @@ class RetentionSettings(SettingsModel):
     old_version_days: Days = 1
     """Days that an overwritten, deleted or expired version is kept."""
 
-    @property
-    def work_days(self) -> int:
-        """Days that intermediate objects below `work/` are kept: a day longer than the chunks, so that a meeting
-        that is processed again while the chunks exist still finds them.
-        """
-        return self.raw_days + 1
-
 
 class MeetingsSettings(SubsystemSettings):
     """Settings of meetings, which turns recordings into videos, transcripts, summaries and action items."""

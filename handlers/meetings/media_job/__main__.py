@@ -10,7 +10,6 @@ the error.
 SIGTERM ends the job at once, for example because its Spot capacity is reclaimed. Another attempt starts again.
 """
 
-import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -31,11 +30,7 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(dir=environment.scratch_folder, prefix="media-") as folder:
             ffmpeg = Ffmpeg(environment.ffmpeg, Path(folder))
-            job = MediaJob(environment, boto3.client("s3", config=CONFIG), ffmpeg, log)
-            # The job refuses recordings that need more than this space by its estimate. Even if the estimate is wrong,
-            # no single file can fill the disk.
-            resource.setrlimit(resource.RLIMIT_FSIZE, (job.scratch_bytes, job.scratch_bytes))
-            job.run()
+            MediaJob(environment, boto3.client("s3", config=CONFIG), ffmpeg, log).run()
     except Exception as error:  # noqa: BLE001 - the message may quote customer data, so it is not printed
         log.failure("media_failed", error)
         return 1

@@ -2,13 +2,11 @@
 
 A malicious chunk could be a playlist that names other files or URLs. So ffmpeg may open only local files in the
 container formats of `CONTAINERS`, and decode only formats that recorders write (`DECODERS`). It gets none of the job's
-environment variables. The size of each file that it writes is limited, because it inherits the job's own limit. Its time
-is limited by the timeout of the job. Its messages may quote a chunk, so they stay in a file of the job's own folder, and
-are never logged.
+environment variables. Its time is limited by the timeout of the job. Its messages may quote a chunk, so they stay in a
+file of the job's own folder, and are never logged.
 """
 
 import os
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -48,7 +46,7 @@ MESSAGES: Final = "messages"
 
 
 class InputRefused(Exception):
-    """ffmpeg failed or wrote too much because of its input. A retry would fail too."""
+    """ffmpeg failed because of its input. A retry would fail too."""
 
 
 class FfmpegKilled(Exception):
@@ -80,7 +78,7 @@ class Ffmpeg:
                 stderr=messages,
             ).returncode
         self.busy_seconds += time.monotonic() - started_at
-        if status > 0 or status == -signal.SIGXFSZ:
+        if status > 0:
             raise InputRefused
         if status < 0:
             raise FfmpegKilled

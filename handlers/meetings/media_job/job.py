@@ -18,7 +18,6 @@ chunks, and may archive them or encrypt them with a key of its own.
 """
 
 import hashlib
-import shutil
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -84,10 +83,10 @@ class MediaJob:
     def bucket(self) -> MeetingBucket:
         return MeetingBucket(self.s3, self.environment.bucket_name)
 
-    @cached_property
+    @property
     def scratch_bytes(self) -> int:
         """Disk space that the job may use."""
-        return min(self.environment.scratch_mb * 1_000_000, shutil.disk_usage(self.ffmpeg.folder).free)
+        return self.environment.scratch_mb * 1_000_000
 
     def run(self) -> MediaResult:
         """Process the recording. Write the result, and return it."""

@@ -31,7 +31,7 @@ def lifecycle_actions(recorded: Recorded) -> dict[str, dict[str, Any]]:
 
 
 def test_each_kind_of_object_has_its_lifecycle() -> None:
-    """Uploads expire after a week, intermediate objects a day later, and audio after a month. Videos use
+    """Uploads and intermediate objects expire after a week, and audio after a month. Videos use
     Intelligent-Tiering and are never archived.
     """
 
@@ -43,7 +43,7 @@ def test_each_kind_of_object_has_its_lifecycle() -> None:
         "": {"abortIncompleteMultipartUpload": {"daysAfterInitiation": 1}},
         "raw/": expiring(7),
         "audio/": expiring(30),
-        "work/": expiring(8),
+        "work/": expiring(7),
         "video/": {**unlimited, "transitions": [{"storageClass": "INTELLIGENT_TIERING", "days": 0}]},
         "transcripts/": unlimited,
         "summaries/": unlimited,
@@ -52,7 +52,7 @@ def test_each_kind_of_object_has_its_lifecycle() -> None:
     assert {prefix: actions for prefix, actions in changed_actions.items() if "expiration" in actions} == {
         "raw/": expiring(3, 6),
         "audio/": expiring(5, 6),
-        "work/": expiring(4, 6),
+        "work/": expiring(3, 6),
     }
 
 
