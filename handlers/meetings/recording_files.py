@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
+from botocore.loaders import Loader
 from pydantic import AfterValidator, FailFast, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -24,23 +25,9 @@ MAX_COMPLETE_FILE_BYTES = 1024 * 1024
 """Maximum size of `complete.json` itself."""
 MAX_CHUNKS = 5_000
 """Maximum number of chunks of a recording."""
-LANGUAGES: Final = frozenset(
-    (
-        *("ab-GE", "af-ZA", "am-ET", "ar-AE", "ar-SA", "ast-ES", "az-AZ", "ba-RU", "be-BY", "bg-BG", "bn-IN"),
-        *("bs-BA", "ca-ES", "ckb-IQ", "ckb-IR", "cs-CZ", "cy-GB", "cy-WL", "da-DK", "de-CH", "de-DE", "el-GR"),
-        *("en-AB", "en-AU", "en-GB", "en-IE", "en-IN", "en-NZ", "en-US", "en-WL", "en-ZA", "es-ES", "es-MX"),
-        *("es-US", "et-EE", "et-ET", "eu-ES", "fa-AF", "fa-IR", "fi-FI", "fr-CA", "fr-FR", "ga-IE", "gd-GB"),
-        *("gl-ES", "gu-IN", "ha-NG", "he-IL", "hi-IN", "hr-HR", "ht-HT", "hu-HU", "hy-AM", "id-ID", "is-IS"),
-        *("it-IT", "ja-JP", "jv-ID", "ka-GE", "kab-DZ", "kk-KZ", "km-KH", "kn-IN", "ko-KR", "ky-KG", "lg-IN"),
-        *("lt-LT", "lv-LV", "mhr-RU", "mi-NZ", "mk-MK", "ml-IN", "mn-MN", "mr-IN", "ms-MY", "mt-MT", "my-MM"),
-        *("ne-NP", "nl-NL", "no-NO", "or-IN", "pa-IN", "pl-PL", "ps-AF", "pt-BR", "pt-PT", "ro-RO", "ru-RU"),
-        *("rw-RW", "si-LK", "sk-SK", "sl-SI", "so-SO", "sq-AL", "sr-RS", "su-ID", "sv-SE", "sw-BI", "sw-KE"),
-        *("sw-RW", "sw-TZ", "sw-UG", "ta-IN", "te-IN", "th-TH", "tl-PH", "tr-TR", "tt-RU", "ug-CN", "uk-UA"),
-        *("uz-UZ", "vi-VN", "wo-SN", "zh-CN", "zh-HK", "zh-TW", "zu-ZA"),
-    )
-)
-"""Language codes that transcription jobs of Amazon Transcribe support. Its streaming API supports fewer. A test compares
-the codes with boto3's description of the service.
+LANGUAGES: Final = frozenset(Loader().load_service_model("transcribe", "service-2")["shapes"]["LanguageCode"]["enum"])
+"""Language codes that transcription jobs of Amazon Transcribe support, from boto3's description of the service. Its
+streaming API supports fewer.
 """
 _TIMESTAMP_RULE = "must be an existing date and time, such as 2026-01-31T10:00:00.000Z"
 
