@@ -8,7 +8,6 @@ from typing import Any
 from handlers.common.ids import DEFAULT_OWNER, derive_user_id
 from handlers.common.records import serialize_item
 from handlers.meetings.s3_keys import ALL_PREFIXES, MeetingId
-from handlers.meetings.storage.handler import LATEST_COUNT_KEY
 from handlers.transcription.environment import FALLBACK_METRIC, METRICS_NAMESPACE
 from handlers.voice_qa.messages import LectureState
 from handlers.voice_qa.records import QuestionReference, lecture_key
@@ -210,9 +209,5 @@ class DeployedMeetings(MeetingsBackend):
         eventually(has_no_objects, "the removal of a deleted meeting's objects", 60)
 
     def count_storage(self) -> None:
-        """Invoke the function that counts the storage of each user.
-
-        It counts only once a day. So delete the latest count first, which the schedule may have stored.
-        """
-        self.client("s3").delete_object(Bucket=self.bucket, Key=LATEST_COUNT_KEY)
+        """Invoke the function that measures the growth of each user's storage."""
         invoke(self.client, self.storage_function)
