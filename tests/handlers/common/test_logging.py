@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.events import process_batch
 from handlers.common.logging import (
     EventLog,
     hash_for_log,
@@ -87,19 +86,6 @@ def test_a_line_has_the_request_id_only_while_the_request_is_handled(capsys: pyt
         log.info("outside")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line.get("request_id") for line in lines] == ["JKJaXmPLvHcESHA=", None, None, None]
-
-
-def fail(*_: object) -> Color:
-    raise ValueError("canary")
-
-
-def test_a_failure_has_its_type_and_frames_and_no_message(capsys: pytest.CaptureFixture[str]) -> None:
-    """Only frames of the package `handlers` are logged, here of the loop that calls this test's function."""
-    process_batch([{"messageId": "1", "body": ""}], fail, EventLog("ERROR"), event_kind="video")
-    line = written(capsys)
-    assert (line["message"], line["level"], line["error_type"]) == ("message_failed", "ERROR", "ValueError")
-    assert re.fullmatch(r"handlers/common/events\.py:\d+", line["frames"])
-    assert "canary" not in json.dumps(line)
 
 
 def test_a_failed_call_of_aws_is_named_with_its_service_code_and_request_id(
