@@ -81,15 +81,6 @@ def create_backup(scope: Scope, table_key_arn: str | None) -> None:
     )
 
 
-def _table_arns(scope: Scope) -> list[str]:
-    """Return ARN patterns for the tables of this stack, one for each subsystem.
-
-    A single pattern for the stack `prod` would also match the tables of a stack `prod-2`.
-    """
-    context = scope.context
-    return [context.arn("dynamodb", f"table/{context.stack_label}-{subsystem}-*") for subsystem in Subsystem]
-
-
 def _backup_grants(scope: Scope, table_key_arn: str | None) -> list[Grant]:
     """Return the permissions to back up tables.
 
@@ -97,7 +88,8 @@ def _backup_grants(scope: Scope, table_key_arn: str | None) -> list[Grant]:
     https://docs.aws.amazon.com/aws-backup/latest/devguide/security-iam-awsmanpol.html
     """
     context = scope.context
-    tables = _table_arns(scope)
+    # A single pattern for the stack `prod` would also match the tables of a stack `prod-2`.
+    tables = [context.arn("dynamodb", f"table/{context.stack_label}-{subsystem}-*") for subsystem in Subsystem]
     vault = context.arn("backup", f"backup-vault:{scope.name(Kind.BACKUP_VAULT, 'backups')}")
     return [
         grant("dynamodb", ["CreateBackup", "DescribeTable", "ListTagsOfResource", "StartAwsBackupJob"], tables),

@@ -88,20 +88,13 @@ def model_grants(scope: Scope, model_ids: Iterable[str], regions: Sequence[str])
     return [_model_grant(scope, model_id, regions) for model_id in sorted(set(model_ids))]
 
 
-def split_model_id(model_id: str) -> tuple[str, str]:
-    """Split the id of an inference profile into its prefix and the id of its model: `eu.amazon.nova-lite-v1:0` gives
-    `eu` and `amazon.nova-lite-v1:0`. The prefix of a model's own id is empty.
-    """
-    prefix, _, model = model_id.partition(".")
-    return (prefix, model) if prefix in PROFILES else ("", model_id)
-
-
 def _model_grant(scope: Scope, model_id: str, regions: Sequence[str]) -> Grant:
     context = scope.context
-    prefix, model = split_model_id(model_id)
-    if not prefix:
+    # The id of a profile is that of its model after a prefix: `eu.amazon.nova-lite-v1:0`.
+    prefix, _, model = model_id.partition(".")
+    if prefix not in PROFILES:
         return grant(
-            "bedrock", ["InvokeModel"], f"arn:{context.partition}:bedrock:{context.region}::foundation-model/{model}"
+            "bedrock", ["InvokeModel"], f"arn:{context.partition}:bedrock:{context.region}::foundation-model/{model_id}"
         )
     # A global profile also needs a grant on its model without a region.
     model_regions = [*regions, *([""] if prefix == "global" else [])]

@@ -93,7 +93,8 @@ class Grant:
     def __post_init__(self) -> None:
         _check_conditions(self.conditions)
         for action in self.actions:
-            formats = _resource_formats(action)
+            formats = [entry["resource_arn_format"] for entry in _action_entries(action)]
+            formats += EXTRA_RESOURCE_FORMATS.get(action, ())
             for key in (key for _, key, _ in self.conditions):
                 _check_condition_key(action, key)
             for resource in self.resources:
@@ -274,13 +275,6 @@ def _action_entries(action: str) -> tuple[Mapping[str, Any], ...]:
             f"{action!r} is not an IAM action. Some API operations have an action of another name: s3:HeadObject needs s3:GetObject"
         )
     return entries
-
-
-def _resource_formats(action: str) -> tuple[str, ...]:
-    return (
-        *(entry["resource_arn_format"] for entry in _action_entries(action)),
-        *EXTRA_RESOURCE_FORMATS.get(action, ()),
-    )
 
 
 def _check_resource(action: str, resource: str, formats: Sequence[str]) -> None:

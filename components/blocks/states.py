@@ -84,24 +84,6 @@ def task_state(
     }
 
 
-def lambda_state(
-    function_arn: str,
-    payload: Mapping[str, Any],
-    timeout_seconds: int,
-    *,
-    to: str,
-    retries: Sequence[Retry] = (),
-    catches: Sequence[Catch] = (),
-    assign: Mapping[str, Any] | None = None,
-) -> State:
-    """Build a state that calls a function by the ARN of its alias. It retries Lambda's transient errors."""
-    arguments = {"FunctionName": function_arn, "Payload": dict(payload)}
-    all_retries = [retry(TRANSIENT_LAMBDA_ERRORS), *retries]
-    return task_state(
-        LAMBDA_INVOKE, arguments, timeout_seconds, to=to, retries=all_retries, catches=catches, assign=assign
-    )
-
-
 def choice_state(conditions: Sequence[tuple[str, str]], otherwise: str) -> State:
     """Build a state that continues at the state of the first condition that holds.
 

@@ -15,7 +15,6 @@ The logs contain no body, header or query string of a request, because each of t
 import hashlib
 import json
 from collections.abc import Sequence
-from enum import StrEnum
 
 import pulumi
 from pulumi_aws import apigatewayv2
@@ -57,16 +56,6 @@ ALARMS = {
 problem that the alarm reports."""
 
 
-class WebSocketAuthorization(StrEnum):
-    """Authorization that API Gateway requires to connect."""
-
-    NONE = "NONE"
-    """No check by API Gateway, because browsers cannot set the headers of a signed request. The function behind
-    `$connect` can check the caller instead."""
-    IAM = "AWS_IAM"
-    """A request that is signed with AWS credentials."""
-
-
 class WebSocketApi(Block):
     """WebSocket API; `serve` adds its routes and its stage."""
 
@@ -83,19 +72,21 @@ class WebSocketApi(Block):
         display_name: str,
         stage: str,
         requests_per_second: int,
-        authorization: WebSocketAuthorization = WebSocketAuthorization.NONE,
+        signed: bool = False,
         checked_by: str | None = None,
     ) -> None:
         """Create the API.
 
         - `stage` is the name of the stage, which is the last part of both URLs.
         - `requests_per_second` is the limit of all clients and routes together. A burst may have twice as many requests.
+        - If `signed`, API Gateway accepts only clients that sign the request to connect with AWS credentials.
         - `checked_by` describes the check that authenticates callers, if API Gateway does not. The text becomes a tag of
           the API. In staging and prod, the guardrail policies require it of such an API, with at least 15 characters.
           None if API Gateway authenticates callers, or if every client may connect.
         """
         super().__init__("WebSocketApi", scope, short_name, display_name)
-        self._stage, self._requests_per_second, self._authorization = stage, requests_per_second, authorization
+        self._stage, self._requests_per_second = stage, requests_per_second
+        self._authorization = "AWS_IAM" if signed else "NONE"
         self.name = scope.name(Kind.WEBSOCKET_API, short_name)
         self.api = apigatewayv2.Api(
             self.part_name("api"),
@@ -119,7 +110,7 @@ class WebSocketApi(Block):
         return grant("execute-api", ["ManageConnections"], self._arn("POST/@connections/*"))
 
     def grant_connect(self) -> Grant:
-        """Grant connecting, for callers that sign the request (`WebSocketAuthorization.IAM`)."""
+        """Grant connecting, for callers that sign the request."""
         return grant("execute-api", ["Invoke"], self._arn(CONNECT))
 
     def serve(self, function: Function) -> None:
@@ -128,7 +119,7 @@ class WebSocketApi(Block):
         permission = function.allow_api_gateway(self.label, self._arn("*"))
         routes = self._create_routes(integration)
         # The deployment is a snapshot of the routes. Any change of them triggers a new deployment.
-        trigger_values = (function.live_arn, self._authorization.value, *(part.id for part in (integration, *routes)))
+        trigger_values = (function.live_arn, self._authorization, *(part.id for part in (integration, *routes)))
         deployment = apigatewayv2.Deployment(
             self.part_name("deployment"),
             api_id=self.api.id,
@@ -202,7 +193,7 @@ class WebSocketApi(Block):
                 self.part_name(f"{route_key}-route"),
                 api_id=self.api.id,
                 route_key=route_key,
-                authorization_type=(self._authorization if route_key == CONNECT else WebSocketAuthorization.NONE).value,
+                authorization_type=self._authorization if route_key == CONNECT else "NONE",
                 route_response_selection_expression=DEFAULT if route_key == DEFAULT else None,
                 target=pulumi.Output.concat("integrations/", integration.id),
                 opts=self.scope.options(),

@@ -7,14 +7,18 @@
 `ingestion.py` creates the workflow from these states, and grants the permissions to start it and to call its targets.
 """
 
+from collections.abc import Mapping
+
 from components.blocks.function import Function
 from components.blocks.states import (
+    LAMBDA_INVOKE,
     SUCCEED,
+    TRANSIENT_LAMBDA_ERRORS,
+    Catch,
     State,
     catch,
     choice_state,
     fail_state,
-    lambda_state,
     retry,
     task_state,
     total_pause_seconds,
@@ -68,16 +72,27 @@ def timeout_seconds(settings: SparkSettings) -> int:
 
 
 def build_states(steps: Function, job: SparkJob, settings: IngestionSettings) -> dict[str, State]:
-    step_seconds = settings.steps.timeout_seconds + INVOCATION_SECONDS
     failed = catch("MarkFailed", assign=CAUSE)
-    execution = {"executionArn": "{% $states.context.Execution.Id %}"}
+
+    def step_state(
+        step: Mapping[str, str], to: str, on_error: Catch = failed, assign: Mapping[str, str] | None = None
+    ) -> State:
+        """Return a state that invokes the function `steps` for one step."""
+        payload = {**step, "executionArn": "{% $states.context.Execution.Id %}"}
+        return task_state(
+            LAMBDA_INVOKE,
+            {"FunctionName": steps.live_arn, "Payload": payload},
+            settings.steps.timeout_seconds + INVOCATION_SECONDS,
+            to=to,
+            retries=[retry(TRANSIENT_LAMBDA_ERRORS)],
+            catches=[on_error],
+            assign=assign,
+        )
+
     return {
-        FIRST_STATE: lambda_state(
-            steps.live_arn,
-            {"step": "confirm", **execution},
-            step_seconds,
+        FIRST_STATE: step_state(
+            {"step": "confirm"},
             to="AnythingToDo",
-            catches=[failed],
             assign={
                 "manifestUri": "{% $states.result.Payload.manifestUri %}",
                 "fileCount": "{% $states.result.Payload.files %}",
@@ -98,16 +113,8 @@ def build_states(steps: Function, job: SparkJob, settings: IngestionSettings) ->
             retries=RUN_RETRIES,
             catches=[failed],
         ),
-        "MarkProcessed": lambda_state(
-            steps.live_arn, {"step": "finish", **execution}, step_seconds, to="Done", catches=[failed]
-        ),
-        "MarkFailed": lambda_state(
-            steps.live_arn,
-            {"step": "fail", "cause": "{% $cause %}", **execution},
-            step_seconds,
-            to="Failed",
-            catches=[catch("Failed")],
-        ),
+        "MarkProcessed": step_state({"step": "finish"}, to="Done"),
+        "MarkFailed": step_state({"step": "fail", "cause": "{% $cause %}"}, to="Failed", on_error=catch("Failed")),
         "Failed": fail_state(
             "ManifestFailed",
             "The manifest could not be processed. Its files are marked as failed, unless MarkFailed failed.",

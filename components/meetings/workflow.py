@@ -151,15 +151,11 @@ def build_states(
     }
 
 
-def _first_job(media: MediaJob) -> str:
-    """Return the name of the state that submits the first media job."""
-    return "SpotJob" if len(media.queue_arns) > 1 else "OnDemandJob"
-
-
 def _media_states(media: MediaJob, settings: ProcessingSettings) -> dict[str, State]:
     """Return the states that run the media job on Spot capacity, if it is used, and otherwise or then on demand."""
     *spot_queues, on_demand_queue = media.queue_arns
-    states: dict[str, State] = {FIRST_STATE: {"Type": "Pass", "Assign": {"starts": 0}, "Next": _first_job(media)}}
+    first_job = "SpotJob" if spot_queues else "OnDemandJob"
+    states: dict[str, State] = {FIRST_STATE: {"Type": "Pass", "Assign": {"starts": 0}, "Next": first_job}}
     for queue in spot_queues:
         no_capacity = f"$jobStatus = 'RUNNABLE' and $jobSeconds - $statusSince >= {settings.capacity_minutes * 60}"
         is_late = f"{no_capacity} or $jobSeconds >= {settings.spot_seconds}"

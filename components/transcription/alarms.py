@@ -32,34 +32,14 @@ def create_alarms(scope: Scope, settings: TranscriptionSettings, processor: Func
     def metric(name: str, statistic: str = "Sum", period_seconds: int = 300) -> Metric:
         return Metric(METRICS_NAMESPACE, name, {"FunctionName": processor.name}, statistic, period_seconds)
 
-    create_alarm(
-        scope,
-        "latency",
-        metric(LATENCY_METRIC, "p95"),
-        threshold=limits.latency_ms,
-        problem="Captions are late.",
-        runbook=RUNBOOK,
-        severity=Severity.CRITICAL,
-        periods=2,
-    )
-    create_alarm(
-        scope,
-        "rate-limit",
-        metric(DROPPED_METRIC, period_seconds=60),
-        threshold=limits.dropped_per_minute,
-        problem="The rate limit suppresses many partial captions.",
-        runbook=RUNBOOK,
-        periods=2,
-    )
-    create_alarm(
-        scope,
-        "orphans",
-        metric(ORPHANS_METRIC),
-        threshold=limits.orphans,
-        problem="Many results never become final.",
-        runbook=RUNBOOK,
-        periods=2,
-    )
+    drops = metric(DROPPED_METRIC, period_seconds=60)
+    drops_problem = "The rate limit suppresses many partial captions."
+    for name, source, threshold, problem, severity in (
+        ("latency", metric(LATENCY_METRIC, "p95"), limits.latency_ms, "Captions are late.", Severity.CRITICAL),
+        ("rate-limit", drops, limits.dropped_per_minute, drops_problem, Severity.WARNING),
+        ("orphans", metric(ORPHANS_METRIC), limits.orphans, "Many results never become final.", Severity.WARNING),
+    ):
+        create_alarm(scope, name, source, threshold, problem, runbook=RUNBOOK, severity=severity, periods=2)
     create_alarm(
         scope,
         "fallback",

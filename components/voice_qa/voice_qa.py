@@ -21,7 +21,7 @@ from components.blocks.network import AgentNetwork
 from components.blocks.queue import DeadLetterQueue, Queue, Sender
 from components.blocks.secret import Secret
 from components.blocks.table import Table
-from components.blocks.websocket_api import CALLBACK_ENDPOINT_VARIABLE, WebSocketApi, WebSocketAuthorization
+from components.blocks.websocket_api import CALLBACK_ENDPOINT_VARIABLE, WebSocketApi
 from components.core import Kind, SubsystemArgs
 from components.settings import VoiceQaSettings
 from components.settings.voice_qa import AgentMode, LectureUploads
@@ -67,7 +67,7 @@ class VoiceQa(pulumi.ComponentResource):
             display_name="VoiceQaSocket",
             stage="Prod",
             requests_per_second=settings.requests_per_second,
-            authorization=WebSocketAuthorization.IAM,
+            signed=True,
         )
         writes = ["PutItem"] if settings.sessions.guest_writes else []
         guest_grants = [grant_own_items(self.sessions, "GetItem", *writes), self.socket.grant_connect()]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pulumi
 
-from components.blocks.websocket_api import WebSocketApi, WebSocketAuthorization
+from components.blocks.websocket_api import WebSocketApi
 from local.preview.resource_graph import Resource
 from local.property_values import Props
 from tests.components.deployment_harness import API_ID, DeployedProvider, deploy, sample_function
@@ -34,7 +34,7 @@ def socket_program(function_name: str = "steps", **changes: Any) -> Callable[[],
 
 def test_only_the_connect_route_is_authorized_and_only_messages_get_a_response() -> None:
     """API Gateway refuses an authorization at every other route, and chooses the name of the execution log."""
-    recorded = deploy(socket_program(authorization=WebSocketAuthorization.IAM))
+    recorded = deploy(socket_program(signed=True))
     routes = {resource.inputs["routeKey"]: resource.inputs for resource in recorded.all("apigatewayv2.Route")}
     assert {key for key, route in routes.items() if route["authorizationType"] == "AWS_IAM"} == {"$connect"}
     assert {key for key in routes if "routeResponseSelectionExpression" in routes[key]} == {"$default"}
@@ -60,7 +60,7 @@ def test_a_change_of_the_routes_triggers_a_deployment_and_another_limit_of_reque
 
     default = triggers(socket_program())
     assert triggers(socket_program("sweeper")) != default
-    assert triggers(socket_program(authorization=WebSocketAuthorization.IAM)) != default
+    assert triggers(socket_program(signed=True)) != default
     assert triggers(socket_program(), ReplacedResourcesProvider()) != default
     assert triggers(socket_program(requests_per_second=1)) == default
     limits = deploy(socket_program(requests_per_second=7)).one("apigatewayv2.Stage").inputs["defaultRouteSettings"]
