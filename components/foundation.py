@@ -25,7 +25,7 @@ from components.backup import create_backup
 from components.blocks.alarm import Metric, create_alarm
 from components.blocks.bucket import ACCESS_LOG_PREFIX, Bucket, lifecycle_rule
 from components.blocks.function import RUNTIME
-from components.blocks.iam import Role, Service, grant, json_document
+from components.blocks.iam import Role, Service, grant, json_document, refuse_without_tls
 from components.core import Context, Kind, Scope, Subsystem
 from components.handler_archive import LAYER_LOCK, ROOT
 from components.settings import Environment, FoundationSettings, LogLevel
@@ -133,25 +133,15 @@ class Foundation(pulumi.ComponentResource):
             sns.TopicSubscription(
                 f"foundation-{short_name}-{email}", topic=topic.arn, protocol="email", endpoint=email, opts=child
             )
-        statements = [
-            {
-                "Sid": "OnlyTls",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "sns:Publish",
-                "Resource": topic_arn,
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            },
-            {
-                "Sid": "ServicesOfThisAccount",
-                "Effect": "Allow",
-                "Principal": {"Service": list(publishers)},
-                "Action": "sns:Publish",
-                "Resource": topic_arn,
-                "Condition": {"StringEquals": {"aws:SourceAccount": context.account}},
-            },
-        ]
-        policy = json_document(statements)
+        admit_services = {
+            "Sid": "ServicesOfThisAccount",
+            "Effect": "Allow",
+            "Principal": {"Service": list(publishers)},
+            "Action": "sns:Publish",
+            "Resource": topic_arn,
+            "Condition": {"StringEquals": {"aws:SourceAccount": context.account}},
+        }
+        policy = json_document([refuse_without_tls("sns:Publish", topic_arn), admit_services])
         return sns.TopicPolicy(f"foundation-{short_name}-policy", arn=topic.arn, policy=policy, opts=child)
 
     def _create_layer(self, context: Context) -> pulumi.Output[str]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pulumi
 from pulumi_aws import s3
 
-from components.blocks.iam import Grant, grant, json_document
+from components.blocks.iam import Grant, grant, json_document, refuse_without_tls
 from components.blocks.queue import Queue
 from components.core import Block, Kind, Scope
 
@@ -208,14 +208,7 @@ class Bucket(Block):
             rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
             opts=options(),
         )
-        only_tls: dict[str, object] = {
-            "Sid": "OnlyTls",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
-            "Resource": [self.arn, f"{self.arn}/*"],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
+        only_tls = refuse_without_tls("s3:*", [self.arn, f"{self.arn}/*"])
         self.policy = s3.BucketPolicy(
             self.part_name("policy"),
             bucket=bucket,

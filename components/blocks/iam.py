@@ -210,6 +210,18 @@ def json_document(statements: Sequence[Mapping[str, object]]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
+def refuse_without_tls(action: str, resource: str | Sequence[str]) -> dict[str, object]:
+    """Return the statement of a resource policy that denies every request without TLS."""
+    return {
+        "Sid": "OnlyTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": resource,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
 def policy_documents(grants: Iterable[Grant]) -> list[pulumi.Input[str]]:
     """Return a role's policy documents: one for all grants that are known at preview, and one for each other grant."""
     all_grants = [part for single_grant in grants for part in (single_grant, *single_grant.companions)]
@@ -238,10 +250,9 @@ def policy_document(grants: Iterable[Grant]) -> str:
 
 
 def _pending_document(single_grant: Grant) -> pulumi.Output[str]:
-    def build_document(arns: Sequence[str]) -> str:
-        return policy_document([Grant(single_grant.actions, tuple(arns), single_grant.conditions)])
-
-    return pulumi.Output.all(*single_grant.resources).apply(build_document)
+    return pulumi.Output.all(*single_grant.resources).apply(
+        lambda arns: policy_document([Grant(single_grant.actions, tuple(arns), single_grant.conditions)])
+    )
 
 
 def _to_condition_tuples(conditions: Conditions) -> tuple[Condition, ...]:

@@ -155,13 +155,27 @@ def gateway_document(
         if methods:
             methods["options"] = {**parameters, **preflight_operation(methods, cors_origin)}
         methods[ANY] = {**parameters, **error_operation(error, cors_origin)}
+    security_schemes: Document = {}
+    if authorizer:
+        security_schemes[AUTHORIZER_SCHEME] = {
+            "type": "apiKey",
+            "name": "Authorization",
+            "in": "header",
+            "x-amazon-apigateway-authtype": "custom",
+            "x-amazon-apigateway-authorizer": {
+                "type": "token",
+                "authorizerUri": authorizer.uri,
+                "identitySource": "method.request.header.Authorization",
+                "authorizerResultTtlInSeconds": authorizer.result_seconds,
+            },
+        }
     return {
         "openapi": "3.0.1",
         "info": {"title": title, "version": version},
         "paths": paths,
         "components": {
             "schemas": {name: _structure(schema) for name, schema in schemas.by_name.items()},
-            "securitySchemes": {AUTHORIZER_SCHEME: _security_scheme(authorizer)} if authorizer else {},
+            "securitySchemes": security_schemes,
         },
         "x-amazon-apigateway-request-validators": {
             validator: {"validateRequestBody": bodies_validated, "validateRequestParameters": True}
@@ -233,18 +247,3 @@ def _structure(schema: Document) -> Document:
     if "anyOf" in schema and {"type": "null"} not in schema["anyOf"]:
         result["anyOf"] = [_structure(choice) for choice in schema["anyOf"]]
     return result
-
-
-def _security_scheme(authorizer: Authorizer) -> Document:
-    return {
-        "type": "apiKey",
-        "name": "Authorization",
-        "in": "header",
-        "x-amazon-apigateway-authtype": "custom",
-        "x-amazon-apigateway-authorizer": {
-            "type": "token",
-            "authorizerUri": authorizer.uri,
-            "identitySource": "method.request.header.Authorization",
-            "authorizerResultTtlInSeconds": authorizer.result_seconds,
-        },
-    }

@@ -13,7 +13,7 @@ import pulumi
 from pulumi_aws import sqs
 
 from components.blocks.alarm import Metric, Severity, create_alarm
-from components.blocks.iam import Grant, grant, json_document, sends_account_to_queues
+from components.blocks.iam import Grant, grant, json_document, refuse_without_tls, sends_account_to_queues
 from components.core import Block, Kind, Scope
 
 FOURTEEN_DAYS = 14 * 86_400  # in seconds
@@ -141,16 +141,7 @@ def _create_queue_policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequ
     """Create the queue policy, which denies requests without TLS and lets each sender send messages for its
     resource.
     """
-    statements: list[dict[str, object]] = [
-        {
-            "Sid": "OnlyTls",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "sqs:*",
-            "Resource": arn,
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
-    ]
+    statements = [refuse_without_tls("sqs:*", arn)]
     account = {"StringEquals": {"aws:SourceAccount": block.scope.context.account}}
     statements.extend(
         {

@@ -64,12 +64,19 @@ def create_client_access(
             "origin": settings.exchange.cors_origin,
         },
     )
+    # Only the token exchange may assume the clients' role, and only with a user's tag.
+    may_assume = {
+        "Effect": "Allow",
+        "Principal": {"AWS": exchange.role_arn},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Condition": _USER_TAG_CONDITION,
+    }
     Role(
         scope,
         CLIENT,
         display_name="MeetingsClient",
-        trust=client_trust_policy(exchange.role_arn),
-        grants=[*own_object_grants(bucket), *own_meeting_grants(table)],
+        trust=json_document([may_assume]),
+        grants=own_data_grants(bucket, table),
         # IAM rejects a trust policy whose principal does not exist yet, so the function's role comes first.
         after=[exchange],
     )
@@ -88,21 +95,12 @@ def create_client_access(
     )
 
 
-def client_trust_policy(role_arn: str) -> str:
-    """Return the trust policy of the clients' role: only the token exchange may assume it, and only with a user's
-    tag.
+def own_data_grants(bucket: Bucket, table: Table) -> list[Grant]:
+    """Return the grants for the user's own objects and records: upload recordings, read the results.
+
+    `ForAllValues` also holds for a request without any key, so `Null` requires a key.
     """
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"AWS": role_arn},
-        "Action": ["sts:AssumeRole", "sts:TagSession"],
-        "Condition": _USER_TAG_CONDITION,
-    }
-    return json_document([statement])
-
-
-def own_object_grants(bucket: Bucket) -> list[Grant]:
-    """Return the grants for the user's own objects: upload recordings, read the results."""
+    own_partition = {"ForAllValues:StringEquals": {LEADING_KEYS: CALLER_USER}, "Null": {LEADING_KEYS: "false"}}
     return [
         bucket.grant("PutObject", prefix=f"{RAW}{CALLER_USER}/*"),
         *(
@@ -110,16 +108,6 @@ def own_object_grants(bucket: Bucket) -> list[Grant]:
             for kind in (VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
         ),
         bucket.grant_list(f"{RAW}{CALLER_USER}/*"),
-    ]
-
-
-def own_meeting_grants(table: Table) -> list[Grant]:
-    """Return the grants for the user's own records.
-
-    `ForAllValues` also holds for a request without any key, so `Null` requires a key.
-    """
-    own_partition = {"ForAllValues:StringEquals": {LEADING_KEYS: CALLER_USER}, "Null": {LEADING_KEYS: "false"}}
-    return [
         table.grant("GetItem").with_conditions(own_partition),
         table.grant("Query", index=INDEX).with_conditions(own_partition),
     ]

@@ -45,10 +45,6 @@ class ExchangeSettings(SettingsModel):
     """Maximum request rate of the API stage, for all callers together."""
 
 
-PollSeconds = Annotated[int, Field(ge=5, le=600)]
-"""Shortest pause between two status requests for the same job. The pause grows with the time waited."""
-
-
 class ProcessingEngine(StrEnum):
     """Compute on which the media job runs."""
 
@@ -93,7 +89,7 @@ class ProcessingSettings(SettingsModel):
     """Time limit of one attempt. A job that exceeds it is stopped, so the longest recording must fit."""
     capacity_minutes: Annotated[int, Field(ge=1, le=720)] = 30
     """Time that each attempt waits for Spot capacity before on-demand capacity is used."""
-    poll_seconds: PollSeconds = 30
+    poll_seconds: Annotated[int, Field(ge=5, le=600)] = 30
     """Shortest interval at which the workflow checks the status of the job, or of the transcription of a part."""
     max_vcpus: Annotated[int, Field(ge=1, le=16)] = 8
     """Maximum total of the vCPUs of all jobs of a queue that run at the same time."""
