@@ -32,10 +32,6 @@ def size(recorded: Recorded) -> dict[str, str]:
     return {requirement["type"]: requirement["value"] for requirement in container(recorded)["resourceRequirements"]}
 
 
-def job_variables(recorded: Recorded) -> dict[str, str]:
-    return {variable["name"]: variable["value"] for variable in container(recorded)["environment"]}
-
-
 def capacities(recorded: Recorded) -> dict[str, str]:
     """Return the capacity type of each compute environment."""
     environments = [environment.inputs for environment in recorded.all("batch.ComputeEnvironment")]
@@ -92,7 +88,7 @@ def test_timeout_number_of_vcpus_and_network_are_settings() -> None:
 
 def test_the_job_knows_the_space_on_its_disk_and_the_maximum_length_of_a_recording() -> None:
     for recorded, max_hours in ((deployed(), "12"), (changed_deployment(), "2")):
-        variables = job_variables(recorded)
+        variables = {variable["name"]: variable["value"] for variable in container(recorded)["environment"]}
         assert (variables["SCRATCH_MB"], variables["MAX_HOURS"]) == ("35000", max_hours)
 
 

@@ -89,21 +89,14 @@ def test_a_deletion_that_times_out_does_not_delay_another_one() -> None:
     }
 
 
-def test_each_function_reads_the_listed_variables() -> None:
-    summarize = variables(deployed(), "bedrock-summarize")
-    assert (summarize["SUMMARY_MODEL_ID"], summarize["ACTION_MODEL_ID"]) == (SONNET, SONNET)
-
-
 def test_settings_reach_the_functions_that_read_them() -> None:
-    changed = changed_deployment()
     summarize, exchange, storage = (
-        variables(changed, name) for name in ("bedrock-summarize", "auth-exchange", "meetings-storage-function")
+        variables(changed_deployment(), name)
+        for name in ("bedrock-summarize", "auth-exchange", "meetings-storage-function")
     )
-    assert [summarize[name] for name in ("SUMMARY_MODEL_ID", "ACTION_MODEL_ID", "ANSWER_SECONDS")] == [
-        SONNET,
-        HAIKU,
-        "99",
-    ]
+    models = {"SUMMARY_MODEL_ID": SONNET, "ACTION_MODEL_ID": SONNET}
+    assert models.items() <= variables(deployed(), "bedrock-summarize").items(), "no cheaper model by default"
+    assert {**models, "ACTION_MODEL_ID": HAIKU, "ANSWER_SECONDS": "99"}.items() <= summarize.items()
     assert exchange["ORIGIN"] == PAGE
     assert storage["MAX_USERS"] == "13"
 
