@@ -39,8 +39,7 @@ def test_only_the_variable_of_a_late_value_is_late(engine: Engine) -> None:
 
 def test_a_late_value_is_validated_once_it_is_known(engine: Engine) -> None:
     def program() -> None:
-        values = {"table_name": pulumi.Output.from_input(None)}
-        environment_variables(SampleEnvironment, values)
+        environment_variables(SampleEnvironment, {"table_name": pulumi.Output.from_input(None)})
 
     with pytest.raises(ValidationError, match="table_name"):
         engine.run(program)

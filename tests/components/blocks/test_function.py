@@ -25,16 +25,15 @@ class SampleEnvironment(HandlerEnvironment):
     record_days: int = 400
 
 
-def create_function(
-    settings: FunctionSettings | None = None, foundation: FoundationSettings | None = None, **arguments: Any
-) -> None:
+def register(
+    engine: Engine,
+    settings: FunctionSettings | None = None,
+    foundation: FoundationSettings | None = None,
+    **changes: Any,
+) -> Recorded:
+    arguments = {"settings": settings or FunctionSettings(), "environment": SampleEnvironment, **changes}
     function_scope = scope(foundation=foundation or foundation_settings())
-    settings = settings or FunctionSettings()
-    Function(function_scope, "manifest-builder", settings=settings, environment=SampleEnvironment, **arguments)
-
-
-def register(engine: Engine, settings: FunctionSettings | None = None, **arguments: Any) -> Recorded:
-    return engine.run(lambda: create_function(settings, **arguments))
+    return engine.run(lambda: Function(function_scope, "manifest-builder", **arguments))
 
 
 def actions_by_resource(recorded: Recorded) -> dict[str, list[str]]:
