@@ -97,6 +97,7 @@ def test_screen_readers_announce_every_error_and_state(page: Page) -> None:
     assert [node.get_attribute("id") for node in unannounced_errors.all()] == []
     for state in ("captions-state", "lectures-state", "episodes-status", "meetings-status", "files-flushed"):
         assert page.locator(f"#{state}").get_attribute("role") == "status"
+    assert page.locator("#spoken").get_attribute("aria-live") == "polite"
 
 
 def test_the_local_platform_is_explained_and_offers_samples(page: Page) -> None:

@@ -24,7 +24,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.media, pytest.mark.xdist_group("m
 KEY = f"videos/everybody/{'0' * 26}/01ARZ3NDEKTSV4RRFFQ69G5FAV.mp4"
 SECONDS = 1
 """Length of a chunk. The video has three of them."""
-IS_PLAYING_AT = "(player, from) => player.readyState >= 3 && !player.paused && player.currentTime > from"
 
 
 @cache
@@ -121,9 +120,8 @@ def open_video(open_panel: OpenPanel, video: FakeVideo) -> Iterator[Page]:
 
 def wait_until_playing(player: Locator, seconds: float) -> None:
     """Wait until the video plays beyond a position."""
-    player.page.wait_for_function(
-        IS_PLAYING_AT.replace("(player, from)", "([player, from])"), arg=[player.element_handle(), seconds]
-    )
+    script = f"(player) => player.readyState >= 3 && !player.paused && player.currentTime > {seconds}"
+    player.page.wait_for_function(script, arg=player.element_handle())
 
 
 def test_a_claim_plays_the_video_from_its_position(open_panel: OpenPanel) -> None:

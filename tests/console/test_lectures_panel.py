@@ -210,11 +210,17 @@ def test_concurrent_questions_share_one_connection(page: Page, backend: FakeVoic
     assert (len(backend.queries), len(backend.sockets)) == (2, 1)
 
 
-def test_a_refused_form_is_replaced_by_a_new_form(page: Page, backend: FakeVoiceQa) -> None:
+def test_a_refused_form_is_replaced_and_the_page_shows_when_the_lecture_is_ready(
+    page: Page, backend: FakeVoiceQa
+) -> None:
     backend.is_first_form_refused = True
     lecture = upload_lecture(page, 15)
     _, second_form = backend.posted_forms
     assert second_form == lecture
+    backend.report = {"state": "ready"}
+    expect(page.locator("#lectures-state")).to_have_text("The lecture is ready. Ask a question.")
+    expect(page.locator("#lectures-id")).to_have_value(lecture)
+    expect(page.locator("#lectures-lecture-problem")).to_be_hidden()
 
 
 @pytest.mark.usefixtures("backend")
@@ -263,11 +269,3 @@ def expect_no_lecture(page: Page) -> None:
     expect(page.locator("#lectures-player")).to_be_hidden()
     expect(page.locator("#lectures-id")).to_have_value("")
     expect(page.locator("#lectures-state")).to_contain_text("No lecture is selected")
-
-
-def test_the_report_that_a_lecture_is_ready_is_shown(page: Page, backend: FakeVoiceQa) -> None:
-    lecture = upload_lecture(page, 15)
-    backend.report = {"state": "ready"}
-    expect(page.locator("#lectures-state")).to_have_text("The lecture is ready. Ask a question.")
-    expect(page.locator("#lectures-id")).to_have_value(lecture)
-    expect(page.locator("#lectures-lecture-problem")).to_be_hidden()

@@ -27,8 +27,6 @@ from tests.browser import ConsoleWindow
 from tests.console.fake_stack import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
-KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session/token+with=signs"
-KEYS = {"accessKeyId": KEY, "secretAccessKey": SECRET, "sessionToken": TOKEN}
 RATE = 16_000
 OPUS_8_KHZ = {8, 9, 10, 11, 20, 21, 22, 23}
 """Opus configurations for a bandwidth of 8 kHz, which are the first bits of a packet (RFC 6716, section 3.1)."""
@@ -207,19 +205,14 @@ def test_an_answer_is_assembled_from_pieces_in_any_order(window: ConsoleWindow) 
     assert states[-1][2] is True
 
 
-@pytest.mark.parametrize(
-    ("region", "local", "url"),
-    [
+def test_the_url_of_an_object_has_the_endpoint_of_the_stacks_region_or_emulator(window: ConsoleWindow) -> None:
+    script = "return new module.Stack({ region: input[0] }, input[1]).objectUrl('landing', 'incoming/a b+ü.ndjson');"
+    for region, local, url in (
         ("eu-west-1", None, "https://landing.s3.eu-west-1.amazonaws.com"),
         ("cn-north-1", None, "https://landing.s3.cn-north-1.amazonaws.com.cn"),
         ("us-east-1", {"endpoint": "http://127.0.0.1:4566"}, "http://127.0.0.1:4566/landing"),
-    ],
-)
-def test_the_url_of_an_object_has_the_endpoint_of_the_stacks_region_or_emulator(
-    window: ConsoleWindow, region: str, local: dict[str, str] | None, url: str
-) -> None:
-    script = "return new module.Stack({ region: input[0] }, input[1]).objectUrl('landing', 'incoming/a b+ü.ndjson');"
-    assert run_script(window, "stack", script, [region, local]) == f"{url}/incoming/a%20b%2B%C3%BC.ndjson"
+    ):
+        assert run_script(window, "stack", script, [region, local]) == f"{url}/incoming/a%20b%2B%C3%BC.ndjson"
 
 
 def test_the_field_retryable_of_an_error_message_has_precedence_over_its_code(window: ConsoleWindow) -> None:
@@ -266,25 +259,23 @@ def test_wrong_fields_and_a_wrong_type_of_file_are_explained_in_sentences(window
 
 
 def test_credentials_are_parsed_as_the_aws_console_and_cli_print_them(window: ConsoleWindow) -> None:
+    key, secret, token = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session/token+with=signs"
     texts = [
-        f"export AWS_ACCESS_KEY_ID={KEY}\nexport AWS_SECRET_ACCESS_KEY={SECRET}\nexport AWS_SESSION_TOKEN={TOKEN}",
-        f'[default]\naws_access_key_id = "{KEY}"\naws_secret_access_key = {SECRET}\naws_session_token={TOKEN}\n',
+        f"export AWS_ACCESS_KEY_ID={key}\nexport AWS_SECRET_ACCESS_KEY={secret}\nexport AWS_SESSION_TOKEN={token}",
+        f'[default]\naws_access_key_id = "{key}"\naws_secret_access_key = {secret}\naws_session_token={token}\n',
     ]
-    assert run_script(window, "aws-requests", "return input.map(module.parseCredentials);", texts) == [KEYS] * 2
+    keys = {"accessKeyId": key, "secretAccessKey": secret, "sessionToken": token}
+    assert run_script(window, "aws-requests", "return input.map(module.parseCredentials);", texts) == [keys] * 2
     script = "try { module.parseCredentials(input); } catch (problem) { return problem.message + problem.todo; }"
-    error = run_script(window, "aws-requests", script, f"my key is {SECRET}")
+    error = run_script(window, "aws-requests", script, f"my key is {secret}")
     assert "AWS_ACCESS_KEY_ID" in error
-    assert SECRET not in error
+    assert secret not in error
 
 
 def test_ids_are_ulids_that_sort_by_time(window: ConsoleWindow) -> None:
     first, second = run_script(window, "ids", "return [module.ulid(input), module.ulid(input + 1)];", 1_790_000_000_000)
     assert first < second
     assert first[:10] == ids.ulid(datetime.fromtimestamp(1_790_000_000, UTC), 0)[:10], "ten characters are the time"
-
-
-DETAILS = {"title": "Weekly", "participants": ["Ann"], "tags": ["team"]}
-"""Details of a meeting, which the backend checks after the upload of the recording."""
 
 
 @pytest.mark.parametrize(

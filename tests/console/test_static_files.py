@@ -1,8 +1,9 @@
-"""Checks of the console's static files: forbidden constructs, loaded files, and the content security policy."""
+"""Checks of the console's static files: forbidden constructs, loaded files, content security policy and colours."""
 
 import hashlib
 import re
 from html.parser import HTMLParser
+from itertools import product
 
 import pytest
 
@@ -85,6 +86,42 @@ def test_ids_are_unique_and_references_to_them_exist(html: ElementReader) -> Non
             assert attributes.get(name, html.ids[0]) in html.ids, attributes
 
 
-def test_announcements_are_read_by_screen_readers(html: ElementReader) -> None:
-    [region] = [attributes for _, attributes in html.elements if attributes.get("id") == "spoken"]
-    assert region["aria-live"] == "polite"
+CONTRASTS = {
+    4.5: (
+        ("ink soft", "paper card sunk"),
+        ("ink accent", "accent-ground"),
+        ("good", "good-ground"),
+        ("ink warn", "warn-ground"),
+        ("ink bad", "bad-ground"),
+        ("on-accent", "accent"),
+        ("card", "bad"),
+        ("accent", "card sunk"),
+        ("on-stage stage-soft", "stage"),
+    ),
+    3.0: (
+        ("edge focus v1 v2 v3 v4 v5", "paper card"),
+        ("edge good warn bad v1 v2 v3 v4 v5", "sunk"),
+        ("accent good bad", "card"),
+    ),
+}
+"""Colour variables of foregrounds and backgrounds that are used together, by their minimum contrast at level AA of WCAG
+2.2: for text, and for the parts of controls. `v1` to `v5` are the colours of the five backends.
+"""
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour by the formula of WCAG 2.2, from 0 to 1."""
+    channels = [channel / 255 for channel in bytes.fromhex(colour.removeprefix("#"))]
+    linear = [channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels]
+    return sum(weight * channel for weight, channel in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_colours_have_enough_contrast_in_the_light_and_the_dark_scheme() -> None:
+    light, dark = (
+        dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", block))
+        for block in (CONSOLE / "style.css").read_text().split("prefers-color-scheme: dark")
+    )
+    for colours, (minimum, groups) in product((light, light | dark), CONTRASTS.items()):
+        for foreground, background in (pair for group in groups for pair in product(*map(str.split, group))):
+            darker, lighter = sorted(luminance(colours[name]) for name in (foreground, background))
+            assert (lighter + 0.05) / (darker + 0.05) >= minimum, (foreground, background)
