@@ -13,7 +13,6 @@ from handlers.ingestion.files import FileResult
 from handlers.ingestion.manifest_s3_keys import confirmed_list_key, result_key
 from handlers.ingestion.manifests import Manifest, ResultMissing, RunResult
 from tests.handlers.ingestion.conftest import NOW
-from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce, manifest_id_of
 
 
@@ -135,22 +134,16 @@ def test_a_late_builder_changes_nothing_after_a_failed_execution(harness: Ingest
     assert harness.manifest()["status"] == "failed"
 
 
-def test_a_failed_run_marks_its_files_as_failed_with_the_cause(harness: IngestionHarness) -> None:
+@pytest.mark.parametrize("cause", ["States.TaskFailed", "read incoming/canary", '{"error": "canary"}', "c" * 81, ""])
+def test_a_failed_run_marks_its_files_with_its_cause_unless_it_could_quote_data(
+    harness: IngestionHarness, cause: str
+) -> None:
     name = start_manifest(harness)
     harness.step("confirm", name)
-    harness.step("fail", name, cause="States.TaskFailed")
-    assert harness.statuses() == ["failed"] * 3
-    assert reasons(harness) == ["States.TaskFailed"] * 3
-    manifest = harness.manifest()
-    assert (manifest["status"], manifest["cause"]) == ("failed", "States.TaskFailed")
-
-
-def test_a_cause_that_could_quote_data_is_not_stored() -> None:
-    for cause in ("could not read incoming/canary", '{"error": "canary"}', "c" * 81, ""):
-        harness = IngestionHarness(Cloud(NOW))
-        harness.step("fail", start_manifest(harness), cause=cause)
-        assert harness.manifest()["cause"] == "UNNAMED_CAUSE"
-        assert "canary" not in str(harness.cloud.items)
+    harness.step("fail", name, cause=cause)
+    stored = "States.TaskFailed" if cause == "States.TaskFailed" else "UNNAMED_CAUSE"
+    assert (harness.statuses(), reasons(harness)) == (["failed"] * 3, [stored] * 3)
+    assert (harness.manifest()["status"], harness.manifest()["cause"]) == ("failed", stored)
 
 
 @pytest.mark.parametrize("name", [f"{ulid(NOW, 9)}-r0", f"{ulid(NOW, 9)}-1", f"x{ulid(NOW, 9)}"])
