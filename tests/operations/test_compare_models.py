@@ -96,26 +96,20 @@ def test_unusable_answers_and_items_with_invented_quotes_are_counted_and_dropped
     assert [number in line for line in output[1:3]] == [False, True]
 
 
-def test_a_failing_model_ends_the_comparison(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failing_model_and_files_without_action_items_are_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert compare("--candidate", "denied")[0] == 2
     assert "AccessDeniedException" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("transcript", "expected"),
-    [
+    for transcript, expected in (
         ({"schemaVersion": 1, "language": "en-US", "durationMs": 1, "said": []}, "nothing to compare"),
         ({"said": "canary"}, "is no transcript"),
-    ],
-)
-def test_transcripts_without_action_items_and_other_files_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], transcript: object, expected: str
-) -> None:
-    (tmp_path / "one.json").write_text(json.dumps(transcript))
-    assert compare("--transcripts", str(tmp_path))[0] == 2
-    error = capsys.readouterr().err
-    assert expected in error
-    assert "canary" not in error
+    ):
+        (tmp_path / "one.json").write_text(json.dumps(transcript))
+        assert compare("--transcripts", str(tmp_path))[0] == 2
+        error = capsys.readouterr().err
+        assert expected in error
+        assert "canary" not in error
 
 
 # Agreement and cost

@@ -38,17 +38,11 @@ def test_a_repeated_redrive_starts_one_execution_which_processes_the_manifest(ha
     name = create_failed_manifest(harness)
     assert harness.statuses() == ["failed"] * 3
     assert [harness.redrive(manifest_id_of(name)) for _ in range(3)] == [RedriveOutcome.STARTED] * 3
+    harness.step("confirm", f"{name}-r1")
+    assert harness.redrive(manifest_id_of(name)) is RedriveOutcome.RUNNING
     assert harness.waiting_executions == [f"{name}-r1"]
     harness.run_all()
     assert harness.statuses() == ["processed"] * 3
-
-
-def test_a_running_or_finished_redrive_is_not_repeated(harness: IngestionHarness) -> None:
-    name = create_failed_manifest(harness)
-    harness.redrive(manifest_id_of(name))
-    harness.step("confirm", f"{name}-r1")
-    assert harness.redrive(manifest_id_of(name)) is RedriveOutcome.RUNNING
-    harness.run_all()
     assert harness.redrive(manifest_id_of(name)) is RedriveOutcome.PROCESSED
     assert len(harness.cloud.executions) == 2
 

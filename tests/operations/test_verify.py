@@ -15,8 +15,6 @@ LIMITS = {"maxVideoGigabytes": 50, "maxTranscriptMegabytes": 20}
 LIVESTREAM = {"apiUrl": "https://api.example.com/v1", "authorizer": "jwt", "routes": ["GET /episodes"], **LIMITS}
 FRONTEND = {"schemaVersion": 1, "environment": "local", "region": "us-east-1", "livestream": LIVESTREAM}
 Play = Callable[[Stack, StepReporter], list[str]]
-
-
 Verify = Callable[..., tuple[int, list[str]]]
 
 
