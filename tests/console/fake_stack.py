@@ -40,9 +40,11 @@ FRONTEND: Final = Frontend.model_validate_json("""{
     "credentialSeconds": 3600, "rawDays": 7, "routes": []
   }
 }""")
-CORS: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"} | {
+CORS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Headers": "*, authorization",
     "Access-Control-Allow-Methods": "*",
-    "Access-Control-Expose-Headers": "ETag",
+    "Access-Control-Expose-Headers": "x-amz-version-id",
 }
 """Response headers with which a fake host allows requests of every origin."""
 LOCAL_ENDPOINT: Final = "http://127.0.0.1:9"
@@ -117,8 +119,6 @@ class FakeTranscription:
     """Maximum number of utterances that the client may have sent and that are not done."""
     close_after_action: str = ""
     """The action after which the first connection closes. Later connections close without a response."""
-    is_open_delayed: bool = False
-    """If True, the action `open` is answered when the test calls `open_session`."""
     finishes_utterances: bool = False
     """If True, every accepted utterance is reported as done, without captions."""
     on_accepted: Callable[[dict[str, Any]], object] = lambda _: None
@@ -127,7 +127,6 @@ class FakeTranscription:
     """Actions of all received messages, `open`, `audio` and `ping`, and `close` for each connection that the page closed."""
     sockets: list[WebSocketRoute] = field(default_factory=list)
     """All connections of the page, in order."""
-    _open_id: str = ""
 
     def install(self, page: Page) -> None:
         page.route_web_socket(re.compile("^wss://transcription"), self._on_connection)
@@ -135,10 +134,6 @@ class FakeTranscription:
     def send(self, **message: object) -> None:
         """Send a message over the first connection."""
         self.sockets[0].send(json.dumps(message))
-
-    def open_session(self) -> None:
-        """Answer the delayed action `open`."""
-        self.send(type="opened", id=self._open_id, inFlight=self.in_flight)
 
     def _on_connection(self, socket: WebSocketRoute) -> None:
         self.sockets.append(socket)
@@ -148,9 +143,7 @@ class FakeTranscription:
             request = json.loads(message)
             self.actions.append(request["action"])
             kind = {"open": "opened", "audio": "accepted", "ping": "pong"}[request["action"]]
-            if self.is_open_delayed and request["action"] == "open":
-                self._open_id = request["id"]
-            elif not is_refused:
+            if not is_refused:
                 socket.send(json.dumps({"type": kind, "id": request["id"], "inFlight": self.in_flight}))
             if is_refused or request["action"] == self.close_after_action:
                 socket.close(code=1001)

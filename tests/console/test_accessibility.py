@@ -160,22 +160,20 @@ DRAW_TIMELINE = """
 const node = module.timeline(input, ["Claims", "Clips"], () => {});
 document.getElementById("main").append(node);
 const boxOf = (element) => { const { left, top, right, bottom } = element.getBoundingClientRect(); return [left, top, right, bottom]; };
-const rows = [...node.querySelectorAll(".track")].map((row) => [boxOf(row), [...row.children].map(boxOf)]);
+const row = node.querySelector(".track");
+const boxes = [boxOf(row), ...[...row.children].map(boxOf)];
 node.remove();
-return rows;
+return boxes;
 """
-"""Draw a timeline with rows for claims and clips. Return the box of each row, and the boxes of its marks."""
+"""Draw a timeline with rows for claims and clips. Return the box of the first row, and the boxes of its marks."""
 
 
 def test_marks_of_a_timeline_do_not_overlap(window: ConsoleWindow) -> None:
     spans_in_seconds = [(0, 9), (5, 8), (5, 8), (60, 60), (61, 61), (99, 100), (100, 100)]
-    claims = [
-        {"startMs": 1000 * start, "endMs": 1000 * end, "row": 0, "kind": "good", "label": "a"}
-        for start, end in spans_in_seconds
-    ]
-    [(claim_row, claim_marks), (_, clip_marks)] = run_script(window, "timeline", DRAW_TIMELINE, claims)
-    assert (len(claim_marks), clip_marks) == (len(claims), [])
-    _, row_top, _, row_bottom = claim_row
+    fields = {"row": 0, "kind": "good", "label": "a"}
+    claims = [{"startMs": 1000 * start, "endMs": 1000 * end, **fields} for start, end in spans_in_seconds]
+    (_, row_top, _, row_bottom), *claim_marks = run_script(window, "timeline", DRAW_TIMELINE, claims)
+    assert len(claim_marks) == len(claims)
     for index, (left, top, right, bottom) in enumerate(claim_marks):
         assert row_top <= top < bottom <= row_bottom, "a mark must be inside its row"
         for other_left, other_top, other_right, other_bottom in claim_marks[:index]:

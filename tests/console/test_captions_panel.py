@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from local.flows import eventually
 from tests.browser import ConsoleWindow, write_speech
@@ -116,15 +116,16 @@ def test_if_a_recording_results_in_no_captions_the_page_shows_the_reason(window:
 
 
 def test_words_that_are_spoken_before_the_session_is_open_are_sent(open_panel: OpenPanel) -> None:
-    transcription = FakeTranscription(is_open_delayed=True, finishes_utterances=True)
+    transcription = FakeTranscription(finishes_utterances=True)
+    delayed_sign_ins: list[Route] = []
     with open_panel("captions", set_up=transcription.install, local=True) as window:
         page = window.page
-        page.route(f"{LOCAL_ENDPOINT}/token", lambda route: route.fulfill(json={"id_token": make_token("ann")}))
+        page.route(f"{LOCAL_ENDPOINT}/token", lambda route: delayed_sign_ins.append(route))  # noqa: PLW0108 - no built-in
         speak, state = page.locator("#captions-speak"), page.locator("#captions-state")
         speak.click()
         expect(state).to_have_text("Pieces of speech: 1 waiting")
-        assert transcription.actions == ["open"]
-        transcription.open_session()
+        assert transcription.actions == []
+        delayed_sign_ins[0].fulfill(json={"id_token": make_token("ann")})
         expect(state).to_contain_text("1 done")
         speak.click()
         expect(page.locator("#captions-screen")).to_contain_text("The local platform understands only English")
