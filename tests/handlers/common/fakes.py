@@ -21,12 +21,10 @@ START_MS = 1_760_000_000_000
 """Time of the clock at the start of a test: 2025-10-09T08:53:20Z."""
 
 
-def client_error(code: str, status: int = 400, operation: str = "GetItem") -> ClientError:
+def client_error(code: str, status: int = 400) -> ClientError:
     """Return an error answer of a service, as botocore raises it."""
-    return ClientError(
-        {"Error": {"Code": code, "Message": "canary"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
-        operation,
-    )
+    response: Any = {"Error": {"Code": code, "Message": "canary"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "GetItem")
 
 
 @contextmanager

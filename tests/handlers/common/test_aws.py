@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import boto3
 import pytest
 from botocore.exceptions import (
+    ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
@@ -47,17 +48,14 @@ def test_the_sdk_logs_no_content_even_at_level_debug(
     assert CANARY not in caplog.text
 
 
-def longest_live_call() -> float:
-    """Return the seconds of a call whose attempts all time out, with botocore's longest pause of one second."""
-    live: Any = SHORT_TIMEOUT_CONFIG
-    attempts = live.retries["total_max_attempts"]
-    return float(attempts * (live.connect_timeout + live.read_timeout) + (attempts - 1) * 1.0)
-
-
 def test_live_calls_fail_within_four_seconds() -> None:
     """A live call is part of work that a user waits for. A WebSocket handshake makes two of them."""
-    assert longest_live_call() < 4
-    assert 2 * longest_live_call() < MIN_WEBSOCKET_SECONDS
+    live: Any = SHORT_TIMEOUT_CONFIG
+    attempts = live.retries["total_max_attempts"]
+    # All attempts time out, with botocore's longest pause of one second between them.
+    longest_call = attempts * (live.connect_timeout + live.read_timeout) + (attempts - 1) * 1.0
+    assert longest_call < 4
+    assert 2 * longest_call < MIN_WEBSOCKET_SECONDS
     for settings in (WebsocketHandlerSettings, RouterSettings):
         with pytest.raises(ValidationError):
             settings.model_validate({"timeoutSeconds": MIN_WEBSOCKET_SECONDS - 1})
@@ -87,16 +85,13 @@ def test_a_failure_is_transient_if_another_attempt_may_succeed() -> None:
     assert [*map(error_name, (throttled, NoCredentialsError()))] == ["ThrottlingException", "NoCredentialsError"]
 
 
-def test_a_secret_is_read_decrypted_and_once_and_a_failed_read_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    credentials(monkeypatch)
-    with mock_aws():
-        ssm = boto3.client("ssm")
-        secret = secret_parameter(ssm, "/name")
-        with pytest.raises(ssm.exceptions.ParameterNotFound):
-            secret()
-        for value in (CANARY, "another"):
-            ssm.put_parameter(Name="/name", Value=value, Type="SecureString", Overwrite=True)
-            assert secret() == CANARY
+def test_a_secret_is_read_once_and_a_failed_read_is_repeated() -> None:
+    client = Mock()
+    client.get_parameter.side_effect = [client_error("ParameterNotFound"), {"Parameter": {"Value": CANARY}}]
+    secret = secret_parameter(client, "/name")
+    with pytest.raises(ClientError):
+        secret()
+    assert [secret(), secret()] == [CANARY, CANARY]
 
 
 def test_all_parallel_calls_are_made_before_the_first_exception_is_raised() -> None:
