@@ -24,7 +24,6 @@ from handlers.common.aws import (
     CONFIG,
     SHORT_TIMEOUT_CONFIG,
     ParallelCalls,
-    build_presigning_config,
     delete_versions,
     error_name,
     is_transient_failure,
@@ -59,17 +58,6 @@ def test_live_calls_fail_within_four_seconds() -> None:
     for settings in (WebsocketHandlerSettings, RouterSettings):
         with pytest.raises(ValidationError):
             settings.model_validate({"timeoutSeconds": MIN_WEBSOCKET_SECONDS - 1})
-
-
-@pytest.mark.parametrize(("accelerated", "host"), [(None, "s3.us-east-1"), (True, "s3-accelerate")])
-def test_a_presigned_url_names_the_endpoint_that_answers_it(
-    monkeypatch: pytest.MonkeyPatch, host: str, *, accelerated: bool | None
-) -> None:
-    credentials(monkeypatch)
-    config = build_presigning_config(accelerated=True) if accelerated else build_presigning_config()
-    s3: Any = boto3.client("s3", region_name="us-east-1", config=config)
-    url = s3.generate_presigned_url("get_object", Params={"Bucket": "files", "Key": "a"})
-    assert url.startswith(f"https://files.{host}.amazonaws.com/a?X-Amz-Algorithm=AWS4-")
 
 
 def test_a_failure_is_transient_if_another_attempt_may_succeed() -> None:
