@@ -57,7 +57,6 @@ PRESIGNED_SECONDS = 900
 """Lifetime of presigned URLs. It equals the shortest lifetime of credentials that AWS STS issues for a role
 (AssumeRole), because a URL with a longer lifetime could outlive its credentials."""
 
-
 _TRANSIENT_CODES = frozenset(
     {
         "ThrottlingException",
@@ -72,7 +71,6 @@ _TRANSIENT_CODES = frozenset(
     }
 )
 """Error codes of the called services after which another attempt may succeed, although the status is below 500."""
-
 
 UNREADABLE_CODES = frozenset({"InvalidRequest", "InvalidObjectState"})
 """S3's error codes for reading an object that its uploader encrypted with a customer-provided key (SSE-C), or stored in

@@ -135,12 +135,8 @@ _FINAL_STOP_REASONS = {
     "model_context_window_exceeded": NoAnswerReason.TOO_LARGE,
 }
 """Stop reasons after which the question is not asked again."""
-_CUT_OFF = "max_tokens"
-"""Stop reason of an answer that reached the token limit."""
 _CUT_OFF_CORRECTION = "Your answer to this was cut off at the limit of its length. Answer again, and write less."
-_FORM_CORRECTION = (
-    "Your answer to this could not be used. Answer again, with nothing but the JSON object that you were told."
-)
+_FORM_CORRECTION = "Your answer to this could not be used. Answer again, with nothing but the JSON object."
 _MAX_QUESTIONS = 2
 """Maximum number of requests for one question."""
 T = TypeVar("T")
@@ -170,7 +166,7 @@ class BedrockModel:
             if reply.stop_reason in _FINAL_STOP_REASONS:
                 raise NoAnswer(_FINAL_STOP_REASONS[reply.stop_reason])
             correction = _CUT_OFF_CORRECTION
-            if reply.stop_reason != _CUT_OFF:
+            if reply.stop_reason != "max_tokens":  # the answer did not reach the token limit
                 try:
                     return read(reply.text)
                 except ValueError:

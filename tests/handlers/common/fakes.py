@@ -40,9 +40,8 @@ def stubbed(service: str) -> Iterator[tuple[Any, Stubber]]:
 
 def is_valid_converse_request(request: dict[str, Any]) -> bool:
     """Return True if botocore's service model accepts a request without model id for Bedrock's operation Converse."""
-    service = botocore.session.get_session().get_service_model("bedrock-runtime")
+    service: Any = botocore.session.get_session().get_service_model("bedrock-runtime")
     shape = service.operation_model("Converse").input_shape
-    assert shape is not None
     return not ParamValidator().validate({"modelId": "a", **request}, shape).has_errors()
 
 

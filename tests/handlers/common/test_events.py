@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -20,21 +21,13 @@ from handlers.common.logging import EventLog
 from tests.handlers.ingestion.s3_messages import body, record
 
 
-def process_body(text: str) -> str:
-    match text:
-        case "no event":
-            raise InvalidEvent("canary")
-        case "failing":
-            raise RuntimeError("canary")
-    return text
-
-
 def test_only_failed_messages_are_redelivered_and_the_log_counts_them(capsys: pytest.CaptureFixture[str]) -> None:
-    texts = ["valid", "no event", "valid", "failing", "ignored"]
-    messages = [{"messageId": f"id of {text}", "body": text} for text in texts]
-    answer: Any = process_batch(messages, process_body, EventLog("DEBUG"), event_kind="video")
+    process = Mock(side_effect=["valid", InvalidEvent("canary"), "valid", RuntimeError("canary"), "ignored"])
+    messages = [{"messageId": f"id {number}", "body": f"body {number}"} for number in range(5)]
+    answer: Any = process_batch(messages, process, EventLog("DEBUG"), event_kind="video")
     failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-    assert failed == ["id of no event", "id of failing"]
+    assert failed == ["id 1", "id 3"]
+    process.assert_called_with("body 4")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line.get("error_type") for line in lines] == ["InvalidEvent", "RuntimeError", None]
     assert (lines[-1]["message"], lines[-1]["records"]) == ("video_batch", 5)
