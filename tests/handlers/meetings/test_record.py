@@ -111,12 +111,6 @@ def test_a_deleted_meeting_never_returns(changes: list[Change], later: list[Chan
     assert "startedAt" not in serialize_model(record), "it would be in the index"
 
 
-@given(st.sampled_from(REPORTED), st.sampled_from([execution_of(OTHER_JSON), execution_of(attempt=2)]))
-def test_reports_about_other_chunks_or_another_attempt_change_nothing(pair: Any, execution: MeetingExecution) -> None:
-    assert report_change(pair[0], pair[1], execution)(STARTED) is STARTED
-    assert report_change(*pair)(None) is None
-
-
 def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_ready() -> None:
     failed = REPORT_FAILED(STARTED)
     assert REPORT_TRANSCRIPTION(failed) is failed

@@ -85,17 +85,6 @@ def test_chunk_durations_come_from_the_packets_and_not_from_the_headers(harness:
     assert harness.flash_times() == pytest.approx(harness.audio_beeps()[1:], abs=0.045)
 
 
-def test_encoded_frames_keep_their_times(harness: JobHarness) -> None:
-    """A recorder may count from its own start, which shifts video and audio equally."""
-    card = "color=black:s=64x48:r=25,drawbox=color=white:t=fill:enable='gte(t,0.5)'"
-    harness.upload(video_with_audio(1.5, *VP8, "-output_ts_offset", "7", suffix="webm", card=card))
-    result = harness.run()
-    assert not harness.has_copied_video
-    assert abs(result.duration_ms - 1500) < 60
-    assert harness.flash_times() == pytest.approx([0.5], abs=0.045)
-    assert harness.video_beeps() == pytest.approx(harness.audio_beeps(), abs=0.03)
-
-
 @pytest.mark.parametrize(
     ("options", "suffix", "description"),
     [(HEVC, "mov", "Video: hevc (Main) (hvc1"), ((*H264, *AAC, "-f", "mpegts"), "ts", "Video: h264")],

@@ -128,7 +128,6 @@ def test_a_malformed_complete_json_fails_its_meeting_and_is_not_retried(
 ) -> None:
     without_chunks = b'{"schemaVersion":1,"title":"canary","startedAt":"2026-01-31T10:00:00.000Z","chunks":[]}'
     bodies = {
-        b"\xff\xfe": "unreadable",
         without_chunks: "unreadable",
         b" " * MAX_COMPLETE_FILE_BYTES: "unreadable",
         b" " * (MAX_COMPLETE_FILE_BYTES + 1): "size",
