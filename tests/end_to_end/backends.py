@@ -208,6 +208,6 @@ class DeployedMeetings(MeetingsBackend):
 
         eventually(has_no_objects, "the removal of a deleted meeting's objects", 60)
 
-    def count_storage(self) -> None:
+    def measure_storage(self) -> None:
         """Invoke the function that measures the growth of each user's storage."""
         invoke(self.client, self.storage_function)

@@ -159,7 +159,7 @@ def platform_use(
         verification = pool.submit(verify, platform, tmp_path_factory.mktemp("verify") / "frontend.json")
         turns = pool.submit(check_time_limit, voice_qa, lecture_id)
         delete_meeting(meetings, ann)
-    meetings.count_storage()
+    meetings.measure_storage()
     # When the data of this video's episode is removed, the removal of the flow's episodes has begun, too.
     video = wait_for_overdue_video(livestream)
     wait_until_empty(livestream.client, livestream.deletions_queue)
