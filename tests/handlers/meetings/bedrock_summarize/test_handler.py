@@ -60,7 +60,8 @@ def failure_cause(harness: MeetingHarness, event: dict[str, Any], error: type[Ex
 
 def test_a_meeting_has_a_transcript_a_summary_and_action_items(harness: MeetingHarness, event: dict[str, Any]) -> None:
     assert handler(event, None) == SUMMARIZED
-    assert [segment.text for segment in read_transcript(harness).said] == [turn.text for turn in SPOKEN_MEETING]
+    said = [(segment.speaker, segment.text) for segment in read_transcript(harness).said]
+    assert said == [(turn.speaker, turn.text) for turn in SPOKEN_MEETING]
     stored = harness.s3.head_object(Bucket=BUCKET, Key=RECORDING.summary_key)
     assert stored["ContentType"] == "application/json"
     summary = read_summary(harness)
