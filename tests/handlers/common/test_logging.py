@@ -72,7 +72,7 @@ def test_only_lines_of_at_least_the_level_are_written(
     for structured in (True, False):
         log = EventLog(level, structured=structured)
         for write in (log.info, log.warning, log.error):
-            write("x", records=2, failed=0, text="canary")  # type: ignore[operator]
+            write("x", records=2, failed=0, text="canary")  # type: ignore[arg-type]
         written_lines = capsys.readouterr().out.splitlines()
         assert len(written_lines) == lines
     assert re.fullmatch(r"ERROR x failed=0 location=\S+test_logging\.py:\d+ records=2", written_lines[-1])

@@ -4,6 +4,7 @@ import hmac
 import json
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -61,7 +62,7 @@ def test_a_token_of_each_allowed_algorithm_is_accepted_if_its_signature_is_valid
 
 def test_the_claims_decide_whether_a_signed_token_is_accepted() -> None:
     provider = Provider()
-    cases: list[tuple[str, list[object], str]] = [
+    cases: list[tuple[str, Any, str]] = [
         ("aud", [[AUDIENCE], ["another", AUDIENCE]], USER_ID),
         ("aud", [CANARY, [CANARY], AUDIENCE.upper(), 5], "InvalidAudienceError"),
         ("iss", ["https://issuer.test/", "http://issuer.test", "", 5], "InvalidIssuerError"),
@@ -77,7 +78,8 @@ def test_the_claims_decide_whether_a_signed_token_is_accepted() -> None:
     ]
     for claim, values, expected in cases:
         for value in values:
-            assert verify(provider, provider.token(**{claim: value})) == expected, (claim, value)
+            claims: dict[str, Any] = {claim: value}
+            assert verify(provider, provider.token(**claims)) == expected, claims
 
 
 def hmac_token(header: dict[str, str]) -> str:
