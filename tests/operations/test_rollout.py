@@ -175,6 +175,7 @@ def test_a_terminated_rollout_returns_all_traffic_to_the_old_version(
 ) -> None:
     handlers: dict[int, Callable[..., None]] = {}
     monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    monkeypatch.setattr(signal, "getsignal", lambda _: signal.SIG_DFL)
     stop_cleanly()
     cloud.before["wait"] = [lambda: handlers[number](number, None)]
     assert cloud.run("rollout") == 2
