@@ -206,7 +206,7 @@ class Function(Block):
         return self._role.arn
 
     def grant_invoke(self, variable: str | None = None) -> Grant:
-        """Grant invocation of the alias, not of the function itself. `variable` is the environment variable with the alias's ARN."""
+        """Grant invocation of the alias, not of the function. `variable` is the environment variable with the alias's ARN."""
         return grant("lambda", ["InvokeFunction"], self.live_arn).with_variable(variable, self.live_arn)
 
     def allow_api_gateway(self, label: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:

@@ -2,9 +2,9 @@
 
 A track is the processing of the episode's video or of its transcript, from the request of an upload to the result.
 
-Events about an upload may arrive late, twice and in any order. So each state has a rank (`RANKS`), and an event advances
-the track only to a state of a higher rank. An event about an earlier upload, which the client has replaced, is ignored. If S3 has several versions of the uploaded object, only the version whose event arrived first
-counts.
+Events about an upload may arrive late, twice and in any order. So each state has a rank (`RANKS`), and an event
+advances the track only to a state of a higher rank. An event about an earlier upload, which the client has replaced, is
+ignored. If S3 has several versions of the uploaded object, only the version whose event arrived first counts.
 
 A state in which a track waits for an event has a time limit. Nothing runs when it ends: `apply_time_limit` decides
 whenever a track is read. So the table may contain the last state of a track that every reader sees as failed.

@@ -1,8 +1,9 @@
 """Sessions of transcription: the settings of a connection, and the state of its utterances.
 
-An utterance is a few seconds of speech in one message of a client. The client keeps it until it is done, and numbers its
-attempts to have it transcribed: each time it sends the utterance, `attempt` is higher. The server starts an attempt only
-if its number is higher than that of all attempts before, none of these is running, the utterance has not ended, and one of the session's slots is free. So an utterance has at most one attempt at a time, and a session at most as many
+An utterance is a few seconds of speech in one message of a client. The client keeps it until it is done, and numbers
+its attempts to have it transcribed: each time it sends the utterance, `attempt` is higher. The server starts an attempt
+only if its number is higher than that of all attempts before, none of these is running, the utterance has not ended,
+and one of the session's slots is free. So an utterance has at most one attempt at a time, and a session at most as many
 streams as slots.
 
 Each attempt in progress has a slot. The router, the function that answers clients, takes the slot, so the attempt is

@@ -9,7 +9,8 @@ Before the job makes any output, it checks in this order:
 4. They are media files (`probe.py`).
 5. The recording is not too long, and its output fits on the disk too, even if the video must be encoded.
 
-A failed check raises RecordingUnprocessable. The job then writes the reason to `result.json`, and succeeds. Any other exception fails the job, and the workflow marks the meeting as failed.
+A failed check raises RecordingUnprocessable. The job then writes the reason to `result.json`, and succeeds. Any other
+exception fails the job, and the workflow marks the meeting as failed.
 
 A job that was interrupted starts again. A repeated job writes the same output to the same keys.
 

@@ -1,7 +1,8 @@
 """In-memory AWS for tests that kill callers, with the operations that ingestion's functions use.
 
-Conditions work like DynamoDB's. The index can lag behind the table. The start of an execution can be refused, and its request or response can be lost. Every call passes a gate before and after it, which
-can raise an error, kill the caller, or run other actions.
+Conditions work like DynamoDB's. The index can lag behind the table. The start of an execution can be refused, and its
+request or response can be lost. Every call passes a gate before and after it, which can raise an error, kill the
+caller, or run other actions.
 
 The index `open` of the table contains only pending files and running manifests.
 """
