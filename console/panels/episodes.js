@@ -75,6 +75,10 @@ export function episodes({ visitor, settings }) {
   }
 
   async function draw(episode, current) {
+    // The findings are read first, because they would otherwise be redrawn under the hands of a visitor who sees that the episode is ready.
+    const ready = episode.transcript.state === "analyzed";
+    const [claims, clips] = ready ? await Promise.all(["claims", "clips"].map((kind) => api.listFindings(episode.episodeId, kind))) : [[], []];
+    if (shown !== current) return;
     byId("episodes-empty").hidden = true;
     byId("episodes-new").open = false;
     byId("episodes-one").hidden = false;
@@ -92,9 +96,6 @@ export function episodes({ visitor, settings }) {
     }
     if (episode.video.state === "chunked") chunkPlayer.open(episode.episodeId);
     else chunkPlayer.close();
-    const ready = episode.transcript.state === "analyzed";
-    const [claims, clips] = ready ? await Promise.all(["claims", "clips"].map((kind) => api.listFindings(episode.episodeId, kind))) : [[], []];
-    if (shown !== current) return;
     // Redrawing an unchanged list would take the keyboard focus from its controls.
     const content = JSON.stringify([episode.episodeId, ready, claims, clips, player.hidden]);
     if (content === drawn) return;
