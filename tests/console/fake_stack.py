@@ -107,6 +107,13 @@ def fake_host(page: Page, host: str, respond: Callable[[Request], FakeResponse])
     page.route(f"https://{host}/**", fulfil)
 
 
+def hold_requests(page: Page, url: str | re.Pattern[str]) -> list[Route]:
+    """Hold all further requests to a URL until the test answers them or calls `fallback`. Return their growing list."""
+    held: list[Route] = []
+    page.route(url, lambda route: route.fallback() if route.request.method == "OPTIONS" else held.append(route))
+    return held
+
+
 @dataclass
 class FakeTranscription:
     """WebSocket API of transcription. A client opens a session, and then sends each utterance, a few seconds of speech,

@@ -14,11 +14,9 @@ from tests.console.fake_stack import FRONTEND, OpenPanel, run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 PANELS = ("files", "captions", "lectures", "episodes", "meetings")
-NAMED_ROLES = frozenset(
-    [
-        *("button", "checkbox", "combobox", "DisclosureTriangle", "link", "list", "meter", "progressbar", "region"),
-        *("searchbox", "slider", "spinbutton", "tab", "tabpanel", "textbox", "Audio", "Video"),
-    ]
+NAMED_ROLES = (
+    *("button", "checkbox", "combobox", "DisclosureTriangle", "link", "list", "meter", "progressbar", "region"),
+    *("searchbox", "slider", "spinbutton", "tab", "tabpanel", "textbox", "Audio", "Video"),
 )
 """Roles of the accessibility tree whose nodes need a name. Lists need one, because the page has several."""
 MIN_OUTLINE_PIXELS = 2
@@ -137,9 +135,8 @@ def full_page(page: Page) -> Page:
 @pytest.mark.parametrize("panel", PANELS)
 def test_every_control_has_a_name_in_the_accessibility_tree(full_page: Page, panel: str) -> None:
     select_panel(full_page, panel)
-    nodes: list[dict[str, Any]] = full_page.context.new_cdp_session(full_page).send("Accessibility.getFullAXTree")[
-        "nodes"
-    ]
+    session = full_page.context.new_cdp_session(full_page)
+    nodes: list[dict[str, Any]] = session.send("Accessibility.getFullAXTree")["nodes"]
     shown = [node for node in nodes if not node["ignored"] and node["role"]["value"] in NAMED_ROLES]
     # Chromium's own parts of a field, such as the digits of a date, belong to a named field.
     unnamed = [node for node in shown if not node.get("name", {}).get("value") and "backendDOMNodeId" in node]

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
-from local.flows import eventually
 from tests.browser import ConsoleWindow, write_speech
-from tests.console.fake_stack import LOCAL_ENDPOINT, FakeTranscription, OpenPanel, make_token, sign_in
+from tests.console.fake_stack import LOCAL_ENDPOINT, FakeTranscription, OpenPanel, hold_requests, make_token, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 CLIPS = ("hello", "slowly", "hear")
@@ -36,8 +35,6 @@ OfflineAudioContext.prototype.decodeAudioData = async function (data) {
 the microphone's stream.
 """
 DELAY = "() => { window.permission = new Promise((resolve) => { window.allow = resolve; }); }"
-IS_MICROPHONE_RELEASED = "window.stream?.getTracks().every((track) => track.readyState === 'ended') || null"
-"""Return null instead of False, because `eventually` waits until a value is not None."""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +46,7 @@ def window(open_panel: OpenPanel) -> Iterator[ConsoleWindow]:
 
 def expect_released_microphone(window: ConsoleWindow) -> None:
     expect(window.page.locator("#captions-speak")).to_have_attribute("aria-pressed", "false")
-    eventually(lambda: window.evaluate(IS_MICROPHONE_RELEASED), "the microphone is released")
+    window.page.wait_for_function("window.stream?.getTracks().every((track) => track.readyState === 'ended')")
 
 
 def test_partial_captions_and_errors_are_shown(window: ConsoleWindow, tmp_path: Path) -> None:
@@ -117,10 +114,9 @@ def test_if_a_recording_results_in_no_captions_the_page_shows_the_reason(window:
 
 def test_words_that_are_spoken_before_the_session_is_open_are_sent(open_panel: OpenPanel) -> None:
     transcription = FakeTranscription(finishes_utterances=True)
-    delayed_sign_ins: list[Route] = []
     with open_panel("captions", set_up=transcription.install, local=True) as window:
         page = window.page
-        page.route(f"{LOCAL_ENDPOINT}/token", lambda route: delayed_sign_ins.append(route))  # noqa: PLW0108 - no built-in
+        delayed_sign_ins = hold_requests(page, f"{LOCAL_ENDPOINT}/token")
         speak, state = page.locator("#captions-speak"), page.locator("#captions-state")
         speak.click()
         expect(state).to_have_text("Pieces of speech: 1 waiting")

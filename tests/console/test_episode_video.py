@@ -1,6 +1,5 @@
 """The episodes panel plays the video of an episode from its chunks: MPEG-TS files that the local MediaConvert cut."""
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from handlers.livestream.keys import VIDEOS, parse_upload
 from handlers.livestream.video_chunks.job import job_request
 from local.emulation.mediaconvert.video_cutting import cut_video, parse_job
 from local.ffmpeg import run_ffmpeg
-from tests.console.fake_stack import CORS, FakeResponse, OpenPanel, fake_host, make_token, sign_in
+from tests.console.fake_stack import CORS, FakeResponse, OpenPanel, fake_host, hold_requests, make_token, sign_in
 from tests.console.test_panels import episode, open_episode
 
 pytestmark = [pytest.mark.browser, pytest.mark.media, pytest.mark.xdist_group("modules")]
@@ -45,33 +44,17 @@ def cut_chunks() -> tuple[bytes, ...]:
 class FakeVideo:
     """Livestream API with an episode whose video is cut, and the bucket of the chunks. Each list signs new URLs."""
 
-    expired_urls: set[str] = field(default_factory=set)
-    """URLs that S3 refuses."""
     is_next_url_expired: bool = False
-    """True if the next URL has expired when it is used."""
+    """True if the next URL has expired when it is used. The URLs in the list of all chunks have always expired."""
     downloads: list[int] = field(default_factory=list)
     """Numbers of the chunks whose download was requested, in order."""
-    urls: list[str] = field(default_factory=list)
     delayed_lists: list[Route] = field(default_factory=list)
-    """Requests for the list of all chunks, which are answered when the test calls `send_list`."""
+    """Requests for the list of all chunks, which the test answers."""
 
     def install(self, page: Page) -> None:
         fake_host(page, "livestream.example.com", self.respond)
         page.route("https://chunks.example.com/**", self._download)
-        page.route("https://livestream.example.com/**/chunks?limit=100*", self._delay_list)
-
-    def _delay_list(self, route: Route) -> None:
-        if route.request.method == "OPTIONS":
-            route.fulfill(headers=CORS)
-        else:
-            self.delayed_lists.append(route)
-
-    def send_list(self) -> None:
-        """Answer with URLs that have expired when the page uses them."""
-        for route in self.delayed_lists:
-            response = self.respond(route.request)
-            self.expired_urls |= set(self.urls)
-            route.fulfill(json=response, headers=CORS)
+        self.delayed_lists = hold_requests(page, "https://livestream.example.com/**/chunks?limit=100*")
 
     def respond(self, request: Request) -> FakeResponse:
         path = request.url.partition("/live/")[2].partition("?")[0]
@@ -88,25 +71,20 @@ class FakeVideo:
         return episode("Plan") | {"video": {"state": "chunked"}}
 
     def _list(self, query: Mapping[str, list[str]]) -> dict[str, Any]:
-        first = int(query["fromMs"][0]) // (SECONDS * 1000)
-        chunks = []
-        for index in range(first, min(first + int(query["limit"][0]), 3)):
-            self.urls.append(f"https://chunks.example.com/{index}?signature={len(self.urls)}")
-            times = {"startMs": index * SECONDS * 1000, "durationMs": SECONDS * 1000}
-            if self.is_next_url_expired:
-                self.expired_urls.add(self.urls[-1])
-                self.is_next_url_expired = False
-            chunks.append({"url": self.urls[-1], **times})
-        return {"chunks": chunks, "expiresSeconds": 300}
+        first, limit = int(query["fromMs"][0]) // (SECONDS * 1000), int(query["limit"][0])
+        signature = "expired" if limit > 1 or self.is_next_url_expired else "valid"
+        self.is_next_url_expired = False
+        times = [{"startMs": index * SECONDS * 1000, "durationMs": SECONDS * 1000} for index in range(3)]
+        chunks = [{"url": f"https://chunks.example.com/{index}?{signature}"} | times[index] for index in range(3)]
+        return {"chunks": chunks[first : first + limit], "expiresSeconds": 300}
 
     def _download(self, route: Route) -> None:
-        match = re.fullmatch(r"https://chunks\.example\.com/(\d)\?signature=\d+", route.request.url)
-        assert match is not None
-        self.downloads.append(int(match[1]) + 1)
-        if route.request.url in self.expired_urls:
+        index, _, signature = route.request.url.rpartition("/")[2].partition("?")
+        self.downloads.append(int(index) + 1)
+        if signature == "expired":
             route.fulfill(status=403, headers=CORS, body="<Error><Code>AccessDenied</Code></Error>")
         else:
-            route.fulfill(body=cut_chunks()[int(match[1])], headers=CORS, content_type="video/MP2T")
+            route.fulfill(body=cut_chunks()[int(index)], headers=CORS, content_type="video/MP2T")
 
 
 @contextmanager
@@ -133,7 +111,8 @@ def test_a_claim_plays_the_video_from_its_position(open_panel: OpenPanel) -> Non
     with open_video(open_panel, video) as page:
         player = page.locator("#episodes-player")
         page.get_by_role("button", name="Play the video from 0:02").click()
-        video.send_list()
+        for delayed_list in video.delayed_lists:
+            delayed_list.fallback()
         wait_until_playing(player, 2.4)
         assert video.downloads == [3], "a chunk is large, so it is not loaded before it is played"
         assert player.evaluate("(player) => player.duration") == pytest.approx(3, abs=0.1)

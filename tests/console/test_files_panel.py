@@ -75,11 +75,6 @@ def choose_file(page: Page, name: str = "a.ndjson") -> Locator:
     return page.get_by_role("list", name="Files of this visit").locator(".card", has_text=name)
 
 
-def current_step(card: Locator) -> Locator:
-    """Return the step of processing that a file's card marks as the current one."""
-    return card.locator(".now")
-
-
 @pytest.fixture(scope="module")
 def signed_in_page(open_panel: OpenPanel) -> Iterator[Page]:
     """Page whose visitor has entered AWS credentials, for all tests of this module."""
@@ -120,11 +115,11 @@ def test_the_state_of_a_file_is_shown_until_it_is_processed(page: Page) -> None:
     expect(card).to_contain_text("The stack has not noticed the file yet.")
     for status, step in (("pending", "Waiting"), ("manifested", "Converting")):
         ingestion.status = status
-        expect(current_step(card)).to_contain_text(step)
+        expect(card.locator(".now")).to_contain_text(step)
     expect(card.get_by_role("alert")).to_be_hidden()
     ingestion.status = "processed"
     expect(card).to_contain_text("Its rows are in the data lake.")
-    expect(current_step(card)).to_have_count(0)
+    expect(card.locator(".now")).to_have_count(0)
     expect(card.locator(".done")).to_have_count(3)
     # Only the local platform has a button that processes the waiting files.
     expect(page.get_by_text("A run starts when enough files are waiting, or after an hour.")).to_be_visible()
@@ -162,7 +157,7 @@ def test_files_of_one_user_are_not_shown_to_another(page: Page) -> None:
     FakeIngestion(status="pending").install(page)
     sign_in(page, make_token("Ann A."), "Ann A.")
     card = choose_file(page, "of ann.ndjson")
-    expect(current_step(card)).to_contain_text("Waiting")
+    expect(card.locator(".now")).to_contain_text("Waiting")
     sign_in(page, make_token("Ann A.", number=2), "Ann A.")
     expect(card).to_be_visible()
     sign_in(page, make_token("bob"), "bob")

@@ -18,8 +18,6 @@ from tests.console.fake_stack import CORS, FakeResponse, OpenPanel, fake_host, s
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 LECTURE_IDS = (f"01ARZ3NDEKTSV4RRFFQ69G{number:04}" for number in count())
 """Ids of lectures. Each is used once, because the tests share a page, which remembers the lectures."""
-
-
 STORED_ANSWER_URL = "https://audio.example.com/answer.jsonl"
 
 

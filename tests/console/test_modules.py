@@ -136,11 +136,6 @@ def caption(utterance: str, result: str, text: str, attempt: int = 1, **fields: 
     return {"type": "caption", "utterance": utterance, "resultId": result, "text": text, **defaults, **fields}
 
 
-def attempt_end(kind: str, utterance: str, attempt: int, **fields: Any) -> dict[str, Any]:
-    """Return the message about the end of an attempt."""
-    return {"type": kind, "utterance": utterance, "attempt": attempt, **fields}
-
-
 def test_the_page_shows_the_same_captions_as_the_client_of_the_demo_flow(window: ConsoleWindow) -> None:
     """A higher attempt removes the lines of lower attempts, an empty text one line, and the end all lines that are not final."""
     messages: list[dict[str, Any]] = [
@@ -151,17 +146,17 @@ def test_the_page_shows_the_same_captions_as_the_client_of_the_demo_flow(window:
         caption("u3", "a", ""),
         caption("u2", "b", "second, later", 2, final=True),
         caption("u2", "a", "late words of the first attempt"),
-        attempt_end("done", "u2", 1),
+        {"type": "done", "utterance": "u2", "attempt": 1},
         caption("u2", "c", "more", 2, startMs=50),
-        attempt_end("failed", "u4", 1, retryable=True),
+        {"type": "failed", "utterance": "u4", "attempt": 1, "retryable": True},
         caption("u5", "a", "cut"),
         caption("u5", "b", "given up,", startMs=50, final=True),
-        attempt_end("failed", "u5", 1, retryable=False),
+        {"type": "failed", "utterance": "u5", "attempt": 1, "retryable": False},
         caption("u6", "a", "not final"),
-        attempt_end("accepted", "u6", 2, done=True),
+        {"type": "accepted", "utterance": "u6", "attempt": 2, "done": True},
         caption("u6", "a", "late", 3),
         caption("u7", "a", "only in the first attempt", final=True),
-        attempt_end("done", "u7", 2),
+        {"type": "done", "utterance": "u7", "attempt": 2},
     ]
     screen = Screen()
     for message in messages:

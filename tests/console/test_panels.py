@@ -10,8 +10,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import FilePayload, Page, Request, Route, expect
 
-from tests.browser import ConsoleWindow
-from tests.console.fake_stack import CORS, FakeResponse, OpenPanel, fake_host, make_token, sign_in, silent_wav
+from tests.console.fake_stack import (
+    CORS,
+    FakeResponse,
+    OpenPanel,
+    fake_host,
+    hold_requests,
+    make_token,
+    sign_in,
+    silent_wav,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 CREATED_AT = "2026-11-01T10:00:00.000Z"
@@ -47,17 +55,17 @@ def respond_with_anns_episode(request: Request) -> FakeResponse:
 
 
 @pytest.fixture(scope="module")
-def shared_window(open_panel: OpenPanel) -> Iterator[ConsoleWindow]:
+def shared_page(open_panel: OpenPanel) -> Iterator[Page]:
     with open_panel("episodes") as window:
-        yield window
+        yield window.page
 
 
 @pytest.fixture
-def page(shared_window: ConsoleWindow) -> Iterator[Page]:
+def page(shared_page: Page) -> Iterator[Page]:
     """Page that all tests of this module share. At the end of a test, another user signs in, which empties the panels."""
-    yield shared_window.page
-    sign_in(shared_window.page, make_token("nobody"), "nobody")
-    shared_window.page.unroute_all()
+    yield shared_page
+    sign_in(shared_page, make_token("nobody"), "nobody")
+    shared_page.unroute_all()
 
 
 def open_episode(page: Page, title: str) -> None:
@@ -180,12 +188,8 @@ def upload_recording(page: Page, title: str) -> None:
 def test_an_upload_continues_with_a_new_token_of_the_same_user(page: Page) -> None:
     meetings = FakeMeetings()
     meetings.install(page)
-    delayed_requests: list[Route] = []
     first_chunk = re.compile(r"/00000\.webm$")
-    page.route(
-        first_chunk,
-        lambda route: route.fallback() if route.request.method == "OPTIONS" else delayed_requests.append(route),
-    )
+    delayed_requests = hold_requests(page, first_chunk)
     select_tab(page, "meetings")
     sign_in(page, make_token("ann"), "ann")
     with page.expect_request(lambda request: request.method == "PUT"):
@@ -205,12 +209,6 @@ def test_an_upload_continues_with_a_new_token_of_the_same_user(page: Page) -> No
     assert meetings.uploads == ["00000.webm", "complete.json"] * 2
 
 
-COUNT_MEDIA_ERRORS = """
-window.mediaErrors = 0;
-document.addEventListener("error", () => { window.mediaErrors += 1; }, true);
-"""
-
-
 def test_the_url_of_a_video_is_replaced_once_after_an_error(page: Page) -> None:
     """S3 refuses a URL that has expired. The player tries a second one, and no third one."""
     refusals_left = 2
@@ -225,7 +223,9 @@ def test_the_url_of_a_video_is_replaced_once_after_an_error(page: Page) -> None:
         else:
             route.fulfill(body=silent_wav(5), content_type="audio/wav", headers=CORS)
 
-    page.evaluate(COUNT_MEDIA_ERRORS)
+    page.evaluate(
+        "document.addEventListener('error', () => { window.mediaErrors = (window.mediaErrors ?? 0) + 1; }, true)"
+    )
     open_processed_meeting(page, {"video": respond}, videoKey="video/ann/m.wav")
     page.wait_for_function("window.mediaErrors === 2")
     page.locator("#meetings-again").click()

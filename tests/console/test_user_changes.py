@@ -50,12 +50,12 @@ const upload = () => meetings.upload({ title: "weekly" }, files, () => {}).then(
 const meetings = module.MeetingsApi ? new module.MeetingsApi(stack, visitor) : null;
 try {
 """
-RESTORE_NETWORK = "} finally { Object.assign(globalThis, originals); }"
 
 
 def run_signed_in(window: ConsoleWindow, module: str, script: str) -> Any:
     """Run a script in which ann is signed in, with the functions and variables of `FAKE_NETWORK`."""
-    return run_script(window, module, f"{FAKE_NETWORK}{script}{RESTORE_NETWORK}")
+    restore_network = "} finally { Object.assign(globalThis, originals); }"
+    return run_script(window, module, FAKE_NETWORK + script + restore_network)
 
 
 def test_an_upload_stops_when_another_user_signs_in_and_continues_when_its_user_returns(window: ConsoleWindow) -> None:
