@@ -20,13 +20,7 @@ import webvtt
 from webvtt.errors import MalformedCaptionError, MalformedFileError
 
 from handlers.common.text import Window, WindowSizes, clean_text, split_into_windows
-from handlers.common.transcribe_output import (
-    SENTENCE_ENDS,
-    InvalidTranscribeOutput,
-    PunctuationMark,
-    TranscribedWord,
-    parse_transcribe_output,
-)
+from handlers.common.transcribe_output import InvalidTranscribeOutput, join_words, parse_transcribe_output
 from handlers.livestream.environment import OVERLAP_CHARACTERS, WINDOW_SECONDS
 from handlers.livestream.tracks import TrackReason
 
@@ -46,8 +40,6 @@ MAX_WRITTEN_CHARACTERS = 10 * MAX_CUE_CHARACTERS
 """Maximum length of a cue in the file, including tags and white space. A search for tags takes long in a longer text."""
 SENTENCE_CHARACTERS = 300
 """Length above which a sentence of a Transcribe job is split into several cues."""
-PAUSE_MS = 1_500
-"""Pause between two words of a Transcribe job after which a new cue begins."""
 MAX_SPEAKER_CHARACTERS = 100
 """Length to which a speaker's name is truncated."""
 MAX_MS = 24 * 60 * 60 * 1000
@@ -172,42 +164,13 @@ def _unescape(text: str) -> str:
 
 
 def _transcribe_cues(text: str) -> Iterator[Cue]:
-    """Yield the cues of a job's output. Raise BadTranscript if it is malformed."""
+    """Yield the cues of a job's output, usually one for each sentence. Raise BadTranscript if it is malformed."""
     with suppress(InvalidTranscribeOutput):
-        yield from _join_words(parse_transcribe_output(text, MAX_MS))
+        words = parse_transcribe_output(text, MAX_MS)
+        for speech in join_words(words, SENTENCE_CHARACTERS, max_before_sentence=0):
+            yield Cue(speech.start_ms, speech.end_ms, " ".join(speech.words), speech.speaker)
         return
     raise BadTranscript(TrackReason.UNREADABLE)
-
-
-def _join_words(words: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[Cue]:
-    """Join words to cues, usually one for each sentence.
-
-    A cue also ends at a change of speaker or a pause, at its maximum length, and before a word that starts earlier than
-    the cue itself.
-    """
-    sentence: list[str] = []
-    start_ms = end_ms = 0
-    speaker: str | None = None
-    for item in words:
-        if isinstance(item, PunctuationMark):
-            if sentence:
-                # A hostile file may have any number of marks in a row.
-                sentence[-1] = _limit_written(sentence[-1] + item.text)
-                if item.text in SENTENCE_ENDS:
-                    yield Cue(start_ms, end_ms, " ".join(sentence), speaker)
-                    sentence = []
-            continue
-        length = sum(len(word) + 1 for word in sentence) + len(item.text)
-        is_new_cue = item.speaker != speaker or item.start_ms - end_ms > PAUSE_MS or item.start_ms < start_ms
-        if sentence and (is_new_cue or length > SENTENCE_CHARACTERS):
-            yield Cue(start_ms, end_ms, " ".join(sentence), speaker)
-            sentence = []
-        if not sentence:
-            start_ms, end_ms, speaker = item.start_ms, item.end_ms, item.speaker
-        sentence.append(item.text)
-        end_ms = max(end_ms, item.end_ms)
-    if sentence:
-        yield Cue(start_ms, end_ms, " ".join(sentence), speaker)
 
 
 def _limit_written(text: str) -> str:

@@ -10,20 +10,12 @@ model request.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from handlers.common.text import clean_text
-from handlers.common.transcribe_output import (
-    SENTENCE_ENDS,
-    PunctuationMark,
-    TranscribedWord,
-    parse_transcribe_output,
-)
+from handlers.common.transcribe_output import join_words, parse_transcribe_output
 from handlers.meetings.bedrock_summarize.models import TranscriptSegment
 from handlers.meetings.recording_files import AudioPart
 
-PAUSE_MS = 1_500
-"""A longer pause between two words ends a segment."""
 SENTENCE_END_CHARACTERS = 300
 """A new sentence is added to a segment only if the segment with the sentence's first word is not longer than this."""
 MAX_SEGMENT_CHARACTERS = 1_000
@@ -37,29 +29,6 @@ _UNSPACED = frozenset(["ja", "th", "zh"])
 """Languages that are written without spaces between words."""
 
 
-@dataclass
-class _SegmentBuilder:
-    """A segment to which words are still added. Its times count from the start of the part."""
-
-    speaker: str
-    start_ms: int
-    end_ms: int
-    """Latest end of its words."""
-    words: list[str] = field(default_factory=list)
-
-    def add_word(self, text: str, end_ms: int) -> None:
-        self.words.append(text)
-        self.end_ms = max(self.end_ms, end_ms)
-
-    def is_continued_by(self, word: TranscribedWord, speaker: str, text: str) -> bool:
-        """Return True if the next word, whose clean text is `text`, belongs to this segment."""
-        if speaker != self.speaker or word.start_ms - self.end_ms > PAUSE_MS:
-            return False
-        ends_sentence = self.words[-1][-1] in SENTENCE_ENDS
-        max_characters = SENTENCE_END_CHARACTERS if ends_sentence else MAX_SEGMENT_CHARACTERS
-        return len(" ".join([*self.words, text])) <= max_characters
-
-
 def parse_part(
     part: AudioPart, output: bytes, language: str, speaker_prefix: str = ""
 ) -> tuple[TranscriptSegment, ...]:
@@ -67,28 +36,16 @@ def parse_part(
 
     Raises InvalidTranscribeOutput or UnicodeDecodeError.
     """
-    segments: list[_SegmentBuilder] = []
-    for item in parse_transcribe_output(output.decode(), part.duration_ms + MAX_OVERRUN_MS):
-        text = clean_text(item.text)
-        if not text:
-            continue
-        if isinstance(item, PunctuationMark):
-            if segments:
-                segments[-1].words[-1] += text
-            continue
-        speaker = clean_text(item.speaker or "") or UNKNOWN_SPEAKER
-        if not segments or not segments[-1].is_continued_by(item, speaker, text):
-            segments.append(_SegmentBuilder(speaker, item.start_ms, item.start_ms))
-        segments[-1].add_word(text, item.end_ms)
+    words = parse_transcribe_output(output.decode(), part.duration_ms + MAX_OVERRUN_MS)
     has_spaces = language.partition("-")[0] not in _UNSPACED
     return tuple(
         TranscriptSegment(
-            speaker=speaker_prefix + segment.speaker,
-            start_ms=part.offset_ms + min(segment.start_ms, part.duration_ms),
-            end_ms=part.offset_ms + min(segment.end_ms, part.duration_ms),
-            text=" ".join(segment.words) if has_spaces else _join_unspaced(segment.words),
+            speaker=speaker_prefix + (clean_text(speech.speaker or "") or UNKNOWN_SPEAKER),
+            start_ms=part.offset_ms + min(speech.start_ms, part.duration_ms),
+            end_ms=part.offset_ms + min(speech.end_ms, part.duration_ms),
+            text=" ".join(speech.words) if has_spaces else _join_unspaced(speech.words),
         )
-        for segment in segments
+        for speech in join_words(words, MAX_SEGMENT_CHARACTERS, SENTENCE_END_CHARACTERS)
     )
 
 

@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.transcribe_output import InvalidTranscribeOutput
+from handlers.common.transcribe_output import MAX_PAUSE_MS, InvalidTranscribeOutput
 from handlers.meetings.bedrock_summarize.models import TranscriptSegment
 from handlers.meetings.bedrock_summarize.transcript import (
     MAX_OVERRUN_MS,
     MAX_SEGMENT_CHARACTERS,
-    PAUSE_MS,
     SENTENCE_END_CHARACTERS,
     UNKNOWN_SPEAKER,
     parse_part,
@@ -44,7 +43,7 @@ def turn_lists(draw: st.DrawFn) -> tuple[Turn, ...]:
     """Turns that follow each other. The same speaker may continue with or without a pause."""
     turns: list[Turn] = []
     for _ in range(draw(st.integers(0, 6))):
-        gap = draw(st.sampled_from([0, 100, PAUSE_MS, PAUSE_MS + 1, 60_000]))
+        gap = draw(st.sampled_from([0, 100, MAX_PAUSE_MS, MAX_PAUSE_MS + 1, 60_000]))
         start = turns[-1].end_ms + gap if turns else gap
         turns.append(Turn(draw(st.sampled_from(["spk_0", "spk_1"])), start, " ".join(draw(WORDS))))
     return tuple(turns)
@@ -77,7 +76,7 @@ def test_segments_are_in_order_and_within_their_part(turns: tuple[Turn, ...], of
     if turns:
         assert (times[0], times[-1]) == (turns[0].start_ms + offset_ms, turns[-1].end_ms + offset_ms)
     for before, after in pairwise(segments):
-        if before.speaker == after.speaker and after.start_ms - before.end_ms <= PAUSE_MS:
+        if before.speaker == after.speaker and after.start_ms - before.end_ms <= MAX_PAUSE_MS:
             assert len(before.text) + len(after.text.split()[0]) + 1 > SENTENCE_END_CHARACTERS, (
                 "a segment of the same speaker without a pause ends only because of its length"
             )
@@ -85,7 +84,7 @@ def test_segments_are_in_order_and_within_their_part(turns: tuple[Turn, ...], of
 
 def test_a_segment_ends_at_another_speaker_or_a_pause() -> None:
     turns = create_turns(("spk_0", "Good morning, all."), ("spk_0", "Shall we?"), ("spk_1", "Yes."))
-    after_pause = Turn("spk_1", turns[-1].end_ms + PAUSE_MS + 1, "Wait.")
+    after_pause = Turn("spk_1", turns[-1].end_ms + MAX_PAUSE_MS + 1, "Wait.")
     assert single_part_segments((*turns, after_pause)) == (
         TranscriptSegment(speaker="spk_0", start_ms=0, end_ms=turns[1].end_ms, text="Good morning, all. Shall we?"),
         TranscriptSegment(speaker="spk_1", start_ms=turns[2].start_ms, end_ms=turns[2].end_ms, text="Yes."),
