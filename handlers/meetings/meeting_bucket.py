@@ -6,7 +6,6 @@ videos and audio itself.
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 
 from handlers.common.aws import UNREADABLE_CODES
 from handlers.common.errors import to_field_problems
+from handlers.common.ids import timestamp
 from handlers.meetings.recording_files import MAX_COMPLETE_FILE_BYTES, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 
@@ -29,12 +29,12 @@ class MeetingBucket:
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
-        self._bucket = bucket
+        self.name = bucket
 
     def read(self, key: str) -> bytes | None:
         """Return the bytes of an object that the backend wrote, or None if it does not exist."""
         try:
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return self._client.get_object(Bucket=self.name, Key=key)["Body"].read()
         except self._client.exceptions.NoSuchKey:
             return None
 
@@ -43,7 +43,7 @@ class MeetingBucket:
         exist, is archived, or was encrypted by the client with its own key. Other errors of S3 pass.
         """
         try:
-            return self._client.get_object(Bucket=self._bucket, Key=key)
+            return self._client.get_object(Bucket=self.name, Key=key)
         except self._client.exceptions.NoSuchKey:
             return ChunkProblem.MISSING
         except ClientError as error:
@@ -51,27 +51,24 @@ class MeetingBucket:
                 return ChunkProblem.UNREADABLE
             raise
 
-    def read_complete_file(self, meeting: MeetingId) -> tuple[CompleteFile | WrongChunk, datetime | None]:
-        """Return a meeting's `complete.json`, or its problem if it cannot be used, and the time of its upload. The time is
-        None if `open_upload` cannot read the object.
-        """
+    def read_complete_file(self, meeting: MeetingId) -> tuple[CompleteFile | WrongChunk, str | None]:
+        """Return a meeting's `complete.json` with the time of its upload. Or return the problem if it cannot be used."""
         answer = self.open_upload(meeting.upload_key(COMPLETE_FILE_NAME))
         if isinstance(answer, ChunkProblem):
             return WrongChunk(name=COMPLETE_FILE_NAME, problem=answer), None
-        uploaded_at = answer["LastModified"]
         with closing(answer["Body"]) as body:
             if answer["ContentLength"] > MAX_COMPLETE_FILE_BYTES:
-                return WrongChunk(name=COMPLETE_FILE_NAME, problem=ChunkProblem.SIZE), uploaded_at
+                return WrongChunk(name=COMPLETE_FILE_NAME, problem=ChunkProblem.SIZE), None
             text = body.read()
         try:
-            return CompleteFile.model_validate_json(text), uploaded_at
+            return CompleteFile.model_validate_json(text), timestamp(answer["LastModified"])
         except ValidationError as error:
             fields = tuple(to_field_problems(error))
-            return WrongChunk(name=COMPLETE_FILE_NAME, problem=ChunkProblem.UNREADABLE, fields=fields), uploaded_at
+            return WrongChunk(name=COMPLETE_FILE_NAME, problem=ChunkProblem.UNREADABLE, fields=fields), None
 
     def write(self, key: str, data: str) -> None:
         """Write a JSON object; replace an existing object."""
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=data.encode(), ContentType=JSON)
+        self._client.put_object(Bucket=self.name, Key=key, Body=data.encode(), ContentType=JSON)
 
     def exists(self, key: str) -> bool:
         """Return True if the object exists.
@@ -83,5 +80,5 @@ class MeetingBucket:
 
     def list_pages(self, prefix: str) -> "Iterator[list[ObjectTypeDef]]":
         """Yield the objects below a prefix in pages of up to a thousand."""
-        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
             yield page.get("Contents", [])

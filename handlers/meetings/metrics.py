@@ -1,13 +1,14 @@
 """CloudWatch metrics of the meetings backend: their names, and the gateway that sends them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from handlers.common.logging import EventLog
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.client import CloudWatchClient
+    from types_boto3_cloudwatch.literals import StandardUnitType
     from types_boto3_cloudwatch.type_defs import DimensionTypeDef
 
 NAMESPACE: Final = "Polyphony/Meetings"
@@ -18,28 +19,24 @@ INPUT_TOKENS: Final = "SummaryInputTokens"
 OUTPUT_TOKENS: Final = "SummaryOutputTokens"
 """Tokens that the models wrote for one meeting's summary and action items."""
 STORAGE_GROWTH: Final = "StorageGrowth"
-"""Bytes that were written on the day before and never expire: of one user or of `others` (with the dimension `User`), or
-of all users (without it).
-"""
+"""Bytes that were written on the day before and never expire."""
 FFMPEG_RATIO: Final = "FfmpegRatio"
 """Seconds during which the media job ran ffmpeg, per second of the recording."""
 STACK: Final = "Stack"
 """Dimension of all metrics: the name of the stack."""
 USER: Final = "User"
-"""Second dimension of `StorageGrowth`."""
+"""Second dimension of `StorageGrowth`: the pseudonym that names the user in S3 keys, or `others` for all users without a
+value of their own.
+"""
 
 
-@dataclass(frozen=True)
-class MeetingMetric:
-    """One value of a metric."""
-
-    name: str
-    value: float
-    unit: Literal["Seconds", "Count", "Bytes", "None"]
-    user: str | None = None
-    """Value of the dimension `User`: the pseudonym that names the user in S3 keys, or `others`. Only the users whose data
-    grew most have a value of their own, and `others` is the sum of the rest. None for a metric without this dimension.
-    """
+_UNITS: Final[Mapping[str, "StandardUnitType"]] = {
+    PROCESSING_DURATION: "Seconds",
+    INPUT_TOKENS: "Count",
+    OUTPUT_TOKENS: "Count",
+    STORAGE_GROWTH: "Bytes",
+    FFMPEG_RATIO: "None",
+}
 
 
 @dataclass(frozen=True)
@@ -49,27 +46,22 @@ class MeetingMetrics:
     client: "CloudWatchClient"
     stack: str
 
-    def put(self, metrics: Sequence[MeetingMetric]) -> None:
-        """Send the values in one call. PutMetricData refuses more than a thousand."""
-        if not metrics:
-            return
+    def put(self, name: str, value: float, by_user: Mapping[str, float] | None = None) -> None:
+        """Send the value of a metric, and the values of single users, in one call. CloudWatch accepts 1,000 values."""
         stack: DimensionTypeDef = {"Name": STACK, "Value": self.stack}
+        values: list[tuple[float, list[DimensionTypeDef]]] = [(value, [stack])]
+        values += [(of_user, [stack, {"Name": USER, "Value": user}]) for user, of_user in (by_user or {}).items()]
         self.client.put_metric_data(
             Namespace=NAMESPACE,
             MetricData=[
-                {
-                    "MetricName": metric.name,
-                    "Value": metric.value,
-                    "Unit": metric.unit,
-                    "Dimensions": [stack] if metric.user is None else [stack, {"Name": USER, "Value": metric.user}],
-                }
-                for metric in metrics
+                {"MetricName": name, "Value": number, "Unit": _UNITS[name], "Dimensions": dimensions}
+                for number, dimensions in values
             ],
         )
 
-    def put_or_log(self, metrics: Sequence[MeetingMetric], event_log: EventLog) -> None:
-        """Send values. A failure is only logged, because the caller must not repeat the work that it has measured."""
+    def put_or_log(self, name: str, value: float, event_log: EventLog) -> None:
+        """Send a value. A failure is only logged, because the caller must not repeat the work that it has measured."""
         try:
-            self.put(metrics)
+            self.put(name, value)
         except Exception as error:  # noqa: BLE001 - see the docstring
             event_log.failure("metrics_lost", error)

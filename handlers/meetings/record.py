@@ -164,13 +164,9 @@ class MeetingRecord(Record):
     """Upload time of the `complete.json` that began the attempt. None until a valid one was uploaded."""
 
     @property
-    def meeting(self) -> MeetingId:
-        return MeetingId(self.user, self.meeting_id)
-
-    @property
     def execution(self) -> MeetingExecution:
         """The execution of the current attempt, which may not have been started."""
-        return MeetingExecution(Recording(self.meeting, self.content), self.attempt)
+        return MeetingExecution(Recording(MeetingId(self.user, self.meeting_id), self.content), self.attempt)
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -201,11 +197,12 @@ class Upload:
 
     sequencer: str
     """Number by which S3 orders the uploads of the meeting's `complete.json`."""
-    uploaded_at: datetime
     complete_file: CompleteFile | None
     """The parsed file. None if it cannot be used."""
-    wrong: tuple[WrongChunk, ...] = ()
+    wrong: tuple[WrongChunk, ...]
     """Chunks that are missing or do not have the stated size. Or `complete.json` itself, if it cannot be used."""
+    uploaded_at: str | None = None
+    """Time of the upload. None if the file cannot be used."""
 
 
 def apply_upload(
@@ -250,7 +247,7 @@ def apply_upload(
         "attempt": 1 if record is None else record.attempt + 1,
         "content": complete.content,
         "language": complete.language,
-        "uploaded_at": timestamp(upload.uploaded_at),
+        "uploaded_at": upload.uploaded_at,
     }
     if wrong:
         attempt |= {"reason": MeetingReason.INCOMPLETE, "wrong": wrong}

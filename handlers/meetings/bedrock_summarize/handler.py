@@ -40,10 +40,8 @@ from handlers.meetings.bedrock_summarize.questions import (
 from handlers.meetings.bedrock_summarize.transcript import parse_part
 from handlers.meetings.environment import SummaryEnvironment
 from handlers.meetings.meeting_bucket import MeetingBucket
-from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric, MeetingMetrics
+from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetrics
 
-PART_MISSING = "part_missing"
-"""Cause of a failure: a part of the audio has no transcript."""
 T = TypeVar("T")
 
 
@@ -71,11 +69,8 @@ class Summarizer:
             return False
         summary = self._summarize_transcript(transcript)
         self.bucket.write(recording.summary_key, summary.model_dump_json(by_alias=True))
-        metrics = [
-            MeetingMetric(INPUT_TOKENS, summary.tokens.all_input_tokens, "Count"),
-            MeetingMetric(OUTPUT_TOKENS, summary.tokens.output_tokens, "Count"),
-        ]
-        self.metrics.put_or_log(metrics, self.log)
+        self.metrics.put_or_log(INPUT_TOKENS, summary.tokens.all_input_tokens, self.log)
+        self.metrics.put_or_log(OUTPUT_TOKENS, summary.tokens.output_tokens, self.log)
         return True
 
     def _join_transcript(self, request: SummaryRequest) -> Transcript:
@@ -84,7 +79,7 @@ class Summarizer:
         for number, part in enumerate(request.audio):
             output = self.bucket.read(request.recording.part_transcript_key(number, request.language))
             if output is None:
-                raise SummaryFailed(PART_MISSING)
+                raise SummaryFailed("part_missing")
             # Amazon Transcribe numbers the speakers of each part from 0, for example `spk_0`.
             prefix = f"{number + 1}-" if len(request.audio) > 1 else ""
             said += parse_part(part, output, request.language, speaker_prefix=prefix)

@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice
+from typing import Any, Final
 
 import boto3
 
@@ -42,13 +43,10 @@ from handlers.meetings.record import (
 from handlers.meetings.recording_files import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.s3_keys import MeetingId, parse_complete_file_key
 
-if TYPE_CHECKING:
-    from types_boto3_s3.client import S3Client
-
-
-MAX_LISTED_OBJECTS: Final = 4 * MAX_CHUNKS
-"""Maximum number of objects that a listing of chunks reads: enough for four recordings of the maximum size. A client may
-upload another recording for the meeting under other chunk names, and the old chunks then stay in the bucket.
+MAX_LISTED_PAGES: Final = 4 * MAX_CHUNKS // 1000
+"""Maximum number of pages that a listing of chunks reads, each of a thousand objects: enough for four recordings of the
+maximum size. A client may upload another recording for the meeting under other chunk names, and the old chunks then stay
+in the bucket.
 """
 
 
@@ -57,21 +55,20 @@ class Starter:
     """Reaction to the events about `complete.json`."""
 
     records: Records[MeetingRecord]
-    s3: "S3Client"
-    bucket: str
+    bucket: MeetingBucket
     executions: WorkflowExecutions
     clock: Callable[[], datetime]
     log: EventLog
 
     def process_event(self, body: str) -> str | None:
         """Process an SQS message; return `IGNORED` for another object. Raise an exception if SQS must deliver it again."""
-        created = parse_object_created_event(body, self.bucket)
+        created = parse_object_created_event(body, self.bucket.name)
         meeting = parse_complete_file_key(created.key)
         if meeting is None:
             self.log.warning("recording_key_refused", key_hash=hash_for_log(created.key))
             return IGNORED
         key, now = record_key(meeting), self.clock()
-        upload = self._read_upload(meeting, created.sequencer, now)
+        upload = self._read_upload(meeting, created.sequencer)
         if upload is None:
             return None  # the client has deleted `complete.json`
         if upload.complete_file is None:
@@ -82,21 +79,20 @@ class Starter:
         self.log.info(
             "recording_uploaded", outcome=record.status, missing=len(upload.wrong), key_hash=meeting_hash(meeting)
         )
-        self._start(record)
+        if record.stage is Stage.MEDIA:
+            self.executions.start(record.execution.name, record.execution.input)
         return None
 
-    def _read_upload(self, meeting: MeetingId, sequencer: str, event_time: datetime) -> Upload | None:
+    def _read_upload(self, meeting: MeetingId, sequencer: str) -> Upload | None:
         """Return a meeting's upload, or None if its `complete.json` does not exist.
 
         A file that S3 does not return counts as malformed, because an exception would fail the event again and again,
         and raise an alarm.
         """
-        content, uploaded_at = MeetingBucket(self.s3, self.bucket).read_complete_file(meeting)
+        content, uploaded_at = self.bucket.read_complete_file(meeting)
         if isinstance(content, CompleteFile):
-            return Upload(sequencer, uploaded_at or event_time, content, self._find_wrong_chunks(meeting, content))
-        if content.problem is ChunkProblem.MISSING:
-            return None
-        return Upload(sequencer, uploaded_at or event_time, complete_file=None, wrong=(content,))
+            return Upload(sequencer, content, self._find_wrong_chunks(meeting, content), uploaded_at)
+        return None if content.problem is ChunkProblem.MISSING else Upload(sequencer, None, (content,))
 
     def _find_wrong_chunks(self, meeting: MeetingId, complete: CompleteFile) -> tuple[WrongChunk, ...]:
         """Return the chunks that are missing or have another size than `complete.json` states.
@@ -104,13 +100,8 @@ class Starter:
         The chunks are listed, because a HEAD request for each would take longer. A client can upload any number of other
         objects below the same prefix, so the listing is limited. A chunk beyond the limit counts as missing.
         """
-        pages = self.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket,
-            Prefix=meeting.upload_prefix,
-            PaginationConfig={"MaxItems": MAX_LISTED_OBJECTS},
-        )
-        prefix_length = len(meeting.upload_prefix)
-        sizes = {item["Key"][prefix_length:]: item["Size"] for page in pages for item in page.get("Contents", ())}
+        pages = islice(self.bucket.list_pages(meeting.upload_prefix), MAX_LISTED_PAGES)
+        sizes = {item["Key"].removeprefix(meeting.upload_prefix): item["Size"] for page in pages for item in page}
         return tuple(
             WrongChunk(name=chunk.name, problem=ChunkProblem.SIZE if chunk.name in sizes else ChunkProblem.MISSING)
             for chunk in complete.chunks
@@ -125,19 +116,13 @@ class Starter:
         # Without a status, the execution was not started yet.
         return None if status in {None, RUNNING} else record.execution
 
-    def _start(self, record: MeetingRecord) -> None:
-        """Start the execution of a meeting in its first stage, unless it was started before."""
-        if record.stage is Stage.MEDIA:
-            self.executions.start(record.execution.name, record.execution.input)
-
 
 @cache
 def _starter() -> Starter:
     environment = StartEnvironment.read()
     return Starter(
         Records(boto3.client("dynamodb", config=CONFIG), environment.table_name, MeetingRecord, record_attributes),
-        boto3.client("s3", config=CONFIG),
-        environment.bucket_name,
+        MeetingBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
         WorkflowExecutions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
         ids.now,
         EventLog(environment.log_level),

@@ -29,7 +29,7 @@ from handlers.common.logging import EventLog, name_for_log
 from handlers.common.records import Records
 from handlers.meetings.environment import StepsEnvironment
 from handlers.meetings.meeting_bucket import MeetingBucket
-from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetric, MeetingMetrics
+from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetrics
 from handlers.meetings.record import (
     MeetingExecution,
     MeetingRecord,
@@ -146,19 +146,18 @@ class Steps:
         record = self.records.change(record_key(meeting), transition)
         if record is None or not has_changed:
             return record
-        key_hash, metrics = meeting_hash(meeting), list[MeetingMetric]()
+        key_hash = meeting_hash(meeting)
         self.log.info("meeting_moved", outcome=record.status, key_hash=key_hash)
         if result is not None:
             self.log.info("media_read", interruptions=step.job_starts - 1, key_hash=key_hash)
             if result.duration_ms:
-                metrics.append(MeetingMetric(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, "None"))
+                self.metrics.put_or_log(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, self.log)
         if step.step == "fail":
             cause = name_for_log(step.error)
             self.log.error("meeting_failed", code=record.reason, cause=cause, key_hash=key_hash)
         if record.status is MeetingStatus.READY and record.uploaded_at is not None:
             duration = self.clock() - datetime.fromisoformat(record.uploaded_at)
-            metrics.append(MeetingMetric(PROCESSING_DURATION, duration.total_seconds(), "Seconds"))
-        self.metrics.put_or_log(metrics, self.log)
+            self.metrics.put_or_log(PROCESSING_DURATION, duration.total_seconds(), self.log)
         return record
 
 

@@ -22,7 +22,7 @@ from handlers.common.aws import CONFIG
 from handlers.common.logging import EventLog
 from handlers.meetings.environment import StorageEnvironment
 from handlers.meetings.meeting_bucket import MeetingBucket
-from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetric, MeetingMetrics
+from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
 from handlers.meetings.s3_keys import SUMMARIES, TRANSCRIPTS, VIDEO
 
 COUNTED_PREFIXES: Final = (VIDEO, TRANSCRIPTS, SUMMARIES)
@@ -54,10 +54,7 @@ class StorageCounter:
                         growth[item["Key"].split("/")[1]] += item["Size"]
         by_user = dict(growth.most_common(self.environment.max_users))
         by_user[OTHERS] = growth.total() - sum(by_user.values())
-        total = MeetingMetric(STORAGE_GROWTH, growth.total(), "Bytes")
-        self.metrics.put(
-            [total, *(MeetingMetric(STORAGE_GROWTH, value, "Bytes", user=user) for user, value in by_user.items())]
-        )
+        self.metrics.put(STORAGE_GROWTH, growth.total(), by_user)
         self.log.info("storage_counted", users=len(growth))
 
 

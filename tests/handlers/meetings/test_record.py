@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.common.ids import timestamp
 from handlers.common.records import serialize_model
 from handlers.meetings.record import (
     RANKS,
@@ -49,7 +50,7 @@ def upload_change(
     ended: MeetingExecution | None = None,
 ) -> Callable[[MeetingRecord | None], MeetingRecord]:
     """Return a function that applies an upload to a record. Without `complete`, `complete.json` is malformed."""
-    upload = Upload(sequencer, START, complete, wrong if complete else WRONG)
+    upload = Upload(sequencer, complete, wrong if complete else WRONG, timestamp(START))
     return lambda record: apply_upload(record, MEETING, upload, ended, LATER)
 
 

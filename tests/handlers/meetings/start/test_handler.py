@@ -115,7 +115,8 @@ def test_an_event_is_repeated_if_a_call_failed_or_the_start_is_not_confirmed(
 def test_chunks_beyond_the_listing_limit_count_as_missing(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.meetings.start.handler.MAX_LISTED_OBJECTS", 2)
+    monkeypatch.setattr("handlers.meetings.start.handler.MAX_LISTED_PAGES", 1)
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "2")
     harness.upload_recording(b"a", b"b", b"c")
     assert harness.wrong_files() == {"canary-2.webm": "missing"}
 
