@@ -75,7 +75,7 @@ class Deployment:
         """
         self.prefix = f"polyphony-test-{subsystem}"
         """Prefix of the subsystem's physical names."""
-        self._subsystem, self._component, self._monthly_usage = subsystem, component, monthly_usage
+        self.subsystem, self._component, self._monthly_usage = subsystem, component, monthly_usage
         self._settings, self._default_settings, self._foundation = settings, default_settings or {}, foundation or {}
         self._recorded: dict[str, Recorded] = {}
 
@@ -86,8 +86,8 @@ class Deployment:
     def program(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Callable[[], Any]:
         """Return a program that registers only the subsystem, with changes of its settings and of the foundation's."""
         base = foundation_settings(**{**self._foundation, **(foundation or {})})
-        test_scope = scope(subsystem=self._subsystem, foundation=base)
-        return lambda: self._component(self._subsystem, SubsystemArgs(test_scope, self.settings(**changes)))
+        test_scope = scope(subsystem=self.subsystem, foundation=base)
+        return lambda: self._component(self.subsystem, SubsystemArgs(test_scope, self.settings(**changes)))
 
     def deployed(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
         """Return the resources with the ids that AWS would generate."""

@@ -46,9 +46,5 @@ LIVESTREAM = Deployment(
 )
 MEETINGS = Deployment(Subsystem.MEETINGS, Meetings, MeetingsSettings, meetings_cost.monthly_usage, foundation=OIDC)
 DEPLOYMENTS = {
-    Subsystem.INGESTION: INGESTION,
-    Subsystem.TRANSCRIPTION: TRANSCRIPTION,
-    Subsystem.VOICE_QA: VOICE_QA,
-    Subsystem.LIVESTREAM: LIVESTREAM,
-    Subsystem.MEETINGS: MEETINGS,
+    deployment.subsystem: deployment for deployment in (INGESTION, TRANSCRIPTION, VOICE_QA, LIVESTREAM, MEETINGS)
 }

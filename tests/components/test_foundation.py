@@ -115,9 +115,8 @@ def test_backups_are_daily_and_expire_and_select_this_stacks_tables(engine: Engi
     [rule] = recorded.one("backup.Plan").inputs["rules"]
     assert (rule["schedule"], rule["lifecycle"]) == ("cron(0 3 * * ? *)", {"deleteAfter": 7})
     selection = recorded.one("backup.Selection")
-    assert selection.inputs["selectionTags"] == [
-        {"type": "STRINGEQUALS", "key": "Backup", "value": "polyphony-test-daily"}
-    ]
+    [tag] = selection.inputs["selectionTags"]
+    assert tag == {"type": "STRINGEQUALS", "key": "Backup", "value": "polyphony-test-daily"}
     assert recorded.one("iam.RolePolicy", "foundation-backup-grants") in list(recorded.ancestors(selection))
 
 

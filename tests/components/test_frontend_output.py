@@ -13,14 +13,6 @@ from pydantic import ValidationError
 from components.frontend_output import build_frontend
 from tests.fake_engine import Engine
 
-INGESTION = {
-    "bucket": "landing",
-    "prefix": "incoming/",
-    "table": "files",
-    "suffixes": [".json"],
-    "max_file_bytes": 5,
-    "flush_minutes": 60,
-}
 TRANSCRIPTION: Mapping[str, pulumi.Input[object]] = {
     "url": "wss://a/live",
     "protocol": "p.v1",
@@ -31,21 +23,22 @@ TRANSCRIPTION: Mapping[str, pulumi.Input[object]] = {
 }
 
 
-def frontend_output(**subsystems: Mapping[str, Any]) -> dict[str, Any]:
-    return build_frontend("dev", "us-east-1", subsystems)
+def frontend_output(**parts: Mapping[str, Any]) -> dict[str, Any]:
+    return build_frontend("dev", "us-east-1", parts)
 
 
 def test_several_late_values_are_not_mixed_up(engine: Engine) -> None:
     resolved: list[str] = []
 
     def program() -> None:
-        url, protocol, bucket = (pulumi.Output.from_input(value) for value in ("wss://b", "q", "c"))
+        url, protocol, issuer = (pulumi.Output.from_input(value) for value in ("wss://b", "q", "c"))
         output = frontend_output(
-            transcription={**TRANSCRIPTION, "url": url, "protocol": protocol}, ingestion={**INGESTION, "bucket": bucket}
+            transcription={**TRANSCRIPTION, "url": url, "protocol": protocol},
+            identity={"auth": "oidc", "issuer": issuer, "audience": "a"},
         )
         transcription = output["transcription"]
         assert transcription["pingSeconds"] == 300, "all other values are known at preview"
-        outputs = (transcription["url"], transcription["protocol"], output["ingestion"]["bucket"])
+        outputs = (transcription["url"], transcription["protocol"], output["identity"]["issuer"])
         pulumi.Output.all(*outputs).apply(resolved.extend)
 
     engine.run(program)

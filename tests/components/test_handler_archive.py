@@ -78,15 +78,11 @@ def test_each_function_loads_all_modules_of_its_zip_and_no_others(tmp_path: Path
 
 def test_a_zip_has_the_imported_modules_their_packages_and_the_data_files_of_these_packages(tree: Path) -> None:
     caches = {"handlers/meetings/storage/__pycache__/x.pyc": "", "handlers/meetings/storage/.hidden": ""}
-    write_files(tree, {"handlers/meetings/table.json": "{}", "handlers/meetings/start/start.json": "{}", **caches})
-    assert names() == {*FILES, "handlers/meetings/table.json"} - {START, "handlers/meetings/start/__init__.py"}
+    table, start = "handlers/meetings/table.json", "handlers/meetings/start/start.json"
+    write_files(tree, {table: "{}", start: "{}", **caches})
+    assert names() == {*FILES, table} - {START, "handlers/meetings/start/__init__.py"}
     packages = {f"{package}/__init__.py" for package in ("handlers", "handlers/meetings", "handlers/meetings/start")}
-    assert names(START_MODULE) == {
-        START,
-        *packages,
-        "handlers/meetings/table.json",
-        "handlers/meetings/start/start.json",
-    }
+    assert names(START_MODULE) == {START, *packages, table, start}
 
 
 @pytest.mark.parametrize(

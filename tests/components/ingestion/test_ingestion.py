@@ -86,10 +86,13 @@ def test_the_index_of_open_items_projects_the_attributes_that_the_handlers_read(
     assert keys | set(index["nonKeyAttributes"]) == PROJECTED
 
 
-def test_the_settings_determine_the_size_of_the_job_and_its_concurrent_runs() -> None:
+def test_the_settings_determine_the_size_the_concurrent_runs_and_the_columns_of_the_job() -> None:
     job = changed_deployment().one("glue.Job").inputs
     assert (job["workerType"], job["numberOfWorkers"], job["executionClass"], job["timeout"]) == ("G.2X", 4, "FLEX", 9)
     assert job["executionProperty"] == {"maxConcurrentRuns": 7}
+    columns = job["defaultArguments"]["--schema_ddl"]
+    assert columns.startswith("`N` bigint, `tags` array<")
+    assert ", `Odd one` int, " in columns
 
 
 @pytest.mark.parametrize("key", [None, KEY])
@@ -101,10 +104,8 @@ def test_glue_logs_to_groups_of_the_program_also_with_a_key(key: str | None) -> 
     arguments = recorded.one("glue.Job").inputs["defaultArguments"]
     prefix = arguments["--custom-logGroup-prefix"] + (f"/{security}-role/{role}" if key else "")
     groups = {group.inputs["name"]: group.inputs for group in recorded.all("cloudwatch.LogGroup")}
-    assert {name: group.get("kmsKeyId") for name, group in groups.items() if name.startswith("/aws-glue/")} == {
-        f"{prefix}/error": key,
-        f"{prefix}/output": key,
-    }
+    keys = {name: group.get("kmsKeyId") for name, group in groups.items() if name.startswith("/aws-glue/")}
+    assert keys == {f"{prefix}/error": key, f"{prefix}/output": key}
     grants = "".join(str(policy.inputs["policy"]) for policy in recorded.all("iam.RolePolicy"))
     assert f"log-group:{arguments['--custom-logGroup-prefix']}/*:*" in grants
     assert "glue:GetSecurityConfiguration" in grants, "Glue reads it with the role of the job"
@@ -181,13 +182,8 @@ def test_files_are_versioned_and_parquet_uses_intelligent_tiering() -> None:
 def test_the_lake_keeps_rows_for_ever_rejected_lines_for_a_year_and_manifests_for_90_days() -> None:
     rules = deployed().one("s3.BucketLifecycleConfiguration", "lake").inputs["rules"]
     days = {rule["filter"].get("prefix"): rule["expiration"]["days"] for rule in rules if "expiration" in rule}
-    assert {folder: days.get(folder) for folder in ("data/", "pointers/", "rejected/", "manifests/", "queries/")} == {
-        "data/": None,
-        "pointers/": None,
-        "rejected/": 365,
-        "manifests/": 90,
-        "queries/": 7,
-    }
+    expected = {"data/": None, "pointers/": None, "rejected/": 365, "manifests/": 90, "queries/": 7}
+    assert {folder: days.get(folder) for folder in expected} == expected
 
 
 def test_queries_are_stopped_at_the_scan_limit_and_their_results_are_encrypted() -> None:
@@ -199,9 +195,8 @@ def test_queries_are_stopped_at_the_scan_limit_and_their_results_are_encrypted()
 def test_alarms_count_late_files_and_manifests_that_cannot_be_recorded_or_ended() -> None:
     """A sweep logs the age of the oldest file, and how many manifests it failed to end."""
     recorded = changed_deployment()
-    assert recorded.one("cloudwatch.MetricAlarm", "unsettled").inputs["period"] == 3 * 60, (
-        "three sweeps, a minute apart"
-    )
+    unsettled = recorded.one("cloudwatch.MetricAlarm", "unsettled").inputs
+    assert unsettled["period"] == 3 * 60, "three sweeps, a minute apart"
     filters = {
         item.inputs["metricTransformation"]["name"]: item.inputs for item in recorded.all("cloudwatch.LogMetricFilter")
     }
@@ -225,12 +220,6 @@ def test_the_catalogue_has_the_columns_of_the_schema_and_those_that_the_job_adds
     encoded = tables["newest"]["viewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
     types = {column["name"]: column["type"] for column in json.loads(base64.b64decode(encoded))["columns"]}
     assert types["geo"] == 'row("int" integer,"map" map(varchar,decimal(3,1)))', "the view has the types of Athena"
-
-
-def test_the_job_gets_the_columns_as_ddl() -> None:
-    job = changed_deployment().one("glue.Job").inputs
-    assert job["defaultArguments"]["--schema_ddl"].startswith("`N` bigint, `tags` array<")
-    assert ", `Odd one` int, " in job["defaultArguments"]["--schema_ddl"]
 
 
 def test_the_sweeper_runs_every_few_minutes() -> None:

@@ -52,11 +52,8 @@ def fill_arguments(arguments: Any, context: Mapping[str, Any] | None = None, **v
 
 def find_catch(state: Mapping[str, Any], error: str) -> Mapping[str, Any]:
     """Return the Catch block for an error."""
-    for catch in state["Catch"]:
-        if {error, "States.ALL"} & set(catch["ErrorEquals"]):
-            catch_block: Mapping[str, Any] = catch
-            return catch_block
-    raise AssertionError(f"the state does not catch {error}")
+    catches: list[Mapping[str, Any]] = state["Catch"]
+    return next(catch for catch in catches if {error, "States.ALL"} & set(catch["ErrorEquals"]))
 
 
 def evaluate_choice(state: Mapping[str, Any], context: Mapping[str, Any] | None = None, **variables: Any) -> str:

@@ -11,10 +11,8 @@ from components.settings import IngestionSettings, TranscriptionSettings, VoiceQ
 from components.settings.base import SubsystemSettings
 
 DEFAULTS: list[tuple[type[SubsystemSettings], str, dict[str, Any]]] = [
-    (
-        *(IngestionSettings, "load"),
-        {"filesPerDay": 8_000, "fileMegabytes": 3.5, "peakFilesPerHour": 1_000, "runMinutes": 4},
-    ),
+    (IngestionSettings, "load", {"filesPerDay": 8_000, "peakFilesPerHour": 1_000}),
+    (IngestionSettings, "load", {"fileMegabytes": 3.5, "runMinutes": 4}),
     (IngestionSettings, "manifests", {"files": 200}),
     (TranscriptionSettings, "load", {"utterancesPerDay": 1_000, "utteranceSeconds": 5}),
     (VoiceQaSettings, "sessions", {"days": 7, "urlSeconds": 3_600, "pingSeconds": 300}),

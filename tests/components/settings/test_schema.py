@@ -10,9 +10,8 @@ from local.preview import stack_files
 
 
 def test_the_committed_schemas_are_fresh() -> None:
-    assert generated_files.find_stale_files(generated_files.INTERFACES) == [], (
-        "run `make schema` and commit what it writes"
-    )
+    stale_files = generated_files.find_stale_files(generated_files.INTERFACES)
+    assert stale_files == [], "run `make schema` and commit what it writes"
 
 
 @pytest.mark.parametrize("stack", stack_files.list_stacks())

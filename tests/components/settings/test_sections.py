@@ -23,14 +23,9 @@ INVALID: dict[str, list[Any]] = {
     "voiceQa.queryWorker": [{"provisionedConcurrency": 51}],  # more than the reserved 50
     "transcription.audioProcessor.timeoutSeconds": [14],
     "transcription.sessions.inFlight": [0, 9],
-    "ingestion.intake.corsOrigin": [
-        *("app.example.com", f"{PAGE}/", "https://*.example.com", "null", "ftp://a", "http://-"),
-    ],
+    "ingestion.intake.corsOrigin": ["a.b", f"{PAGE}/", "https://*.example.com", "null", "ftp://a", "http://-"],
     "voiceQa.audio.origins": [[], [PAGE, "https://a.b:123456"]],
-    "voiceQa.agentcore.endpoint": [
-        *("agent.example.com", "ftp://a.b"),
-        *("https://a.b/?t=a", "https://a.b/#t", "https://u:p@a.b"),
-    ],
+    "voiceQa.agentcore.endpoint": ["a.b", "ftp://a.b", "https://a.b/?t=a", "https://a.b/#t", "https://u:p@a.b"],
     "voiceQa.agentcore.runtimeArn": ["lecturer", f"{RUNTIME}/*", f"{RUNTIME}/lecturer/runtime-endpoint/DEFAULT"],
     "voiceQa.agentcore.network": [
         *({**AGENT_NETWORK, "cidr": cidr} for cidr in ("172.31.0.0/15", "172.31.0.0/29", "172.31.5.0/16")),

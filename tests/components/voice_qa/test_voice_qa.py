@@ -145,10 +145,7 @@ def test_uploaded_lectures_reach_the_validator_and_time_limit_checks_the_handler
     assert {
         (item["eventSourceArn"], item["functionName"], item["batchSize"], item["scalingConfig"]["maximumConcurrency"])
         for item in sources
-    } == {
-        (arn("sqs", f"{PREFIX}-uploads"), VALIDATOR, 5, 5),
-        (arn("sqs", f"{PREFIX}-time-limits"), HANDLER, 1, 10),
-    }
+    } == {(arn("sqs", f"{PREFIX}-uploads"), VALIDATOR, 5, 5), (arn("sqs", f"{PREFIX}-time-limits"), HANDLER, 1, 10)}
     max_answer_seconds = TypeAdapter(AnswerSeconds).json_schema()["maximum"]
     assert max_answer_seconds + CHECK_GRACE_SECONDS <= MAX_DELAY_SECONDS
 
