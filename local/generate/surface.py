@@ -20,8 +20,8 @@ from guardrails.pricing.price_rules import PRICED_TYPES
 from guardrails.records import CheckedResource
 from guardrails.stack_configuration import read_stack_context
 from guardrails.surface import tables
-from guardrails.surface.facts import Fact, Table
 from guardrails.surface.policies import list_resource_facts
+from guardrails.surface.tables import Fact, Table
 from local import ACCOUNT, REGION
 from local.drivers.operations import MONITOR_ARN
 from local.preview import program_run, stack_files

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, NamedTuple
 
-from guardrails.surface.facts import Seen
+from guardrails.surface.seen_stack import SeenStack
 
 ALLOWED_PROVIDER_SETTINGS: Final = frozenset({"aws:allowedAccountIds", "aws:region"})
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
@@ -47,7 +47,7 @@ class StackContext:
     """Accounts to which the AWS provider may deploy the stack (`aws:allowedAccountIds`); empty if it is not set."""
     permissions_boundary: str = ""
     """Path and name of the managed policy that bounds every role (`foundation.permissionsBoundary`); empty for none."""
-    seen: Seen = field(default_factory=lambda: Seen(""))
+    seen: SeenStack = field(default_factory=lambda: SeenStack(""))
     """Parts of the stack that the pack has received so far."""
 
     def is_excepted(self, policy: str, resource: str) -> bool:
@@ -100,7 +100,7 @@ def read_stack_context(config: Mapping[str, str], project: str, today: date, sta
         today,
         accounts=accounts,
         permissions_boundary=_read_permissions_boundary(config, project),
-        seen=Seen(
+        seen=SeenStack(
             f"{project}-{stack}-",
             account=min(accounts, default=""),
             region=config.get("aws:region", ""),

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from guardrails.surface.facts import Table
-from guardrails.surface.tables import read_table
+from guardrails.surface.tables import Table, read_table
 from local.emulation.iam.policy_evaluator import as_list
 from tests.bootstrap.account_model import arn_patterns, list_entries
 from tests.bootstrap.required_actions import REQUIRED

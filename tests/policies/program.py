@@ -15,7 +15,7 @@ from pulumi_policy.proxy import unknown_checking_proxy
 from guardrails.catalogue import POLICIES
 from guardrails.records import CheckedResource, CheckedStack, Level, Policy, ResourcePolicy, run_check
 from guardrails.stack_configuration import StackContext, read_stack_context
-from guardrails.surface.facts import Seen
+from guardrails.surface.seen_stack import SeenStack
 from local import ACCOUNT
 from local.preview import stack_files
 from local.preview.resource_graph import Graph
@@ -93,7 +93,7 @@ class Program:
     def read(self) -> CheckedStack:
         """Return the resources as the pack gives them to its policies."""
         known = self.context.seen
-        context = replace(self.context, seen=Seen(known.prefix, ACCOUNT, known.region, known.settings))
+        context = replace(self.context, seen=SeenStack(known.prefix, ACCOUNT, known.region, known.settings))
         by_urn = {
             resource.urn: CheckedResource(
                 resource.urn, resource.type, name, unknown_checking_proxy(resource.props), context

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from guardrails.surface.facts import Seen, read_provider_defaults
-from guardrails.surface.tables import UNDECIDED, read_types
+from guardrails.surface.seen_stack import SeenStack
+from guardrails.surface.tables import UNDECIDED, read_provider_defaults, read_types
 from local.generate.surface import find_stale_tables
 from tests import whole_program
 from tests.policies.program import UNKNOWN, Program, change, edit
@@ -255,4 +255,4 @@ def test_names_accounts_and_ids_become_placeholders(text: str, expected: str) ->
     settings = frozenset(
         {"https://app.example.com", "arn:aws:iam::999999999999:role/x", "123", "*", "abc@de.fg", "ab@cd.ef"}
     )
-    assert Seen("polyphony-prod-", "123456789012", settings=settings).normalise(text, "ingestion") == expected
+    assert SeenStack("polyphony-prod-", "123456789012", settings=settings).normalise(text, "ingestion") == expected

@@ -22,8 +22,10 @@ from guardrails.records import (
     Severity,
 )
 from guardrails.resource_types import COMPONENTS, PLATFORM, ROLE, VPC_ENDPOINT
-from guardrails.surface.facts import Fact, Table, define_names, describe_trust, list_facts, walk
-from guardrails.surface.tables import FOLDER_FROM_ROOT, find_new
+from guardrails.surface.facts import list_facts
+from guardrails.surface.grants import describe_trust
+from guardrails.surface.property_walk import walk
+from guardrails.surface.tables import FOLDER_FROM_ROOT, Fact, Table, find_new
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 
@@ -49,7 +51,7 @@ HARMLESS_PROVIDER_SETTINGS = frozenset(
     }
 )
 _FACTS_LOCK = threading.Lock()
-"""Lock of `Seen`, because the SDK checks several resources at once."""
+"""Lock of the `SeenStack`, because the SDK checks several resources at once."""
 
 
 def _list_new(resource: CheckedResource, table: Table) -> list[Fact]:
@@ -63,7 +65,7 @@ def _list_new(resource: CheckedResource, table: Table) -> list[Fact]:
 
 
 def list_resource_facts(resource: CheckedResource) -> Iterable[Fact]:
-    """Return the facts of a resource, and store in `Seen` what the facts of later resources depend on."""
+    """Return the facts of a resource, and store in the `SeenStack` what the facts of later resources depend on."""
     seen = resource.context.seen
     if resource.type == PLATFORM:
         seen.account = str(resource.get("account"))
@@ -71,7 +73,7 @@ def list_resource_facts(resource: CheckedResource) -> Iterable[Fact]:
         seen.roles[str(resource.props.get("name"))] = _describe_role(resource)
     if resource.type.startswith(COMPONENTS) or resource.type in ENGINE_TYPES:
         return ()
-    define_names(resource.type, resource.props, seen)
+    seen.define_names(resource.type, resource.props)
     return list_facts(resource.type, resource.name, resource.props, seen)
 
 

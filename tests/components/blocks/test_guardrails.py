@@ -8,7 +8,7 @@ from components.core import Subsystem
 from guardrails.catalogue import POLICIES
 from guardrails.records import Level, RelatedPolicy, ResourcePolicy
 from guardrails.stack_configuration import StackContext
-from guardrails.surface.facts import Seen
+from guardrails.surface.seen_stack import SeenStack
 from local import ACCOUNT, REGION
 from tests.components.deployments import DEPLOYMENTS, ENDPOINT, ISSUER
 from tests.policies.program import POLICIES_BY_NAME, TODAY, Program
@@ -20,7 +20,7 @@ CONTEXT = StackContext("test", "prod", (), TODAY)
 
 @pytest.mark.parametrize("subsystem", DEPLOYMENTS)
 def test_a_subsystem_has_no_finding_and_names_only_its_own_resources_and_the_foundations(subsystem: Subsystem) -> None:
-    seen = Seen("polyphony-test-", ACCOUNT, REGION, frozenset({ENDPOINT, ISSUER}))
+    seen = SeenStack("polyphony-test-", ACCOUNT, REGION, frozenset({ENDPOINT, ISSUER}))
     program = Program.of(DEPLOYMENTS[subsystem].deployed().graph, replace(CONTEXT, seen=seen))
     mandatory = [policy for policy in POLICIES if policy.levels.for_environment("prod") is Level.MANDATORY]
     names = {policy.name for policy in mandatory if isinstance(policy, ResourcePolicy | RelatedPolicy)} - OF_OTHERS

@@ -8,8 +8,7 @@ import re
 import pytest
 
 from guardrails.rules import roles
-from guardrails.surface.facts import Table
-from guardrails.surface.tables import read_table
+from guardrails.surface.tables import Table, read_table
 from local import ROOT
 from local.generate import documented_resource_graph, permissions_page
 from local.generate.documented_resource_graph import list_role_statements
