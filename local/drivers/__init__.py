@@ -12,8 +12,8 @@ from local.drivers import (
     identity,
     jobs_and_workflows,
     messaging,
+    monitoring_and_costs,
     network,
-    operations,
 )
 from local.drivers.model import Driver, RecordedOnly
 
@@ -27,13 +27,13 @@ DRIVERS: dict[str, Driver] = {
         jobs_and_workflows.DRIVERS,
         messaging.DRIVERS,
         network.DRIVERS,
-        operations.DRIVERS,
+        monitoring_and_costs.DRIVERS,
     )
     for driver in drivers
 }
 """Drivers by resource type, for example `aws:s3/bucket:Bucket`, without those of recorded-only types."""
 
-RECORDED_ONLY: dict[str, RecordedOnly] = {driver.type: driver for driver in operations.RECORDED_ONLY}
+RECORDED_ONLY: dict[str, RecordedOnly] = {driver.type: driver for driver in monitoring_and_costs.RECORDED_ONLY}
 """Drivers of recorded-only types, whose resources are not created, because the emulator lacks the service or the
 feature."""
 

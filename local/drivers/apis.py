@@ -1,9 +1,12 @@
 """Drivers of API Gateway's REST and WebSocket APIs, and of the account's role with which API Gateway writes logs.
 
-`model.py` explains the words of a driver.
+A driver lists the AWS calls for a resource type as data. A call gets each property as the parameter of the same name,
+or of its name in `api_names`. The call's dictionary gives the sources of other parameters, by path: a property's name,
+or a computed value. If no `update` call uses a changed property other than `tags`, the resource is replaced. `model.py`
+describes all fields.
 
-A change that a stage, its method settings or the account needs is a list of patches. CreateStage has no parameters for
-these settings either.
+The settings of a stage, of its methods and of the account can only be changed by a patch, which is a list of operations
+on paths. CreateStage has no parameters for some of them, so a patch follows it at once.
 """
 
 from typing import Any
@@ -32,7 +35,7 @@ ROLE = "/cloudwatchRoleArn"
 
 
 @computed_from("cloudwatchRoleArn")
-def log_role(arn: str) -> list[dict[str, str]]:
+def log_role_patch(arn: str) -> list[dict[str, str]]:
     """Return the patch of the account's settings that sets the role with which API Gateway writes logs."""
     return _to_patch({ROLE: arn})
 
@@ -69,20 +72,20 @@ def deployment_description(triggers: dict[str, str]) -> str:
 
 
 @computed_from("accessLogSettings", "xrayTracingEnabled")
-def logs_and_traces(settings: dict[str, str], traces: bool) -> list[dict[str, str]]:
+def logs_and_tracing_patch(settings: dict[str, str], traces: bool) -> list[dict[str, str]]:
     """Return the patch of the stage that sets the access log and X-Ray tracing."""
     values = {f"/accessLogSettings/{name}": settings[name] for name in ("destinationArn", "format")}
     return _to_patch({**values, "/tracingEnabled": traces})
 
 
 @computed_from("methodPath", "settings")
-def put_method_settings(path: str, settings: dict[str, Any]) -> list[dict[str, str]]:
+def method_settings_patch(path: str, settings: dict[str, Any]) -> list[dict[str, str]]:
     """Return the patch of the stage that sets the method settings. The path of all methods is `*/*`."""
     return _to_patch({f"/{path}/{METHOD_SETTINGS[name]}": value for name, value in settings.items()})
 
 
 @computed_from("methodPath")
-def remove_method_settings(path: str) -> list[dict[str, str]]:
+def method_settings_removal(path: str) -> list[dict[str, str]]:
     """Return the patch of the stage that removes the method settings."""
     return [{"op": "remove", "path": f"/{path}"}]
 
@@ -101,8 +104,8 @@ def _stage_url(values: ResourceValues) -> str:
 
 
 REST_NAMES = {"restApi": "restApiId"}
-PATCH_LOG_ROLE = DriverCall("UpdateAccount", {"patchOperations": log_role})
-PATCH_METHOD_SETTINGS = DriverCall("UpdateStage", {"patchOperations": put_method_settings})
+PATCH_LOG_ROLE = DriverCall("UpdateAccount", {"patchOperations": log_role_patch})
+PATCH_METHOD_SETTINGS = DriverCall("UpdateStage", {"patchOperations": method_settings_patch})
 
 DRIVERS = (
     Driver(
@@ -138,9 +141,9 @@ DRIVERS = (
         api_names={**REST_NAMES, "deployment": "deploymentId"},
         create=(
             DriverCall("CreateStage"),
-            DriverCall("UpdateStage", {"patchOperations": logs_and_traces}),
+            DriverCall("UpdateStage", {"patchOperations": logs_and_tracing_patch}),
         ),
-        update=(DriverCall("UpdateStage", {"patchOperations": logs_and_traces}),),
+        update=(DriverCall("UpdateStage", {"patchOperations": logs_and_tracing_patch}),),
         delete=(DriverCall("DeleteStage"),),
         id=from_template("ags-{restApi}-{stageName}"),
         outputs={
@@ -154,7 +157,7 @@ DRIVERS = (
         api_names=REST_NAMES,
         create=(PATCH_METHOD_SETTINGS,),
         update=(PATCH_METHOD_SETTINGS,),
-        delete=(DriverCall("UpdateStage", {"patchOperations": remove_method_settings}),),
+        delete=(DriverCall("UpdateStage", {"patchOperations": method_settings_removal}),),
         id=from_template("{restApi}-{stageName}-{methodPath}"),
     ),
     Driver(

@@ -1,20 +1,17 @@
 """Drivers of S3 buckets and objects, DynamoDB tables, the Glue catalog and Athena workgroups.
 
-`model.py` explains the words of a driver. In Pulumi, a bucket setting such as the versioning is a resource of its own.
+A driver lists the AWS calls for a resource type as data. A call gets each property as the parameter of the same name,
+or of its name in `api_names`. The call's dictionary gives the sources of other parameters, by path: a property's name,
+or a computed value. If no `update` call uses a changed property other than `tags`, the resource is replaced. `model.py`
+describes all fields.
+
+In Pulumi, a bucket setting such as the versioning is a resource of its own.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from local.drivers.model import (
-    Driver,
-    DriverCall,
-    Source,
-    computed_from,
-    constant,
-    from_response,
-    from_template,
-)
+from local.drivers.model import Driver, DriverCall, Source, computed_from, constant, from_response, from_template
 from local.property_values import Asset, Props
 
 
@@ -46,14 +43,14 @@ def notifications(queues: list[dict[str, Any]] | None, eventbridge: bool | None)
 
 @computed_from("hashKey", "rangeKey")
 def key_schema(hash_key: str, range_key: str | None) -> list[dict[str, str]]:
-    """Return a table's primary key in CreateTable's form. The call corrects the case of the names."""
+    """Return a table's primary key in CreateTable's form, except for the case of the names."""
     keys = [{"attributeName": hash_key, "keyType": "HASH"}]
     return keys + ([{"attributeName": range_key, "keyType": "RANGE"}] if range_key else [])
 
 
 @computed_from("globalSecondaryIndexes")
 def indexes(given: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    """Return the global secondary indexes in CreateTable's form, in which the projection is an object."""
+    """Return the global secondary indexes in CreateTable's form. None omits the parameter, which must not be empty."""
     return [
         {
             "indexName": index["name"],
@@ -95,8 +92,9 @@ def _bucket_setting_driver(
 ) -> Driver:
     """Return the driver of a bucket setting that is a resource of its own.
 
-    `operation` creates and updates the setting. The setting is deleted by `delete_operation`, or by `operation` with the
-    parameters `deletion_params`.
+    `kind` is the last part of its type, for example `BucketVersioning`. `operation` creates and updates the setting
+    with the parameters `params`. `delete_operation` deletes it, or else `operation` with the parameters
+    `deletion_params`.
     """
     put = DriverCall(operation, params or {}, parent_parameter=parent_parameter)
     return Driver(
@@ -114,6 +112,7 @@ def _bucket_setting_driver(
 
 
 object_content = computed_from("source")(Asset.read)
+"""Bytes of the file or text that becomes the object."""
 PUT_OBJECT = DriverCall("PutObject", {"Body": object_content})
 UPDATE_TTL = DriverCall("UpdateTimeToLive", if_property="ttl")
 UPDATE_RECOVERY = DriverCall("UpdateContinuousBackups", if_property="pointInTimeRecovery")

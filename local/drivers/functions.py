@@ -1,7 +1,10 @@
 """Drivers of Lambda functions, aliases, permissions, event source mappings, layers, and the settings for asynchronous
 invocations and provisioned concurrency.
 
-`model.py` explains the words of a driver.
+A driver lists the AWS calls for a resource type as data. A call gets each property as the parameter of the same name,
+or of its name in `api_names`. The call's dictionary gives the sources of other parameters, by path: a property's name,
+or a computed value. If no `update` call uses a changed property other than `tags`, the resource is replaced. `model.py`
+describes all fields.
 """
 
 import io
@@ -53,14 +56,14 @@ def empty_layer(_code: Archive) -> bytes:
 
 @computed_from("id")
 def layer_version(arn: str) -> int:
-    """Return the version at the end of a layer's ARN."""
+    """Return the version at the end of the layer's ARN, which is the resource's id."""
     return int(arn.rpartition(":")[2])
 
 
 ACTIVE = AwaitedState("GetFunctionConfiguration", "State", "Active")
 UPDATED = AwaitedState("GetFunctionConfiguration", "LastUpdateStatus", "Successful")
 PUT_CONCURRENCY = DriverCall("PutFunctionConcurrency", if_property="reservedConcurrentExecutions")
-PUT_ASYNCHRONOUS = DriverCall("PutFunctionEventInvokeConfig")
+PUT_INVOKE_CONFIG = DriverCall("PutFunctionEventInvokeConfig")
 PUT_PROVISIONED = DriverCall("PutProvisionedConcurrencyConfig")
 
 DRIVERS = (
@@ -70,6 +73,7 @@ DRIVERS = (
         api_names={"name": "FunctionName"},
         create=(DriverCall("CreateFunction", {"Code.ZipFile": archive_bytes}, awaited_state=ACTIVE), PUT_CONCURRENCY),
         update=(
+            # `Publish` would publish a version before the new settings are set. PublishVersion does it afterwards.
             DriverCall(
                 "UpdateFunctionCode", {"ZipFile": archive_bytes, "Publish": constant(False)}, awaited_state=UPDATED
             ),
@@ -122,8 +126,8 @@ DRIVERS = (
     Driver(
         type="aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
         service="lambda",
-        create=(PUT_ASYNCHRONOUS,),
-        update=(PUT_ASYNCHRONOUS,),
+        create=(PUT_INVOKE_CONFIG,),
+        update=(PUT_INVOKE_CONFIG,),
         delete=(DriverCall("DeleteFunctionEventInvokeConfig"),),
         id="functionName",
     ),

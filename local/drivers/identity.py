@@ -1,5 +1,9 @@
-"""Drivers of IAM roles and their policies, Cognito identity pools, and AgentCore memories. `model.py` describes the fields
-of a driver.
+"""Drivers of IAM roles and their policies, Cognito identity pools, and AgentCore memories.
+
+A driver lists the AWS calls for a resource type as data. A call gets each property as the parameter of the same name,
+or of its name in `api_names`. The call's dictionary gives the sources of other parameters, by path: a property's name,
+or a computed value. If no `update` call uses a changed property other than `tags`, the resource is replaced. `model.py`
+describes all fields.
 
 A strategy of a memory has no operations of its own: UpdateMemory adds, changes and deletes the strategies of a memory.
 """
@@ -20,7 +24,7 @@ from local.drivers.model import (
 from local.property_values import UNKNOWN
 
 STRATEGY_MEMBERS = {"SEMANTIC": "semanticMemoryStrategy", "SUMMARIZATION": "summaryMemoryStrategy"}
-"""For each type of strategy, the member of UpdateMemory's request that adds one."""
+"""Members of an item of `addMemoryStrategies`, by the type of the strategy that they describe."""
 
 
 @computed_from("type", "name", "namespaceTemplates")
@@ -30,7 +34,7 @@ def added_strategies(kind: str, name: str, namespaces: list[str]) -> list[Any]:
 
 
 def _strategy_id(values: ResourceValues) -> Any:
-    """Return the id of the strategy, found by its name, because UpdateMemory returns all strategies of the memory."""
+    """Return the id of the strategy with this name in UpdateMemory's response, or UNKNOWN before that call."""
     strategies = values.responses.get("UpdateMemory", {}).get("memory", {}).get("strategies", [])
     return next((strategy["strategyId"] for strategy in strategies if strategy["name"] == values["name"]), UNKNOWN)
 
@@ -42,7 +46,10 @@ DRIVERS = (
     Driver(
         type="aws:iam/role:Role",
         service="iam",
-        api_names={"name": "RoleName", "assumeRolePolicy": ("AssumeRolePolicyDocument", "PolicyDocument")},
+        api_names={
+            "name": "RoleName",
+            "assumeRolePolicy": ("AssumeRolePolicyDocument", "PolicyDocument"),  # in CreateRole, and in the update
+        },
         create=(DriverCall("CreateRole"),),
         update=(
             DriverCall("UpdateAssumeRolePolicy"),
@@ -100,7 +107,7 @@ DRIVERS = (
             DriverCall(
                 "UpdateMemory",
                 parent_parameter="memoryStrategies.deleteMemoryStrategies",
-                # UpdateMemory would take the strategy's description for that of the memory.
+                # Otherwise, a description of the strategy would become the description of the memory.
                 only_properties=("id", "memoryId"),
             ),
         ),

@@ -1,7 +1,10 @@
 """Drivers of AWS Batch compute environments, queues and job definitions, Glue jobs with their connections and security
 configurations, and Step Functions state machines.
 
-`model.py` explains the words of a driver.
+A driver lists the AWS calls for a resource type as data. A call gets each property as the parameter of the same name,
+or of its name in `api_names`. The call's dictionary gives the sources of other parameters, by path: a property's name,
+or a computed value. If no `update` call uses a changed property other than `tags`, the resource is replaced. `model.py`
+describes all fields.
 """
 
 import json
@@ -23,7 +26,7 @@ container_properties = computed_from("containerProperties")(json.loads)
 
 
 def _previous_revision(values: ResourceValues) -> Any:
-    """Return the revision that an update has just replaced, for example `media-job:3`."""
+    """Return the revision before the one that this update has just registered, for example `media-job:3`."""
     revision = int(values.responses["RegisterJobDefinition"]["revision"])
     return f"{values['name']}:{revision - 1}"
 

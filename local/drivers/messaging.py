@@ -1,6 +1,9 @@
 """Drivers of SQS queues, SNS topics, EventBridge rules and archives, and EventBridge Scheduler schedules.
 
-`model.py` explains the words of a driver.
+A driver lists the AWS calls for a resource type as data. A call gets each property as the parameter of the same name,
+or of its name in `api_names`. The call's dictionary gives the sources of other parameters, by path: a property's name,
+or a computed value. If no `update` call uses a changed property other than `tags`, the resource is replaced. `model.py`
+describes all fields.
 """
 
 from local import ACCOUNT, REGION
@@ -15,12 +18,12 @@ QUEUE_ATTRIBUTES = {
 }
 """Parameters of the calls that create and update a queue, each with its Pulumi property."""
 QUEUE_URL = from_template(f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{{name}}")
-"""Address that the queue has on AWS. Clients send requests to their endpoint, and the emulator only reads account and
-name."""
+"""Address that the queue has on AWS. Clients send their requests to the emulator nevertheless, which only reads account
+and name in the address."""
 SET_QUEUE_POLICY = DriverCall("SetQueueAttributes", {"Attributes.Policy": "policy"})
 SET_TOPIC_POLICY = DriverCall("SetTopicAttributes", {"AttributeName": constant("Policy"), "AttributeValue": "policy"})
 PUT_RULE = DriverCall("PutRule")
-PUT_TARGET = DriverCall("PutTargets", parent_parameter="Targets")
+PUT_TARGET = DriverCall("PutTargets", parent_parameter="Targets")  # The properties become members of one target.
 
 DRIVERS = (
     Driver(

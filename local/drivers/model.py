@@ -1,8 +1,8 @@
 """Model of a driver, which lists the AWS service calls that create, change and delete the resources of one type.
 
-The local platform makes these calls on its AWS emulator. A driver is data. Each call gets every property of the resource
-whose name is also the name of one of its parameters, in botocore's model of the operation (`service_shapes.py`). So a
-driver lists only what differs: other names, other places and computed values.
+The local platform makes these calls on its AWS emulator. A driver is data. Each call gets every property of the
+resource whose name is also the name of one of its parameters, in botocore's model of the operation
+(`service_shapes.py`). So a driver lists only what differs: other names, other places and computed values.
 
 For example, this driver needs no list of parameters, although its creation call also gets `tags`:
 
@@ -154,8 +154,8 @@ class DriverCall:
     operation: str
     params: Mapping[str, Source] = field(default_factory=dict)
     """Sources of the parameters that do not follow from the names of the properties, by the parameter's name or dotted
-    path, for example `Code.ZipFile`. The call gets the named properties nowhere else. A parameter whose source has no
-    value is omitted."""
+    path, for example `Code.ZipFile`. A property that such a source uses is not passed under its own name, too. A
+    parameter whose source has no value is omitted."""
     parent_parameter: str = ""
     """Parameter whose members get the properties of the same name, for example `TableInput`, or its dotted path. Other
     properties become parameters. Empty if all properties become parameters."""
@@ -232,17 +232,19 @@ class Driver:
     example, refuses to delete a bucket with objects. It is called with the service's client and the parameters of the
     first deletion call."""
     property_import: PropertyImport | None = None
+    """Import after the creation, and after each change of its property. None if the type has no such property."""
     changed_by_update: Mapping[str, str] = field(default_factory=dict)
     """Outputs that an update changes, each with the operation that changes it."""
 
     def list_sources(self, call: DriverCall, inputs: Iterable[str]) -> dict[str, Source]:
-        """Return the source of each parameter of a call, by the parameter's path, for a resource with the named inputs."""
+        """Return the source of each parameter of a call, by its path, for a resource with the named inputs."""
         sources = dict(call.params)
         listed = {name for source in call.params.values() for name in list_used_properties(source)}
-        for name in (*inputs, *({"id"} & self.api_names.keys())):
+        for name in (*inputs, *({"id"} & self.api_names.keys())):  # A call gets the id only if it has a name for it.
             if name in listed or (call.only_properties is not None and name not in call.only_properties):
                 continue
             path = find_parameter(self, call, name)
+            # A source in `params`, for the same parameter or for a part of it, takes precedence.
             if path is not None and not any(f"{other}.".startswith(f"{path}.") for other in call.params):
                 sources[path] = name
         return sources
@@ -261,7 +263,10 @@ def used_inputs(driver: Driver, call: DriverCall, names: Iterable[str]) -> set[s
 
 
 def identity_inputs(driver: Driver, names: Iterable[str]) -> set[str]:
-    """Return those of the named inputs that identify a resource: they are in its id or in the parameters of its deletion."""
+    """Return those of the named inputs that identify a resource: in its id, or in the parameters of its deletion.
+
+    A change of such an input replaces the resource, because an update would not find the old one.
+    """
     identity = set(list_used_properties(driver.id)).union(*(used_inputs(driver, call, names) for call in driver.delete))
     # The id and the outputs come from the service, not from the program. A change of an ignored property has no effect.
     return (identity - {"id"} - set(driver.outputs) - set(driver.ignored)) & set(names)
@@ -271,9 +276,9 @@ def identity_inputs(driver: Driver, names: Iterable[str]) -> set[str]:
 class RecordedOnly(Driver):
     """A resource type for which no call is made, because the emulator lacks the service or the feature.
 
-    The calls in `create` only show which parameters AWS would get, so that a preview and `make provider` can check them
-    against the service's API. The inputs of a resource are recorded in the state. `outputs` are the values that the
-    service would return, as far as other resources need them.
+    A preview and `make provider` check the parameters of the calls in `create` against the service's API. The inputs of
+    a resource are recorded in the state. `outputs` are the values that the service would return, if other resources
+    need them.
     """
 
     id: Source = "id"
@@ -281,5 +286,5 @@ class RecordedOnly(Driver):
     """Reason why the emulator cannot create the resource. `make up` prints it."""
 
     def unhandled_inputs(self, _inputs: Props) -> list[str]:
-        """Return no inputs, because the resource is not created."""
+        """Return an empty list, because no call has to use the inputs."""
         return []

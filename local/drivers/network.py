@@ -1,6 +1,9 @@
 """Drivers of VPCs, subnets, internet gateways, route tables, routes, endpoints and security groups.
 
-`model.py` explains the words of a driver.
+A driver lists the AWS calls for a resource type as data. A call gets each property as the parameter of the same name,
+or of its name in `api_names`. The call's dictionary gives the sources of other parameters, by path: a property's name,
+or a computed value. If no `update` call uses a changed property other than `tags`, the resource is replaced. `model.py`
+describes all fields.
 """
 
 from local.drivers.model import (
@@ -17,15 +20,16 @@ from local.drivers.model import (
 
 
 def _tags(kind: str) -> dict[str, Source]:
-    """Return the parameters for the tags of a new resource. `kind` is EC2's name of the resource type, such as `vpc`."""
+    """Return the parameters for the tags of a new resource. `kind` is the resource type in EC2, such as `vpc`."""
     return {"TagSpecifications.ResourceType": constant(kind), "TagSpecifications.Tags": "tags"}
 
 
-RULE: dict[str, Source] = {
+RULE_SOURCES: dict[str, Source] = {
     "IpPermissions.IpRanges.CidrIp": "cidrIpv4",
     "IpPermissions.UserIdGroupPairs.GroupId": "referencedSecurityGroupId",
 }
-"""Parameters of the calls that add and revoke a rule of a security group, each with its Pulumi property."""
+"""Parameters of the calls that add and revoke a rule of a security group, each with its Pulumi property. The rule's
+other properties become members of `IpPermissions`, the calls' `parent_parameter`."""
 
 
 def _rule_driver(direction: str) -> Driver:
@@ -35,14 +39,14 @@ def _rule_driver(direction: str) -> Driver:
         type=f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
         service="ec2",
         api_names={"securityGroupId": "GroupId"},
-        create=(DriverCall(authorize, {**RULE, **_tags("security-group-rule")}, parent_parameter="IpPermissions"),),
-        delete=(DriverCall(revoke, RULE, parent_parameter="IpPermissions"),),
+        create=(DriverCall(authorize, RULE_SOURCES | _tags("security-group-rule"), parent_parameter="IpPermissions"),),
+        delete=(DriverCall(revoke, RULE_SOURCES, parent_parameter="IpPermissions"),),
         id=ComputedValue(_rule_id),
     )
 
 
 def _rule_id(values: ResourceValues) -> str:
-    """Return the rule's id. If the response to the rule's creation lacks it, return a text made of group and protocol."""
+    """Return the rule's id in the response to its creation. Without one, return group and protocol as its id."""
     responses = list(values.responses.values())
     rules = responses[0].get("SecurityGroupRules") if responses else None
     return str(rules[0]["SecurityGroupRuleId"]) if rules else f"{values['securityGroupId']}:{values['ipProtocol']}"

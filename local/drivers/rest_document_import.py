@@ -1,7 +1,8 @@
 """Import of the OpenAPI document of a REST API into the emulator.
 
-The emulator's own import accepts a document but ignores its content. So this import makes a call for each item: models,
-validators, authorizers, resources with their methods, and gateway responses. As on AWS with mode `overwrite`, all
+`apis.py` calls it through the driver of REST APIs. The emulator's own import accepts a document but ignores its content.
+So this import makes a call for each item: models, validators, authorizers, resources with their methods, and gateway
+responses. As on AWS with mode `overwrite`, all
 existing items are deleted first.
 
 The import supports only the elements that this project's documents use. An unknown key of the document, of a path or of
@@ -21,8 +22,12 @@ MAX_ITEMS = 500
 have."""
 JSON = "application/json"
 SCHEMAS = "#/components/schemas/"
-ANY = "x-amazon-apigateway-any-method"
-METHODS = {**{name: name.upper() for name in ("get", "post", "put", "patch", "delete", "head", "options")}, ANY: "ANY"}
+ANY_METHOD = "x-amazon-apigateway-any-method"
+METHODS = {
+    **{name: name.upper() for name in ("get", "post", "put", "patch", "delete", "head", "options")},
+    ANY_METHOD: "ANY",
+}
+"""Methods of API Gateway by their keys in the document."""
 INTEGRATION = "x-amazon-apigateway-integration"
 VALIDATORS, VALIDATOR = "x-amazon-apigateway-request-validators", "x-amazon-apigateway-request-validator"
 GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
@@ -78,10 +83,10 @@ class _DocumentImport:
         self._validators: dict[str, str] = {}
         """Ids of the request validators, by name."""
         self._security: dict[str, dict[str, Any]] = {}
-        """Parameters of a method that requires a security scheme, by the scheme's name."""
+        """Arguments of `put_method` for a method that requires a security scheme, by the scheme's name."""
 
     def run(self, root: str) -> None:
-        """Create all items, each after those that it refers to."""
+        """Create all items, each after those that it refers to. `root` is the id of the root resource."""
         components = self._document.get("components", {})
         for name, schema in components.get("schemas", {}).items():
             self._client.create_model(
@@ -113,7 +118,8 @@ class _DocumentImport:
         return [self._with_absolute_references(inner) for inner in value] if isinstance(value, list) else value
 
     def _create_scheme(self, name: str, scheme: Document) -> dict[str, Any]:
-        """Create the authorizer of a security scheme. Return the parameters of a method that requires the scheme."""
+        """Create the authorizer of a security scheme. Return the arguments of `put_method` for a method that requires
+        it."""
         authorizer = scheme.get(AUTHORIZER)
         if authorizer is None:
             raise ShapeMismatch(f"the security scheme {name} has no authorizer")
@@ -157,6 +163,7 @@ class _DocumentImport:
             },
         )
         for status, response in operation["responses"].items():
+            # False means that the header is not required.
             headers = {f"method.response.header.{name}": False for name in response.get("headers", {})}
             self._client.put_method_response(**target, statusCode=status, responseParameters=headers)
         self._create_integration(target, operation[INTEGRATION])
@@ -169,8 +176,9 @@ class _DocumentImport:
             options["integrationHttpMethod"] = integration["httpMethod"]
         self._client.put_integration(**target, type=integration["type"].upper(), **options)
         for pattern, response in integration.get("responses", {}).items():
-            selects = {} if pattern == "default" else {"selectionPattern": pattern}
-            self._client.put_integration_response(**target, **selects, **response)
+            # The response without a pattern is the default.
+            selection = {} if pattern == "default" else {"selectionPattern": pattern}
+            self._client.put_integration_response(**target, **selection, **response)
 
 
 def _check_keys(document: Document, keys: frozenset[str], where: str) -> None:

@@ -2,7 +2,8 @@
 
 botocore has a model of each service, in which a shape describes one type of value: its members, required members,
 enumeration, pattern, length and range. A value is first fitted into its shape: members are renamed, and texts and
-numbers converted. The check then reports each rule of the shape that the value breaks. Both accept unknown values.
+numbers converted. The check then reports each rule of the shape that the value breaks. Both leave unknown values as they
+are. The deployer makes calls with these parameters (`local/platform/deployer.py`), and a preview only checks them.
 """
 
 import functools
@@ -15,11 +16,12 @@ from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureSh
 
 from local.property_values import UNKNOWN, Archive, Asset, Props, reveal_secrets
 
-if TYPE_CHECKING:  # A driver finds the parameters for its properties in the shapes, so the model imports this module.
+if TYPE_CHECKING:  # An import at run time would be circular, because the model imports this module.
     from local.drivers.model import Driver, DriverCall, ResourceValues
 
 Names = Mapping[str, str | tuple[str, ...]]
-"""Names of parameters and members in a service's API, by their names in Pulumi."""
+"""Names of parameters and members in a service's API, by their names in Pulumi. Of several, the first that fits is
+used."""
 _LOADER = Loader()
 
 
@@ -45,7 +47,8 @@ def service_model(service: str) -> ServiceModel:
 
 
 def build_parameters(driver: "Driver", call: "DriverCall", values: "ResourceValues") -> Props:
-    """Return the parameters of one call, fitted into the operation's input shape."""
+    """Return the parameters of one call, fitted into the operation's input shape. Raise ShapeMismatch if they do not
+    fit."""
     tree: Props = {}
     for path, source in driver.list_sources(call, values.inputs).items():
         value = values.resolve(source)
@@ -64,22 +67,22 @@ def input_shape(driver: "Driver", call: "DriverCall") -> StructureShape:
 
 
 def find_parameter(driver: "Driver", call: "DriverCall", name: str) -> str | None:
-    """Return the path of the parameter that a property means by its name, or None.
+    """Return the path of the parameter that gets the property with this name, or None if no parameter fits.
 
-    It is a member of the parameter that `parent_parameter` names, or else a parameter of the operation.
+    It is a member of the call's `parent_parameter`, or else a parameter of the operation.
     """
     shape = input_shape(driver, call)
-    inside: Any = shape
+    parent: Any = shape
     for part in filter(None, call.parent_parameter.split(".")):
-        inside = inside.members[part]
-        inside = inside.member if isinstance(inside, ListShape) else inside
-    if call.parent_parameter and (member := find_member(name, inside, driver.api_names)):
+        parent = parent.members[part]
+        parent = parent.member if isinstance(parent, ListShape) else parent
+    if call.parent_parameter and (member := find_member(name, parent, driver.api_names)):
         return f"{call.parent_parameter}.{member}"
     return find_member(name, shape, driver.api_names)
 
 
 def fit_to_shape(value: Any, shape: Shape, names: Names, path: str) -> Any:
-    """Return a value in the form that its shape requires."""
+    """Return a value in the form that its shape requires. `path` names the value in the messages of errors."""
     value = reveal_secrets(value)
     if value is UNKNOWN or value is None or isinstance(value, Archive | Asset):
         return value
@@ -161,10 +164,10 @@ def _fit_structure(value: Any, shape: StructureShape, names: Names, path: str) -
 
 
 def find_member(name: str, shape: StructureShape, names: Names) -> str | None:
-    """Return the name of the structure's member that Pulumi's name means, or None."""
+    """Return the name of the structure's member for a name in Pulumi, or None if the structure has no such member."""
     members = {member.lower(): member for member in shape.members}
-    others = names.get(name, ())
-    for candidate in (*((others,) if isinstance(others, str) else others), name):
+    api_names = names.get(name, ())
+    for candidate in (*((api_names,) if isinstance(api_names, str) else api_names), name):
         text = candidate.lower()
         # Pulumi uses the singular for some members for which the service uses the plural, and the other way round.
         for spelling in (text, f"{text}s", text.removesuffix("s")):

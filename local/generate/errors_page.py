@@ -1,5 +1,5 @@
-"""Generator of `docs/reference/errors.md`, which explains the error codes that a client of an API can receive, and the reasons for
-which an uploaded file is unusable.
+"""Generator of `docs/reference/errors.md`, which explains the error codes that a client of an API can receive, and the
+reasons for which an uploaded file is unusable.
 """
 
 from collections.abc import Iterator, Mapping

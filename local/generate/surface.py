@@ -23,7 +23,7 @@ from guardrails.surface import tables
 from guardrails.surface.policies import list_resource_facts
 from guardrails.surface.tables import Fact, Table
 from local import ACCOUNT, REGION
-from local.drivers.operations import MONITOR_ARN
+from local.drivers.monitoring_and_costs import MONITOR_ARN
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
 from local.preview.resource_graph import Resource

@@ -86,8 +86,8 @@ def plan_change(driver: Driver, inputs: Props, changed: Iterable[str]) -> Change
     - An input was removed, and no update call that uses it repeats the operation that creates the resource. Only this
       operation removes the value of an input that it omits.
 
-    Changed tags need no call, and replace no resource, because nothing on the local platform reads the tags of an existing
-    resource. A recorded-only type (`RecordedOnly`) needs no call either.
+    Changed tags need no call, and replace no resource, because nothing on the local platform reads the tags of an
+    existing resource. A recorded-only type (`RecordedOnly`) needs no call either.
     """
     changed = frozenset(changed)
     if not changed:
@@ -248,7 +248,8 @@ def describe_failure(error: BaseException) -> str:
 
 
 def _read_responses(driver: Driver, values: ResourceValues) -> None:
-    """Set the id, unless it is already set, and the outputs from the responses so far. Other outputs stay as they were."""
+    """Set the id, unless it is already set, and the outputs from the responses so far. Other outputs stay as they
+    were."""
     for name, source in driver.outputs.items():
         if (value := values.resolve(source)) not in (None, UNKNOWN):
             values.outputs[name] = value

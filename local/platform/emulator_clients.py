@@ -75,7 +75,8 @@ class EmulatorClients:
 
 
 def invoke(clients: ClientFactory, function: str, **event: Any) -> dict[str, Any]:
-    """Invoke a function with an event, wait, and return its result, or Lambda's error object if it raised an exception."""
+    """Invoke a function with an event, wait, and return its result, or Lambda's error object if it raised an
+    exception."""
     answer = clients("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
     result: dict[str, Any] = json.loads(answer["Payload"].read())
     return result

@@ -25,7 +25,8 @@ class FrontendUnavailable(CannotRun):
 
 
 def find_platform(folder: Path) -> dict[str, Any]:
-    """Return the running platform in a folder, as `lifecycle.find_running_platform` does. Raise an error if none is running."""
+    """Return the running platform in a folder, as `lifecycle.find_running_platform` does. Raise an error if none is
+    running."""
     running = lifecycle.find_running_platform(folder)
     if running is None:
         raise FrontendUnavailable(NOT_RUNNING_ERROR)

@@ -65,7 +65,8 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
-        """Return the version of the AWS provider that the program requires. For any other, the CLI would print a warning."""
+        """Return the version of the AWS provider that the program requires. For any other, the CLI would print a
+        warning."""
         return plugin_pb2.PluginInfo(version=importlib.metadata.version("pulumi-aws"))
 
     def CheckConfig(
@@ -110,7 +111,8 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """Compare a resource's old and new inputs. Return the change that they need: an update, a replacement or nothing."""
+        """Compare a resource's old and new inputs. Return the change that they need: an update, a replacement or
+        nothing."""
         driver = self._find_driver(request.urn, context)
         outputs = to_python_properties(request.olds)
         if outputs.get(INCOMPLETE):
@@ -204,8 +206,8 @@ def _plan(driver: Driver, old_inputs: Props, new_inputs: Props, outputs: Props) 
 def _can_coexist(driver: Driver, inputs: Props, change: Change) -> bool:
     """Return True if the replacement has another identity than the old resource, so that the CLI may create it first.
 
-    This is so if an input that identifies the resource has changed, or if the program gives a name prefix, from which each
-    resource gets a random name.
+    This is so if an input that identifies the resource has changed, or if the program gives a name prefix, from which
+    each resource gets a random name.
     """
     return bool(inputs.get("namePrefix")) or bool(identity_inputs(driver, change.changed) or change.changed & NAMES)
 

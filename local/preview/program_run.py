@@ -3,9 +3,9 @@
 The caller gives a provider, which replaces the AWS provider: in a preview it creates no resources, and on the local
 platform it creates them on the emulator.
 
-The program registers resources with a resource monitor, which is usually a part of Pulumi's engine. The monitor here needs
-no engine. It extends the monitor of Pulumi's mock runtime. The SDK registers a resource only after all its dependencies
-are created, so independent resources are created concurrently, and dependent resources in order.
+The program registers resources with a resource monitor, which is usually a part of Pulumi's engine. The monitor here
+needs no engine. It extends the monitor of Pulumi's mock runtime. The SDK registers a resource only after all its
+dependencies are created, so independent resources are created concurrently, and dependent resources in order.
 """
 
 import asyncio

@@ -15,7 +15,7 @@ from guardrails.pricing.price_rules import PRICED_TYPES
 from guardrails.surface.tables import list_free_types
 from local import ROOT
 from local.drivers import ALL_DRIVERS, DRIVERS
-from local.drivers.apis import put_method_settings, remove_method_settings
+from local.drivers.apis import method_settings_patch, method_settings_removal
 from local.drivers.model import ResourceValues, identity_inputs, used_inputs
 from local.drivers.service_shapes import build_parameters, find_violations, input_shape
 from local.property_values import UNKNOWN
@@ -98,8 +98,8 @@ def test_every_filter_and_subscriber_of_a_budget_is_in_the_request() -> None:
 
 def test_method_settings_are_set_and_removed_by_patches_of_the_stage() -> None:
     values = ResourceValues({"methodPath": "*/*", "settings": {"dataTraceEnabled": False, "throttlingRateLimit": 0.5}})
-    assert put_method_settings.compute(values) == [
+    assert method_settings_patch.compute(values) == [
         {"op": "replace", "path": "/*/*/logging/dataTrace", "value": "false"},
         {"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "0.5"},
     ]
-    assert remove_method_settings.compute(values) == [{"op": "remove", "path": "/*/*"}]
+    assert method_settings_removal.compute(values) == [{"op": "remove", "path": "/*/*"}]

@@ -12,7 +12,7 @@ import pytest
 
 from local import CannotRun
 from local.drivers.model import PropertyImport
-from local.drivers.operations import MONITOR_ARN
+from local.drivers.monitoring_and_costs import MONITOR_ARN
 from local.platform.deployer import Action
 from local.platform.engine import Engine, ResourceFailed
 from local.platform.progress import Progress

@@ -1,23 +1,19 @@
 """Drivers of alarms, dashboards, logs, SSM parameters, backups, budgets, and cost anomaly detection.
 
-`model.py` explains the words of a driver.
+A driver lists the AWS calls for a resource type as data. A call gets each property as the parameter of the same name,
+or of its name in `api_names`. The call's dictionary gives the sources of other parameters, by path: a property's name,
+or a computed value. If no `update` call uses a changed property other than `tags`, the resource is replaced. `model.py`
+describes all fields.
 
-The emulator has no Cost Explorer and no region settings of AWS Backup. The calls of these drivers (`RecordedOnly`) are
-never made: a preview only checks their parameters against the service's API.
+The emulator has no Cost Explorer and no region settings of AWS Backup. So their drivers are `RecordedOnly`: their calls
+are never made, and only serve to check the parameters against the service's API.
 """
 
 import json
 from typing import Any
 
 from local import ACCOUNT, REGION
-from local.drivers.model import (
-    Driver,
-    DriverCall,
-    RecordedOnly,
-    computed_from,
-    constant,
-    from_response,
-)
+from local.drivers.model import Driver, DriverCall, RecordedOnly, computed_from, constant, from_response
 
 
 @computed_from("name")
@@ -55,7 +51,7 @@ PUT_ALARM = DriverCall("PutMetricAlarm")
 PUT_DASHBOARD = DriverCall("PutDashboard")
 PUT_RETENTION = DriverCall("PutRetentionPolicy", if_property="retentionInDays")
 PUT_FILTER = DriverCall("PutMetricFilter")
-ACCOUNT_ID = {"AccountId": constant(ACCOUNT)}
+ACCOUNT_PARAMETER = {"AccountId": constant(ACCOUNT)}
 
 DRIVERS = (
     Driver(
@@ -160,7 +156,7 @@ DRIVERS = (
             DriverCall(
                 "CreateBudget",
                 {
-                    **ACCOUNT_ID,
+                    **ACCOUNT_PARAMETER,
                     "Budget.BudgetLimit.Amount": "limitAmount",
                     "Budget.BudgetLimit.Unit": "limitUnit",
                     "Budget.CostFilters": cost_filters,
@@ -169,7 +165,7 @@ DRIVERS = (
                 parent_parameter="Budget",
             ),
         ),
-        delete=(DriverCall("DeleteBudget", ACCOUNT_ID),),
+        delete=(DriverCall("DeleteBudget", ACCOUNT_PARAMETER),),
         id="name",
     ),
 )
