@@ -53,9 +53,9 @@ def _describe(step: Mapping[str, Any]) -> str:
 def _fingerprint(step: Mapping[str, Any]) -> str:
     """Return a short hash of a change, without `VOLATILE_FIELDS` and without the properties that the provider chose.
 
-    The hash also excludes the inputs whose changes the program ignores (`ignore_changes`). An example is the archive of
-    the Lambda layer, because two builds of the same packages may differ in bytes. A preview does not contain the values
-    of secrets, so the hash cannot reveal them.
+    The hash also excludes the inputs whose changes the program ignores (`ignore_changes`). An example is the archive of the
+    Lambda layer, because two builds of the same packages may differ in bytes. A preview does not contain the values of
+    secrets, so the hash cannot reveal them.
     """
     change = _normalize(step)
     for state in (change.get("oldState") or {}, change.get("newState") or {}):

@@ -1,9 +1,9 @@
 """Values of resource properties in Python, and their conversions: from Pulumi's wire format, to values for requests to
 AWS, and to values that are safe to print.
 
-JSON has no unknown values, secrets, assets or archives. Pulumi's wire format is JSON in which a fixed string is an
-unknown value. A secret, asset or archive is an object, whose key `SIGNATURE` says which of the three it is. In Python,
-each of the four kinds has a type in this module.
+JSON has no unknown values, secrets, assets or archives. Pulumi's wire format is JSON in which a fixed string is an unknown
+value. A secret, asset or archive is an object, whose key `SIGNATURE` says which of the three it is. In Python, each of
+the four kinds has a type in this module.
 """
 
 import hashlib
@@ -27,8 +27,7 @@ EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
 """Hash of the asset whose text is empty."""
 
 Props = dict[str, Any]
-"""Properties of a resource by name. Values are JSON values, or have the types `Unknown`, `Secret`, `Asset` or
-`Archive`."""
+"""Properties of a resource by name. Values are JSON values, or have the types `Unknown`, `Secret`, `Asset` or `Archive`."""
 
 
 class Unknown(Enum):
@@ -70,8 +69,7 @@ class Asset:
     text: str | None = None
     """Content, or None."""
     hash: str = ""
-    """SHA-256 of the content in hexadecimal. Empty unless the Pulumi CLI sent the asset, because only the CLI sends
-    hashes."""
+    """SHA-256 of the content in hexadecimal. Empty unless the Pulumi CLI sent the asset, because only the CLI sends hashes."""
 
     def read(self) -> bytes:
         """Return the content. Raise UnsupportedAsset if only the hash is known."""
@@ -94,8 +92,7 @@ class Archive:
     entries: tuple[tuple[str, Asset], ...] | None = None
     """Name and content of each entry, or None."""
     hash: str = ""
-    """Hash that the Pulumi CLI computes from the content, or empty. It is not the hash of a zip file with this
-    content."""
+    """Hash that the Pulumi CLI computes from the content, or empty. It is not the hash of a zip file with this content."""
 
 
 def to_python_properties(struct: Struct) -> Props:
@@ -122,8 +119,8 @@ def reveal_secrets(value: Any) -> Any:
 def to_display_value(value: Any) -> Any:
     """Return a value as JSON that is safe to print.
 
-    A secret or unknown value is replaced by a marker, and an asset by its text. An asset without a text is replaced by
-    its path or hash, and an archive by the names of its entries, its path or its hash.
+    A secret or unknown value is replaced by a marker, and an asset by its text. An asset without a text is replaced by its
+    path or hash, and an archive by the names of its entries, its path or its hash.
     """
     if isinstance(value, Secret):
         return "[secret]"

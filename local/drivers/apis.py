@@ -139,10 +139,7 @@ DRIVERS = (
         type="aws:apigateway/stage:Stage",
         service="apigateway",
         api_names={**REST_NAMES, "deployment": "deploymentId"},
-        create=(
-            DriverCall("CreateStage"),
-            DriverCall("UpdateStage", {"patchOperations": logs_and_tracing_patch}),
-        ),
+        create=(DriverCall("CreateStage"), DriverCall("UpdateStage", {"patchOperations": logs_and_tracing_patch})),
         update=(DriverCall("UpdateStage", {"patchOperations": logs_and_tracing_patch}),),
         delete=(DriverCall("DeleteStage"),),
         id=from_template("ags-{restApi}-{stageName}"),

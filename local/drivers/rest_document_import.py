@@ -118,8 +118,7 @@ class _DocumentImport:
         return [self._with_absolute_references(inner) for inner in value] if isinstance(value, list) else value
 
     def _create_scheme(self, name: str, scheme: Document) -> dict[str, Any]:
-        """Create the authorizer of a security scheme. Return the arguments of `put_method` for a method that requires
-        it."""
+        """Create the authorizer of a security scheme. Return the arguments of `put_method` that require it."""
         authorizer = scheme.get(AUTHORIZER)
         if authorizer is None:
             raise ShapeMismatch(f"the security scheme {name} has no authorizer")

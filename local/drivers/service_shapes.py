@@ -20,8 +20,7 @@ if TYPE_CHECKING:  # An import at run time would be circular, because the model 
     from local.drivers.model import Driver, DriverCall, ResourceValues
 
 Names = Mapping[str, str | tuple[str, ...]]
-"""Names of parameters and members in a service's API, by their names in Pulumi. Of several, the first that fits is
-used."""
+"""Names of parameters and members in a service's API, by their names in Pulumi. The first that fits is used."""
 _LOADER = Loader()
 
 
@@ -47,8 +46,7 @@ def service_model(service: str) -> ServiceModel:
 
 
 def build_parameters(driver: "Driver", call: "DriverCall", values: "ResourceValues") -> Props:
-    """Return the parameters of one call, fitted into the operation's input shape. Raise ShapeMismatch if they do not
-    fit."""
+    """Return the parameters of one call in the form of the operation's input shape, or raise ShapeMismatch."""
     tree: Props = {}
     for path, source in driver.list_sources(call, values.inputs).items():
         value = values.resolve(source)

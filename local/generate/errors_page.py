@@ -1,5 +1,5 @@
-"""Generator of `docs/reference/errors.md`, which explains the error codes that a client of an API can receive, and the
-reasons for which an uploaded file is unusable.
+"""Generator of `docs/reference/errors.md`, which explains the error codes that a client of an API can receive, and the reasons for
+which an uploaded file is unusable.
 """
 
 from collections.abc import Iterator, Mapping
@@ -99,8 +99,7 @@ TRACK_REASONS: Mapping[StrEnum, ReasonExplanation] = {
         "The announced file did not arrive within twelve hours.", "Request a new upload for the same episode."
     ),
     TrackReason.TOO_LARGE: ReasonExplanation(
-        "The transcript has too many bytes, lines, cues or characters.",
-        "Split the broadcast into several episodes.",
+        "The transcript has too many bytes, lines, cues or characters.", "Split the broadcast into several episodes."
     ),
     TrackReason.EMPTY: ReasonExplanation("The transcript contains no text.", "Upload a transcript with text."),
     TrackReason.UNREADABLE: ReasonExplanation(

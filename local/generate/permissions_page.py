@@ -109,8 +109,7 @@ def _list_routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
 
 
 def _list_methods(api: Resource) -> Iterator[tuple[str, str]]:
-    """Yield the routes that call a function, with the check of the caller. API Gateway answers all other routes
-    itself."""
+    """Yield the routes that call a function, with the check of the caller. API Gateway answers all other routes itself."""
     for path, methods in sorted(json.loads(api.inputs["body"])["paths"].items()):
         for method, operation in sorted(methods.items()):
             if operation.get("x-amazon-apigateway-integration", {}).get("type") == "aws_proxy":

@@ -1,5 +1,4 @@
-"""Generator of `docs/reference/settings.md`, which describes every key of a stack file: default, allowed values and
-purpose.
+"""Generator of `docs/reference/settings.md`, which describes every key of a stack file: default, allowed values and purpose.
 
 The page comes from the settings models, whose nested models are the sections of a stack file. Editors use
 `docs/reference/stack.schema.json` instead, which comes from the same models.

@@ -83,11 +83,11 @@ def plan_change(driver: Driver, inputs: Props, changed: Iterable[str]) -> Change
     - An input has changed that identifies the resource, for example its name.
     - An input has changed that no update call uses, unless it is in the driver's `ignored` or is the document of its
       `property_import`.
-    - An input was removed, and no update call that uses it repeats the operation that creates the resource. Only this
-      operation removes the value of an input that it omits.
+    - An input was removed, and only other operations than the creation use it in an update. They would keep the old
+      value, whereas the operation of the creation sets the resource as a whole.
 
-    Changed tags need no call, and replace no resource, because nothing on the local platform reads the tags of an
-    existing resource. A recorded-only type (`RecordedOnly`) needs no call either.
+    Changed tags need no call, and replace no resource, because nothing on the local platform reads the tags of an existing
+    resource. A recorded-only type (`RecordedOnly`) needs no call either.
     """
     changed = frozenset(changed)
     if not changed:
@@ -121,10 +121,10 @@ def _find_changed_by_call(call: DriverCall, driver: Driver, inputs: Props, chang
     if call.if_property and not inputs.get(call.if_property):
         return set()  # The call will not be made, because its condition is not met.
     changed_and_used = used_inputs(driver, call, changed)
-    # The operation that creates the resource, such as PutRule, sets it as a whole. So it removes what is omitted.
+    # For example, PutRule creates a rule and also changes it. It removes what its parameters omit.
     if call.operation == driver.create[0].operation:
         return changed_and_used
-    # Another operation omits an input that was removed, so the service would keep the old value.
+    # Another operation keeps the old value of an input that was removed, because its parameters omit it.
     return {name for name in changed_and_used if inputs.get(name) is not None}
 
 
@@ -180,7 +180,7 @@ class Deployer:
         _read_responses(driver, values)
 
     def delete(self, driver: Driver, values: ResourceValues) -> None:
-        """Make the calls that delete a resource. A missing resource is no error, and neither is one without an id."""
+        """Make the calls that delete a resource. Do nothing for a missing resource, or for one that never got an id."""
         if not values.id:
             return
         client = self._clients(driver.service)
@@ -200,7 +200,7 @@ class Deployer:
         Then wait for the state that the call's `awaited_state` describes, if any.
         """
         client = self._clients(driver.service)
-        values.endpoint = getattr(getattr(client, "meta", None), "endpoint_url", "")
+        values.endpoint = client.meta.endpoint_url
         for call in calls:
             if not call.is_condition_met(values):
                 continue
@@ -248,8 +248,7 @@ def describe_failure(error: BaseException) -> str:
 
 
 def _read_responses(driver: Driver, values: ResourceValues) -> None:
-    """Set the id, unless it is already set, and the outputs from the responses so far. Other outputs stay as they
-    were."""
+    """Set the outputs from the responses so far, and the id unless it is already set. Other outputs stay as they were."""
     for name, source in driver.outputs.items():
         if (value := values.resolve(source)) not in (None, UNKNOWN):
             values.outputs[name] = value

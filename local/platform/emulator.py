@@ -97,7 +97,7 @@ class StartedEmulator:
     def __exit__(self, *_: object) -> None:
         if not self._kept:
             _kill(self._process.pid)
-            self._process.communicate()
+            self._process.communicate()  # waits until the process has ended
             _remove_files(self.emulator.folder)
 
 
@@ -130,6 +130,7 @@ def _launch(folder: Path, port: int) -> StartedEmulator:
         # other commands notice the launcher from its first moment.
         fcntl.flock(lock, fcntl.LOCK_EX)
         process = subprocess.Popen(
+            # With `-P`, the launcher cannot import a module from its own folder by accident.
             [str(PYTHON), "-P", "-u", str(LAUNCHER), str(folder), str(lock.fileno())],
             cwd=home / "cwd",
             env=_environment(home, port),
@@ -143,14 +144,14 @@ def _launch(folder: Path, port: int) -> StartedEmulator:
     try:
         _await_health(started.emulator, process)
         _write_record(started.emulator)
-    except BaseException:
+    except BaseException:  # also Ctrl-C
         started.__exit__()
         raise
     return started
 
 
 def find_running(folder: Path = FOLDER) -> Emulator | None:
-    """Return the emulator that runs in this folder, or None."""
+    """Return the emulator that runs in this folder, or None. A start that is not complete counts as None."""
     if not _is_locked(folder):
         return None
     try:
@@ -235,7 +236,7 @@ def _kill(pid: int) -> None:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # old connections to the port do not count
         try:
             probe.bind((LOOPBACK, port))
         except OSError:

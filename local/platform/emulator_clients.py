@@ -35,11 +35,11 @@ _WITHOUT_USER_SETTINGS = {
     "ignore_configured_endpoint_urls": (None, None, True, None),
 }
 """Settings of a botocore session by name, each with its name in the configuration file, its environment variable, its
-value and its conversion. No setting has an environment variable here, so `AWS_PROFILE` and the like are not read.
+default and its conversion. None has the first two here, so botocore reads no `AWS_PROFILE` and the like.
 """
 _LOADER = Loader()
-"""Loader of botocore's service models. All sessions share it, because reading the models is slow, and some tests and
-demos create a session for each user.
+"""Loader of botocore's service models. All sessions share it, because reading the models is slow, and the flows of `make
+demo` create a session for each user.
 """
 
 
@@ -75,8 +75,7 @@ class EmulatorClients:
 
 
 def invoke(clients: ClientFactory, function: str, **event: Any) -> dict[str, Any]:
-    """Invoke a function with an event, wait, and return its result, or Lambda's error object if it raised an
-    exception."""
+    """Invoke a function with an event, and return its result, or Lambda's error object if it raised an exception."""
     answer = clients("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
     result: dict[str, Any] = json.loads(answer["Payload"].read())
     return result

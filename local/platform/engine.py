@@ -44,7 +44,8 @@ class ResourceFailed(Exception):
 class Engine:
     """Provider that creates and changes the program's resources on the emulator when `make up` runs the program.
 
-    It changes the state in memory. The caller writes it when the run has ended.
+    The run of the program (`program_run.py`) calls `call` and `make`. The engine changes the state in memory, and its
+    caller writes the state when the run has ended.
     """
 
     def __init__(
@@ -57,17 +58,17 @@ class Engine:
         self._replacement_lock = threading.Lock()
         """Lock for the deletions of a replacement. Two threads could otherwise delete the same dependant."""
         self._stopped = threading.Event()
-        """Set after Ctrl-C. No further resource is then created or changed."""
+        """Set by `stop`."""
         self._replaced_urns: set[str] = set()
-        """Resources that this run has deleted for a replacement: the replaced resources and their dependants. If the
-        program registers one of them afterwards, its creation is reported as a replacement."""
+        """Resources that this run has deleted for a replacement: the replaced resources and their dependants. If the program
+        registers one of them afterwards, its creation is reported as a replacement."""
         self.call = PreviewProvider().call
         """Method that answers the program's calls of provider functions, for example `getRegion`."""
         self.failures: list[ResourceFailed] = []
         """All failures of the run, in the order in which they occurred."""
 
     def stop(self) -> None:
-        """Create or change no further resource, after Ctrl-C. Work in progress is finished and recorded."""
+        """Let `make` refuse further resources, after Ctrl-C. Work in progress is finished and recorded."""
         self._stopped.set()
 
     def make(self, resource: Resource) -> tuple[str, Props]:

@@ -15,7 +15,7 @@ from local import CannotRun
 CLI_STATE = "pulumi"
 """Folder below a platform's folder in which the Pulumi CLI keeps its state, if the CLI deploys to the platform."""
 PLATFORM_COMMANDS = "another `make up`, `make down`, `make push` or `make watch`"
-"""Names, for an error message, of the commands that lock the folder of a platform."""
+"""Commands that lock the folder of a platform, for `others` of `lock_folder`."""
 LOCK = "command.lock"
 """Name of the lock file. It contains the process id of the command that holds the lock, or last held it."""
 

@@ -1,5 +1,5 @@
 """File `frontend.json` with the addresses and ids that a web page needs: the stack output `frontend` of the running
-local platform, and the platform's endpoint.
+local platform, and the platform's endpoint under the key `local`.
 
 For a stack on AWS, the Pulumi CLI writes it: `pulumi stack output frontend > frontend.json`. Such a file has no key
 `local`, and is never changed.
@@ -25,8 +25,7 @@ class FrontendUnavailable(CannotRun):
 
 
 def find_platform(folder: Path) -> dict[str, Any]:
-    """Return the running platform in a folder, as `lifecycle.find_running_platform` does. Raise an error if none is
-    running."""
+    """Return `endpoint`, `outputs` and `ids` of the running platform in a folder, or raise FrontendUnavailable."""
     running = lifecycle.find_running_platform(folder)
     if running is None:
         raise FrontendUnavailable(NOT_RUNNING_ERROR)
@@ -34,7 +33,7 @@ def find_platform(folder: Path) -> dict[str, Any]:
 
 
 def read_frontend(folder: Path) -> Frontend:
-    """Return the validated output `frontend` of the platform in a folder."""
+    """Return the validated output `frontend` of the platform in a folder, or raise FrontendUnavailable."""
     running = find_platform(folder)
     if "frontend" not in running["outputs"]:
         raise FrontendUnavailable("the local platform is not complete: wait for `make up` to finish, or run it again")

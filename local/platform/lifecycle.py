@@ -26,9 +26,9 @@ from local.platform.progress import Progress, ProgressReporter
 from local.platform.state import PlatformState
 from local.preview import stack_files
 from local.preview.policy_pack_process import PolicyFinding, PolicyPackProcess
-from local.preview.program_run import run_program
+from local.preview.program_run import OnRegistration, run_program
 from local.preview.report import print_outputs
-from local.preview.resource_graph import Graph, Resource
+from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 from local.property_values import Props, to_display_value
 from local.terminal_output import format_count
@@ -57,33 +57,33 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER, *, verbose: bool = 
     A function whose code cannot start is not deployed. If this call started the emulator, a failure stops it.
     A line for each resource is printed if `verbose` is true, or if the platform was running before.
     """
-    with lock_folder(folder, PLATFORM_COMMANDS), ProgressReporter(lists_resources=verbose) as report:
+    with lock_folder(folder, PLATFORM_COMMANDS), ProgressReporter(lists_resources=verbose) as progress:
         try:
             config = stack_files.read_stack(stack)
-            with PolicyPackProcess(config, dry_run=False) as pack, _use_emulator(folder, report) as running:
-                deployed = deploy(config, running, report, pack.send)
+            with PolicyPackProcess(config, dry_run=False) as pack, _use_emulator(folder, progress) as running:
+                deployed = deploy(config, running, progress, pack.send)
                 if recorded := sorted({resource.type for resource in deployed.graph.customs()} & RECORDED_ONLY.keys()):
-                    report.print_line("recorded only, because the emulator lacks the service or the feature:")
+                    progress.print_line("recorded only, because the emulator lacks the service or the feature:")
                     for kind in recorded:
-                        report.print_line(f"  {kind}: {RECORDED_ONLY[kind].reason}")
+                        progress.print_line(f"  {kind}: {RECORDED_ONLY[kind].reason}")
                 findings = list_deployed_findings(pack, deployed.graph)
-                report.print_subsystems()
+                progress.print_subsystems()
                 resources = format_count(len(deployed.graph.customs()), "resource")
-                report.print_line(f"{resources}: {report.summary()}; the local platform is up")
-                _print_instructions(running, deployed.outputs, report)
+                progress.print_line(f"{resources}: {progress.summary()}; the local platform is up")
+                _print_instructions(running, deployed.outputs, progress)
                 # The findings come last, so that they are visible without scrolling.
                 for finding in findings:
-                    report.print_line(
+                    progress.print_line(
                         f"  {finding.level} {finding.policy} · {finding.urn.rpartition('::')[2]}: {finding.message}"
                     )
         except KeyboardInterrupt:
-            report.print_line("interrupted; run `make up` to try again")
+            progress.print_line("interrupted; run `make up` to try again")
             return 130
         except ResourceFailed:
-            report.print_line(f"{report.summary()}; fix the failed resources, then run `make up` again")
+            progress.print_line(f"{progress.summary()}; fix the failed resources, then run `make up` again")
             return 1
         except CannotRun as error:
-            report.print_line(f"cannot bring the platform up: {error}")
+            progress.print_line(f"cannot bring the platform up: {error}")
             return 2
     return 1 if any(finding.level == "mandatory" for finding in findings) else 0
 
@@ -116,7 +116,7 @@ def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | No
 
 
 def list_deployed_findings(pack: PolicyPackProcess, graph: Graph) -> list[PolicyFinding]:
-    """Return the violations of mandatory policies, and the report of undecided checks, after a deployment.
+    """Return the violations of mandatory policies after a deployment, and the finding that lists undecided checks.
 
     A preview cannot decide a check that needs a generated id. During the deployment, these ids exist.
     """
@@ -125,18 +125,17 @@ def list_deployed_findings(pack: PolicyPackProcess, graph: Graph) -> list[Policy
 
 
 def deploy(
-    config: StackConfig, running: Emulator, progress: Progress, report: Callable[[Resource], None] = lambda _: None
+    config: StackConfig, running: Emulator, progress: Progress, on_registration: OnRegistration = lambda _: None
 ) -> DeployedPlatform:
     """Run the program against an emulator, and delete the resources that it no longer contains.
 
-    `report` is called with each resource when the program registers it.
     Raise ResourceFailed with the first failure of a resource.
     """
     state = PlatformState.read(running) or PlatformState()
     engine = Engine(EmulatorClients(running.endpoint), state, progress)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it logs every task that a failure cancelled
     try:
-        return _run_in_thread(partial(_deploy, config, running, engine, state, report), engine.stop)
+        return _run_in_thread(partial(_deploy, config, running, engine, state, on_registration), engine.stop)
     except Exception:
         if engine.failures:
             raise engine.failures[0] from None  # the SDK wraps the error in its own messages
@@ -144,16 +143,12 @@ def deploy(
 
 
 def _deploy(
-    config: StackConfig,
-    running: Emulator,
-    engine: Engine,
-    state: PlatformState,
-    report: Callable[[Resource], None],
+    config: StackConfig, running: Emulator, engine: Engine, state: PlatformState, on_registration: OnRegistration
 ) -> DeployedPlatform:
     """Run the program with an engine. If this process is killed meanwhile, the platform has no state file."""
     PlatformState.remove(running.folder)
     try:
-        result = run_program(config, engine, preview=False, report=report)
+        result = run_program(config, engine, preview=False, on_registration=on_registration)
         engine.delete_gone(result.graph)
         if engine.failures:
             raise engine.failures[0]
@@ -188,15 +183,15 @@ def _run_in_thread(work: Callable[[], Result], stop: Callable[[], None]) -> Resu
 
 
 @contextmanager
-def _use_emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
+def _use_emulator(folder: Path, progress: ProgressReporter) -> Iterator[Emulator]:
     """Yield the running emulator, or a new emulator. A new emulator is kept running only if the block succeeds."""
     running, unusable_because = _find_usable_emulator(folder)
     if running is not None:
-        report.lists_resources = True
+        progress.lists_resources = True
         yield running
         return
     if unusable_because:
-        report.print_line(f"{unusable_because}: starting a new platform")
+        progress.print_line(f"{unusable_because}: starting a new platform")
         emulator.stop(folder)
     PlatformState.remove(folder)
     try:
@@ -223,27 +218,27 @@ def _find_usable_emulator(folder: Path) -> tuple[Emulator | None, str]:
 
 
 def delete_all(running: Emulator, progress: Progress) -> list[str]:
-    """Delete all resources, dependants first. Return the URNs of those that could not be deleted."""
+    """Delete all resources, dependants first, for `make demo`. Return the URNs of those that could not be deleted."""
     state = PlatformState.read(running) or PlatformState()
     Engine(EmulatorClients(running.endpoint), state, progress).delete(set(state.entries))
     return sorted(state.entries)
 
 
-def _print_instructions(running: Emulator, outputs: Props, report: ProgressReporter) -> None:
+def _print_instructions(running: Emulator, outputs: Props, progress: ProgressReporter) -> None:
     """Print the outputs, the address of the platform, and how to use it."""
-    report.print_line("outputs")
-    print_outputs(report.console, outputs)
-    report.print_line(
+    progress.print_line("outputs")
+    print_outputs(progress.console, outputs)
+    progress.print_line(
         f"AWS endpoint  {running.endpoint}  (access key and secret: {emulator.ROOT_ACCESS_KEY}, region {REGION})"
     )
     if running.port != emulator.PORT:
-        report.print_line(f"  another program uses port {emulator.PORT}, so the platform chose {running.port}")
+        progress.print_line(f"  another program uses port {emulator.PORT}, so the platform chose {running.port}")
     if not spark_process.is_installed():
-        report.print_line(f"  {spark_process.NOT_INSTALLED}")
+        progress.print_line(f"  {spark_process.NOT_INSTALLED}")
     option = "" if running.folder == emulator.FOLDER else f" --folder {running.folder}"
     console, down = (
         f"`.venv/bin/python -m local {name}{option}`" if option else f"`make {name}`" for name in ("console", "down")
     )
-    report.print_line(f"  {console} serves a page that uses the platform")
-    report.print_line(f"  {ENGLISH_ONLY} `make samples` writes files to try it with.")
-    report.print_line(f"  {down} stops the platform")
+    progress.print_line(f"  {console} serves a page that uses the platform")
+    progress.print_line(f"  {ENGLISH_ONLY} `make samples` writes files to try it with.")
+    progress.print_line(f"  {down} stops the platform")

@@ -1,6 +1,7 @@
 """Progress of `make up`: a line for each failed or changed resource, and a summary at the end.
 
-The engine (`engine.py`) reports the end of its work on each resource.
+The engine (`engine.py`) reports the end of its work on each resource. A subsystem is one of the program's backends, or their
+common foundation. The Pulumi name of a resource begins with it.
 """
 
 import sys
@@ -15,20 +16,14 @@ from rich.text import Text
 from guardrails.subsystem_of_resource import parse_subsystem
 from local.platform.deployer import Action
 
-PAST_TENSES = {
-    Action.CREATE: "created",
-    Action.UPDATE: "updated",
-    Action.REPLACE: "replaced",
-    Action.DELETE: "deleted",
-    Action.SAME: "unchanged",
+RESULTS = {
+    Action.CREATE: ("created", "green"),
+    Action.UPDATE: ("updated", "yellow"),
+    Action.REPLACE: ("replaced", "magenta"),
+    Action.DELETE: ("deleted", "red"),
+    Action.SAME: ("unchanged", "dim"),
 }
-COLOURS = {
-    Action.CREATE: "green",
-    Action.UPDATE: "yellow",
-    Action.REPLACE: "magenta",
-    Action.DELETE: "red",
-    Action.SAME: "dim",
-}
+"""Word and colour for a resource on which the action is finished."""
 
 
 class Progress:
@@ -71,13 +66,9 @@ class ProgressReporter(Progress):
         with self._lock:
             self._counts[_subsystem(urn), action] += 1
         if self.lists_resources and action is not Action.SAME:
-            self.console.print(
-                Text.assemble(
-                    (f"  {PAST_TENSES[action]:<9} ", COLOURS[action]),
-                    f"{display_name(urn)} ",
-                    (format_duration(seconds), "dim"),
-                )
-            )
+            word, colour = RESULTS[action]
+            duration = (format_duration(seconds), "dim")
+            self.console.print(Text.assemble((f"  {word:<9} ", colour), f"{display_name(urn)} ", duration))
 
     def on_failure(self, urn: str, message: str, /) -> None:
         """Print the complete URN and the error message."""
@@ -112,7 +103,7 @@ def _count_actions(counts: Counter[tuple[str, Action]]) -> list[str]:
     totals = Counter[Action]()
     for (_, action), count in counts.items():
         totals[action] += count
-    return [f"{totals[action]} {PAST_TENSES[action]}" for action in Action if totals[action]]
+    return [f"{totals[action]} {RESULTS[action][0]}" for action in Action if totals[action]]
 
 
 def _subsystem(urn: str) -> str:

@@ -1,8 +1,8 @@
 """Pulumi provider with which the Pulumi CLI creates, changes and deletes resources on the emulator.
 
-The CLI calls a provider over gRPC. This provider takes the place of the AWS provider, and uses the same deployer as `make
-up` (`deployer.py`). It has no state of its own: the CLI saves inputs and outputs of a resource, and sends them with the
-next request.
+`provider_server.py` starts it for `make provider`. The CLI calls a provider over gRPC. This provider takes the place of the
+AWS provider, and uses the same deployer as `make up` (`deployer.py`). It has no state of its own: the CLI saves inputs and
+outputs of a resource, and sends them with the next request.
 
 After a failure, the CLI saves that the resource exists with an error, but not whether the creation or an update failed.
 So this provider adds an output to such a resource (`INCOMPLETE` or `PENDING`), which shows the next request what to do.
@@ -42,7 +42,7 @@ PENDING = "__pending"
 """Output that lists the inputs that a failed update should have changed. The next deployment sets them again, even if
 the program has their old values again."""
 NAMES = {"name", "namePrefix"}
-"""Inputs that give a resource its name."""
+"""Inputs that give a resource its name. If the service generates the id, `identity_inputs` does not contain them."""
 
 
 class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
@@ -65,8 +65,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
-        """Return the version of the AWS provider that the program requires. For any other, the CLI would print a
-        warning."""
+        """Return the version of the AWS provider that the program requires. The CLI warns of any other version."""
         return plugin_pb2.PluginInfo(version=importlib.metadata.version("pulumi-aws"))
 
     def CheckConfig(
@@ -111,11 +110,10 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
-        """Compare a resource's old and new inputs. Return the change that they need: an update, a replacement or
-        nothing."""
+        """Return the change that a resource's new inputs need: an update, a replacement or nothing."""
         driver = self._find_driver(request.urn, context)
         outputs = to_python_properties(request.olds)
-        if outputs.get(INCOMPLETE):
+        if outputs.get(INCOMPLETE):  # The protocol wants the name of a property as the reason of a replacement.
             return provider_pb2.DiffResponse(
                 changes=provider_pb2.DiffResponse.DIFF_SOME, replaces=[INCOMPLETE], deleteBeforeReplace=True
             )
@@ -206,14 +204,14 @@ def _plan(driver: Driver, old_inputs: Props, new_inputs: Props, outputs: Props) 
 def _can_coexist(driver: Driver, inputs: Props, change: Change) -> bool:
     """Return True if the replacement has another identity than the old resource, so that the CLI may create it first.
 
-    This is so if an input that identifies the resource has changed, or if the program gives a name prefix, from which
-    each resource gets a random name.
+    This is so if an input has changed that identifies or names the resource, or if the program gives a name prefix, from
+    which each resource gets a random name.
     """
     return bool(inputs.get("namePrefix")) or bool(identity_inputs(driver, change.changed) or change.changed & NAMES)
 
 
 def _select_outputs(driver: Driver, properties: Props) -> Props:
-    """Return those of a resource's properties that are outputs of its driver."""
+    """Return the outputs among a resource's saved properties, which also contain its inputs, `INCOMPLETE` and `PENDING`."""
     return {name: properties[name] for name in driver.outputs if name in properties}
 
 
@@ -236,7 +234,7 @@ def _abort(context: grpc.ServicerContext, error: BaseException) -> NoReturn:
 def _abort_unfinished(
     context: grpc.ServicerContext, error: BaseException, resource_id: str, properties: Struct
 ) -> NoReturn:
-    """End the request with an error after which the CLI saves the resource with the given properties."""
+    """End the request with an error. Its details let the CLI save the resource, with the given id and properties."""
     message = describe_failure(error)
     details = provider_pb2.ErrorResourceInitFailed(id=resource_id, properties=properties, reasons=[message])
     status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message)

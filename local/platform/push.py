@@ -48,6 +48,7 @@ class DeployedFunction:
     handler: str
     """Entry point, for example `handlers.meetings.storage.handler.handler`."""
     has_layer: bool
+    """True if the function has the Lambda layer with the handlers' dependencies."""
 
     @property
     def folder(self) -> str:
@@ -71,8 +72,8 @@ class FunctionPackage:
 def push(folder: Path, names: Sequence[str], started: float, print_line: Callable[[str], None] = print) -> int:
     """Publish the functions that the names select, if their current code is not live. Return the exit status.
 
-    `folder` has the files of the platform. If the code of a function cannot start, none is published. The first printed
-    duration begins at `started`.
+    `folder` has the files of the platform. If the code of a function cannot start, none is published. `started` is the
+    time (of `time.monotonic`) at which the first printed duration begins.
     """
     running = find_emulator(folder)
     is_deployed_by_cli = (folder / CLI_STATE).is_dir()
@@ -156,8 +157,10 @@ def select_functions(functions: Sequence[DeployedFunction], names: Sequence[str]
 
 def _find_function(functions: Sequence[DeployedFunction], name: str) -> DeployedFunction:
     wanted = _normalize(name)
-    exact = [function for function in functions if wanted in _list_names(function)]
-    found = exact or [function for function in functions if any(wanted in known for known in _list_names(function))]
+    exact = [function for function in functions if wanted in _list_exact_names(function)]
+    found = exact or [
+        function for function in functions if any(wanted in known for known in _list_exact_names(function))
+    ]
     if len(found) == 1:
         return found[0]
     problem = "fits several functions" if found else "fits no function"
@@ -166,7 +169,8 @@ def _find_function(functions: Sequence[DeployedFunction], name: str) -> Deployed
     )
 
 
-def _list_names(function: DeployedFunction) -> list[str]:
+def _list_exact_names(function: DeployedFunction) -> list[str]:
+    """Return the normalized names that select exactly this function."""
     return [_normalize(name) for name in (function.folder, function.folder.rpartition("/")[2], function.name)]
 
 
@@ -176,6 +180,7 @@ def _normalize(name: str) -> str:
 
 
 def _to_lines(functions: Sequence[DeployedFunction]) -> str:
+    """Return a line for each function, for the end of an error message."""
     lines = [f"\n  {function.folder}  {function.name}" for function in functions]
     return "".join(lines) or "\n  (the platform has no functions: run `make up`)"
 

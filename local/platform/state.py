@@ -60,7 +60,7 @@ class PlatformState:
 
     @classmethod
     def read(cls, running: Emulator) -> "PlatformState | None":
-        """Return the state of a running emulator, or None if it has no state file of its own.
+        """Return the state of a running emulator, or None if no state file describes it.
 
         Raise StateError if another version of this program wrote the file.
         """
@@ -112,7 +112,7 @@ class PlatformState:
     def find_dependants(self, urn: str) -> set[str]:
         """Return the resources whose inputs refer to a resource, directly or through others."""
         dependants: set[str] = set()
-        entries = dict(self.entries)
+        entries = dict(self.entries)  # a copy, because other threads add and remove entries
         while next_dependants := {
             other
             for other, entry in entries.items()
@@ -123,7 +123,7 @@ class PlatformState:
 
 
 def mark_code_as_pending(running: Emulator, function_name: str) -> None:
-    """Let the next `make up` publish a function's code, because a push publishes other code than the last run.
+    """Let the next `make up` publish the code of a function (its physical name), because a push changes it in between.
 
     Do nothing without a state file, because the Pulumi CLI, which then deploys, has its own state.
     """

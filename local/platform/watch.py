@@ -80,7 +80,7 @@ class LogReader:
 
 
 class FunctionWatch:
-    """State of the loop for some functions. The caller repeats `step`."""
+    """State of the loop for the functions that the names select. The caller repeats `step`."""
 
     def __init__(self, folder: Path, names: Sequence[str], print_line: Callable[[str], None] = print) -> None:
         self._folder = folder
@@ -91,12 +91,13 @@ class FunctionWatch:
         self._logs = {function.folder: LogReader(function.name) for function in functions}
         self._steps = 0
         self._last_problem = ""
+        """Error of the last push, or empty. The next step does not print the same error again."""
         print_line(f"watching {PACKAGE}/ for {', '.join(self._logs)}; log lines follow; Ctrl-C ends the watch")
 
     def push(self, started: float) -> None:
-        """Publish the functions whose code has changed. If this is not possible, print the reason.
+        """Publish the functions whose code is not live. If this is not possible, print the reason.
 
-        If another command is using the platform, or a file was removed meanwhile, a later step tries again.
+        `started` is the time (of `time.monotonic`) at which the first printed duration begins. If another command is using the platform, or a file was removed meanwhile, a later step tries again.
         """
         try:
             push(self._folder, self._names, started, self._print_line)
@@ -131,7 +132,7 @@ class FunctionWatch:
 
 
 def watch(folder: Path, names: Sequence[str], started: float) -> NoReturn:
-    """Publish functions whenever their code changes, until Ctrl-C, for `make watch`."""
+    """Publish functions whenever their code changes, until Ctrl-C, for `make watch`, which began at `started`."""
     watched = FunctionWatch(folder, names)
     watched.push(started)
     while True:

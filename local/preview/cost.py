@@ -147,8 +147,7 @@ def print_cost(cost: StackCost, console: Console | None = None, *, verbose: bool
 
 
 def print_subsystems(out: Console, report: CostReport, budget: float) -> None:
-    """Print the monthly cost of each subsystem, with its three most expensive components (called blocks), and the
-    total."""
+    """Print the monthly cost of each subsystem, with its three most expensive components (called blocks), and the total."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("monthly cost")
     table.add_column("USD", justify="right")

@@ -32,8 +32,8 @@ def end_with_the_parent():
 threading.Thread(target=end_with_the_parent, daemon=True).start()
 runpy.run_module("pulumi.policy", run_name="__main__", alter_sys=True)
 """
-"""Program that runs the pack as `python -m pulumi.policy` does. It ends when its standard input is closed, so it ends
-with this process, even if this process is killed."""
+"""Program that runs the pack as `python -m pulumi.policy` does. It ends when its standard input is closed, so it ends with
+this process, even if this process is killed."""
 NO_ENGINE = f"{LOOPBACK}:0"
 """Placeholder for the address of Pulumi's engine. The pack requires it as an argument, but never connects to it."""
 UNLIMITED_MESSAGES = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -68,8 +68,7 @@ class PolicyDescription:
 
 
 class PolicyPackProcess:
-    """Running policy pack. It loads and analyzes resources while the Pulumi program runs, and only `finish` waits for
-    it."""
+    """Running policy pack. It loads and analyzes resources while the Pulumi program runs, and only `finish` waits for it."""
 
     def __init__(self, config: StackConfig, *, dry_run: bool) -> None:
         """Start the process. `dry_run` is True for a preview, and False if the resources exist."""
@@ -121,8 +120,7 @@ class PolicyPackProcess:
         return self._policies
 
     def send(self, resource: Resource) -> None:
-        """Analyze a resource in a thread. The order is that of the calls, so send a resource after those it depends
-        on."""
+        """Analyze a resource in a thread. The order is that of the calls, so send a resource after those it depends on."""
         self._sent.append(self._thread.submit(self.analyze_resource, resource))
 
     def finish(self, graph: Graph) -> list[PolicyFinding]:
@@ -185,9 +183,7 @@ def _analyzer_resource(resource: Resource) -> analyzer_pb2.AnalyzerResource:
 
 def _to_options(resource: Resource) -> analyzer_pb2.AnalyzerResourceOptions:
     return analyzer_pb2.AnalyzerResourceOptions(
-        protect=resource.request.protect,
-        ignoreChanges=resource.request.ignoreChanges,
-        parent=resource.parent,
+        protect=resource.request.protect, ignoreChanges=resource.request.ignoreChanges, parent=resource.parent
     )
 
 

@@ -96,7 +96,7 @@ def preview(config: StackConfig) -> Preview:
     """
     with PolicyPackProcess(config, dry_run=True) as pack:
         # The pack gets each resource while the program registers the next resources, as under the CLI.
-        run = program_run.run_program(config, PreviewProvider(), preview=True, report=pack.send)
+        run = program_run.run_program(config, PreviewProvider(), preview=True, on_registration=pack.send)
         invalid_inputs = find_invalid_inputs(run.graph)
         handler_faults = find_handler_faults(run.graph)
         findings = pack.finish(run.graph)

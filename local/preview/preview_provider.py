@@ -1,5 +1,4 @@
-"""Provider that a preview uses instead of the AWS provider. It creates no resource, so values that AWS assigns are
-unknown.
+"""Provider that a preview uses instead of the AWS provider. It creates no resource, so values that AWS assigns are unknown.
 
 A provider function is a function of the AWS provider that returns data, for example `getRegion`. The local platform has
 the same account and Region, so it also uses the results in this module.
@@ -29,8 +28,7 @@ class PreviewProvider:
     """Provider with a fixed account and Region, which creates nothing."""
 
     def call(self, token: str, arguments: Props) -> Props:
-        """Return the fixed result of a provider function. Raise NotImplementedError if there is none for this
-        function."""
+        """Return the fixed result of a provider function. Raise NotImplementedError if there is none for this function."""
         if token not in PROVIDER_FUNCTION_RESULTS:
             raise NotImplementedError(
                 f"there is no result for the provider function {token}({', '.join(arguments)}): add a result to "

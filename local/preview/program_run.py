@@ -3,9 +3,9 @@
 The caller gives a provider, which replaces the AWS provider: in a preview it creates no resources, and on the local
 platform it creates them on the emulator.
 
-The program registers resources with a resource monitor, which is usually a part of Pulumi's engine. The monitor here
-needs no engine. It extends the monitor of Pulumi's mock runtime. The SDK registers a resource only after all its
-dependencies are created, so independent resources are created concurrently, and dependent resources in order.
+The program registers resources with a resource monitor, which is usually a part of Pulumi's engine. The monitor here needs
+no engine. It extends the monitor of Pulumi's mock runtime. The SDK registers a resource only after all its dependencies
+are created, so independent resources are created concurrently, and dependent resources in order.
 """
 
 import asyncio
@@ -36,12 +36,14 @@ from local.property_values import Props, to_python_properties
 
 MAX_CONCURRENT_REGISTRATIONS = 32
 """Maximum number of resources that a deployment creates at once."""
+OnRegistration = Callable[[Resource], None]
+"""Function that is called with each resource when the program registers it, before the resource is created."""
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
 class Provider(Protocol):
-    """Replacement for the AWS provider, for example the provider of a preview or of the local platform."""
+    """Replacement for the AWS provider: `PreviewProvider` in a preview, `Engine` on the local platform."""
 
     def call(self, token: str, arguments: Props) -> Props:
         """Return the result of a provider function such as `aws:index/getRegion:getRegion`."""
@@ -65,13 +67,13 @@ class ProgramRun:
 
 
 class Monitor(mocks.MockMonitor):
-    """Monitor that records every registration in a graph."""
+    """Monitor that records every registration in a graph. The Pulumi SDK calls its methods, in several threads."""
 
-    def __init__(self, provider: Provider, report: Callable[[Resource], None]) -> None:
+    def __init__(self, provider: Provider, on_registration: OnRegistration) -> None:
         super().__init__(cast("Any", None))  # It needs no mocks, because it answers every request itself.
         self.graph = Graph()
         self._provider = provider
-        self._report = report
+        self._on_registration = on_registration
 
     def Invoke(  # noqa: N802 - the protocol's name
         self, request: resource_pb2.ResourceInvokeRequest
@@ -87,7 +89,7 @@ class Monitor(mocks.MockMonitor):
     ) -> resource_pb2.RegisterResourceResponse:
         """Record a resource. If it is a custom resource, let the provider create it."""
         resource = self.graph.add(_urn(request), request)
-        self._report(resource)
+        self._on_registration(resource)
         outputs = Struct()
         outputs.CopyFrom(request.object)
         if resource.custom:
@@ -105,19 +107,15 @@ class Monitor(mocks.MockMonitor):
 
 
 def run_program(
-    config: StackConfig, provider: Provider, *, preview: bool, report: Callable[[Resource], None] = lambda _: None
+    config: StackConfig, provider: Provider, *, preview: bool, on_registration: OnRegistration = lambda _: None
 ) -> ProgramRun:
-    """Run the project's `__main__.py` for one stack.
-
-    With `preview`, values can be unknown, as in `pulumi preview`. `report` is called with each resource when the program
-    registers it.
-    """
+    """Run the project's `__main__.py` for one stack. With `preview`, values can be unknown, as in `pulumi preview`."""
     return run_function(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
         config,
         provider,
         preview=preview,
-        report=report,
+        on_registration=on_registration,
     )
 
 
@@ -127,11 +125,11 @@ def run_function(
     provider: Provider,
     *,
     preview: bool,
-    report: Callable[[Resource], None] = lambda _: None,
+    on_registration: OnRegistration = lambda _: None,
 ) -> ProgramRun:
     """Run a function as the program of a stack, in the same way as `run_program` runs `__main__.py`."""
     # Pulumi keeps its state in context variables. With a new context, no run sees the state of another.
-    return contextvars.Context().run(_run_in_new_loop, body, config, Monitor(provider, report), preview)
+    return contextvars.Context().run(_run_in_new_loop, body, config, Monitor(provider, on_registration), preview)
 
 
 def _run_in_new_loop(body: Callable[[], object], config: StackConfig, monitor: Monitor, preview: bool) -> ProgramRun:
@@ -144,8 +142,8 @@ def _run_in_new_loop(body: Callable[[], object], config: StackConfig, monitor: M
         # and registers components in the order of the program.
         threads = _SynchronousExecutor() if preview else ThreadPoolExecutor(MAX_CONCURRENT_REGISTRATIONS)
         asyncio.get_running_loop().set_default_executor(threads)
-        # `run_in_stack` registers the stack and its outputs, as under the CLI. `set_mocks` would register a stack too, so
-        # a dummy root resource prevents this.
+        # `run_in_stack` registers the stack and its outputs, as under the CLI. `set_mocks` would register a second stack,
+        # unless it finds a root resource. So a dummy is the root resource during this call.
         set_root_resource(cast("Any", object()))
         mocks.set_mocks(
             monitor.mocks,

@@ -1,14 +1,14 @@
 """Reader of stack files (`Pulumi.<stack>.yaml`), which returns the configuration that the Pulumi CLI gives a program.
 
-Values in `Pulumi.yaml` apply to all stacks, unless the stack file has a value for the same key. Lists and mappings
-become JSON.
+Values in `Pulumi.yaml` apply to all stacks, unless the stack file has a value for the same key. Lists and mappings become
+JSON.
 
-PyYAML recognises the types of scalars by YAML 1.1, in which `off` is a boolean and `1:15` a number. The CLI mostly
-follows YAML 1.2, in which both are text. `CliYamlLoader` recognises types as the CLI does.
+PyYAML recognises the types of scalars by YAML 1.1, in which `off` is a boolean and `1:15` a number. The CLI mostly follows
+YAML 1.2, in which both are text. `CliYamlLoader` recognises types as the CLI does.
 
 The CLI decrypts secrets. This reader instead sets a placeholder for each encrypted value. It also sets a placeholder
-for each secret that is missing in the section of an enabled backend. For each placeholder, it adds a warning. So a
-stack can be previewed without its secrets.
+for each secret that is missing in the section of an enabled backend. For each placeholder, it adds a warning. So a stack can
+be previewed without its secrets.
 """
 
 import json
@@ -89,8 +89,7 @@ def list_stacks(root: Path = ROOT) -> list[str]:
 
 
 def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
-    """Return the configuration of one stack. Raise StackFileError if its file is missing, or its file or `Pulumi.yaml`
-    is invalid."""
+    """Return the configuration of one stack. Raise StackFileError if its file is missing, or its file or `Pulumi.yaml` is invalid."""
     project = _load_yaml(root / "Pulumi.yaml")
     project_name = str(project["name"])
     path = root / f"Pulumi.{stack}.yaml"
@@ -157,11 +156,7 @@ def _add_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> St
             f"Pulumi.yaml or Pulumi.{stack}.yaml contains a value that JSON cannot represent: {error}"
         ) from error
     return StackConfig(
-        project=project,
-        stack=stack,
-        values=texts,
-        secret_keys=frozenset(secret_keys),
-        warnings=tuple(warnings),
+        project=project, stack=stack, values=texts, secret_keys=frozenset(secret_keys), warnings=tuple(warnings)
     )
 
 

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
@@ -103,6 +104,7 @@ class FakeClient:
 
     def __init__(self, aws: FakeAws) -> None:
         self._aws = aws
+        self.meta = SimpleNamespace(endpoint_url="")
 
     def __getattr__(self, method: str) -> Callable[..., dict[str, Any]]:
         return lambda **parameters: self._aws.call(method, parameters)
