@@ -1,6 +1,7 @@
-"""Base of the HTTP servers that emulate AWS services: it reads the caller's access key and returns errors as AWS does.
+"""Base of the HTTP servers of Bedrock, MediaConvert and Transcribe's batch jobs.
 
-A server does not verify a request's signature. It listens on loopback only, so every caller is a user of this machine.
+`serve_signed` reads the access key of the caller, and returns an AwsError as AWS does. The signature is not verified. The
+server listens on loopback only, so every caller is a user of this machine.
 """
 
 import re
@@ -53,17 +54,15 @@ def _access_key(request: HttpRequest) -> str:
 
 
 class Permissions(Protocol):
-    """IAM permissions of the callers of an emulated service."""
+    """IAM permissions of the callers of an emulated service. `ServiceCallPermissions` has this method."""
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
-        """Return True if the owner of an access key may not perform an action. `context` are the condition keys
-        of the request with their values.
-        """
+        """Return True if the owner of an access key may not perform an action. `context` are the condition keys."""
         ...
 
 
 class ServiceAccount(Permissions, Protocol):
-    """AWS account in which an emulated service acts."""
+    """AWS account in which an emulated service acts. In the emulator, it is an `EmulatorAccount`."""
 
     account: str
     """Account id."""
@@ -73,13 +72,17 @@ class ServiceAccount(Permissions, Protocol):
         """Return True if the role exists and trusts the service."""
         ...
 
-    def s3(self, role_arn: str, session_name: str) -> Any: ...
+    def s3(self, role_arn: str, session_name: str) -> Any:
+        """Return an S3 client with the permissions of a role, whose session gets this name."""
+        ...
 
     def s3_of_caller(self, access_key: str) -> Any:
         """Return an S3 client with the permissions of the access key's owner."""
         ...
 
-    def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None: ...
+    def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
+        """Put an event about a resource (an ARN) on the default bus of EventBridge."""
+        ...
 
 
 def require_permission(

@@ -1,8 +1,8 @@
-"""Corrects the credentials that browser users (guests) get from the Cognito of the emulator, MiniStack.
+"""Corrects the credentials that guests, the browser users of voice Q&A, get from the Cognito of the emulator, MiniStack.
 
 | correction | service | ministack | AWS | needed for |
 |---|---|---|---|---|
-| `guest_credentials` | Cognito | gives an unknown identity credentials, and ignores the trust policy of the pool's role | refuses both | guests of voice Q&A |
+| `guest_credentials` | Cognito | gives credentials to an unknown identity, and ignores the trust policy of the pool's role | refuses the identity, and a role that does not trust the pool | guests of voice Q&A |
 | `guest_identity` | Cognito | has no condition keys with the identity of a guest's credentials | sets `cognito-identity.amazonaws.com:sub` and others | guests have grants on their own prefixes and items |
 """
 
@@ -33,6 +33,7 @@ def _principal_keys(original: Any, credential: Any) -> dict[str, Any]:
 
 
 def _get_credentials(original: Any, data: Mapping[str, Any]) -> Any:
+    """Answer a `GetCredentialsForIdentity` request with the content `data`."""
     error_response = get_private(responses, "error_response_json")
     identity = data.get("IdentityId", "")
     pools = get_private(cognito, "_identity_pools").values()
@@ -48,4 +49,5 @@ def _get_credentials(original: Any, data: Mapping[str, Any]) -> Any:
 
 
 def _identity_keys(identity: str, pool: str, kinds: list[str]) -> dict[str, Any]:
+    """Return Cognito's condition keys. `kinds` contains `authenticated` or `unauthenticated`."""
     return {f"{COGNITO}:sub": identity, f"{COGNITO}:aud": pool, f"{COGNITO}:amr": kinds}

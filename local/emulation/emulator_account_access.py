@@ -1,6 +1,7 @@
-"""Functions by which our emulated services act in the emulator's AWS account.
+"""Access of our emulated services to the emulator's AWS account.
 
-For example, MediaConvert checks its caller's permissions, reads and writes S3 with a job's role, and sends events.
+`EmulatorAccount` is for MediaConvert and Transcribe. They check their callers' permissions, and read and write S3.
+MediaConvert also sends events. Batch, Glue and Step Functions get the credentials of a role from `open_session`.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ ROOT_KEY = "test"
 
 
 def endpoint() -> str:
+    """Return the URL of the emulator, which reads its port from the environment variable `GATEWAY_PORT`."""
     return f"http://{LOOPBACK}:{os.environ['GATEWAY_PORT']}"
 
 
@@ -40,10 +42,7 @@ class RoleCredentials:
 
 
 def open_session(role_arn: str, name: str) -> RoleCredentials:
-    """Create a session of a role, without a check of its trust policy.
-
-    The same role and name give the same credentials.
-    """
+    """Create a session of a role, without a check of its trust policy. Equal arguments give equal credentials."""
     digest = hashlib.sha256(f"{role_arn}:{name}".encode()).hexdigest()
     credentials = RoleCredentials(
         f"ASIA{digest[:16].upper()}",
@@ -64,7 +63,7 @@ def open_session(role_arn: str, name: str) -> RoleCredentials:
 
 
 class EmulatorAccount:
-    """The emulator's account, as one emulated AWS service uses it, for example Transcribe."""
+    """The emulator's account, as one emulated AWS service uses it (the protocol `ServiceAccount`)."""
 
     def __init__(self, permissions: ServiceCallPermissions, service: str, source: str) -> None:
         """`service` is the service's principal, for example `mediaconvert.amazonaws.com`.
@@ -79,11 +78,9 @@ class EmulatorAccount:
         self._source = f"arn:aws:{service.partition('.')[0]}:{self.region}:{self.account}:{source}"
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
-        """Return True if the owner of an access key may not perform an action."""
         return self._permissions.is_denied(access_key, action, resource, context)
 
     def can_assume(self, role_arn: str) -> bool:
-        """Return True if the role exists and its trust policy allows the service to assume it."""
         return role_trusts(role_arn, self._service, {"aws:SourceAccount": self.account, "aws:SourceArn": self._source})
 
     def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:

@@ -1,4 +1,7 @@
-"""Runs the emulator with all extensions of `local/emulation` that belong in its process."""
+"""Runs the AWS emulator with all our extensions: corrections of its faults, and services that it lacks.
+
+The program `launcher.py` calls `serve`. Tests of the corrections call only `install_corrections`.
+"""
 
 from pathlib import Path
 
@@ -25,7 +28,8 @@ from local.emulation.step_functions.state_machine_tasks import StateMachineTasks
 def serve(folder: Path) -> None:
     """Install the corrections and services, then serve until the process is killed.
 
-    The log of IAM decisions and the output of Batch and Glue jobs are written to `folder`.
+    The log of IAM decisions and the output of Batch and Glue jobs are written to `folder`. Its subfolder `emulator` is
+    the emulator's home folder.
     """
     permissions = install_corrections(folder)
     faults = Faults()

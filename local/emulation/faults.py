@@ -1,7 +1,8 @@
 """Faults of the local speech and model services and of Batch, which a test switches on over a control server on loopback.
 
-A fault has a number of times. A service takes a fault when it begins a stream, job, answer or request, which reduces
-the number by one, and then fails in this way.
+A fault has the number of times that it will still happen. A service takes a fault when it begins a stream, job, answer
+or request. This reduces the number by one, and the service then fails in this way. SPOT_FULL and ON_DEMAND_FULL are not
+taken: they last until a test switches them off.
 """
 
 import json
@@ -31,11 +32,11 @@ class Fault(StrEnum):
     MODEL_THROTTLED = "model-throttled"
     """Bedrock refuses a request with ThrottlingException."""
     SPOT_FULL = "spot-full"
-    """A media job waits for capacity of Fargate Spot. It waits for as long as this fault is switched on."""
+    """A Batch job waits for capacity of Fargate Spot, as long as this fault is switched on."""
     ON_DEMAND_FULL = "on-demand-full"
-    """A media job waits for on-demand capacity in the same way."""
+    """A Batch job waits for on-demand capacity of Fargate in the same way."""
     SPOT_RECLAIMED = "spot-reclaimed"
-    """An attempt on Fargate Spot is interrupted when it has probed the chunks."""
+    """An attempt of meetings' media job on Fargate Spot is interrupted when it has read all chunks of the recording."""
     MODEL_REPEATING = "model-repeating"
     """The second half of a model's answer is missing, as if it had repeated itself up to its token limit."""
 
@@ -53,7 +54,7 @@ class Faults:
             self._times[fault] = times
 
     def is_on(self, fault: Fault) -> bool:
-        """Return True if the fault is switched on."""
+        """Return True if the fault is switched on. The number of times stays the same."""
         with self._lock:
             return self._times[fault] > 0
 
@@ -61,12 +62,12 @@ class Faults:
         """Return True if the fault must happen now. It then happens once less."""
         with self._lock:
             happens = self._times[fault] > 0
-            self._times[fault] -= happens
+            self._times[fault] -= 1 if happens else 0
             return happens
 
 
 def serve(faults: Faults) -> AbstractContextManager[int]:
-    """Let tests switch on the faults over HTTP while the block runs, and yield the port."""
+    """Let tests switch on the faults over HTTP while the `with` block runs, and yield the port."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         if (request.method, request.path) != ("PUT", "/faults"):
@@ -83,7 +84,8 @@ class FaultClient:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        no_proxy = urllib.request.ProxyHandler({})  # a proxy of the environment cannot reach loopback
+        self._opener = urllib.request.build_opener(no_proxy)
 
     def set(self, fault: Fault, times: int = 1) -> None:
         """Let a fault happen the next few times. Zero switches it off."""

@@ -39,7 +39,7 @@ def token_url(keys_url: str) -> str:
 
 
 def serve() -> AbstractContextManager[int]:
-    """Serve while the block runs, and yield the port."""
+    """Serve while the `with` block runs, and yield the port."""
     key = ec.generate_private_key(ec.SECP256R1())
 
     def respond(request: HttpRequest) -> HttpResponse:

@@ -12,13 +12,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 | `queue_permissions` | Lambda | polls queues without a permission | polls with the function's role | unused and missing grants are found |
 | `batch_size` | Lambda | delivers at most 10 messages of a queue | delivers the batch size of the event source | ingestion's batches of up to 100 files |
 | `batch_window` | Lambda | delivers the messages of a queue at once | waits for a full batch for as long as the batching window | files that arrive within a second get one Spark run |
-| `transition_delay` | Lambda | reports a new function as `Pending` for half a second | does so, too | `make up` is faster with a shorter time |
+| `transition_delay` | Lambda | reports a new function as `Pending` for half a second | also reports it as `Pending` for some time | `make up` is faster with a shorter time |
 """
 
 import json
-import queue
 import time
 from collections.abc import Mapping, Sequence
+from queue import Empty
 from typing import Any
 
 from ministack.core import lambda_runtime
@@ -28,6 +28,7 @@ from ministack.services import eventbridge, lambda_svc, sqs
 from local.emulation import PrivateNameMissing, get_private, wrap_function
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 
+# Both marks begin with the control character "record separator", which log lines of handlers do not contain.
 LOG_END = "\x1eend of the call"
 """Line that a worker writes to its log after each invocation."""
 CLASS_MARK = "\x1eclass "
@@ -41,7 +42,7 @@ EDITS = {
     # Write the class's name after the traceback.
     "traceback.format_exc()}": f"traceback.format_exc() + {CLASS_MARK!r} + type(e).__name__}}",
 }
-"""Replacements in the script that the workers run."""
+"""Replacements in the script that the workers run. Each replaced text occurs exactly once."""
 PATIENCE_SECONDS = 0.25
 """Maximum time to wait for the next line of a log. It matters only if a worker has died and its child processes keep
 its log open. It equals the emulator's limit for reading a whole log."""
@@ -88,12 +89,13 @@ def _read_log(worker: Any, **_timeouts: float) -> str:
     try:
         while (line := worker._stderr_queue.get(timeout=PATIENCE_SECONDS)) != LOG_END:  # noqa: SLF001
             lines.append(line)
-    except queue.Empty:
+    except Empty:
         pass
     return "\n".join(lines)
 
 
 def _execute_function(original: Any, *arguments: Any, **keywords: Any) -> dict[str, Any]:
+    """Invoke a function. Move the name of its exception's class from the log to `errorType` in the result."""
     result: dict[str, Any] = original(*arguments, **keywords)
     log, mark, class_name = result.get("log", "").rpartition(CLASS_MARK)
     if mark:
@@ -119,7 +121,7 @@ def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
 
 
 def _invoke_from_bus(_original: object, arn: str, payload: str) -> None:
-    """Invoke a function for EventBridge in the same way as for any other caller."""
+    """Invoke a function asynchronously for EventBridge, so that `_invoke_async` finds the called qualifier in the ARN."""
     record, config, _ = get_private(lambda_svc, "_get_func_record_for_ref")(arn)
     if record is not None and config is not None:
         called_version = get_private(lambda_svc, "_execution_record_for_config")(record, {**config, "FunctionArn": arn})
@@ -127,13 +129,17 @@ def _invoke_from_bus(_original: object, arn: str, payload: str) -> None:
 
 
 class QueuePolling:
-    """Polls of queues for functions."""
+    """Polls of queues for event source mappings. A mapping delivers a queue's messages to a function."""
 
     def __init__(self, permissions: ServiceCallPermissions) -> None:
         self._permissions = permissions
 
     def receive(self, _original: object, url: str, size: int) -> list[dict[str, Any]]:
-        """Return at most `size` messages. The permissions are checked only if there are messages to deliver."""
+        """Return at most `size` messages, or none if no batch is due or the function's role may not receive them.
+
+        The permissions are checked only if there are messages to deliver, because each check is recorded as a used
+        permission.
+        """
         with get_private(sqs, "_queues_lock"):
             queue = get_private(sqs, "_get_q")(url)
             get_private(sqs, "_expire_retained")(queue)
@@ -154,7 +160,10 @@ class QueuePolling:
             original(url, handles)
 
     def _is_allowed(self, action: str, queue: Mapping[str, Any], mapping: Mapping[str, Any] | None) -> bool:
-        """Return True if the function that gets the queue's messages may perform the action on the queue."""
+        """Return True if the function that gets the queue's messages may perform the action on the queue.
+
+        Without a mapping or a function, the emulator itself decides.
+        """
         if mapping is None:
             return True
         function, qualifier = mapping["FunctionName"], mapping.get("Qualifier")

@@ -1,7 +1,7 @@
 """Validates requests to the emulated services against botocore's model of the AWS service.
 
 AWS refuses values that violate an enumeration, a pattern or a range of the model. boto3 sends most of these values
-without a check, so the emulated services have to find them.
+without a check. So Bedrock, MediaConvert and Transcribe's batch jobs call `validate_request` to find them.
 """
 
 import re
@@ -29,12 +29,13 @@ def validate_request(service: str, operation: str, content: object) -> dict[str,
     report = ParamValidator().validate(request, shape)
     if report.has_errors():
         raise ValueError(report.generate_report())
-    for problem in _find_violations(shape, request, "request"):
-        raise ValueError(problem)
+    if (violation := next(_find_violations(shape, request, "request"), None)) is not None:
+        raise ValueError(violation)
     return request
 
 
 def _rename_members(shape: Any, value: Any) -> Any:
+    """Return a value of the HTTP message with the model's member names. Unknown members keep their names."""
     match shape.type_name, value:
         case "structure", dict() if not shape.is_document_type:
             names = {member.serialization.get("name", name): name for name, member in shape.members.items()}

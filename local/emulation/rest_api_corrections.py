@@ -21,7 +21,7 @@ BAD_GATEWAY = 502
 
 
 class FunctionFailed(Exception):
-    """Error that an API's function raised an exception or timed out."""
+    """Error that an API's function raised an exception or timed out. `_invoke_proxy` catches it."""
 
 
 def install() -> None:
@@ -38,10 +38,10 @@ def _invoke_mock(original: Any, integration: Mapping[str, Any]) -> Any:
     return status, headers, body.replace(b"$context.requestId", str(uuid.uuid4()).encode())
 
 
-# The emulator expects a pair: the function's result and None, or None and the text of an error.
 async def _call_function(
     original: Any, function: str, event: Mapping[str, Any], *, account_id: str, region: str
 ) -> Any:
+    """Return a pair, as the emulator expects: the function's result and None, or None and the text of an error."""
     context = event["requestContext"]
     method = f"{context['apiId']}/{context['stage']}/{context['httpMethod']}{context['resourcePath']}"
     if not _may_call(function, account_id, region, method):
@@ -65,6 +65,7 @@ async def _invoke_proxy(original: Any, *arguments: Any, **keywords: Any) -> Any:
 
 
 def _render_error(original: Any, error: Any, request: Mapping[str, Any]) -> Any:
+    """Render a gateway response with the status that `_invoke_proxy` has set, if any."""
     status, headers, body = original(error, request)
     return getattr(error, "status", status), headers, body
 

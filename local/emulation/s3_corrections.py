@@ -1,5 +1,4 @@
-"""Corrects how the S3 of the emulator, the package `ministack`, handles versions of objects. `install` wraps ministack's
-private functions with the functions of this module.
+"""Corrects how the S3 of the emulator, MiniStack, handles versions of objects.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 
@@ -21,6 +20,7 @@ from ministack.services import eventbridge, s3
 from local.emulation import get_private, wrap_function
 
 Answer = tuple[int, dict[str, str], Any]
+"""HTTP status, headers and body."""
 ENCODED_TAGS = frozenset({"Delimiter", "Key", "KeyMarker", "NextKeyMarker", "Prefix"})
 """XML elements whose text is percent-encoded in the response to ListObjectVersions."""
 _version: contextvars.ContextVar[str | None] = contextvars.ContextVar("object_version", default=None)
@@ -63,7 +63,7 @@ def _get_object(original: Any, bucket: str, key: str, headers: dict[str, str], q
     if status != 200 or not requested_range or "versionId" not in (query or {}) or not isinstance(body, bytes):
         return answer
     bounds = get_private(s3, "_parse_range")(requested_range, len(body))
-    if bounds is None:
+    if bounds is None:  # AWS refuses such a range with status 416, which is not corrected here
         return answer
     start, end = bounds
     range_headers = {"Content-Range": f"bytes {start}-{end}/{len(body)}", "Content-Length": str(end - start + 1)}

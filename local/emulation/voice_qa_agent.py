@@ -1,13 +1,14 @@
-"""Local agent of voice Q&A: the HTTP service that answers questions about a lecture.
+"""Local agent of voice Q&A: the HTTP service that answers questions about a lecture. The query worker calls it.
 
 The agent recognises the speech of the lecture and of spoken questions. It answers with a quote of the lecture, as a
-stream of JSON lines (docs/voice-qa.md). It has no voice of its own: the spoken answer is the quoted part of the
-lecture's audio, and an answer without a quote is silent. It shares no code with the handlers, so that mistakes of the
-handlers in this protocol are noticed.
+stream of JSON messages, one per line (docs/voice-qa.md). It has no voice of its own: the spoken answer is the quoted
+part of the lecture's audio, and an answer without a quote is silent. It shares no code with the handlers, so that
+mistakes of the handlers in this protocol are noticed.
 
-The lecture is divided into passages, which are the recognised lines. The answer quotes the passage that shares the most
-content words with the question. A content word is a word that says something about the subject, unlike `what` or `the`.
-A word that occurs in few passages counts more. The same lecture and question always give the same answer.
+The speech recognition divides the lecture into passages, which are about as long as a sentence. The answer quotes the
+passage that shares the most content words with the question. A content word is a word that says something about the
+subject, unlike `what` or `the`. A word that occurs in few passages counts more. The same lecture and question always
+give the same answer.
 """
 
 import base64
@@ -32,16 +33,15 @@ from local.emulation.speech.recognition import SpokenLine, recognise
 from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
-LINE_SECONDS = 0.02
-"""Time between two lines of an answer."""
+MESSAGE_SECONDS = 0.02
+"""Time between two messages of an answer."""
 DOWNLOAD_SECONDS = 10
 """Time limit of each network operation while an audio file is downloaded."""
-AUDIO_PIECE_SECONDS = 1.0
-"""Maximum length of one audio message of an answer."""
-WORDS_PER_AUDIO_PIECE = 4
-"""Number of text lines between two audio lines."""
-_TEXT_PIECE = re.compile(r"\S+\s*")
-"""Content of one text line: a word with the space after it."""
+AUDIO_MESSAGE_SECONDS = 1.0
+"""Maximum length of the audio in one message."""
+WORDS_PER_AUDIO_MESSAGE = 4
+"""Number of text messages, of one word each, between two audio messages."""
+_WORD_AND_SPACE = re.compile(r"\S+\s*")
 MAX_CITED = 3
 """Maximum number of passages that an answer cites."""
 NO_MATCH_ANSWER = "The lecture does not say anything about this."
@@ -64,22 +64,22 @@ class _Recording:
     """Speech of a lecture or a question."""
 
     samples: bytes
-    lines: tuple[SpokenLine, ...]
+    passages: tuple[SpokenLine, ...]
 
     @property
     def text(self) -> str:
-        return " ".join(line.text for line in self.lines)
+        return " ".join(passage.text for passage in self.passages)
 
-    def cut(self, line: SpokenLine) -> Iterator[bytes]:
-        """Yield the audio of a line as Ogg Opus files of up to AUDIO_PIECE_SECONDS."""
-        start, end = (SAMPLE_BYTES * round(seconds * RATE) for seconds in (line.start, line.end))
-        size = round(SAMPLE_BYTES * RATE * AUDIO_PIECE_SECONDS)
+    def cut(self, passage: SpokenLine) -> Iterator[bytes]:
+        """Yield the audio of a passage as Ogg Opus files of up to AUDIO_MESSAGE_SECONDS."""
+        start, end = (SAMPLE_BYTES * round(seconds * RATE) for seconds in (passage.start, passage.end))
+        size = round(SAMPLE_BYTES * RATE * AUDIO_MESSAGE_SECONDS)
         for first in range(start, end, size):
             yield encode_audio(self.samples[first : min(first + size, end)], "ogg-opus")
 
 
-def serve(faults: Faults, line_seconds: float = LINE_SECONDS) -> AbstractContextManager[int]:
-    """Serve while the block runs, and yield the port."""
+def serve(faults: Faults, message_seconds: float = MESSAGE_SECONDS) -> AbstractContextManager[int]:
+    """Serve while the `with` block runs, and yield the port."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         if (request.method, request.path) != ("POST", "/answer"):
@@ -93,27 +93,28 @@ def serve(faults: Faults, line_seconds: float = LINE_SECONDS) -> AbstractContext
         except UnreadableMedia:
             return HttpResponse({}, HTTPStatus.UNPROCESSABLE_ENTITY)
         previous_question = conversation[-1]["question"] if conversation else ""
-        return HttpResponse(_answer(text, question["lecture"], previous_question, line_seconds))
+        return HttpResponse(_answer(text, question["lecture"], previous_question, message_seconds))
 
     return serve_json(respond)
 
 
-def _answer(text: str, lecture: Mapping[str, Any], previous_question: str, line_seconds: float) -> Iterator[bytes]:
-    """Yield the lines of the answer."""
+def _answer(text: str, lecture: Mapping[str, Any], previous_question: str, message_seconds: float) -> Iterator[bytes]:
+    """Yield the messages of the answer to a question with this text."""
     yield _encode({"type": "transcript", "text": text})
     try:
-        lines = _make_lines(_recognise(lecture), text, previous_question, lecture["durationMs"])
+        messages = _make_messages(_recognise(lecture), text, previous_question, lecture["durationMs"])
     except UnreadableMedia:
         yield _encode({"type": "error", "code": "rejected", "retryable": False})
         return
-    for line in lines:
-        yield _encode(line)
-        time.sleep(line_seconds)
+    for message in messages:
+        yield _encode(message)
+        time.sleep(message_seconds)
 
 
 def _recognise(audio: Mapping[str, Any]) -> _Recording:
     """Download audio from a presigned URL. Return its speech, or raise UnreadableMedia."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    no_proxy = urllib.request.ProxyHandler({})  # a proxy of the environment cannot reach the emulator's S3
+    opener = urllib.request.build_opener(no_proxy)
     try:
         with opener.open(audio["url"], timeout=DOWNLOAD_SECONDS) as response:
             return _recognise_audio(response.read(), audio["format"])
@@ -131,10 +132,15 @@ def _recognise_audio(audio: bytes, audio_format: str) -> _Recording:
     return _Recording(samples, tuple(recognise(samples)))
 
 
-def _make_lines(lecture: _Recording, question: str, previous_question: str, duration_ms: int) -> list[dict[str, Any]]:
-    """Return the lines of the answer: text lines with audio lines in between, then the citations and the last line."""
-    passages = find_passages(lecture.lines, question, previous_question)
-    texts = [{"type": "text", "text": word} for word in _TEXT_PIECE.findall(make_answer(passages))]
+def _make_messages(
+    lecture: _Recording, question: str, previous_question: str, duration_ms: int
+) -> list[dict[str, Any]]:
+    """Return the messages of the answer: texts with audio in between, then the citations and the end.
+
+    `duration_ms` is the length of the lecture that the handlers know, so no citation may end later.
+    """
+    passages = find_passages(lecture.passages, question, previous_question)
+    texts = [{"type": "text", "text": word} for word in _WORD_AND_SPACE.findall(make_answer(passages))]
     sounds = [
         {"type": "audio", "audio": base64.b64encode(audio).decode(), "format": "ogg-opus"}
         for passage in passages[:1]
@@ -151,8 +157,8 @@ def _make_lines(lecture: _Recording, question: str, previous_question: str, dura
     ]
     mixed = []
     while texts or sounds:
-        mixed += [*texts[:WORDS_PER_AUDIO_PIECE], *sounds[:1]]
-        texts, sounds = texts[WORDS_PER_AUDIO_PIECE:], sounds[1:]
+        mixed += [*texts[:WORDS_PER_AUDIO_MESSAGE], *sounds[:1]]
+        texts, sounds = texts[WORDS_PER_AUDIO_MESSAGE:], sounds[1:]
     return [*mixed, *cited, {"type": "done"}]
 
 
@@ -161,25 +167,25 @@ def _encode(message: Mapping[str, Any]) -> bytes:
 
 
 def find_passages(lecture: Sequence[SpokenLine], question: str, previous_question: str = "") -> list[SpokenLine]:
-    """Return up to MAX_CITED lines of the lecture that answer a question, the best one first.
+    """Return up to MAX_CITED passages of the lecture that answer a question, the best one first.
 
-    Of two equally good lines, the earlier one comes first. A question without content words, such as "Tell me more", is
+    Of two equally good passages, the earlier one comes first. A question without content words, such as "Tell me more", is
     about the subject of the previous question.
     """
     wanted = _find_content_words(question) or _find_content_words(previous_question)
-    found = [(line, _find_content_words(line.text)) for line in lecture]
-    line_counts = Counter(word for _, words in found for word in words)
+    found = [(passage, _find_content_words(passage.text)) for passage in lecture]
+    passage_counts = Counter(word for _, words in found for word in words)
 
     def weight(words: set[str]) -> float:
-        return sum(math.log(1 + len(lecture) / line_counts[word]) for word in wanted & words)
+        return sum(math.log(1 + len(lecture) / passage_counts[word]) for word in wanted & words)
 
     matching = [
-        (line, words)
-        for line, words in found
+        (passage, words)
+        for passage, words in found
         if wanted & words and len(wanted & words) >= MIN_SHARED_SHARE * len(wanted)
     ]
     best = sorted(matching, key=lambda match: (-weight(match[1]), match[0].start))
-    return [line for line, _ in best[:MAX_CITED]]
+    return [passage for passage, _ in best[:MAX_CITED]]
 
 
 def make_answer(passages: Sequence[SpokenLine]) -> str:
@@ -191,5 +197,5 @@ def make_answer(passages: Sequence[SpokenLine]) -> str:
 
 
 def _find_content_words(text: str) -> set[str]:
-    """Return the content words of a text. The plural counts as the singular."""
+    """Return the content words of a text without a final `s`, so that a plural equals its singular."""
     return {word.removesuffix("s") for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS}

@@ -58,9 +58,9 @@ class RouteAnswer:
 
 
 FAILED = RouteAnswer(BAD_GATEWAY, failed=True)
-"""The function raised an exception, timed out, does not exist, or returned a malformed answer."""
+"""The function raised an exception, timed out, was throttled, or returned a malformed answer."""
 NOT_ADMITTED = RouteAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, failed=True)
-"""The function's resource policy does not allow API Gateway to call it."""
+"""The function does not exist, or its resource policy does not allow API Gateway to call it."""
 
 
 @dataclass
@@ -80,6 +80,7 @@ class ServedConnection:
 
 
 _connection: contextvars.ContextVar[ServedConnection] = contextvars.ContextVar("websocket_connection")
+"""Connection that the current task serves. `_serve_connection` sets it, and `_call_route` reads it."""
 
 
 def install() -> None:
@@ -96,7 +97,10 @@ async def _serve_connection(
     api_id: str,
     path_override: str,
 ) -> None:
-    """Serve one connection. Correct the ASGI messages between the emulator's function and the web server."""
+    """Serve one connection, and correct the ASGI messages that the emulator's function sends to the web server.
+
+    The emulator accepts a handshake without a subprotocol, and refuses one without the function's status.
+    """
     connection = ServedConnection(tuple(scope.get("subprotocols") or ()), int(time.time() * 1000))
     _connection.set(connection)
 
@@ -131,11 +135,11 @@ async def _call_route(  # noqa: PLR0917 - the emulator's signature
     headers: Mapping[str, str],
     **details: Any,
 ) -> Message:
-    """Call a route's function and return the answer for the client.
+    """Call a route's function and return the answer for the client. `event_type` is CONNECT, MESSAGE or DISCONNECT.
 
-    The emulator's general function for invocations is used, because it writes logs and checks reserved concurrency. All
-    routes of this project have a Lambda proxy integration. `details` are the query of a `$connect`, or code and reason
-    of a `$disconnect`.
+    The emulator's own WebSocket call is replaced by its general function for invocations, which writes logs and checks
+    reserved concurrency. All routes of this project have a Lambda proxy integration. `details` are the query of a
+    `$connect`, or code and reason of a `$disconnect`.
     """
     connection = _connection.get()
     integration = get_private(apigateway, "_integrations")[api_id][route["target"].rpartition("/")[2]]
@@ -192,7 +196,7 @@ def _make_event(
         fields: Message = get_private(apigateway, "_ws_connect_fields")(function_headers, query)
         return event | fields
     if event_type == "DISCONNECT":
-        context["disconnectStatusCode"] = int(details.get("disconnect_code", 1005))
+        context["disconnectStatusCode"] = int(details.get("disconnect_code", 1005))  # 1005: closed without a code
         context["disconnectReason"] = details.get("disconnect_reason", "")
         return event
     context["messageId"] = context["requestId"]
@@ -200,7 +204,7 @@ def _make_event(
 
 
 def _has_route_response(api_id: str, route: Mapping[str, Any]) -> bool:
-    """Return True if the route has a route response and uses it. Only then the client gets the function's answer."""
+    """Return True if the route has a route response and uses it. Otherwise, the client does not get the answer."""
     responses = get_private(apigateway, "_route_responses").get(api_id, {}).get(route["routeId"], {})
     return bool(route.get("routeResponseSelectionExpression")) and any(
         response["routeResponseKey"] == "$default" for response in responses.values()

@@ -1,7 +1,8 @@
 """Local AWS Batch: operations that the emulator (MiniStack) lacks or does wrong, and jobs that are real processes.
 
 The emulator's own jobs succeed immediately and do nothing. Here, a job has the permissions of its job role, and its
-retry strategy is applied. Its output is written to its log group and to `batch.log`.
+retry strategy is applied. Its output is written to its log group and to `batch.log`. HTTP requests reach the operations
+through `install`, and workflows through `BatchService.submit`.
 https://docs.aws.amazon.com/batch/latest/userguide/job_states.html
 """
 
@@ -46,7 +47,6 @@ class BatchJob:
 
     detail: dict[str, Any]
     """Job in the format of `DescribeJobs`."""
-    queue: Mapping[str, Any]
     is_spot: bool
     """True if the job runs on Fargate Spot."""
     process: JobProcess | None = None
@@ -85,10 +85,10 @@ class BatchService:
         definition, queue = find_definition(request["jobDefinition"]), _find_queue(request["jobQueue"])
         environment = _find_record(_environments(), queue["computeEnvironmentOrder"][0]["computeEnvironment"])
         is_spot = environment["computeResources"]["type"] == "FARGATE_SPOT"
-        job = BatchJob(_job_detail(request, definition, queue), queue, is_spot)
+        job = BatchJob(_job_detail(request, definition, queue), is_spot)
         self._jobs[job.detail["jobId"]] = job
         _change_status(job, "SUBMITTED")
-        context = contextvars.copy_context()  # the emulator keeps a request's account there
+        context = contextvars.copy_context()  # the emulator keeps a request's account and region there
         threading.Thread(target=context.run, args=(self._run_job, job), name=job.detail["jobId"], daemon=True).start()
         return {name: job.detail[name] for name in ("jobArn", "jobName", "jobId")}
 
@@ -131,14 +131,14 @@ class BatchService:
             # On AWS, an interrupted job has succeeded if its process still ended with exit code 0.
             if exit_code == 0 and reason in {EXITED, RECLAIMED}:
                 return "SUCCEEDED", reason
-            # Batch does not retry a job that timed out or was terminated.
+            # Batch does not retry an attempt that timed out, or that `_terminate` stopped with its reason.
             if reason in {TIMED_OUT, job.stop_reason} or not should_retry(
                 job.detail["retryStrategy"], len(attempts), reason, exit_code
             ):
                 return "FAILED", reason
 
     def _run_attempt(self, job: BatchJob) -> tuple[str, int]:
-        """Run one attempt. Return the reason of its end, and its exit code."""
+        """Run one attempt. Return the status reason of its end, and its exit code."""
         detail = job.detail
         options = detail["container"]["logConfiguration"]["options"]
         group, stream = options["awslogs-group"], f"{options['awslogs-stream-prefix']}/default/{uuid.uuid4().hex}"
@@ -153,8 +153,9 @@ class BatchService:
         )
         with job.lock:
             job.process = process
-            if job.stop_reason is not None:
+            if job.stop_reason is not None:  # `_terminate` was called before there was a process
                 process.stop(job.stop_reason)
+        # This fault happens once for each time that a test has set. The faults above last until a test clears them.
         is_reclaimed = job.is_spot and self._faults.take(Fault.SPOT_RECLAIMED)
         exit_code = process.run(
             lambda line: self._write(group, stream, line),
@@ -246,7 +247,10 @@ def _delete_environment(request: Parameters) -> Parameters:
 
 
 def _register_definition(request: Parameters, register: Callable[[Parameters], Any]) -> Any:
-    """Register a job definition with all its fields. The emulator would drop the retry strategy and the timeout."""
+    """Register a job definition with all its fields.
+
+    The emulator's operation `register` drops the retry strategy and the timeout.
+    """
     answer = register(request)
     get_private(batch, "_job_definitions")[request["jobDefinitionName"]][-1].update(request)
     return answer

@@ -1,4 +1,6 @@
-"""Runs each attempt of a Batch job as a process of this machine, in place of a container, and decides about the next.
+"""Processes of this machine that take the place of Batch's containers, and the decision about another attempt.
+
+`batch_service.py` runs one `JobProcess` for each attempt of a job, and then asks `should_retry`.
 
 The container images are built for arm64 and do not run here. So `IMAGES` describes the entry point and the packages of
 each image. A process has its own folder, environment variables and import path, so it can import only those packages of
@@ -37,7 +39,7 @@ class ContainerImage:
     module: str
     """Entry point. Its arguments are the container's command."""
     packages: tuple[str, ...]
-    """Files and folders of the project that are copied into the image."""
+    """Files and folders of the project that the image contains."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that the Dockerfile sets."""
     paths: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +58,7 @@ IMAGES = {
 
 
 def find_image(image: str) -> ContainerImage:
+    """Return the content of an image, by its URI with a tag or digest. Raise ValueError if it is unknown."""
     repository = image.partition("/")[2].partition("@")[0].partition(":")[0]
     for ending, content in IMAGES.items():
         if repository.endswith(f"-{ending}"):
@@ -73,7 +76,7 @@ class JobProcess:
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
         self.reason = EXITED
-        """Status reason of the attempt. It is final when `run` has returned."""
+        """Status reason of the attempt. It differs from EXITED if `stop` was called, and is final when `run` has returned."""
 
     def stop(self, reason: str) -> None:
         """Stop the process by SIGTERM, and by SIGKILL after the grace period. Do nothing if it was stopped before."""

@@ -1,6 +1,6 @@
 """Local Amazon Bedrock: the operation Converse, answered by fixed rules in place of a language model.
 
-Our prompts contain data, for example a part of a transcript, as JSON lines. From these lines, `scripted_answers` computes
+The handlers call it over HTTP, as they call Bedrock on AWS. Our prompts contain data, for example a part of a transcript, as JSON lines. From these lines, `scripted_answers` computes
 the answer. The instructions in a prompt are ignored.
 """
 
@@ -76,7 +76,7 @@ def _model_arn(region: str, model: str) -> str:
 
 
 def serve(permissions: ModelPermissions | None = None, faults: Faults | None = None) -> AbstractContextManager[int]:
-    """Serve while the block runs, and yield the port. Without `permissions`, every caller may use every model."""
+    """Serve while the `with` block runs, and yield the port. Without `permissions`, every caller may use every model."""
     fault_source = faults or Faults()
 
     def respond(signed: SignedRequest) -> HttpResponse:
@@ -116,7 +116,7 @@ def read_json_lines(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _answer(request: Mapping[str, Any], *, is_cut_off: bool) -> dict[str, Any]:
     lines = read_json_lines(request)
-    # A prompt of neither kind is answered as an empty broadcast.
+    # The handlers send prompts about meetings and broadcasts. Any other prompt is answered as an empty broadcast.
     prompt = parse_meeting(lines) or parse_broadcast(lines)
     text = json.dumps(prompt.answer())
     max_characters = len(text)

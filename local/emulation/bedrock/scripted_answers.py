@@ -8,7 +8,7 @@ asks for fact claims with verdicts, and for clips. A clip is a section that is w
   words with a claim and contains a word of VERDICTS decides the claim's verdict. Without such a line, the claim is
   unverified.
 - The only clip starts with the cue of the first claim and ends with the first cue that makes it long enough. There is
-  no clip if its length would be outside of the limits.
+  no clip without a claim, or if its length would be outside of the limits.
 
 A request about a meeting asks for one of these:
 
@@ -38,11 +38,12 @@ VERDICTS = (
 )
 """Verdicts with the words of a memory line that cause them. If a line has words of several entries, the first entry
 counts."""
-_NUMBER = re.compile(r"\d")
-_EXTREME = re.compile(r"\b(?:most|least|best|worst|first|never|always|[a-z]{3,}est)\b", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
+_SUPERLATIVE_OR_ALWAYS = re.compile(r"\b(?:most|least|best|worst|first|never|always|[a-z]{3,}est)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]{3,}")
 MAX_QUOTE_CHARACTERS = 200
 """Maximum length of a line that a summary quotes."""
+# Text before the last comma, colon or semicolon in front of the owner is ignored, for example in "Right, I will call."
 _PROMISE = re.compile(r"^(?:.*[,;:] )?(?P<owner>[A-Z][\w-]*(?: [A-Z][\w-]*)?|I)(?: will|'ll) (?P<what>.+)$")
 _PLEASE = re.compile(r"^Please (?P<what>.+)$")
 _DUE = re.compile(r"^(?P<what>.+?) (?P<due>(?:by|before|until) .+)$")
@@ -60,10 +61,11 @@ class BroadcastPrompt:
     """JSON lines of a request about a broadcast."""
 
     head: Mapping[str, Any]
-    """Line with the window's id and the limits of a clip's length."""
+    """Line with the window's number and the limits of a clip's length, or empty if there is no such line."""
     cues: tuple[Mapping[str, Any], ...]
+    """Cues, each with its number in `cue`, its times in `startMs` and `endMs`, and a text."""
     memories: tuple[Mapping[str, Any], ...]
-    """Memory lines."""
+    """Memory lines, each with its id in `memory`, which the sources of a claim name, and a text."""
 
     def answer(self) -> dict[str, Any]:
         sentences = ((cue, sentence) for cue in self.cues for sentence in _find_claims(str(cue["text"])))
@@ -72,7 +74,7 @@ class BroadcastPrompt:
 
 
 def parse_broadcast(lines: Sequence[Mapping[str, Any]]) -> BroadcastPrompt:
-    """Return the prompt in the JSON lines of a request."""
+    """Return the broadcast that the lines are about. It is empty if they are about something else."""
     return BroadcastPrompt(
         head=next((line for line in lines if "window" in line), {}),
         cues=tuple(line for line in lines if "cue" in line and "text" in line),
@@ -82,7 +84,7 @@ def parse_broadcast(lines: Sequence[Mapping[str, Any]]) -> BroadcastPrompt:
 
 def _find_claims(text: str) -> Iterator[str]:
     for sentence in split_sentences(text):
-        if len(sentence.split()) > 1 and (_NUMBER.search(sentence) or _EXTREME.search(sentence)):
+        if len(sentence.split()) > 1 and (_DIGIT.search(sentence) or _SUPERLATIVE_OR_ALWAYS.search(sentence)):
             yield sentence
 
 
@@ -135,7 +137,7 @@ class MeetingPrompt:
     """JSON lines of a request about a meeting."""
 
     task: Mapping[str, Any]
-    """Line with the name of the task."""
+    """Line with the name of the task in `task`."""
     spoken: tuple[Mapping[str, Any], ...]
     """Lines of the transcript, each with its number in `said`, a speaker and a text. `said` in an action item is
     the number of its line."""

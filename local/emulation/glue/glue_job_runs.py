@@ -25,7 +25,7 @@ LIBRARY_OPTION = "--extra-py-files"
 
 
 class GlueJobRuns:
-    """Runs of Glue jobs. Only one Spark process runs at a time."""
+    """Runs of Glue jobs, which `StateMachineTasks` starts. Only one Spark process runs at a time."""
 
     def __init__(self, log_folder: Path) -> None:
         """The output and errors of all runs are written to `glue.log` in `log_folder`."""
@@ -34,13 +34,16 @@ class GlueJobRuns:
         self._run_lock = threading.Lock()
 
     def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Run a job to its end, and return the finished job run. Fail if Spark is not installed."""
+        """Run a job to its end, and return the finished job run. Raise a task error if the run fails.
+
+        A job must have a library, as ingestion's job, the only one of this project, has.
+        """
         name = str(request["JobName"])
         job = get_private(glue, "_jobs").get(name)
         if job is None:
             raise task_error("Glue.EntityNotFoundException", f"Job {name} not found")
         if not spark_process.is_installed():
-            error = f"{spark_process.NOT_INSTALLED} Then upload the files again."
+            error = f"{spark_process.NOT_INSTALLED} Then upload the files again."  # the files of the failed manifest
             self._write_log(error)
             raise task_error("States.TaskFailed", error)
         run_id = f"jr_{secrets.token_hex(16)}"
@@ -55,7 +58,7 @@ class GlueJobRuns:
             variables = spark_process.spark_environment(
                 folder, endpoint=endpoint(), credentials=(credentials.key, credentials.secret), import_path=library
             )
-            variables["AWS_SESSION_TOKEN"] = credentials.token
+            variables["AWS_SESSION_TOKEN"] = credentials.token  # only the credentials of a role have one
             command_line = [part for key, value in arguments.items() for part in (key, str(value))]
             command_line.append(spark_process.LOCAL_SPARK_FLAG)
             with self._run_lock:

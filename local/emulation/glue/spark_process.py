@@ -1,7 +1,8 @@
 """Processes in Spark's virtual environment (`.venv-spark`), which run ingestion's Glue job on this machine.
 
-A `SparkChildSession` uses one process for many runs, which saves the seconds that the start of Spark takes. It also
-reads the lake, the bucket with the job's output.
+The emulator's Glue starts one process for each run (`glue_job_runs.py`). A `SparkChildSession` uses one process for
+many runs of tests, which saves the seconds that the start of Spark takes. It also reads the lake, the bucket with the
+job's output, for tests and for the console.
 """
 
 import json
@@ -61,6 +62,7 @@ class SparkRunResult:
 
 
 def is_installed() -> bool:
+    """Return True if the environment has its stamp, a file that its complete installation writes last."""
     return (ENVIRONMENT / STAMP).exists()
 
 
@@ -160,7 +162,7 @@ class SparkChildSession:
 
 @contextmanager
 def start_session(variables: Mapping[str, str]) -> Iterator[SparkChildSession]:
-    """Start a Spark session, which ends with the block."""
+    """Start a Spark session, which ends with the `with` block. `variables` come from `spark_environment`."""
     command = [str(PYTHON), "-P", str(SESSION_WORKER)]
     pipe = subprocess.PIPE
     with (

@@ -6,8 +6,8 @@ describes the requests. The program runs in `.venv-spark`, which lacks the depen
 module of `local`.
 
 A run of the job processes a manifest, which is a list of files, and writes Parquet files to the lake, a bucket that
-requests give as `s3://<bucket>/`. Then it publishes them with pointers: `pointers/…/<manifest id>` lists the Parquet
-files of one manifest and date. The program reads only Parquet files that a pointer lists.
+requests give as `s3://<bucket>/`. Then it publishes them with pointers: `pointers/dt=<date>/<manifest id>.txt` lists the
+URIs of the Parquet files of one manifest and date. The program reads only Parquet files that a pointer lists.
 """
 
 import json
@@ -58,7 +58,7 @@ def _run(request: dict[str, Any]) -> dict[str, Any]:
 
 def _rows(request: dict[str, Any]) -> dict[str, Any]:
     tables = _read_tables(request["lake"], request["manifests"])
-    return {"rows": [row for _, table in tables for row in table.to_pylist()]}
+    return {"rows": [row for table in tables for row in table.to_pylist()]}
 
 
 def _file_rows(request: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def _file_rows(request: dict[str, Any]) -> dict[str, Any]:
 def _query(request: dict[str, Any]) -> dict[str, Any]:
     spark = _get_spark()
     with tempfile.TemporaryDirectory() as folder:
-        for number, (_, table) in enumerate(_read_tables(request["lake"])):
+        for number, table in enumerate(_read_tables(request["lake"])):
             pq.write_table(table, Path(folder, f"{number}.parquet"))
         spark.read.parquet(folder).createOrReplaceTempView("lake")
         return {"rows": [row.asDict(recursive=True) for row in spark.sql(request["sql"]).collect()]}
@@ -87,11 +87,11 @@ def _query(request: dict[str, Any]) -> dict[str, Any]:
 
 def _files(request: dict[str, Any]) -> dict[str, Any]:
     files = []
-    for path, raw in _read_files(request["lake"]):
+    for uri, raw in _read_files(request["lake"]):
         file = pq.ParquetFile(pa.BufferReader(raw))
         files.append(
             {
-                "path": path,
+                "path": uri,
                 "rows": file.metadata.num_rows,
                 "bytes": len(raw),
                 "codec": file.metadata.row_group(0).column(0).compression,
@@ -101,12 +101,12 @@ def _files(request: dict[str, Any]) -> dict[str, Any]:
     return {"files": files}
 
 
-def _read_tables(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, Any]]:
-    return [(path, pq.read_table(pa.BufferReader(raw))) for path, raw in _read_files(lake, manifests)]
+def _read_tables(lake: str, manifests: Sequence[str] = ()) -> list[Any]:
+    return [pq.read_table(pa.BufferReader(raw)) for _, raw in _read_files(lake, manifests)]
 
 
 def _read_files(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, bytes]]:
-    """Return path and content of each Parquet file that the pointers of these manifests, or else all pointers, list."""
+    """Return URI and content of each Parquet file that the pointers of these manifests, or else all pointers, list."""
     bucket, s3 = lake.removeprefix("s3://").rstrip("/"), boto3.client("s3")
 
     def read(key: str) -> bytes:
@@ -116,7 +116,7 @@ def _read_files(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, byt
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="pointers/")
     keys = sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
     pointers = [read(key).decode() for key in keys if not manifests or PurePosixPath(key).stem in manifests]
-    return [(path, read(path.removeprefix(lake))) for pointer in pointers for path in pointer.splitlines()]
+    return [(uri, read(uri.removeprefix(lake))) for pointer in pointers for uri in pointer.splitlines()]
 
 
 def _to_json_value(value: object) -> object:

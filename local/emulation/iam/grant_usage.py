@@ -19,7 +19,7 @@ from typing import Any
 from local.emulation.iam.policy_evaluator import AccessVerdict, as_list, matches_action, matches_resource
 
 _LOG_FILE = "decisions.jsonl"
-"""File in the emulator's folder."""
+"""File in the emulator's folder, which is `folder` in this module."""
 REVIEWED_GRANTS_FILE = Path(__file__).with_name("reviewed_grants.toml")
 
 
@@ -28,6 +28,7 @@ class Decision:
     """Decision about an action of a role."""
 
     role: str
+    """Name of the role."""
     action: str
     resource: str
     verdict: AccessVerdict
@@ -40,9 +41,10 @@ class Decision:
 
 
 class DecisionRecorder:
-    """Writer of the log. Several threads may use it."""
+    """Writer of the log, in the emulator's process. Several threads may use it."""
 
     def __init__(self, folder: Path) -> None:
+        """Clear the log."""
         self._path = folder / _LOG_FILE
         self._path.write_text("", encoding="utf-8")
         self._lock = threading.Lock()
@@ -54,15 +56,12 @@ class DecisionRecorder:
 
 
 def log_size(folder: Path) -> int:
-    """Return the present size of the log in bytes. As `offset` of `read_decisions`, it selects later decisions.
-
-    `folder` is the emulator's folder.
-    """
+    """Return the present size of the log in bytes. As `offset` of `read_decisions`, it selects later decisions."""
     return len(_read_complete_lines(folder, 0))
 
 
 def read_decisions(folder: Path, offset: int = 0) -> list[Decision]:
-    """Return the decisions after the first `offset` bytes of the log. `folder` is the emulator's folder."""
+    """Return the decisions after the first `offset` bytes of the log."""
     lines = _read_complete_lines(folder, offset).splitlines()
     return [Decision(**{**fields, "verdict": AccessVerdict(fields["verdict"])}) for fields in map(json.loads, lines)]
 
@@ -130,6 +129,7 @@ class GrantComparison:
     """Entries of `reviewed_grants.toml` that match no unused grant, so they can be removed."""
 
     def problems(self) -> list[str]:
+        """Return a sentence for each refused call, unused grant without a reason, and stale entry."""
         return [
             *(f"used and not granted: {decision}" for decision in self.not_granted),
             *(
@@ -167,6 +167,7 @@ def compare_grants(
 
 
 def list_document_grants(role: str, document: Mapping[str, Any]) -> Iterator[RoleGrant]:
+    """Yield the grants in a policy document: one for each action and resource of its statements with `Allow`."""
     for statement in as_list(document["Statement"]):
         if statement["Effect"] == "Allow":
             for action in as_list(statement["Action"]):
@@ -175,15 +176,13 @@ def list_document_grants(role: str, document: Mapping[str, Any]) -> Iterator[Rol
 
 
 def read_stack_grants(iam: Any, prefix: str) -> list[RoleGrant]:
-    """Return the grants of the stack's roles, read from IAM. `prefix` is the prefix of their names."""
+    """Return the grants of the stack's roles, read with a boto3 client of IAM. `prefix` begins the names of the roles."""
     grants: list[RoleGrant] = []
     for page in iam.get_paginator("list_roles").paginate():
         for role in (entry["RoleName"] for entry in page["Roles"] if entry["RoleName"].startswith(prefix)):
             for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
                 document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-                grants += list_document_grants(
-                    role, document if isinstance(document, Mapping) else json.loads(document)
-                )
+                grants += list_document_grants(role, document)
     return grants
 
 

@@ -1,6 +1,6 @@
 """Evaluates IAM policies of roles and of resources. The verdict on a request is allow, explicit deny or implicit deny.
 
-An operator or element that is not supported raises an error, because a guess could give a wrong verdict.
+The emulator decides with it about requests (`request_decisions.py`) and about calls of AWS services. An operator or element that is not supported raises an error, because a guess could give a wrong verdict.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
@@ -19,8 +19,8 @@ WILDCARDS = {"*": ".*", "?": "."}
 _MAX_CACHED_PATTERNS = 8192
 """Size of the cache of compiled patterns. It is larger than the number of patterns in the policies of all stacks."""
 ESCAPABLE_CHARACTERS = frozenset("*?$")
-"""Characters that a policy can write as a variable. For example, `${*}` matches only an asterisk (IAM guide, "IAM
-policy elements: Variables and tags")."""
+"""Characters that a policy writes as a variable if they are meant literally. For example, `${*}` matches only an asterisk
+(IAM guide, "IAM policy elements: Variables and tags")."""
 IF_EXISTS = "IfExists"
 """Suffix of condition operators that also hold for a request without the key."""
 LITERAL = "\ue000"
@@ -76,8 +76,8 @@ def policy_admits(document: Mapping[str, Any], principal: str, request: AccessRe
 
     Other policies of the principal are not considered.
     """
-    # The statements about the principal get the form of a role's policy: without `Principal`, and with a `Resource`,
-    # which trust policies lack.
+    # `evaluate_policies` expects policies of a role. So the statements about the principal lose their `Principal`, and
+    # get a `Resource` if they have none, as in a trust policy.
     statements = [
         {"Resource": "*", **{element: value for element, value in statement.items() if element != "Principal"}}
         for statement in _statements(document)
@@ -180,6 +180,7 @@ def _lower_case_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _key_holds(set_operator: str, operator: str, expected: list[str], key: str, context: Context) -> bool:
+    """Return True if the request's value of a key matches one of the policy's values, `expected`."""
     actual = context.get(key)
     if operator == "Null":
         return (actual is None or actual == []) == (expected[0].lower() == "true")
@@ -197,7 +198,7 @@ def _key_holds(set_operator: str, operator: str, expected: list[str], key: str, 
     values = [value for text in expected if (value := _substitute_variables(text, context)) is not None]
 
     def satisfies(value: str) -> bool:
-        """Return True if one of the policy's values matches, or for a negated operator if none matches."""
+        """Return True if one of the policy's values matches. With a negated operator, return True if none matches."""
         return any(compare(value, text) for text in values) != is_negated
 
     match set_operator:

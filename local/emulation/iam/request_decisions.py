@@ -37,7 +37,7 @@ from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, e
 LEADING_KEYS = "dynamodb:leadingkeys"
 AGENTCORE = "bedrock-agentcore"
 KMS_KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
-"""Action that IAM evaluates, by the action that the emulator evaluates in place of it."""
+"""Header of an upload that chooses a KMS key. The condition key is `s3:` with this name."""
 GLOBAL_KEYS = (
     "aws:PrincipalArn",
     "aws:PrincipalAccount",
@@ -48,18 +48,22 @@ GLOBAL_KEYS = (
 )
 """Condition keys of every request, whose values the emulator computes."""
 _body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", default=b"")
-"""Body of the request, which the emulator does not pass on to its IAM."""
+"""Body of the request that is being served, which the emulator does not pass on to its IAM."""
 
 
 def install(recorder: DecisionRecorder) -> None:
     wrap_function(app, "pin_signed_body", _keep_body)
+    # Without this entry, the emulator finds no actions for requests to AgentCore, so it checks none.
     get_private(iam_actions, "_BOTOCORE_SERVICE_MAP")[AGENTCORE] = [AGENTCORE, f"{AGENTCORE}-control"]
     wrap_function(iam_actions, "extract_resource_arn", _extract_resource)
     wrap_function(iam_actions, "_s3_object_context", _add_kms_key)
     wrap_function(iam_evaluator, "evaluate", _evaluate)
 
     def decide_and_record(enforce: Any, access_key: str, action: str, *request: Any) -> Any:
-        """Return None if the request is allowed, otherwise the refusal. Record the decision if the caller is a role."""
+        """Return None if the request is allowed, otherwise the refusal. Record the decision if the caller is a role.
+
+        An AuthError, for example about a wrong signature, is no decision about permissions.
+        """
         refusal = enforce(access_key, action, *request)
         caller = get_private(iam_evaluator, "resolve_caller_identity")(access_key)
         is_role = caller is not None and ":assumed-role/" in caller["userArn"]
@@ -87,12 +91,13 @@ def install(recorder: DecisionRecorder) -> None:
 
 
 def _keep_body(original: Any, body: bytes) -> None:
+    """Keep a request's body. The emulator calls this function for each request, before IAM."""
     _body.set(body)
     original(body)
 
 
 def _evaluate(_original: Any, context: Any, policies: Sequence[Any], *limits: Sequence[Any]) -> Any:
-    """Evaluate policies and their limits, for example session policies, with our own evaluator."""
+    """Evaluate policies with our own evaluator. Each of `limits`, for example session policies, must allow the request, too."""
     keys = {key: get_private(iam_evaluator, "_resolve_condition_key")(key, context) for key in GLOBAL_KEYS}
     keys = {**context.principal_keys, **context.service_context, **keys, "aws:SecureTransport": "true"}
     present_keys = {key: value for key, value in keys.items() if value is not None}
@@ -130,6 +135,7 @@ def _verdict(refusal: Any) -> AccessVerdict:
 def _extract_resource(
     original: Any, service: str, method: str, path: str, headers: Any, body: bytes, *arguments: Any
 ) -> str:
+    """Return the ARN with which a request is checked. The last two `arguments` are the region and the account."""
     region, account = arguments[-2:]
     if service == AGENTCORE:
         match = re.match(r"/memories/(?:arn:[^/]+:memory/)?([a-zA-Z][\w-]{0,99}-[a-zA-Z0-9]{10})/", unquote(path))

@@ -40,7 +40,7 @@ _log = logging.getLogger("targets")
 
 
 class ServiceCallPermissions:
-    """Checks of service calls, installed in the emulator."""
+    """Checks of service calls. `install` adds those of the corrections above; our own services call the other methods."""
 
     def __init__(self, recorder: DecisionRecorder) -> None:
         self._recorder = recorder
@@ -72,12 +72,14 @@ class ServiceCallPermissions:
         Any other caller that is no role is denied. The decision about a role is recorded.
         """
         caller = get_private(iam_evaluator, "resolve_caller_identity")(access_key)
-        if caller is None or ":assumed-role/" not in caller["userArn"]:
-            return caller is None or not caller["userArn"].endswith(":root")
+        if caller is None:
+            return True
+        if ":assumed-role/" not in caller["userArn"]:
+            return not caller["userArn"].endswith(":root")
         return not self.is_allowed(caller["userArn"].split("/")[1], action, resource, context)
 
     def _write_log_if_allowed(self, original: Any, function: Any, *arguments: Any, **keywords: Any) -> None:
-        config = function.get("config") or function
+        config = function.get("config") or function  # the emulator passes a function's record or its configuration
         group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
         arn = get_private(cloudwatch_logs, "_make_group_arn")(group).removesuffix(":*")
         actions = ("logs:CreateLogStream", "logs:PutLogEvents")
@@ -85,6 +87,7 @@ class ServiceCallPermissions:
             original(function, *arguments, **keywords)
 
     def _send_failure_if_allowed(self, original: Any, target: str, name: str, *arguments: Any) -> None:
+        """Send the failed invocation of the function `name` to `target`, the ARN of its failure destination."""
         role = get_private(lambda_svc, "_functions")[name]["config"]["Role"]
         if self.is_allowed(role, CALL_ACTIONS[target.split(":")[2]], target):
             original(target, name, *arguments)
@@ -98,6 +101,7 @@ class ServiceCallPermissions:
             _log.warning("%s has no permission to call %s, so the call is dropped", rule["Arn"], target["Arn"])
 
     def _may_call_target(self, target: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
+        """Return True if the target's role, or else the target's own policy, allows the rule to call the target."""
         arn, source = str(target["Arn"]), str(rule["Arn"])
         service = arn.split(":")[2]
         is_schedule = ":schedule/" in source  # for a schedule, the emulator passes the schedule as `rule`

@@ -1,7 +1,7 @@
 """Local AWS Elemental MediaConvert. Its only operation is `CreateJob`, and a job cuts a video into HLS segments.
 
-Jobs are executed in the background, one after the other. A job reads and writes S3 with the permissions of its role, and
-sends events about its state, as on AWS.
+Livestream calls it over HTTP. Jobs are executed in the background, one after the other. A job reads and writes S3 with
+the permissions of its role, and sends events about its state, as on AWS.
 """
 
 import contextlib
@@ -52,7 +52,7 @@ class _MediaConvertJob:
 
 @contextlib.contextmanager
 def serve(account: ServiceAccount) -> Iterator[int]:
-    """Serve while the block runs, and yield the port. At the end of the block, wait for the submitted jobs."""
+    """Serve while the `with` block runs, and yield the port. At its end, wait for the submitted jobs."""
     with (
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="mediaconvert") as worker,
         serve_signed(_MediaConvertService(account, worker).respond) as port,
@@ -125,6 +125,7 @@ class _MediaConvertService:
         self._put_event(job, "ERROR", errorCode=code, errorMessage=message)
 
     def _put_event(self, job: _MediaConvertJob, status: str, **more: Any) -> None:
+        """Put the event that the job has got a status. `more` are the fields of this status."""
         detail = {
             "timestamp": int(time.time() * 1000),
             "accountId": self._account.account,

@@ -1,6 +1,6 @@
 """Cuts a video with ffmpeg into HLS segments of an exact length, and makes their playlist.
 
-Any user could have uploaded the video. In some formats, for example playlists, a file can name other files of this
+`mediaconvert_service.py` uploads both. Any user could have uploaded the video. In some formats, for example playlists, a file can name other files of this
 machine, which ffmpeg would read. So ffmpeg opens only formats that contain the video itself.
 """
 
@@ -38,7 +38,7 @@ class VideoCut:
     segment_name: str
     """Name of the playlist of the segments without `.m3u8`, and beginning of the segments' names."""
     seconds: int
-    """Length of a segment."""
+    """Length of a segment in seconds."""
     video: Mapping[str, Any]
     """The job's `VideoDescription`."""
     audio: Mapping[str, Any]
@@ -73,7 +73,7 @@ def parse_job(request: Mapping[str, Any]) -> VideoCut:
         raise ValueError("the input and the destination must be s3://bucket/key")
     source_uri, output_uri = (uri.groupdict() for uri in uris if uri)
     prefix, slash, name = output_uri["key"].rpartition("/")
-    name = name or Path(source_uri["key"]).stem
+    name = name or Path(source_uri["key"]).stem  # MediaConvert's default for a destination that ends in a slash
     return VideoCut(
         input_bucket=source_uri["bucket"],
         input_key=source_uri["key"],
@@ -98,7 +98,11 @@ class VideoSegments:
 
 
 def cut_video(source: Path, folder: Path, cut: VideoCut) -> VideoSegments:
-    """Cut a video into segments in an empty folder. Raise UnreadableMedia if the file is no video."""
+    """Cut a video into segments in an empty folder. Raise UnreadableMedia if the file is no video.
+
+    One thread, `ultrafast` and the low quality `-crf 30` save computing time. A key frame is forced at each multiple of
+    the length, because ffmpeg can start a segment only at a key frame.
+    """
     playlist = folder / "playlist.m3u8"
     scale = (
         f"scale=w='min({cut.video['Width']},iw)':h='min({cut.video['Height']},ih)'"
@@ -113,7 +117,7 @@ def cut_video(source: Path, folder: Path, cut: VideoCut) -> VideoSegments:
         *("-ac", "2", "-f", "hls", "-hls_time", str(cut.seconds), "-hls_list_size", "0", "-hls_playlist_type", "vod"),
         *("-start_number", "1", "-hls_segment_filename", str(folder / f"{SEGMENT_FILE_PREFIX}%05d.ts"), str(playlist)),
     )
-    if not playlist.exists():
+    if not playlist.exists():  # ffmpeg may succeed without any output
         raise UnreadableMedia
     text = playlist.read_text(encoding="utf-8")
     return VideoSegments(

@@ -1,7 +1,8 @@
 """Speech recognition of the local platform: the English model `tiny-en`, which the wheel of Moonshine Voice contains.
 
 A recogniser gets audio in pieces, and returns lines, which are about as long as a sentence. The text of a line can
-change with each piece until the line is complete, which is about half a second after its last word.
+change with each piece until the line is complete, which is about half a second after its last word. The local Transcribe
+and the agent of voice Q&A use it. Samples are 16-bit integers of one channel, `RATE` of them a second.
 
 The model is loaded at the first use, which takes a quarter of a second. The library is not safe for concurrent calls,
 so a lock lets only one recogniser work at a time.
@@ -28,7 +29,7 @@ PIECE_SECONDS = 10
 """Length of the pieces in which a whole recording is recognised, so that other recognisers get their turn in between."""
 OPTIONS = {
     "return_audio_data": "false",
-    # Slightly less than a piece, because times are rounded.
+    # Less than the shortest piece, so that a piece does not seem too short because its length is rounded.
     "transcription_interval": str(MIN_UPDATE_SECONDS * 0.75),
     # With the default of 0.5, the first syllable of some sentences was cut off.
     "vad_threshold": "0.3",
@@ -49,7 +50,7 @@ class SpokenLine:
     """Number of the line in its recording. A newer version of a line has the same number."""
     text: str
     start: float
-    """Start and end in seconds since the beginning of the audio."""
+    """Seconds from the beginning of the audio to the beginning of the line."""
     end: float
     is_complete: bool = True
     """True if the text will not change any more."""
@@ -69,6 +70,7 @@ class Recogniser:
         self._audio = bytearray()
         self._lines: dict[int, SpokenLine] = {}
         with _lock:
+            # The stream computes texts only when `_recognise` and `finish` ask for them.
             self._stream = _load_model().create_stream(update_interval=math.inf)
             self._stream.start()
 
@@ -86,7 +88,10 @@ class Recogniser:
         return [line for line in self._lines.values() if line.has_words]
 
     def add(self, samples: bytes) -> list[SpokenLine]:
-        """Return the new versions of the lines that were not complete before this piece. Their texts may be the same."""
+        """Recognise a piece. Return the new versions of the lines that were not complete before it.
+
+        A new version may have the same text.
+        """
         with _lock:
             return self._recognise(samples)
 
@@ -108,7 +113,7 @@ class Recogniser:
         """Return the complete versions of the lines that were not complete before the end of the audio."""
         with _lock:
             transcript = self._stream.stop()
-        if transcript is None:
+        if transcript is None:  # the library reports its exception only to listeners
             raise RuntimeError("The speech model failed.")
         return self._update(transcript)
 
@@ -117,6 +122,7 @@ class Recogniser:
             self._stream.close()
 
     def _update(self, transcript: Transcript) -> list[SpokenLine]:
+        """Store the new versions of the lines. Return those with words."""
         updated = []
         previous_end, seconds = 0.0, len(self._audio) / SAMPLE_BYTES / RATE
         for number, line in enumerate(transcript.lines):
@@ -142,7 +148,10 @@ def recognise(samples: bytes) -> list[SpokenLine]:
 
 
 def trim_silence(samples: bytes | bytearray, start: float, end: float) -> tuple[float, float]:
-    """Return the start and end of the sound between two times in seconds, without the silence before and after it."""
+    """Return the start and end of the sound between two times in seconds, without the silence before and after it.
+
+    Return the given times if there is no sound.
+    """
     first = round(start * RATE)
     part = _to_floats(samples[SAMPLE_BYTES * first : SAMPLE_BYTES * round(end * RATE)])
     frames = part[: len(part) // _FRAME * _FRAME].reshape(-1, _FRAME)

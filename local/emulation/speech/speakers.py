@@ -1,7 +1,7 @@
 """Labels the speakers of a recording by the pitch of their voices.
 
-This is much simpler than the speaker recognition of Amazon Transcribe. It distinguishes a low and a high voice, but not
-two voices of similar pitch. Each line has one speaker.
+The local Transcribe uses it for recordings. It is much simpler than the speaker recognition of Amazon Transcribe: it
+distinguishes a low and a high voice, but not two voices of similar pitch. Each recognised line has one speaker.
 """
 
 import math
@@ -32,14 +32,16 @@ _MIN_PERIODICITY = 0.5
 def label_speakers(lines: Sequence[SpokenLine], samples: bytes, max_speakers: int) -> list[int]:
     """Return the speaker of each line, numbered from 0 in the order of their first lines.
 
-    If there are more than `max_speakers` voices, a line gets the speaker with the most similar voice.
+    If there are more than `max_speakers` voices, a line gets the speaker with the most similar voice. A line without a
+    voice, for example a whisper, gets the speaker of the line before.
     """
     audio = np.frombuffer(samples, "<i2").astype(np.float32)
-    voices: list[list[float]] = []  # logarithms of the pitches of each speaker's lines
+    # Logarithms of the pitches of each speaker's lines. A difference of logarithms is a ratio of pitches.
+    voices: list[list[float]] = []
     labels: list[int] = []
     for line in lines:
         pitch = measure_pitch(audio[round(line.start * RATE) : round(line.end * RATE)])
-        if pitch == 0 and labels:  # for example a whisper
+        if pitch == 0 and labels:
             labels.append(labels[-1])
             continue
         log_pitch = math.log(pitch or _UNKNOWN_PITCH)
@@ -57,7 +59,8 @@ def label_speakers(lines: Sequence[SpokenLine], samples: bytes, max_speakers: in
 def measure_pitch(audio: NDArray[np.float32]) -> float:
     """Return the median pitch of a voice in hertz, or 0 if no voice is found.
 
-    The pitch of a frame is the delay with the highest autocorrelation.
+    The period of a frame, the inverse of its pitch, is the delay with the highest autocorrelation. Quiet frames are left
+    out.
     """
     if len(audio) < _FRAME:
         return 0.0
@@ -65,9 +68,10 @@ def measure_pitch(audio: NDArray[np.float32]) -> float:
     frames = frames - frames.mean(axis=1, keepdims=True)
     energy = (frames**2).sum(axis=1)
     frames = frames[energy > _MIN_LOUDNESS**2 * energy.mean()]
+    # The inverse transform of the power spectrum is the autocorrelation, by delay in samples.
     spectrum = np.fft.rfft(frames, 2 * _FRAME)
     correlation = np.fft.irfft(np.abs(spectrum) ** 2)[:, : _LONGEST_PERIOD + 1]
-    # A longer delay compares fewer samples.
+    # Divided by the value at delay zero. A longer delay compares fewer samples, which the last factor balances.
     correlation = correlation / correlation[:, :1] * (_FRAME / (_FRAME - np.arange(_LONGEST_PERIOD + 1)))
     correlation = correlation[:, _SHORTEST_PERIOD:]
     # Two or more periods correlate as well as one, so the shortest delay counts. The first candidate is on the rising side

@@ -1,6 +1,7 @@
 """Items of a transcript, as Amazon Transcribe divides a text: words and punctuation marks.
 
-The speech model gives the times of lines only. The times of a line's words are estimated from their lengths.
+Both local Transcribe services use them. The speech model gives the times of lines only, so the times of a line's words are
+estimated from their lengths.
 """
 
 import re
@@ -20,7 +21,7 @@ class TranscriptItem:
 
     content: str
     start: float
-    """Start and end in seconds since the beginning of the audio."""
+    """Seconds from the beginning of the audio to the beginning of the item."""
     end: float
 
     @property
@@ -29,7 +30,11 @@ class TranscriptItem:
 
 
 def split_items(text: str) -> list[str]:
-    """Return the words and punctuation marks of a text. Of several consecutive marks, only the last one counts."""
+    """Return the words and punctuation marks of a text.
+
+    In Transcribe's results, one mark follows a word. So of several consecutive marks, only the last one is returned, and
+    marks before the first word are dropped.
+    """
     found = [match[0] if match["word"] else match[0][-1] for match in _ITEM.finditer(text)]
     return found[1:] if found and found[0] in PUNCTUATION else found
 
@@ -42,8 +47,8 @@ def join_items(contents: Sequence[str]) -> str:
 def time_items(contents: Sequence[str], line: SpokenLine) -> list[TranscriptItem]:
     """Return items with times. A word has a share of the line's time by its length, and a mark has no length."""
     lengths = [0 if content in PUNCTUATION else len(content) for content in contents]
-    second_per_letter = (line.end - line.start) / max(sum(lengths), 1)
-    ends = [round(line.start + second_per_letter * sum(lengths[: at + 1]), 3) for at in range(len(lengths))]
+    seconds_per_character = (line.end - line.start) / max(sum(lengths), 1)
+    ends = [round(line.start + seconds_per_character * sum(lengths[: at + 1]), 3) for at in range(len(lengths))]
     starts = [round(line.start, 3), *ends][: len(ends)]
     return [
         TranscriptItem(content, end if content in PUNCTUATION else start, end)

@@ -1,4 +1,4 @@
-"""Converts the names of parameters, results and errors between an AWS API and a state of Step Functions that calls it.
+"""Converts the parameters, results and error names of an AWS API that a state of Step Functions calls.
 
 A state writes all member names of an API in Pascal case, for example `JobQueue` for `jobQueue`. The keys of maps are
 data, so they stay unchanged. The special rules for acronyms are omitted, because the workflows of this project call only
@@ -23,7 +23,10 @@ def to_pascal_case(name: str) -> str:
 
 
 def to_api_parameters(arguments: Any, shape: Shape | None, path: str) -> Any:
-    """Return a state's arguments as the API's parameters. Raise UnknownField, which names the position below `path`."""
+    """Return a state's arguments as the API's parameters. Raise UnknownField for an argument that the API does not have.
+
+    `path` is the position of the arguments in the state, which the error states: at first `Arguments`.
+    """
     if arguments is None or shape is None:
         return arguments
     match shape:
@@ -44,7 +47,10 @@ def to_api_parameters(arguments: Any, shape: Shape | None, path: str) -> Any:
 
 
 def to_state_result(response: Any, shape: Shape | None) -> Any:
-    """Return an API's response as the result of a state, without members that are null or not in the API's model."""
+    """Return an API's response as the result of a state, without members that are null or not in the API's model.
+
+    Times become texts in ISO 8601.
+    """
     match shape:
         case StructureShape() if isinstance(response, Mapping):
             return {

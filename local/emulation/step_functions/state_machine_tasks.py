@@ -42,7 +42,7 @@ from local.emulation.step_functions.parameter_name_conversion import (
 
 Parameters = Mapping[str, Any]
 RequiredActions = list[tuple[str, str]]
-"""IAM actions that the role must allow for a task, each with its resource."""
+"""Pairs of an IAM action that the role must allow for a task, and its resource."""
 LAMBDA, GLUE, BATCH = (f"arn:aws:states:::{name}" for name in ("lambda:invoke", "glue:startJobRun", "batch:submitJob"))
 """Beginnings of a task's `Resource` for optimized integrations. An ending such as `.sync` can follow."""
 _SDK_CALL = re.compile(r"arn:aws:states:::aws-sdk:(?P<service>[a-z0-9]+):(?P<action>[a-z][A-Za-z0-9]+)")
@@ -57,7 +57,7 @@ def task_error(error: str, cause: str) -> Exception:
 
 
 class StateMachineTasks:
-    """Tasks of all state machines, installed in the emulator."""
+    """Tasks of all state machines. `install` replaces the emulator's functions that run them."""
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class StateMachineTasks:
         self._jobs = jobs
         self._run_glue_job = run_glue_job
         self._clients: dict[tuple[str, str], Any] = {}
+        """AWS clients by service and role."""
         self._lock = threading.Lock()
 
     def install(self) -> None:
@@ -129,6 +130,7 @@ class StateMachineTasks:
 
 
 def _run_execution(original: Any, execution_arn: str) -> Any:
+    """Run an execution in its thread, after the role of its state machine is set for the tasks."""
     execution = get_private(stepfunctions, "_executions").get(execution_arn) or {}
     machine = get_private(stepfunctions, "_state_machines").get(execution.get("stateMachineArn", "")) or {}
     _role.set(machine.get("roleArn", ""))
@@ -136,6 +138,7 @@ def _run_execution(original: Any, execution_arn: str) -> Any:
 
 
 def _read_parameters(parameters: Parameters, operation: OperationModel) -> Any:
+    """Return a state's arguments as the parameters of an operation. Raise a task error if one is unknown."""
     try:
         return to_api_parameters(parameters or {}, operation.input_shape, "Arguments")
     except UnknownField as unknown:
@@ -154,7 +157,7 @@ def _required_actions(resource: str, parameters: Parameters) -> RequiredActions:
         return [("glue:StartJobRun", job), ("glue:GetJobRun", job)]
     if resource.startswith(BATCH):
         try:
-            # IAM evaluates the revision that is run, even if the state names none.
+            # IAM evaluates the ARN of the revision that is run, even if the state names no revision.
             definition = batch_service.find_definition(str(parameters["JobDefinition"]))["jobDefinitionArn"]
         except batch_service.BatchClientError:
             return []  # `_submit_job` will fail with this error

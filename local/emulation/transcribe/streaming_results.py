@@ -1,4 +1,4 @@
-"""Creates the results that a stream of the local Transcribe returns for recognised speech.
+"""Results that a stream of the local Transcribe (`streaming_service.py`) returns for recognised speech.
 
 A result contains the text of a line so far. Partial versions are sent while the line grows, and the final version at
 its end. With stabilisation, a flag marks the words and punctuation marks that no later partial version will change.
@@ -34,29 +34,32 @@ class StreamFailed(Exception):
 
 
 class StablePrefix:
-    """Stable items of one line."""
+    """Items at the beginning of one line that will not change before its final version."""
 
     def __init__(self) -> None:
         self._versions: list[tuple[float, Sequence[str]]] = []
-        """Versions with the length of the audio at which they were computed."""
+        """Latest partial versions, each after the length of the audio in seconds at which it was computed."""
         self.stable: list[str] = []
+        """Stable items."""
 
     def add(self, version: Sequence[str], audio_seconds: float) -> list[str]:
-        """Return the items of the next partial version, in which the stable items are kept.
-
-        If the model has changed a stable item, the rest of its version is appended to the stable items.
-        """
+        """Return the items of the next partial version: the stable items, and the rest of the model's new version."""
         kept = [*self.stable, *version[_find_rest(self.stable, version) :]]
         self._versions.append((audio_seconds, kept))
         old_enough = [at for at, (seconds, _) in enumerate(self._versions) if audio_seconds - seconds >= STABLE_SECONDS]
         if old_enough:
+            # An item is stable if it is the same in the newest version of at least this age and in all later ones.
             self._versions = self._versions[old_enough[-1] :]
             self.stable = _common_prefix([items for _, items in self._versions])
         return kept
 
 
 def _find_rest(stable: Sequence[str], version: Sequence[str]) -> int:
-    """Return the index in `version` of the first item after the stable items."""
+    """Return the index in `version` of the first item after the stable items.
+
+    The last stable item is searched near its old position. If it is not there, the model has changed it, so the item
+    after that position is the first one.
+    """
     if not stable:
         return 0
     last = len(stable) - 1
@@ -74,7 +77,7 @@ def _common_prefix(versions: Sequence[Sequence[str]]) -> list[str]:
 
 
 class StreamResults:
-    """Converter of the versions of a stream's lines to the frames that the client gets."""
+    """Converter of the versions of a stream's lines to the event-stream frames that the client gets."""
 
     def __init__(self, *, stabilised: bool, new_id: Callable[[], str]) -> None:
         """`new_id` returns an id for the result of the next line."""
@@ -87,6 +90,7 @@ class StreamResults:
     def add(self, line: SpokenLine) -> Iterator[bytes]:
         """Yield the frame to send for a version of a line, unless an equal one was sent."""
         contents = split_items(line.text)
+        # The recogniser returns only lines with words, so there is a last item.
         if not line.is_complete and contents[-1] in PUNCTUATION:
             contents = contents[:-1]  # the model ends every version with a mark
         prefix = self._prefixes[line.id]

@@ -1,6 +1,6 @@
 """Local Amazon Transcribe streaming, which recognises English speech.
 
-The service uses the protocol of the real service, and sends results while the audio arrives. It recognises speech in
+The handlers connect to it in place of the real service. It uses the same protocol, and sends results while audio arrives. It recognises speech in
 lines, which are about as long as a sentence. A line has partial versions while it grows, and a final version. All
 streams share one model, which recognises one piece of audio at a time.
 
@@ -38,8 +38,9 @@ SILENCE_SECONDS = 15.0
 """Time after which a stream ends with an error if no audio event arrives."""
 MAX_CHUNK_BYTES = 32 * 1024
 """Maximum size of the audio in one event."""
-MAX_FRAME_BYTES = MAX_CHUNK_BYTES + 1024
+MAX_FRAME_BYTES = MAX_CHUNK_BYTES + 1024  # with the frame's headers
 READ_BYTES = 64 * 1024
+"""Maximum size of the samples that are read from ffmpeg at once."""
 CLOSE_SECONDS = 1
 """Time limit for the client's answer when the server closes a connection."""
 LOAD_FACTOR = 1.5
@@ -59,7 +60,6 @@ class StreamSettings:
 
 
 def parse_settings(url: str) -> StreamSettings:
-    """Return the settings in the URL of a stream."""
     query = dict(parse_qsl(urlsplit(url).query))
     stabilised = query.get("enable-partial-results-stabilization") == "true"
     return StreamSettings(query["language-code"], query["media-encoding"], int(query["sample-rate"]), stabilised)
@@ -69,7 +69,7 @@ def parse_settings(url: str) -> StreamSettings:
 def serve(
     faults: Faults, *, silence_seconds: float = SILENCE_SECONDS, load_factor: float = LOAD_FACTOR
 ) -> Iterator[int]:
-    """Serve while the block runs, and yield the port. Each connection has its own thread.
+    """Serve while the `with` block runs, and yield the port. Each connection has its own thread.
 
     With `load_factor` zero, the results of a single stream do not depend on the speed of the machine.
     """
@@ -92,7 +92,7 @@ def serve(
                 for line in _transcribe(chunks, settings, load_factor):
                     for frame in results.add(line):
                         connection.send(frame)
-                        if is_dropped:
+                        if is_dropped:  # the fault closes the connection after the first result
                             connection.close_socket()
                             return
             except StreamFailed as failed:
@@ -127,8 +127,8 @@ def _transcribe(chunks: Iterator[bytes], settings: StreamSettings, load_factor: 
 def _recognise(samples: Iterable[bytes], load_factor: float) -> Iterator[SpokenLine]:
     """Yield the versions of the lines in the samples.
 
-    A partial version is skipped while another stream uses the model, so that the final versions of other streams are
-    not late on a busy machine.
+    While another stream uses the model, audio waits and partial versions are skipped. So final versions of the other
+    streams are not late on a busy machine.
     """
     with Recogniser() as recogniser:
         pending, piece_seconds = b"", MIN_UPDATE_SECONDS

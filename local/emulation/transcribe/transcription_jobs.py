@@ -1,6 +1,6 @@
 """Local Amazon Transcribe for batch jobs, with the operations `StartTranscriptionJob` and `GetTranscriptionJob`.
 
-It recognises English speech. As on AWS, a job reads and writes S3 with its caller's credentials. Jobs run in the
+Meetings' workflow calls it over HTTP. It recognises English speech. As on AWS, a job reads and writes S3 with its caller's credentials. Jobs run in the
 background, one after the other. Each recognised line becomes a segment of the transcript, which has one speaker.
 https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html
 """
@@ -45,7 +45,7 @@ NAME_TAKEN_MESSAGE = "The requested job name already exists. Use a different job
 UNSUPPORTED_MESSAGE = "Unsupported media format. Check the media format of your media file and try your request again."
 FAILURE_MESSAGE = "Internal failure. Your request can't be completed. Try your request again."
 CONFIDENCE = "0.998"
-"""Confidence that every word gets."""
+"""Confidence that every word gets, because the speech model states none."""
 _logger = logging.getLogger("transcribe")
 
 
@@ -70,7 +70,7 @@ class _TranscriptionJob:
 
 @contextmanager
 def serve(account: ServiceAccount, faults: Faults) -> Iterator[int]:
-    """Serve while the block runs, and yield the port."""
+    """Serve while the `with` block runs, and yield the port. At its end, wait for the submitted jobs."""
     with (
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="transcription-jobs") as worker,
         serve_signed(_TranscribeService(account, faults, worker).respond) as port,
@@ -189,7 +189,7 @@ def _make_document(request: Mapping[str, Any], account: str, media: bytes) -> di
 
 
 def _make_results(lines: Sequence[SpokenLine], speakers: Sequence[int] | None) -> dict[str, Any]:
-    """Return the texts of the lines. `speakers` has a number for each line, if the job requested labels."""
+    """Return the texts of the lines. `speakers` has a number for each line, or is None if the job requested no labels."""
     labels = [{} if speakers is None else {"speaker_label": f"spk_{speakers[at]}"} for at in range(len(lines))]
     segments = [time_items(split_items(line.text), line) for line in lines]
     labelled_items = [(item, label) for segment, label in zip(segments, labels, strict=True) for item in segment]

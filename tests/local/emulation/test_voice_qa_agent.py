@@ -80,7 +80,7 @@ OXYGEN_ANSWER = "At 0:07 you hear: The plants also release oxygen into the air."
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """Yield the URL of an agent that sends the lines of an answer without pauses between them."""
-    with serve(Faults(), line_seconds=0) as port:
+    with serve(Faults(), message_seconds=0) as port:
         yield f"http://127.0.0.1:{port}"
 
 
