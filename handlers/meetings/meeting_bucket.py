@@ -6,6 +6,7 @@ videos and audio itself.
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -69,6 +70,10 @@ class MeetingBucket:
     def write(self, key: str, data: str) -> None:
         """Write a JSON object; replace an existing object."""
         self._client.put_object(Bucket=self.name, Key=key, Body=data.encode(), ContentType=JSON)
+
+    def upload_file(self, path: Path, key: str, content_type: str) -> None:
+        """Upload a local file, in several parts if it is large."""
+        self._client.upload_file(str(path), self.name, key, ExtraArgs={"ContentType": content_type})
 
     def exists(self, key: str) -> bool:
         """Return True if the object exists.

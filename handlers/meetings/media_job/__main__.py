@@ -21,6 +21,7 @@ from handlers.common.logging import EventLog
 from handlers.meetings.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job import MediaJob
+from handlers.meetings.meeting_bucket import MeetingBucket
 
 
 def main() -> int:
@@ -30,7 +31,8 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(dir=environment.scratch_folder, prefix="media-") as folder:
             ffmpeg = Ffmpeg(environment.ffmpeg, Path(folder))
-            MediaJob(environment, boto3.client("s3", config=CONFIG), ffmpeg, log).run()
+            bucket = MeetingBucket(boto3.client("s3", config=CONFIG), environment.bucket_name)
+            MediaJob(environment, bucket, ffmpeg, log).run()
     except Exception as error:  # noqa: BLE001 - the message may quote customer data, so it is not printed
         log.failure("media_failed", error)
         return 1

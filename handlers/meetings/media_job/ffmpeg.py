@@ -9,6 +9,7 @@ file of the job's own folder, and are never logged.
 import os
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -53,19 +54,19 @@ class FfmpegKilled(Exception):
     """ffmpeg was killed, for example because the memory ran out."""
 
 
+@dataclass
 class Ffmpeg:
     """Runs ffmpeg processes one after the other, and measures their time."""
 
-    def __init__(self, path: str, folder: Path) -> None:
-        self.folder = folder
-        """Working directory of the processes. File names in their arguments are relative to it."""
-        self.busy_seconds = 0.0
-        """Time so far during which a process ran."""
-        self._path = path
+    path: str
+    folder: Path
+    """Working directory of the processes. File names in their arguments are relative to it."""
+    busy_seconds: float = 0
+    """Time so far during which a process ran."""
 
     def run(self, *arguments: str) -> None:
         """Run a process to its end. Raises InputRefused or FfmpegKilled."""
-        command = [self._path, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info", "-y", *arguments]
+        command = [self.path, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info", "-y", *arguments]
         started_at = time.monotonic()
         with Path(self.folder, MESSAGES).open("wb") as messages:
             status = subprocess.run(  # noqa: S603 - an argument list without a shell; all names are the job's own

@@ -20,19 +20,19 @@ chunks, and may archive them or encrypt them with a key of its own.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from handlers.common.aws import ParallelCalls
 from handlers.common.logging import EventLog, LogText, hash_for_log
 from handlers.meetings.environment import AUDIO_PART_SECONDS, MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, InputRefused
 from handlers.meetings.media_job.outputs import OutputMaker, RecordingPlan
-from handlers.meetings.media_job.probe import SECOND, ChunkFacts, probe_chunk
+from handlers.meetings.media_job.probe import SECOND, probe_chunk
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.recording_files import (
     AudioPart,
@@ -45,9 +45,6 @@ from handlers.meetings.recording_files import (
 )
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
 
-if TYPE_CHECKING:
-    from types_boto3_s3.client import S3Client
-
 MAX_DOWNLOADS: Final = 8
 """Number of chunks that are downloaded concurrently."""
 BLOCK_BYTES: Final = 256 * 1024
@@ -56,7 +53,7 @@ FLAC, MP4 = "audio/flac", "video/mp4"
 """Content types of the output."""
 OUTPUT_NAME: Final = "output"
 """Name of the local file that is uploaded next."""
-T = TypeVar("T")
+T, R = TypeVar("T"), TypeVar("R")
 
 
 class RecordingUnprocessable(Exception):
@@ -72,17 +69,13 @@ class MediaJob:
     """Job for one recording."""
 
     environment: MediaEnvironment
-    s3: "S3Client"
+    bucket: MeetingBucket
     ffmpeg: Ffmpeg
     log: EventLog
 
     @cached_property
     def recording(self) -> Recording:
         return self.environment.recording
-
-    @cached_property
-    def bucket(self) -> MeetingBucket:
-        return MeetingBucket(self.s3, self.environment.bucket_name)
 
     @property
     def scratch_bytes(self) -> int:
@@ -122,15 +115,13 @@ class MediaJob:
         # The client named the chunks, and a name could have a special meaning for the file system or ffmpeg.
         names = [f"chunk-{number:04d}" for number in range(len(complete.chunks))]
         self._download(complete.chunks, names)
-        chunks: list[ChunkFacts] = self._for_each_chunk(
-            complete, lambda number: probe_chunk(self.ffmpeg, names[number])
-        )
+        chunks = self._for_each_chunk(complete, names, partial(probe_chunk, self.ffmpeg))
         self.log.info("media_probed", key_hash=self._key_hash, files=len(chunks))
         plan = RecordingPlan(tuple(chunks))
         is_too_long = plan.duration > self.environment.max_hours * 3600 * SECOND
         if is_too_long or plan.required_bytes(complete.size) > self.scratch_bytes:
             raise RecordingUnprocessable(MeetingReason.TOO_LARGE)
-        maker = OutputMaker(self.ffmpeg, plan, names)
+        maker = OutputMaker(self.ffmpeg, plan)
         audio = self._make_audio(complete, plan, maker) if plan.channels else ()
         if plan.has_video:
             self._make_video(complete, plan, maker)
@@ -173,7 +164,7 @@ class MediaJob:
 
     def _make_audio(self, complete: CompleteFile, plan: RecordingPlan, maker: OutputMaker) -> tuple[AudioPart, ...]:
         """Upload the parts of the audio, and make the soundtrack of the video."""
-        self._for_each_chunk(complete, maker.decode_audio)
+        self._for_each_chunk(complete, plan.chunks, maker.decode_audio)
         parts = []
         for number, (start_ms, duration_ms) in enumerate(plan.divide_speech(AUDIO_PART_SECONDS)):
             maker.make_part(start_ms, duration_ms, OUTPUT_NAME)
@@ -194,19 +185,19 @@ class MediaJob:
                 self.log.warning("media_not_copied", key_hash=self._key_hash)
                 is_copied = False
         if not is_copied:
-            self._for_each_chunk(complete, maker.encode_video)
+            self._for_each_chunk(complete, plan.chunks, maker.encode_video)
             maker.join_video(OUTPUT_NAME, copies_video=False)
         self._upload(self.recording.video_key, MP4)
 
-    def _for_each_chunk(self, complete: CompleteFile, work: Callable[[int], T]) -> list[T]:
-        """Call a function with the number of each chunk; return the results.
+    def _for_each_chunk(self, complete: CompleteFile, items: Sequence[T], work: Callable[[T], R]) -> list[R]:
+        """Call a function with the item of each chunk, for example its file name; return the results.
 
         Raises RecordingUnprocessable, which lists all chunks that ffmpeg refused.
         """
         results, wrong = [], []
-        for number, chunk in enumerate(complete.chunks):
+        for chunk, item in zip(complete.chunks, items, strict=True):
             try:
-                results.append(work(number))
+                results.append(work(item))
             except InputRefused:
                 wrong.append(WrongChunk(name=chunk.name, problem=ChunkProblem.UNREADABLE))
         if wrong:
@@ -215,7 +206,7 @@ class MediaJob:
 
     def _upload(self, key: str, content_type: str) -> None:
         path = self.ffmpeg.folder / OUTPUT_NAME
-        self.s3.upload_file(str(path), self.environment.bucket_name, key, ExtraArgs={"ContentType": content_type})
+        self.bucket.upload_file(path, key, content_type)
         path.unlink()
 
     @property

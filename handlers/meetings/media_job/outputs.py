@@ -128,29 +128,27 @@ class RecordingPlan:
         return _RESERVED_BYTES + audio_output + max(phases)
 
 
+@dataclass(frozen=True)
 class OutputMaker:
-    """Writes files to the folder of the chunks. `names` are the chunks' file names, in their order."""
+    """Writes files to the folder of the chunks."""
 
-    def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: Sequence[str]) -> None:
-        self._ffmpeg = ffmpeg
-        self._plan = plan
-        self._names = names
+    ffmpeg: Ffmpeg
+    plan: RecordingPlan
 
-    def decode_audio(self, number: int) -> None:
+    def decode_audio(self, chunk: ChunkFacts) -> None:
         """Decode the audio of a chunk. Raises InputRefused if ffmpeg cannot decode it."""
-        chunk = self._plan.chunks[number]
         silence = ("-f", "lavfi", "-i", f"anullsrc=r={SOUNDTRACK_RATE}:cl=mono")
-        self._ffmpeg.run(
-            *((*CHUNK_OPTIONS, "-i", self._names[number], "-map", "0:a:0") if chunk.channels else silence),
+        self.ffmpeg.run(
+            *((*CHUNK_OPTIONS, "-i", chunk.file_name, "-map", "0:a:0") if chunk.channels else silence),
             # async=1 fills gaps between timestamps and removes excess samples. It does not stretch audio.
             *("-af", f"aresample={SOUNDTRACK_RATE}:async=1:first_pts=0,{_exactly(chunk.duration)}"),
-            *("-ac", str(self._plan.channels), "-sample_fmt", "s16", "-c:a", "flac"),
-            *("-f", "flac", _decoded(self._names[number])),
+            *("-ac", str(self.plan.channels), "-sample_fmt", "s16", "-c:a", "flac"),
+            *("-f", "flac", _decoded(chunk)),
         )
 
     def make_part(self, start_ms: int, duration_ms: int, name: str) -> None:
         """Write a part of the audio for the transcription as a FLAC file."""
-        self._ffmpeg.run(
+        self.ffmpeg.run(
             *("-ss", f"{start_ms}ms", *self._audio_input()),
             *("-ac", "1", "-af", f"aresample={SPEECH_RATE},{_exactly(duration_ms * 1000)}"),
             *("-sample_fmt", "s16", "-c:a", "flac", *OUTPUT_OPTIONS, "-f", "flac", name),
@@ -158,62 +156,61 @@ class OutputMaker:
 
     def make_soundtrack(self) -> None:
         """Write the soundtrack of the video."""
-        self._ffmpeg.run(
+        self.ffmpeg.run(
             *self._audio_input(),
-            *("-c:a", "aac", "-aac_coder", "fast", "-b:a", str(AUDIO_BIT_RATE * self._plan.channels)),
+            *("-c:a", "aac", "-aac_coder", "fast", "-b:a", str(AUDIO_BIT_RATE * self.plan.channels)),
             *(*OUTPUT_OPTIONS, "-f", "mp4", _SOUNDTRACK),
         )
 
     def delete_decoded_audio(self) -> None:
-        for name in self._names:
-            Path(self._ffmpeg.folder, _decoded(name)).unlink()
+        for chunk in self.plan.chunks:
+            Path(self.ffmpeg.folder, _decoded(chunk)).unlink()
 
-    def encode_video(self, number: int) -> None:
+    def encode_video(self, chunk: ChunkFacts) -> None:
         """Encode the video of a chunk with the plan's frame size, or black frames if it has none, and
         delete the chunk. Raises InputRefused if ffmpeg cannot decode the video.
         """
-        chunk, name = self._plan.chunks[number], self._names[number]
-        self._ffmpeg.run(
-            *self._chunk_frames(chunk, name),
+        self.ffmpeg.run(
+            *self._chunk_frames(chunk),
             *("-an", "-sn", "-dn", "-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
             *COLOUR_OPTIONS,
             *("-maxrate", str(MAX_VIDEO_BIT_RATE), "-bufsize", str(2 * MAX_VIDEO_BIT_RATE)),
             *("-g", str(KEYFRAME_SECONDS * FRAME_RATE)),
             *("-threads", str(ENCODE_THREADS), "-t", _seconds(chunk)),
             # ffmpeg skips single frames that it cannot decode. A video without any frame is an error.
-            *("-abort_on", "empty_output", *OUTPUT_OPTIONS, "-f", "mp4", _encoded(name)),
+            *("-abort_on", "empty_output", *OUTPUT_OPTIONS, "-f", "mp4", _encoded(chunk)),
         )
-        Path(self._ffmpeg.folder, name).unlink()
+        Path(self.ffmpeg.folder, chunk.file_name).unlink()
 
     def join_video(self, name: str, *, copies_video: bool) -> None:
         """Write the whole video from the encoded videos, or by copying the chunks' videos.
 
         Raises InputRefused if ffmpeg fails, or if the duration differs from the plan.
         """
-        files = self._names if copies_video else [_encoded(name) for name in self._names]
+        files = [chunk.file_name if copies_video else _encoded(chunk) for chunk in self.plan.chunks]
         # `-copyts` keeps the list's timestamps. Otherwise ffmpeg would shift all of them to the first frame.
         inputs = [*LIST_OPTIONS, "-copyts", "-i", self._write_list("video-list", files)]
         maps = ["-map", "0:V:0"]
-        if self._plan.channels:
+        if self.plan.channels:
             inputs += [*CHUNK_OPTIONS, "-i", _SOUNDTRACK]
             maps += ["-map", "1:0"]
         # Apple's players do not play HEVC video that is marked as `hev1`.
-        video = self._plan.chunks[0].video
+        video = self.plan.chunks[0].video
         tag = ("-tag:v", "hvc1") if copies_video and video and video.codec == "hevc" else ()
-        self._ffmpeg.run(
+        self.ffmpeg.run(
             # The index is at the beginning of the file, so that players need not fetch its end first.
             *(*inputs, *maps, "-c", "copy", *tag, *OUTPUT_OPTIONS, "-movflags", "+faststart", "-f", "mp4", name),
         )
-        if abs(probe_chunk(self._ffmpeg, name).duration - self._plan.duration) > DURATION_TOLERANCE:
+        if abs(probe_chunk(self.ffmpeg, name).duration - self.plan.duration) > DURATION_TOLERANCE:
             raise InputRefused
 
     def _audio_input(self) -> tuple[str, ...]:
         """Return the options that read the decoded audio of all chunks."""
-        return *LIST_OPTIONS, "-i", self._write_list("audio-list", [_decoded(name) for name in self._names])
+        return *LIST_OPTIONS, "-i", self._write_list("audio-list", [_decoded(chunk) for chunk in self.plan.chunks])
 
-    def _chunk_frames(self, chunk: ChunkFacts, name: str) -> tuple[str, ...]:
+    def _chunk_frames(self, chunk: ChunkFacts) -> tuple[str, ...]:
         """Return the options that read a chunk's frames and scale them, or generate black frames."""
-        width, height = self._plan.frame_size
+        width, height = self.plan.frame_size
         if chunk.video is None:
             return "-f", "lavfi", "-i", f"color=c=black:s={width}x{height}:r={FRAME_RATE}:d={_seconds(chunk)}"
         # Each frame is shown until the next one, the first from the start of the chunk, and the last until the option
@@ -221,25 +218,25 @@ class OutputMaker:
         constant_rate = f"fps={FRAME_RATE}:start_time=0:eof_action=pass,tpad=stop=-1:stop_mode=clone"
         scaled = f"scale=iw*sar:ih,scale={width}:{height}:{SCALE_OPTIONS},pad={width}:{height}:-1:-1,setsar=1"
         threads = ("-threads", str(ENCODE_THREADS))
-        return *threads, *CHUNK_OPTIONS, "-i", name, "-map", "0:V:0", "-vf", f"{constant_rate},{scaled}"
+        return *threads, *CHUNK_OPTIONS, "-i", chunk.file_name, "-map", "0:V:0", "-vf", f"{constant_rate},{scaled}"
 
     def _write_list(self, name: str, files: Sequence[str]) -> str:
         """Write a list of one file per chunk for the concat demuxer; return its name."""
         lines = (
-            f"file {file}\nduration {chunk.duration}us\n" for file, chunk in zip(files, self._plan.chunks, strict=True)
+            f"file {file}\nduration {chunk.duration}us\n" for file, chunk in zip(files, self.plan.chunks, strict=True)
         )
-        Path(self._ffmpeg.folder, name).write_text("ffconcat version 1.0\n" + "".join(lines), encoding="ascii")
+        Path(self.ffmpeg.folder, name).write_text("ffconcat version 1.0\n" + "".join(lines), encoding="ascii")
         return name
 
 
-def _decoded(name: str) -> str:
+def _decoded(chunk: ChunkFacts) -> str:
     """Return the name of the file with a chunk's decoded audio."""
-    return f"audio-{name}"
+    return f"audio-{chunk.file_name}"
 
 
-def _encoded(name: str) -> str:
+def _encoded(chunk: ChunkFacts) -> str:
     """Return the name of the file with a chunk's encoded video."""
-    return f"video-{name}"
+    return f"video-{chunk.file_name}"
 
 
 def _exactly(microseconds: int) -> str:

@@ -8,7 +8,7 @@ on standard error, so the probe searches for these messages.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +56,7 @@ class ChunkVideo:
 class ChunkFacts:
     """Measured properties of one chunk."""
 
+    file_name: str
     duration: int
     """Duration in microseconds: the end of the longer track. The next chunk begins at this end."""
     video: ChunkVideo | None
@@ -63,26 +64,18 @@ class ChunkFacts:
     """Channels of the first audio track: 1 for mono, 2 for any other layout, and 0 without audio."""
 
 
+@dataclass
 class _Track:
-    """Values that are computed from the lines of one track."""
+    """Values from the lines of one track."""
 
-    def __init__(self) -> None:
-        self.headers: dict[str, str] = {}
-        self.end = 0
-        """Latest end of a packet, in time units of the track."""
+    headers: dict[str, str] = field(default_factory=dict)
+    end: int = 0
+    """Latest end of a packet, in time units of the track."""
 
     @cached_property
     def unit(self) -> Fraction:
         """Time unit in seconds."""
         return Fraction(self.headers["tb"])
-
-    @cached_property
-    def _default_duration(self) -> int:
-        return round(DEFAULT_PACKET_SECONDS / self.unit)
-
-    def add_packet(self, display_time: int, duration: int) -> None:
-        # For a packet without a timestamp, ffmpeg prints the smallest integer.
-        self.end = max(self.end, display_time + (duration or self._default_duration))
 
 
 def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
@@ -104,7 +97,7 @@ def probe_chunk(ffmpeg: Ffmpeg, name: str) -> ChunkFacts:
             video = _to_video(track.headers, streams[number], rotation)
         else:
             channels = 1 if track.headers.get("channel_layout_name") in MONO else 2
-    return ChunkFacts(duration, video, channels)
+    return ChunkFacts(name, duration, video, channels)
 
 
 def _read_messages(ffmpeg: Ffmpeg) -> tuple[dict[int, int], float]:
@@ -135,7 +128,10 @@ def _read_packets(ffmpeg: Ffmpeg) -> dict[int, _Track]:
             elif not line.startswith("#"):
                 # A packet's line has the track, the decoding time, the display time, the duration, and more.
                 number, _, display_time, duration = map(int, line.split(",", 4)[:4])
-                tracks[number].add_packet(display_time, duration)
+                track = tracks[number]
+                # For a packet without a timestamp, ffmpeg prints the smallest integer as display time.
+                end = display_time + (duration or round(DEFAULT_PACKET_SECONDS / track.unit))
+                track.end = max(track.end, end)
     return {number: track for number, track in tracks.items() if track.end}
 
 

@@ -81,7 +81,7 @@ class StepEvent(Message):
 
 
 class StepResult(Message):
-    """Response of a step. Only the step `media` has values in the other fields, if the audio is to be transcribed."""
+    """Response of a step. Only the step `media` has parts of the audio, if they are to be transcribed."""
 
     is_current: bool
     """False if the meeting has another recording or a newer attempt by now, or was deleted."""
@@ -104,8 +104,7 @@ class Steps:
 
     def run(self, step: StepEvent) -> StepResult:
         """Apply the report of the step that the event names, and return the step's response."""
-        execution, recording = step.execution, step.execution.recording
-        result: MediaResult | None = None
+        recording, result = step.execution.recording, MediaResult()
         match step.step:
             case "media":
                 result = MediaResult.model_validate_json(self.bucket.read(recording.media_result_key) or "")
@@ -124,15 +123,13 @@ class Steps:
                 if self.bucket.exists(recording.transcript_key):  # it stays available
                     changes["transcript_key"] = recording.transcript_key
         record = self._apply(step, changes, result)
-        if record is None or record.execution != execution:
+        if record is None or record.execution != step.execution:
             return StepResult(is_current=False)
-        if result is None:
-            return StepResult(is_current=True)
         return StepResult(is_current=True, audio=result.audio, language=record.language, duration_ms=result.duration_ms)
 
-    def _apply(self, step: StepEvent, changes: Mapping[str, Any], result: MediaResult | None) -> MeetingRecord | None:
+    def _apply(self, step: StepEvent, changes: Mapping[str, Any], result: MediaResult) -> MeetingRecord | None:
         """Apply the report of a step, and return the record afterwards. Log a change, and send its metrics. A repeated
-        report changes nothing.
+        report changes nothing. `result` is that of the media job in the step `media`, and empty in other steps.
         """
         has_changed = False
 
@@ -148,7 +145,7 @@ class Steps:
             return record
         key_hash = meeting_hash(meeting)
         self.log.info("meeting_moved", outcome=record.status, key_hash=key_hash)
-        if result is not None:
+        if step.step == "media":
             self.log.info("media_read", interruptions=step.job_starts - 1, key_hash=key_hash)
             if result.duration_ms:
                 self.metrics.put_or_log(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, self.log)

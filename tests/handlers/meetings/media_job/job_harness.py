@@ -13,6 +13,7 @@ from handlers.common.logging import EventLog
 from handlers.meetings.environment import RECORDING_VARIABLES, MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job import MediaJob
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.recording_files import MediaResult, MeetingReason
 from handlers.meetings.s3_keys import Recording
 from tests.handlers.meetings.media_job import sample_videos
@@ -85,7 +86,7 @@ class JobHarness:
         """Return a job. `settings` are variables that replace the usual variables, and may have any value."""
         environment = MediaEnvironment.model_validate(self.variables).model_copy(update=settings)
         ffmpeg = Ffmpeg(environment.ffmpeg, self.scratch)
-        return MediaJob(environment, self.s3, ffmpeg, EventLog("DEBUG"))
+        return MediaJob(environment, MeetingBucket(self.s3, BUCKET), ffmpeg, EventLog("DEBUG"))
 
     def run(self, **settings: object) -> MediaResult:
         """Run a job; check that it stored its result, and return the result."""

@@ -10,11 +10,12 @@ from handlers.meetings.media_job.outputs import RecordingPlan
 from handlers.meetings.media_job.probe import SECOND, ChunkFacts, ChunkVideo
 
 VIDEO = ChunkVideo(codec="h264", form="", width=640, height=360)
-CHUNK = ChunkFacts(SECOND, VIDEO, channels=1)
+CHUNK = ChunkFacts("chunk", SECOND, VIDEO, channels=1)
 MAX_PART_SECONDS = 60
 
 chunks = st.builds(
     ChunkFacts,
+    st.just("chunk"),
     st.integers(1, 200 * SECOND),
     st.none() | st.builds(replace, st.just(VIDEO), width=st.integers(1, 9000), height=st.integers(1, 9000)),
     st.integers(0, 2),
