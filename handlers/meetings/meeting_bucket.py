@@ -6,6 +6,7 @@ videos and audio itself.
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,18 +26,18 @@ if TYPE_CHECKING:
 JSON = "application/json"
 
 
+@dataclass(frozen=True)
 class MeetingBucket:
-    """Reads, writes and lists objects of one bucket. Errors of S3 pass, and their messages may contain keys."""
+    """Reads, writes and lists objects of one bucket. It raises S3's errors, whose messages may contain keys."""
 
-    def __init__(self, client: "S3Client", bucket: str) -> None:
-        self._client = client
-        self.name = bucket
+    client: "S3Client"
+    name: str
 
     def read(self, key: str) -> bytes | None:
         """Return the bytes of an object that the backend wrote, or None if it does not exist."""
         try:
-            return self._client.get_object(Bucket=self.name, Key=key)["Body"].read()
-        except self._client.exceptions.NoSuchKey:
+            return self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+        except self.client.exceptions.NoSuchKey:
             return None
 
     def open_upload(self, key: str) -> "GetObjectOutputTypeDef | ChunkProblem":
@@ -44,8 +45,8 @@ class MeetingBucket:
         exist, is archived, or was encrypted by the client with its own key. Other errors of S3 pass.
         """
         try:
-            return self._client.get_object(Bucket=self.name, Key=key)
-        except self._client.exceptions.NoSuchKey:
+            return self.client.get_object(Bucket=self.name, Key=key)
+        except self.client.exceptions.NoSuchKey:
             return ChunkProblem.MISSING
         except ClientError as error:
             if error.response["Error"]["Code"] in UNREADABLE_CODES:
@@ -69,11 +70,11 @@ class MeetingBucket:
 
     def write(self, key: str, data: str) -> None:
         """Write a JSON object; replace an existing object."""
-        self._client.put_object(Bucket=self.name, Key=key, Body=data.encode(), ContentType=JSON)
+        self.client.put_object(Bucket=self.name, Key=key, Body=data.encode(), ContentType=JSON)
 
     def upload_file(self, path: Path, key: str, content_type: str) -> None:
         """Upload a local file, in several parts if it is large."""
-        self._client.upload_file(str(path), self.name, key, ExtraArgs={"ContentType": content_type})
+        self.client.upload_file(str(path), self.name, key, ExtraArgs={"ContentType": content_type})
 
     def exists(self, key: str) -> bool:
         """Return True if the object exists.
@@ -85,5 +86,5 @@ class MeetingBucket:
 
     def list_pages(self, prefix: str) -> "Iterator[list[ObjectTypeDef]]":
         """Yield the objects below a prefix in pages of up to a thousand."""
-        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
             yield page.get("Contents", [])

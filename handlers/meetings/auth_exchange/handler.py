@@ -28,14 +28,7 @@ from handlers.common.records import Records
 from handlers.common.rest import ProxyResponse, RestAnswer, RestDispatcher, RestRequest
 from handlers.common.tokens import ProviderUnavailable, TokenRefused, TokenVerifier, signing_keys
 from handlers.meetings import s3_keys
-from handlers.meetings.auth_exchange.api import (
-    DELETE_MEETING,
-    EXCHANGE_TOKEN,
-    ExchangeRequest,
-    ExchangeResponse,
-    MeetingPath,
-    MeetingsErrorCode,
-)
+from handlers.meetings.auth_exchange import api
 from handlers.meetings.deletions import DeletedMeeting, queue_deletion
 from handlers.meetings.environment import CREDENTIAL_SECONDS, RENEW_BEFORE_SECONDS, AuthEnvironment
 from handlers.meetings.record import MeetingRecord, apply_deletion, record_attributes, record_key
@@ -58,12 +51,12 @@ class MeetingsApi:
     clock: Callable[[], datetime]
     log: EventLog
 
-    def exchange(self, call: RestRequest[None, None, ExchangeRequest]) -> RestAnswer[ExchangeResponse]:
+    def exchange(self, call: RestRequest[None, None, api.ExchangeRequest]) -> RestAnswer[api.ExchangeResponse]:
         """Verify the token, and return credentials for its user. Raises HandlerError, and STS's errors."""
         user = self._verify_user(call.body.token)
         credentials = self._assume_client_role(user, call.body.session_name)
         return RestAnswer(
-            ExchangeResponse(
+            api.ExchangeResponse(
                 access_key_id=credentials["AccessKeyId"],
                 secret_access_key=credentials["SecretAccessKey"],
                 session_token=credentials["SessionToken"],
@@ -76,14 +69,14 @@ class MeetingsApi:
             )
         )
 
-    def delete(self, call: RestRequest[MeetingPath]) -> RestAnswer[None]:
+    def delete(self, call: RestRequest[api.MeetingPath]) -> RestAnswer[None]:
         """Delete a meeting of the token's user. The function `meeting-cleanup` removes its data.
 
         The partition key is the user, so another user's meeting gives the same 404 as a meeting that does not exist.
         """
         meeting = MeetingId(self._verify_user(call.token), call.parameters.meeting_id)
         if self.records.read(record_key(meeting)) is None:
-            raise HandlerError(MeetingsErrorCode.MEETING_UNKNOWN, "The meeting does not exist.")
+            raise HandlerError(api.MeetingsErrorCode.MEETING_UNKNOWN, "The meeting does not exist.")
         deleted = DeletedMeeting(user=meeting.user, meeting_id=meeting.meeting_id)
         queue_deletion(self.sqs, self.environment.deletions_queue_url, deleted)
         self.records.change(record_key(meeting), lambda record: apply_deletion(record, self.clock()))
@@ -96,12 +89,12 @@ class MeetingsApi:
         except ProviderUnavailable:
             self.log.error("provider_away")
             raise HandlerError(
-                MeetingsErrorCode.UNAVAILABLE, "The identity provider does not respond. Try again."
+                api.MeetingsErrorCode.UNAVAILABLE, "The identity provider does not respond. Try again."
             ) from None
         except TokenRefused as error:
             self.log.info("caller_refused", cause=name_for_log(str(error)))
             is_expired = str(error) == jwt.ExpiredSignatureError.__name__
-            code = MeetingsErrorCode.TOKEN_EXPIRED if is_expired else MeetingsErrorCode.TOKEN_REFUSED
+            code = api.MeetingsErrorCode.TOKEN_EXPIRED if is_expired else api.MeetingsErrorCode.TOKEN_REFUSED
             raise HandlerError(code, "The token is not valid.") from None
 
     def _assume_client_role(self, user: str, session_name: str) -> Mapping[str, Any]:
@@ -123,7 +116,7 @@ class MeetingsApi:
                 raise
             self.log.failure("role_busy", error, level="WARNING")
             message = "AWS credentials are not available at the moment. Try again."
-            raise HandlerError(MeetingsErrorCode.UNAVAILABLE, message) from None
+            raise HandlerError(api.MeetingsErrorCode.UNAVAILABLE, message) from None
         return answer["Credentials"]
 
 
@@ -131,7 +124,7 @@ class MeetingsApi:
 def _dispatcher() -> RestDispatcher:
     environment = AuthEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=CONFIG)
-    api = MeetingsApi(
+    meetings = MeetingsApi(
         environment,
         TokenVerifier(environment.issuer, environment.audience, signing_keys(environment.jwks_url)),
         boto3.client("sts", config=SHORT_TIMEOUT_CONFIG),
@@ -140,8 +133,8 @@ def _dispatcher() -> RestDispatcher:
         ids.now,
         EventLog(environment.log_level),
     )
-    operations = [EXCHANGE_TOKEN.bind(api.exchange), DELETE_MEETING.bind(api.delete)]
-    return RestDispatcher(operations, origin=environment.origin, log=api.log)
+    operations = [api.EXCHANGE_TOKEN.bind(meetings.exchange), api.DELETE_MEETING.bind(meetings.delete)]
+    return RestDispatcher(operations, origin=environment.origin, log=meetings.log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:

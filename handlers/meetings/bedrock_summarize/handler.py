@@ -19,6 +19,7 @@ from handlers.common.aws import CONFIG, error_name, is_transient_failure
 from handlers.common.bedrock import BedrockModel, NoAnswer, TokenUsage, build_client_config
 from handlers.common.logging import EventLog, hash_for_log, name_for_log
 from handlers.common.text import Window, WindowSizes, split_into_windows
+from handlers.meetings.bedrock_summarize import questions
 from handlers.meetings.bedrock_summarize.models import (
     Summary,
     SummaryBusy,
@@ -26,16 +27,6 @@ from handlers.meetings.bedrock_summarize.models import (
     SummaryRequest,
     Transcript,
     TranscriptSegment,
-)
-from handlers.meetings.bedrock_summarize.questions import (
-    ModelActionItem,
-    Question,
-    SummaryTask,
-    locate_items,
-    parse_action_items,
-    parse_summary,
-    to_summary_lines,
-    to_transcript_lines,
 )
 from handlers.meetings.bedrock_summarize.transcript import parse_part
 from handlers.meetings.environment import SummaryEnvironment
@@ -96,12 +87,14 @@ class Summarizer:
             answers = list(pool.map(ask, windows))
         summaries = [summary for summary, _ in answers]
         if len(summaries) > 1:
-            question = Question(SummaryTask.COMBINE, to_summary_lines(summaries), transcript.language)
-            summaries = [self._ask(self.environment.summary_model_id, question, parse_summary, usages)]
+            question = questions.Question(
+                questions.SummaryTask.COMBINE, questions.to_summary_lines(summaries), transcript.language
+            )
+            summaries = [self._ask(self.environment.summary_model_id, question, questions.parse_summary, usages)]
         items = [
             located.item
             for window, (_, model_items) in zip(windows, answers, strict=True)
-            for located in locate_items(model_items, window)
+            for located in questions.locate_items(model_items, window)
         ]
         dropped = sum(len(model_items) for _, model_items in answers) - len(items)
         # An action item is dropped if the window does not contain its quote. For operators, a window is a part of the
@@ -118,25 +111,27 @@ class Summarizer:
 
     def _ask_about_window(
         self, window: Window[TranscriptSegment], *, language: str, count: int, usages: list[TokenUsage]
-    ) -> tuple[str, tuple[ModelActionItem, ...]]:
+    ) -> tuple[str, tuple[questions.ModelActionItem, ...]]:
         """Request the summary and then the action items of a window.
 
         The requests are not concurrent, so that the second request can read the transcript from the model's cache.
         """
         summary_model, action_model = self.environment.summary_model_id, self.environment.action_model_id
-        summary_question = Question(
-            SummaryTask.SUMMARY,
-            to_transcript_lines(window),
+        summary_question = questions.Question(
+            questions.SummaryTask.SUMMARY,
+            questions.to_transcript_lines(window),
             language=language,
             index=window.index,
             count=count,
             material_cached=summary_model == action_model,
         )
-        summary = self._ask(summary_model, summary_question, parse_summary, usages)
-        action_question = replace(summary_question, task=SummaryTask.ACTION_ITEMS)
-        return summary, self._ask(action_model, action_question, parse_action_items, usages)
+        summary = self._ask(summary_model, summary_question, questions.parse_summary, usages)
+        action_question = replace(summary_question, task=questions.SummaryTask.ACTION_ITEMS)
+        return summary, self._ask(action_model, action_question, questions.parse_action_items, usages)
 
-    def _ask(self, model_id: str, question: Question, read: Callable[[str], T], usages: list[TokenUsage]) -> T:
+    def _ask(
+        self, model_id: str, question: questions.Question, read: Callable[[str], T], usages: list[TokenUsage]
+    ) -> T:
         def report(usage: TokenUsage) -> None:
             usages.append(usage)
             self.log.info("model_answered", task=question.task, **usage.model_dump())

@@ -141,17 +141,9 @@ def locate_items(items: Sequence[ModelActionItem], window: Window[TranscriptSegm
         match = search.find(model_item.quote, expected_at)
         if match is None:
             continue
-        item = ActionItem(
-            text=clean_text(model_item.text),
-            owner=clean_text(model_item.owner or "") or None,
-            due=clean_text(model_item.due or "") or None,
-            quote=TranscriptQuote(text=match.quote, start_ms=match.start_ms),
-        )
-        located.append(
-            LocatedItem(
-                item,
-                first_word=(window.first + match.first.passage, match.first.word),
-                last_word=(window.first + match.last.passage, match.last.word),
-            )
-        )
+        owner, due = (clean_text(text or "") or None for text in (model_item.owner, model_item.due))
+        quote = TranscriptQuote(text=match.quote, start_ms=match.start_ms)
+        item = ActionItem(text=clean_text(model_item.text), owner=owner, due=due, quote=quote)
+        first_word, last_word = ((window.first + word.passage, word.word) for word in (match.first, match.last))
+        located.append(LocatedItem(item, first_word, last_word))
     return sorted(located, key=lambda item: (item.first_word, item.last_word))
