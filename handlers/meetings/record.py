@@ -84,43 +84,6 @@ RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
 """Rank of each status and stage within one attempt."""
 
 
-@dataclass(frozen=True)
-class MeetingExecution:
-    """An execution of the workflow: one attempt to process one recording.
-
-    The name identifies the meeting, the recording and the attempt, so the same attempt cannot be started twice. Step
-    Functions refuses the name of an ended execution for 90 days, so a new attempt needs a new name.
-    """
-
-    recording: Recording
-    attempt: int
-
-    @property
-    def name(self) -> str:
-        """Execution name. Step Functions allows 80 characters, which leaves 20 for the attempt."""
-        meeting = self.recording.meeting
-        # The hash contains the user, because two users may have the same meeting id.
-        identity = f"{meeting.user}/{meeting.meeting_id}/{self.recording.content}"
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:HASH_DIGITS]
-        return f"{meeting.meeting_id}-{digest}-{self.attempt}"
-
-    @property
-    def input(self) -> dict[str, object]:
-        """Input of the execution. The workflow's states also pass these values to the Lambda function `steps`.
-
-        All values must be the same whenever the start is repeated, because Step Functions accepts a repeated start only
-        with the same input.
-        """
-        meeting = self.recording.meeting
-        return {
-            "schemaVersion": 1,
-            "user": meeting.user,
-            "meetingId": meeting.meeting_id,
-            "content": self.recording.content,
-            "attempt": self.attempt,
-        }
-
-
 class MeetingRecord(Record):
     """One meeting. An attribute in the table has the field's name in camelCase, such as `meetingId`."""
 
@@ -164,9 +127,34 @@ class MeetingRecord(Record):
     """Upload time of the `complete.json` that began the attempt. None until a valid one was uploaded."""
 
     @property
-    def execution(self) -> MeetingExecution:
-        """The execution of the current attempt, which may not have been started."""
-        return MeetingExecution(Recording(MeetingId(self.user, self.meeting_id), self.content), self.attempt)
+    def recording(self) -> Recording:
+        return Recording(MeetingId(self.user, self.meeting_id), self.content)
+
+    @property
+    def execution_name(self) -> str:
+        """Name of the current attempt's execution, which may not have been started.
+
+        It identifies the meeting, the recording and the attempt, so the same attempt cannot be started twice. Step
+        Functions refuses the name of an ended execution for 90 days. It allows 80 characters, which leaves 20 for the
+        attempt.
+        """
+        # The hash contains the user, because two users may have the same meeting id.
+        identity = f"{self.user}/{self.meeting_id}/{self.content}"
+        return f"{self.meeting_id}-{hashlib.sha256(identity.encode()).hexdigest()[:HASH_DIGITS]}-{self.attempt}"
+
+    @property
+    def execution_input(self) -> dict[str, object]:
+        """Input of the execution. The workflow's states also pass these values to the Lambda function `steps`.
+
+        All values must be the same whenever the start is repeated, because Step Functions accepts a repeated start only
+        with the same input.
+        """
+        fields = {"schema_version", "user", "meeting_id", "content", "attempt"}
+        return self.model_dump(mode="json", by_alias=True, include=fields)
+
+    def is_attempt(self, content: str, attempt: int) -> bool:
+        """Return True if the current attempt has this number, and processes this recording."""
+        return (self.content, self.attempt) == (content, attempt)
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -206,12 +194,12 @@ class Upload:
 
 
 def apply_upload(
-    record: MeetingRecord | None, meeting: MeetingId, upload: Upload, ended: MeetingExecution | None, at: datetime
+    record: MeetingRecord | None, meeting: MeetingId, upload: Upload, ended: str | None, at: datetime
 ) -> MeetingRecord:
     """Return the record after an upload of `complete.json`. `record` is None for a new meeting.
 
-    `ended` is an execution that is known to have ended, or None. If it is the current one, and the meeting is still in
-    progress, nothing will report on it any more.
+    `ended` is the name of an execution that is known to have ended, or None. If it is the current one, and the meeting is
+    still in progress, nothing will report on it any more.
 
     - Other chunks are a new attempt, whatever the status was.
     - The same chunks are a new attempt if the meeting has failed or its execution has ended, because the client wants
@@ -239,7 +227,7 @@ def apply_upload(
         "sequencer": upload.sequencer,
     }
     has_ended = before.status is MeetingStatus.FAILED or (
-        before.status is MeetingStatus.PROCESSING and ended == before.execution
+        before.status is MeetingStatus.PROCESSING and ended == before.execution_name
     )
     if before.content == complete.content and not has_ended:
         return _changed(before, at, description)
@@ -257,14 +245,14 @@ def apply_upload(
 
 
 def apply_report(
-    record: MeetingRecord | None, execution: MeetingExecution, changes: Mapping[str, Any], at: datetime
+    record: MeetingRecord | None, content: str, attempt: int, changes: Mapping[str, Any], at: datetime
 ) -> MeetingRecord | None:
-    """Return the record after a report of an execution. Another execution than the current one changes nothing.
+    """Return the record after a report of an attempt's execution. Only the current attempt can change it.
 
     `changes` are values of the record's fields, with a status. Without a value, the meeting has no stage, reason or wrong
     chunks any more.
     """
-    if record is None or record.execution != execution:
+    if record is None or not record.is_attempt(content, attempt):
         return record
     fields = {"stage": None, "reason": None, "wrong": (), **changes}
     after = _changed(record, at, {**fields, "wrong": fields["wrong"][:MAX_LISTED_CHUNKS]})

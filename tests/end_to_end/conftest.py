@@ -206,7 +206,7 @@ def delete_meeting(meetings: DeployedMeetings, ann: Recorder) -> None:
     """Delete a processed meeting. Nothing is stored for it any more except its tombstone."""
     record = ann.wait_for_status(ann.upload(ann.record_speech("goodbye")))
     assert meetings.delete_meeting(ann.subject, record.meeting_id).status == 204
-    meetings.wait_until_removed(record.meeting)
+    meetings.wait_until_removed(record.recording.meeting)
 
 
 @pytest.fixture(scope="session")

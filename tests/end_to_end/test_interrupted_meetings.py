@@ -69,7 +69,7 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     ready = ann.wait_for_status(meeting.meeting_id, READY, content=second_content)
     said = ann.client.read_transcript(ready).said
     assert " ".join(segment.text for segment in said) == " ".join(clip_texts("goodbye"))
-    result_key = Recording(ready.meeting, first_content).media_result_key
+    result_key = Recording(ready.recording.meeting, first_content).media_result_key
     s3 = platform.client("s3")
 
     def read_result() -> Any:
@@ -94,7 +94,7 @@ def test_the_execution_of_a_deleted_meeting_ends_quietly(
     assert record is not None
     assert (record.status, record.title) == (MeetingStatus.DELETED, "")
     assert meeting_id not in [meeting.meeting_id for meeting in ann.client.list_newest_first()]
-    meetings.wait_until_removed(record.meeting)
+    meetings.wait_until_removed(record.recording.meeting)
     [execution] = list_executions(meetings, meeting_id)
     step_functions = meetings.client("stepfunctions")
 

@@ -12,9 +12,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from handlers.common.text import Window
 from handlers.livestream.transcript import read_transcript
+from handlers.meetings.bedrock_summarize.handler import parse_part
 from handlers.meetings.bedrock_summarize.models import TranscriptSegment
 from handlers.meetings.bedrock_summarize.questions import ModelActionItem, locate_items, parse_summary
-from handlers.meetings.bedrock_summarize.transcript import parse_part
 from handlers.meetings.recording_files import AudioPart
 from handlers.transcription.audio_processor.results import parse_results
 from handlers.voice_qa.query_worker.agent import read_pieces

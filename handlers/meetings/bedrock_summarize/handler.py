@@ -1,13 +1,16 @@
 """Lambda function that summarises a meeting. The workflow of the recording invokes it after the transcription.
 
-It joins the transcripts of the audio's parts, and divides the result into windows, each small enough for a request to a
-model. For each window, a model writes a summary, and a model lists the action items. With several windows, a model
-combines the summaries into one.
+It joins the outputs of Amazon Transcribe, one for each part of the audio, to a transcript of segments. A segment ends when
+another speaker begins, after a pause, or at the end of a sentence once the segment is long. So its time is exact within
+seconds, and no segment is too long for a model request.
+
+The transcript is divided into windows, each small enough for a request to a model. For each window, a model writes a
+summary, and a model lists the action items. With several windows, a model combines the summaries into one.
 
 The workflow may repeat the invocation for a recording. A summary that exists is not made again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -18,7 +21,8 @@ import boto3
 from handlers.common.aws import CONFIG, error_name, is_transient_failure
 from handlers.common.bedrock import BedrockModel, NoAnswer, TokenUsage, build_client_config
 from handlers.common.logging import EventLog, hash_for_log, name_for_log
-from handlers.common.text import Window, WindowSizes, split_into_windows
+from handlers.common.text import Window, WindowSizes, clean_text, split_into_windows
+from handlers.common.transcribe_output import join_words, parse_transcribe_output
 from handlers.meetings.bedrock_summarize import questions
 from handlers.meetings.bedrock_summarize.models import (
     Summary,
@@ -28,11 +32,22 @@ from handlers.meetings.bedrock_summarize.models import (
     Transcript,
     TranscriptSegment,
 )
-from handlers.meetings.bedrock_summarize.transcript import parse_part
 from handlers.meetings.environment import SummaryEnvironment
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetrics
+from handlers.meetings.recording_files import AudioPart
 
+SENTENCE_END_CHARACTERS = 300
+"""A new sentence is added to a segment only if the segment with the sentence's first word is not longer than this."""
+MAX_SEGMENT_CHARACTERS = 1_000
+"""A further word of a sentence is added to a segment only if the segment is then not longer than this."""
+MAX_OVERRUN_MS = 5_000
+"""A word may end this long after the end of its part, because encoders pad the audio and times are rounded. An output
+with a later word is rejected, because it does not fit the part."""
+UNKNOWN_SPEAKER = "unknown"
+"""Label for words without a speaker."""
+_UNSPACED = frozenset(["ja", "th", "zh"])
+"""Languages that are written without spaces between words."""
 T = TypeVar("T")
 
 
@@ -71,7 +86,7 @@ class Summarizer:
             output = self.bucket.read(request.recording.part_transcript_key(number, request.language))
             if output is None:
                 raise SummaryFailed("part_missing")
-            # Amazon Transcribe numbers the speakers of each part from 0, for example `spk_0`.
+            # Amazon Transcribe numbers the speakers of each part from 0, so `spk_0` may be another person in each part.
             prefix = f"{number + 1}-" if len(request.audio) > 1 else ""
             said += parse_part(part, output, request.language, speaker_prefix=prefix)
         return Transcript(language=request.language, duration_ms=request.duration_ms, said=tuple(said))
@@ -179,3 +194,32 @@ def to_workflow_error(error: Exception) -> SummaryBusy | SummaryFailed:
     if isinstance(error, (SummaryFailed, NoAnswer)):
         return SummaryFailed(str(error))
     return (SummaryBusy if is_transient_failure(error) else SummaryFailed)(error_name(error))
+
+
+def parse_part(
+    part: AudioPart, output: bytes, language: str, speaker_prefix: str = ""
+) -> tuple[TranscriptSegment, ...]:
+    """Return the segments of a part from its output of Amazon Transcribe, in which times count from the start of the part.
+
+    Raises InvalidTranscribeOutput or UnicodeDecodeError.
+    """
+    words = parse_transcribe_output(output.decode(), part.duration_ms + MAX_OVERRUN_MS)
+    has_spaces = language.partition("-")[0] not in _UNSPACED
+    return tuple(
+        TranscriptSegment(
+            speaker=speaker_prefix + (clean_text(speech.speaker or "") or UNKNOWN_SPEAKER),
+            start_ms=part.offset_ms + min(speech.start_ms, part.duration_ms),
+            end_ms=part.offset_ms + min(speech.end_ms, part.duration_ms),
+            text=" ".join(speech.words) if has_spaces else _join_unspaced(speech.words),
+        )
+        for speech in join_words(words, MAX_SEGMENT_CHARACTERS, SENTENCE_END_CHARACTERS)
+    )
+
+
+def _join_unspaced(words: Sequence[str]) -> str:
+    """Join the words of a language without spaces. Neighbouring words in Latin letters or digits keep a space."""
+    text = ""
+    for word in words:
+        needs_space = text[-1:].isascii() and text[-1:].isalnum() and word[0].isascii() and word[0].isalnum()
+        text += f" {word}" if needs_space else word
+    return text

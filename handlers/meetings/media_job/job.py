@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -43,7 +43,7 @@ from handlers.meetings.recording_files import (
     MeetingReason,
     WrongChunk,
 )
-from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
+from handlers.meetings.s3_keys import COMPLETE_FILE_NAME
 
 MAX_DOWNLOADS: Final = 8
 """Number of chunks that are downloaded concurrently."""
@@ -53,7 +53,8 @@ FLAC, MP4 = "audio/flac", "video/mp4"
 """Content types of the output."""
 OUTPUT_NAME: Final = "output"
 """Name of the local file that is uploaded next."""
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class RecordingUnprocessable(Exception):
@@ -73,10 +74,6 @@ class MediaJob:
     ffmpeg: Ffmpeg
     log: EventLog
 
-    @cached_property
-    def recording(self) -> Recording:
-        return self.environment.recording
-
     @property
     def scratch_bytes(self) -> int:
         """Disk space that the job may use."""
@@ -89,7 +86,7 @@ class MediaJob:
             result = self._process(self._read_complete_file())
         except RecordingUnprocessable as unprocessable:
             result = unprocessable.result
-        self.bucket.write(self.recording.media_result_key, result.model_dump_json(by_alias=True))
+        self.bucket.write(self.environment.recording.media_result_key, result.model_dump_json(by_alias=True))
         self.log.info(
             "media_done",
             code=result.reason,
@@ -101,10 +98,10 @@ class MediaJob:
 
     def _read_complete_file(self) -> CompleteFile:
         """Return `complete.json`. Raises RecordingUnprocessable if it describes another recording or is unusable."""
-        content, _ = self.bucket.read_complete_file(self.recording.meeting)
+        content, _ = self.bucket.read_complete_file(self.environment.recording.meeting)
         if isinstance(content, WrongChunk):
             raise RecordingUnprocessable(MeetingReason.INCOMPLETE, [content])
-        if content.content != self.recording.content:
+        if content.content != self.environment.recording.content:
             wrong = WrongChunk(name=COMPLETE_FILE_NAME, problem=ChunkProblem.HASH)
             raise RecordingUnprocessable(MeetingReason.INCOMPLETE, [wrong])
         return content
@@ -150,7 +147,7 @@ class MediaJob:
 
     def _download_chunk(self, chunk: Chunk, path: Path) -> ChunkProblem | None:
         """Download a chunk to a file; return the problem if the object is not what `complete.json` states."""
-        answer = self.bucket.open_upload(self.recording.meeting.upload_key(chunk.name))
+        answer = self.bucket.open_upload(self.environment.recording.meeting.upload_key(chunk.name))
         if isinstance(answer, ChunkProblem):
             return answer
         digest = hashlib.sha256()
@@ -168,7 +165,7 @@ class MediaJob:
         parts = []
         for number, (start_ms, duration_ms) in enumerate(plan.divide_speech(AUDIO_PART_SECONDS)):
             maker.make_part(start_ms, duration_ms, OUTPUT_NAME)
-            self._upload(self.recording.audio_key(number), FLAC)
+            self._upload(self.environment.recording.audio_key(number), FLAC)
             parts.append(AudioPart(offset_ms=start_ms, duration_ms=duration_ms))
         if plan.has_video:
             maker.make_soundtrack()
@@ -187,7 +184,7 @@ class MediaJob:
         if not is_copied:
             self._for_each_chunk(complete, plan.chunks, maker.encode_video)
             maker.join_video(OUTPUT_NAME, copies_video=False)
-        self._upload(self.recording.video_key, MP4)
+        self._upload(self.environment.recording.video_key, MP4)
 
     def _for_each_chunk(self, complete: CompleteFile, items: Sequence[T], work: Callable[[T], R]) -> list[R]:
         """Call a function with the item of each chunk, for example its file name; return the results.
@@ -211,4 +208,4 @@ class MediaJob:
 
     @property
     def _key_hash(self) -> LogText:
-        return hash_for_log(self.recording.media_result_key)
+        return hash_for_log(self.environment.recording.media_result_key)

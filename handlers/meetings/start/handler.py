@@ -30,7 +30,6 @@ from handlers.common.records import Records
 from handlers.meetings.environment import StartEnvironment
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.record import (
-    MeetingExecution,
     MeetingRecord,
     MeetingStatus,
     Stage,
@@ -80,7 +79,7 @@ class Starter:
             "recording_uploaded", outcome=record.status, missing=len(upload.wrong), key_hash=meeting_hash(meeting)
         )
         if record.stage is Stage.MEDIA:
-            self.executions.start(record.execution.name, record.execution.input)
+            self.executions.start(record.execution_name, record.execution_input)
         return None
 
     def _read_upload(self, meeting: MeetingId, sequencer: str) -> Upload | None:
@@ -108,13 +107,13 @@ class Starter:
             if sizes.get(chunk.name) != chunk.bytes
         )
 
-    def _find_ended_execution(self, record: MeetingRecord | None) -> MeetingExecution | None:
-        """Return the execution of a meeting in progress if it will not report any more."""
+    def _find_ended_execution(self, record: MeetingRecord | None) -> str | None:
+        """Return the name of the execution of a meeting in progress if it will not report any more."""
         if record is None or record.status is not MeetingStatus.PROCESSING:
             return None
-        status = self.executions.status(self.executions.arn(record.execution.name))
+        status = self.executions.status(self.executions.arn(record.execution_name))
         # Without a status, the execution was not started yet.
-        return None if status in {None, RUNNING} else record.execution
+        return None if status in {None, RUNNING} else record.execution_name
 
 
 @cache

@@ -31,7 +31,6 @@ from handlers.meetings.environment import StepsEnvironment
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetrics
 from handlers.meetings.record import (
-    MeetingExecution,
     MeetingRecord,
     MeetingStatus,
     Stage,
@@ -75,9 +74,8 @@ class StepEvent(Message):
     """
 
     @property
-    def execution(self) -> MeetingExecution:
-        """The execution that sent the event."""
-        return MeetingExecution(Recording(MeetingId(self.user, self.meeting_id), self.content), self.attempt)
+    def recording(self) -> Recording:
+        return Recording(MeetingId(self.user, self.meeting_id), self.content)
 
 
 class StepResult(Message):
@@ -104,7 +102,7 @@ class Steps:
 
     def run(self, step: StepEvent) -> StepResult:
         """Apply the report of the step that the event names, and return the step's response."""
-        recording, result = step.execution.recording, MediaResult()
+        recording, result = step.recording, MediaResult()
         match step.step:
             case "media":
                 result = MediaResult.model_validate_json(self.bucket.read(recording.media_result_key) or "")
@@ -123,7 +121,7 @@ class Steps:
                 if self.bucket.exists(recording.transcript_key):  # it stays available
                     changes["transcript_key"] = recording.transcript_key
         record = self._apply(step, changes, result)
-        if record is None or record.execution != step.execution:
+        if record is None or not record.is_attempt(step.content, step.attempt):
             return StepResult(is_current=False)
         return StepResult(is_current=True, audio=result.audio, language=record.language, duration_ms=result.duration_ms)
 
@@ -135,11 +133,11 @@ class Steps:
 
         def transition(record: MeetingRecord | None) -> MeetingRecord | None:
             nonlocal has_changed
-            after = apply_report(record, step.execution, changes, self.clock())
+            after = apply_report(record, step.content, step.attempt, changes, self.clock())
             has_changed = after is not record
             return after
 
-        meeting = step.execution.recording.meeting
+        meeting = step.recording.meeting
         record = self.records.change(record_key(meeting), transition)
         if record is None or not has_changed:
             return record

@@ -76,7 +76,7 @@ def test_every_step_receives_its_parameters() -> None:
     for name, state in states(deployed()).items():
         if state.get("Arguments", {}).get("FunctionName") == STEPS:
             step = StepEvent.model_validate(fill_arguments(state["Arguments"]["Payload"], **variables))
-            assert (step.execution.recording, step.execution.attempt) == (RECORDING, 2)
+            assert (step.recording, step.attempt) == (RECORDING, 2)
             step_and_reason[name] = (step.step, step.reason)
     assert step_and_reason == {
         "ReadMedia": ("media", None),

@@ -17,7 +17,6 @@ from handlers.common.ids import timestamp
 from handlers.common.records import serialize_model
 from handlers.meetings.record import (
     RANKS,
-    MeetingExecution,
     MeetingRecord,
     MeetingStatus,
     Stage,
@@ -28,7 +27,6 @@ from handlers.meetings.record import (
     record_attributes,
 )
 from handlers.meetings.recording_files import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
-from handlers.meetings.s3_keys import MeetingId, Recording
 from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_json
 
 Change = Callable[[MeetingRecord | None], MeetingRecord | None]
@@ -39,15 +37,11 @@ MAX_ATTEMPT = 4
 """Highest attempt in the random reports."""
 
 
-def execution_of(complete: CompleteFile = COMPLETE_JSON, attempt: int = 1) -> MeetingExecution:
-    return MeetingExecution(Recording(MEETING, complete.content), attempt)
-
-
 def upload_change(
     complete: CompleteFile | None,
     sequencer: str = "1",
     wrong: tuple[WrongChunk, ...] = (),
-    ended: MeetingExecution | None = None,
+    ended: str | None = None,
 ) -> Callable[[MeetingRecord | None], MeetingRecord]:
     """Return a function that applies an upload to a record. Without `complete`, `complete.json` is malformed."""
     upload = Upload(sequencer, complete, wrong if complete else WRONG, timestamp(START))
@@ -55,11 +49,15 @@ def upload_change(
 
 
 def report_change(
-    status: MeetingStatus, stage: Stage | None = None, execution: MeetingExecution | None = None, **fields: Any
+    status: MeetingStatus,
+    stage: Stage | None = None,
+    complete: CompleteFile = COMPLETE_JSON,
+    attempt: int = 1,
+    **fields: Any,
 ) -> Callable[[MeetingRecord | None], MeetingRecord]:
-    """Return a function that applies a report to a record, by default of the first execution of `COMPLETE_JSON`."""
+    """Return a function that applies a report of an attempt to a record, by default of the first one."""
     changes = {"status": status, "stage": stage, **fields}
-    change: Any = lambda record: apply_report(record, execution or execution_of(), changes, LATER)  # noqa: E731 - Any, because no record gives none
+    change: Any = lambda record: apply_report(record, complete.content, attempt, changes, LATER)  # noqa: E731 - Any, because no record gives none
     return change  # type: ignore[no-any-return]
 
 
@@ -69,7 +67,13 @@ REPORT_FAILED = report_change(MeetingStatus.FAILED)
 REPORT_READY = report_change(MeetingStatus.READY)
 STARTED = upload_change(COMPLETE_JSON)(None)
 """Record of a meeting whose execution has not reported anything yet."""
-EXECUTIONS = st.builds(execution_of, st.sampled_from([COMPLETE_JSON, OTHER_JSON]), st.integers(1, MAX_ATTEMPT))
+
+
+def execution_name(attempt: int = 1, complete: CompleteFile = COMPLETE_JSON) -> str:
+    return STARTED.model_copy(update={"content": complete.content, "attempt": attempt}).execution_name
+
+
+FILES, ATTEMPTS = st.sampled_from([COMPLETE_JSON, OTHER_JSON]), st.integers(1, MAX_ATTEMPT)
 REPORTED = sorted((pair for pair in RANKS if pair[0] is not MeetingStatus.DELETED), key=str)
 CHANGES: st.SearchStrategy[Change] = st.one_of(
     st.builds(
@@ -77,10 +81,13 @@ CHANGES: st.SearchStrategy[Change] = st.one_of(
         st.sampled_from([COMPLETE_JSON, OTHER_JSON, None]),
         st.sampled_from(["1", "f", "10"]),
         st.sampled_from([(), WRONG]),
-        st.none() | EXECUTIONS,
+        st.none() | st.builds(lambda file, attempt: execution_name(attempt, file), FILES, ATTEMPTS),
     ),
     st.builds(
-        lambda pair, execution: report_change(pair[0], pair[1], execution), st.sampled_from(REPORTED), EXECUTIONS
+        lambda pair, file, attempt: report_change(pair[0], pair[1], file, attempt),
+        st.sampled_from(REPORTED),
+        FILES,
+        ATTEMPTS,
     ),
     st.just(lambda record: apply_deletion(record, LATER)),
 )
@@ -130,10 +137,10 @@ FAILED, READY = (MeetingStatus.FAILED, None), (MeetingStatus.READY, None)
         (MEDIA, upload_change(COMPLETE_JSON, "2"), (1, *MEDIA)),
         (SUMMARY, upload_change(COMPLETE_JSON, "2"), (1, *SUMMARY)),
         # The execution has ended, another execution has ended, or the event is repeated.
-        (SUMMARY, upload_change(COMPLETE_JSON, "2", ended=execution_of()), (2, *MEDIA)),
-        (SUMMARY, upload_change(COMPLETE_JSON, "2", ended=execution_of(attempt=2)), (1, *SUMMARY)),
-        (SUMMARY, upload_change(COMPLETE_JSON, "1", ended=execution_of()), (1, *SUMMARY)),
-        (READY, upload_change(COMPLETE_JSON, "2", ended=execution_of()), (1, *READY)),
+        (SUMMARY, upload_change(COMPLETE_JSON, "2", ended=execution_name()), (2, *MEDIA)),
+        (SUMMARY, upload_change(COMPLETE_JSON, "2", ended=execution_name(2)), (1, *SUMMARY)),
+        (SUMMARY, upload_change(COMPLETE_JSON, "1", ended=execution_name()), (1, *SUMMARY)),
+        (READY, upload_change(COMPLETE_JSON, "2", ended=execution_name()), (1, *READY)),
         # Other chunks, which may have been replaced before, or may be incomplete.
         (READY, upload_change(OTHER_JSON, "2"), (2, *MEDIA)),
         (READY, upload_change(OTHER_JSON, "0"), (1, *READY)),
@@ -168,14 +175,14 @@ def test_the_language_is_kept_once_the_processing_has_started() -> None:
 
 
 def test_execution_names_are_short_and_unique_by_user_content_and_attempt() -> None:
-    executions = [
-        MeetingExecution(Recording(MeetingId(user, MEETING.meeting_id), complete.content), attempt)
+    records = [
+        STARTED.model_copy(update={"user": user, "content": complete.content, "attempt": attempt})
         for user in (ANN, BOB)
         for complete in (COMPLETE_JSON, OTHER_JSON)
         for attempt in (1, 2, 10**18)
     ]
-    names = {execution.name for execution in executions}
-    assert len(names) == len({json.dumps(execution.input) for execution in executions}) == len(executions)
+    names = {record.execution_name for record in records}
+    assert len(names) == len({json.dumps(record.execution_input) for record in records}) == len(records)
     assert all(len(name) <= 80 and name.startswith(f"{MEETING.meeting_id}-") for name in names)
 
 

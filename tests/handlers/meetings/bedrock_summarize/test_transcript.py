@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.transcribe_output import MAX_PAUSE_MS, InvalidTranscribeOutput
-from handlers.meetings.bedrock_summarize.models import TranscriptSegment
-from handlers.meetings.bedrock_summarize.transcript import (
+from handlers.meetings.bedrock_summarize.handler import (
     MAX_OVERRUN_MS,
     MAX_SEGMENT_CHARACTERS,
     SENTENCE_END_CHARACTERS,
     UNKNOWN_SPEAKER,
     parse_part,
 )
+from handlers.meetings.bedrock_summarize.models import TranscriptSegment
 from handlers.meetings.recording_files import AudioPart
 from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     Turn,
