@@ -1,5 +1,7 @@
 """Environment variables of the meetings functions and the media job, and numbers that the stack's settings use too.
 
+`stack` is the name of the stack, which is a dimension of the metrics.
+
 The media job is an AWS Batch job that joins the files of a recording to a video, and extracts the audio. The job
 definition sets the variables of `MediaDeployment`. Each job submission adds the variables that name its recording.
 """
@@ -40,7 +42,6 @@ class StepsEnvironment(HandlerEnvironment):
     table_name: str
     bucket_name: str
     stack: str
-    """Name of the stack, which is a dimension of the metrics."""
 
 
 class StorageEnvironment(HandlerEnvironment):
@@ -48,7 +49,6 @@ class StorageEnvironment(HandlerEnvironment):
 
     bucket_name: str
     stack: str
-    """Name of the stack, which is a dimension of the metrics."""
     max_users: int
     """Maximum number of users with a metric of their own: those whose storage grew most. All others share a metric."""
 
@@ -88,7 +88,6 @@ class SummaryEnvironment(HandlerEnvironment):
 
     bucket_name: str
     stack: str
-    """Name of the stack, which is a dimension of the metrics."""
     summary_model_id: ModelId
     action_model_id: ModelId
     """Id of the model that finds action items. Before choosing Haiku, compare it with Sonnet by

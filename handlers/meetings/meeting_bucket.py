@@ -1,7 +1,6 @@
 """S3 gateway for the meetings bucket: clients' uploads, results of the media job, transcripts and summaries.
 
-A client uploads a recording in chunks, which are files, and then `complete.json`, which lists them. The media job uploads
-videos and audio itself.
+A client uploads a recording in chunks, which are files, and then `complete.json`, which lists them.
 """
 
 from collections.abc import Iterator
@@ -22,8 +21,6 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef, ObjectTypeDef
-
-JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class MeetingBucket:
 
     def write(self, key: str, data: str) -> None:
         """Write a JSON object; replace an existing object."""
-        self.client.put_object(Bucket=self.name, Key=key, Body=data.encode(), ContentType=JSON)
+        self.client.put_object(Bucket=self.name, Key=key, Body=data.encode(), ContentType="application/json")
 
     def upload_file(self, path: Path, key: str, content_type: str) -> None:
         """Upload a local file, in several parts if it is large."""

@@ -42,7 +42,6 @@ TOMBSTONE_DAYS = 30
 """Time for which a tombstone is kept. Later than that, nothing reports on the meeting: an execution ends within days, and
 SQS keeps the event of an upload for two weeks.
 """
-HASH_DIGITS: Final = 32
 
 
 class MeetingStatus(StrEnum):
@@ -140,7 +139,7 @@ class MeetingRecord(Record):
         """
         # The hash contains the user, because two users may have the same meeting id.
         identity = f"{self.user}/{self.meeting_id}/{self.content}"
-        return f"{self.meeting_id}-{hashlib.sha256(identity.encode()).hexdigest()[:HASH_DIGITS]}-{self.attempt}"
+        return f"{self.meeting_id}-{hashlib.sha256(identity.encode()).hexdigest()[:32]}-{self.attempt}"
 
     @property
     def execution_input(self) -> dict[str, object]:

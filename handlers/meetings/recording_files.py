@@ -56,11 +56,8 @@ ChunkName = Annotated[
         "must have 1 to 128 characters of A-Z, a-z, 0-9, ., _ and -, and begin with a letter or digit",
     ),
 ]
-Title = Annotated[str, StringConstraints(min_length=1, max_length=200), VISIBLE_TEXT]
 Person = Annotated[str, StringConstraints(min_length=1, max_length=100), VISIBLE_TEXT]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50), VISIBLE_TEXT]
-Participants = Annotated[tuple[Person, ...], FailFast(), Field(max_length=100)]
-Tags = Annotated[tuple[Tag, ...], FailFast(), Field(max_length=50)]
 UtcTimestamp = Annotated[
     str,
     TextForm(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$", _TIMESTAMP_RULE),
@@ -86,12 +83,12 @@ class CompleteFile(Message):
     """Content of `complete.json`. Title, start, language, participants and tags describe the meeting."""
 
     schema_version: Literal[1]
-    title: Title
+    title: Annotated[str, StringConstraints(min_length=1, max_length=200), VISIBLE_TEXT]
     started_at: UtcTimestamp
     """Start of the meeting in UTC, with milliseconds and `Z`."""
     language: Language = "en-US"
-    participants: Participants = ()
-    tags: Tags = ()
+    participants: Annotated[tuple[Person, ...], FailFast(), Field(max_length=100)] = ()
+    tags: Annotated[tuple[Tag, ...], FailFast(), Field(max_length=50)] = ()
     # FailFast stops at the first error. A megabyte of empty chunks (`{},{},…`) would cause nearly a million errors,
     # which take half a gigabyte of memory.
     chunks: Annotated[tuple[Chunk, ...], FailFast(), Field(min_length=1, max_length=MAX_CHUNKS)]

@@ -62,7 +62,7 @@ class Recording:
 
     meeting: MeetingId
     content: str
-    """Hash over the hashes of the chunks, in their order. It identifies the recording within the meeting."""
+    """`<content>` in the keys: the hash that identifies the recording within the meeting."""
 
     @property
     def video_key(self) -> str:

@@ -40,12 +40,11 @@ PROMPTS_FOLDER = Path(__file__).parent / "prompts"
 
 
 class SummaryTask(StrEnum):
-    """Task of a question. The first two are about a window, and the third is about summaries."""
+    """Task of a question. The first two are about a window, and the third combines the summaries of several windows."""
 
     SUMMARY = "summary"
     ACTION_ITEMS = "actionItems"
     COMBINE = "combine"
-    """Combine several summaries into one."""
 
 
 @cache

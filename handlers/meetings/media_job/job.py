@@ -49,8 +49,6 @@ MAX_DOWNLOADS: Final = 8
 """Number of chunks that are downloaded concurrently."""
 BLOCK_BYTES: Final = 256 * 1024
 """Number of bytes that are read from a chunk's download at once."""
-FLAC, MP4 = "audio/flac", "video/mp4"
-"""Content types of the output."""
 OUTPUT_NAME: Final = "output"
 """Name of the local file that is uploaded next."""
 T = TypeVar("T")
@@ -73,11 +71,6 @@ class MediaJob:
     bucket: MeetingBucket
     ffmpeg: Ffmpeg
     log: EventLog
-
-    @property
-    def scratch_bytes(self) -> int:
-        """Disk space that the job may use."""
-        return self.environment.scratch_mb * 1_000_000
 
     def run(self) -> MediaResult:
         """Process the recording. Write the result, and return it."""
@@ -107,7 +100,8 @@ class MediaJob:
         return content
 
     def _process(self, complete: CompleteFile) -> MediaResult:
-        if complete.size > self.scratch_bytes:
+        disk_bytes = self.environment.scratch_mb * 1_000_000
+        if complete.size > disk_bytes:
             raise RecordingUnprocessable(MeetingReason.TOO_LARGE)
         # The client named the chunks, and a name could have a special meaning for the file system or ffmpeg.
         names = [f"chunk-{number:04d}" for number in range(len(complete.chunks))]
@@ -116,7 +110,7 @@ class MediaJob:
         self.log.info("media_probed", key_hash=self._key_hash, files=len(chunks))
         plan = RecordingPlan(tuple(chunks))
         is_too_long = plan.duration > self.environment.max_hours * 3600 * SECOND
-        if is_too_long or plan.required_bytes(complete.size) > self.scratch_bytes:
+        if is_too_long or plan.required_bytes(complete.size) > disk_bytes:
             raise RecordingUnprocessable(MeetingReason.TOO_LARGE)
         maker = OutputMaker(self.ffmpeg, plan)
         audio = self._make_audio(complete, plan, maker) if plan.channels else ()
@@ -165,7 +159,7 @@ class MediaJob:
         parts = []
         for number, (start_ms, duration_ms) in enumerate(plan.divide_speech(AUDIO_PART_SECONDS)):
             maker.make_part(start_ms, duration_ms, OUTPUT_NAME)
-            self._upload(self.environment.recording.audio_key(number), FLAC)
+            self._upload(self.environment.recording.audio_key(number), "audio/flac")
             parts.append(AudioPart(offset_ms=start_ms, duration_ms=duration_ms))
         if plan.has_video:
             maker.make_soundtrack()
@@ -184,7 +178,7 @@ class MediaJob:
         if not is_copied:
             self._for_each_chunk(complete, plan.chunks, maker.encode_video)
             maker.join_video(OUTPUT_NAME, copies_video=False)
-        self._upload(self.environment.recording.video_key, MP4)
+        self._upload(self.environment.recording.video_key, "video/mp4")
 
     def _for_each_chunk(self, complete: CompleteFile, items: Sequence[T], work: Callable[[T], R]) -> list[R]:
         """Call a function with the item of each chunk, for example its file name; return the results.
