@@ -10,18 +10,13 @@ ALLOWED_SUFFIXES = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz", ".json", ".j
 """Suffixes of the keys of files that are accepted, in upper or lower case."""
 
 
-class FileTableEnvironment(HandlerEnvironment):
-    """Environment of every function that uses the file table."""
+class WorkflowStepsEnvironment(HandlerEnvironment):
+    """Environment of the function behind the steps of the manifest workflow. All other functions have it too."""
 
     manifest_table_name: str
     """Name of the file table, which also has the records of manifests."""
     record_days: int
     """Days for which a record is kept."""
-
-
-class WorkflowStepsEnvironment(FileTableEnvironment):
-    """Environment of the function behind the steps of the manifest workflow."""
-
     lake_bucket: str
 
 

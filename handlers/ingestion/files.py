@@ -9,7 +9,7 @@ its executions change the record. So no lock is needed, and a late or repeated c
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, ConditionExpressionBuilder, Key
-from botocore.exceptions import ClientError
 from pydantic import Field
 
 from handlers.common.events import NotifiedObject, parse_new_objects
@@ -26,18 +25,13 @@ from handlers.common.json_models import Message
 from handlers.ingestion.environment import ALLOWED_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from types_boto3_dynamodb.service_resource import Table
 
-SCHEMA_VERSION = 1
-"""Version of the items' form. Each item has it as `schemaVersion`, which is the only attribute in camel case."""
 OPEN_INDEX = "open"
 """Sparse index of pending files and running manifests. Its partition key is `open_shard`, its sort key `open_since`."""
 PENDING_SHARD = "pending"
 """Partition of the index with the pending files. A partition takes 1,000 writes per second: docs/ingestion.md compares
 this with the load."""
-MANIFEST_KEY_PREFIX = "MANIFEST#"
 MAX_SORT_KEY_BYTES = 1024
 """DynamoDB's limit for a sort key."""
 
@@ -170,14 +164,12 @@ class FileTable:
             "arrived_at": timestamp(file.arrived),
             "tracked_at": timestamp(now),
             "ttl": self.compute_ttl(),
-            "schemaVersion": SCHEMA_VERSION,
+            "schemaVersion": 1,
         }
         try:
             self.table.put_item(Item=item, ConditionExpression=Attr("file_key").not_exists())
-        except ClientError as error:
-            if is_condition_failure(error):
-                return False
-            raise
+        except self.table.meta.client.exceptions.ConditionalCheckFailedException:
+            return False
         return True
 
     def has_record(self, file: ArrivedFile) -> bool:
@@ -201,14 +193,14 @@ class FileTable:
         With `from_failed`, a file of this manifest that failed in an earlier execution becomes `manifested` again.
         Return the file's status afterwards, or None if it belongs to another manifest or has no record.
         """
-        own = (FileStatus.MANIFESTED, *([FileStatus.FAILED] if from_failed else []))
-        return self._change(file, manifest_id, FileStatus.MANIFESTED, own, {"reason": ""}, takes_pending=True)
+        sources = [FileStatus.PENDING, FileStatus.MANIFESTED, *([FileStatus.FAILED] if from_failed else [])]
+        return self._change(file, manifest_id, sources, FileStatus.MANIFESTED, {"reason": ""})
 
     def record_result(self, result: FileResult, manifest_id: str) -> FileStatus | None:
         """Store a run's result for a file of this manifest, unless it already has one. Return like `take`."""
-        own = (FileStatus.MANIFESTED, FileStatus.FAILED)
+        sources = [FileStatus.MANIFESTED, FileStatus.FAILED]
         values = result.model_dump(include={"reason", "rows", "rejected_rows"})
-        return self._change(result, manifest_id, FileStatus(result.status), own, values)
+        return self._change(result, manifest_id, sources, FileStatus(result.status), values)
 
     def fail(self, file: RecordedFile, manifest_id: str, reason: str) -> FileStatus | None:
         """Mark a file of this manifest as failed, unless it has a result. Return like `take`.
@@ -216,8 +208,8 @@ class FileTable:
         A pending file on the manifest's list becomes a failed file of this manifest, too. So the builder cannot take
         it for a manifest that has already failed.
         """
-        own = (FileStatus.MANIFESTED,)
-        return self._change(file, manifest_id, FileStatus.FAILED, own, {"reason": reason}, takes_pending=True)
+        sources = [FileStatus.PENDING, FileStatus.MANIFESTED]
+        return self._change(file, manifest_id, sources, FileStatus.FAILED, {"reason": reason})
 
     def compute_ttl(self) -> int:
         """Return the TTL of a new record: the epoch second after which DynamoDB may delete it."""
@@ -227,19 +219,16 @@ class FileTable:
         self,
         file: RecordedFile,
         manifest_id: str,
+        sources: list[FileStatus],
         target: FileStatus,
-        own: Collection[FileStatus],
         values: Mapping[str, Any],
-        *,
-        takes_pending: bool = False,
     ) -> FileStatus | None:
-        """Change the status to `target` if the file belongs to the manifest and its status is in `own`.
+        """Change the status from one of `sources` to `target`, unless the file belongs to another manifest.
 
-        With `takes_pending`, a pending file is changed too, and belongs to the manifest afterwards.
+        A pending file belongs to no manifest yet. After the change, it belongs to this one. Return like `take`.
         """
-        condition: ConditionBase = Attr("manifest_id").eq(manifest_id) & Attr("status").is_in(list(own))
-        if takes_pending:
-            condition = Attr("status").eq(FileStatus.PENDING) | condition
+        is_free_or_own = Attr("manifest_id").not_exists() | Attr("manifest_id").eq(manifest_id)
+        condition = Attr("status").is_in(sources) & is_free_or_own
         changes = {"status": target, "manifest_id": manifest_id, **values}
         key = {"date_prefix": file.date_prefix, "file_key": file.file_key}
         item = change_item(self.table, key, condition, changes, ("open_shard", "open_since"))
@@ -248,7 +237,7 @@ class FileTable:
         return FileStatus(item["status"]) if item.get("manifest_id") == manifest_id else None
 
 
-def query_open_items(table: "Table", condition: ConditionBase, **options: Any) -> "Iterator[Mapping[str, Any]]":
+def query_open_items(table: "Table", condition: ConditionBase, **options: Any) -> Iterator[Mapping[str, Any]]:
     """Yield the items of the index `open` for a key condition, ordered by `open_since`. `options` are those of Query."""
     next_page: dict[str, Any] = {}
     while True:
@@ -280,14 +269,7 @@ def change_item(
             | {f":{name}": values[name] for name in values},
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
-    except ClientError as error:
-        if not is_condition_failure(error):
-            raise
+    except table.meta.client.exceptions.ConditionalCheckFailedException as error:
         item: Any = error.response.get("Item", {})  # boto3 does not convert the attributes of an error
         return {name: value["S"] for name, value in item.items() if "S" in value}
     return None
-
-
-def is_condition_failure(error: ClientError) -> bool:
-    """Return True if a write failed because of its condition."""
-    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"

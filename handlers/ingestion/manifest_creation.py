@@ -8,7 +8,7 @@ each file belongs to one manifest only, and an execution without files ends with
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import boto3
@@ -50,13 +50,10 @@ class ManifestCreator:
 
     manifests: Manifests
     executions: WorkflowExecutions
-    _: KW_ONLY
     new_id: Callable[[], str]
     """Return a new manifest id, which is a ULID."""
-    files_per_manifest: int
-    """Number of files of a full manifest."""
-    manifest_bytes: int
-    """Maximum total size of a manifest's files. A larger file gets a manifest for itself."""
+    environment: ManifestCreationEnvironment
+    """Limits of a manifest."""
 
     def create_manifests(self, waited: timedelta | None = None) -> list[int]:
         """Create full manifests of the files that have waited longest. Return the number of files of each.
@@ -65,13 +62,12 @@ class ManifestCreator:
         creation stops early if another function has just taken the files, or if a start fails. The next invocation
         continues.
         """
-        files = self.manifests.files
+        files, max_files = self.manifests.files, self.environment.files_per_manifest
         latest = timestamp(files.clock() - waited) if waited is not None else ""
-        pending = files.list_pending(MAX_MANIFESTS * self.files_per_manifest)
-        groups = group_files(pending, self.files_per_manifest, self.manifest_bytes)
+        groups = group_files(files.list_pending(MAX_MANIFESTS * max_files), max_files, self.environment.manifest_bytes)
         counts: list[int] = []
         for number, group in enumerate(groups[:MAX_MANIFESTS], start=1):
-            is_full = number < len(groups) or len(group) == self.files_per_manifest
+            is_full = number < len(groups) or len(group) == max_files
             if not is_full and group[0].open_since > latest:
                 break
             if not self._create(group, files.clock()):
@@ -106,7 +102,6 @@ def create_manifest_creator(environment: ManifestCreationEnvironment) -> Manifes
     return ManifestCreator(
         connect_manifests(environment),
         WorkflowExecutions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
-        new_id=new_id,
-        files_per_manifest=environment.files_per_manifest,
-        manifest_bytes=environment.manifest_bytes,
+        new_id,
+        environment,
     )

@@ -18,8 +18,3 @@ def confirmed_list_key(manifest_id: str) -> str:
 def result_key(manifest_id: str) -> str:
     """Return the key of the run's result. It is the last object that a run writes."""
     return f"manifests/{manifest_id}.result.json"
-
-
-def newest_run_key(manifest_id: str) -> str:
-    """Return the key of the object that names the newest run. An older run reads it and then does not publish."""
-    return f"manifests/{manifest_id}.run"

@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import boto3
 from boto3.dynamodb.conditions import Attr, Key
-from botocore.exceptions import ClientError
 
 from handlers.common.aws import CONFIG, MAX_WORKERS, ParallelCalls
 from handlers.common.ids import ULID_PATTERN, now, parse_ulid_time, timestamp
@@ -30,8 +30,6 @@ from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, id_for_log, name_for_log
 from handlers.ingestion.environment import WorkflowStepsEnvironment
 from handlers.ingestion.files import (
-    MANIFEST_KEY_PREFIX,
-    SCHEMA_VERSION,
     FileResult,
     FileStatus,
     FileTable,
@@ -50,9 +48,6 @@ RUNNING_SHARD = "running"
 """Partition of the index `open` with the running manifests."""
 EXECUTION_NAME = re.compile(rf"(?P<manifest>{ULID_PATTERN})(-r(?P<redrive>[1-9][0-9]*))?")
 """Name of an execution: the manifest id, which is its whole input. The name of the nth redrive also ends in `-r<n>`."""
-MISSING_CODES = frozenset({"NoSuchKey", "404"})
-"""Error codes of S3 for a missing object. The caller needs `s3:ListBucket`: without this permission, S3 returns 403 for
-a missing object, and the read fails."""
 ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
 """Form of a failure's cause that may be stored and logged. A text of another form may quote customer data."""
 UNNAMED_CAUSE = "UNNAMED_CAUSE"
@@ -97,6 +92,10 @@ class RunResult(Message):
 
 
 Document = TypeVar("Document", Manifest, RunResult)
+OwnFiles = dict[RecordedFile, FileStatus]
+"""Status of each file of a list that belongs to the manifest, also if it could not be changed."""
+FileChange = Callable[[ListedFile], FileStatus | None]
+"""Function that changes a file. It returns the status afterwards, or None if the file is not the manifest's own."""
 
 
 class ManifestExecution(NamedTuple):
@@ -136,13 +135,14 @@ class ManifestDocuments:
         self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
 
     def read(self, key: str, model: type[Document]) -> Document | None:
-        """Return a document, or None if it does not exist."""
+        """Return a document, or None if it does not exist.
+
+        Without the permission `s3:ListBucket`, S3 answers 403 for a missing object, which is raised as an error.
+        """
         try:
             body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in MISSING_CODES:
-                return None
-            raise
+        except self.client.exceptions.NoSuchKey:
+            return None
         return model.model_validate_json(body)
 
 
@@ -176,16 +176,16 @@ class Manifests:
                 "open_shard": RUNNING_SHARD,
                 "open_since": timestamp(self.files.clock()),
                 "ttl": self.files.compute_ttl(),
-                "schemaVersion": SCHEMA_VERSION,
+                "schemaVersion": 1,
             },
             remove=("cause", "ended_at"),
         )
         return refusal is None
 
     def get(self, manifest_id: str) -> ManifestRecord | None:
-        item: Mapping[str, Any] = self.files.table.get_item(Key=_record_key(manifest_id), ConsistentRead=True).get(
-            "Item", {}
-        )
+        """Return the record of a manifest, or None if it has none."""
+        answer = self.files.table.get_item(Key=_record_key(manifest_id), ConsistentRead=True)
+        item: Mapping[str, Any] = answer.get("Item", {})
         if not item:
             return None
         return ManifestRecord(ManifestStatus(item["status"]), ManifestExecution.from_arn(item["execution_arn"]))
@@ -196,16 +196,10 @@ class Manifests:
         for item in query_open_items(self.files.table, condition):
             yield ManifestExecution.from_arn(item["execution_arn"])
 
-    def take_files(
-        self, manifest_id: str, files: Sequence[ListedFile], *, from_failed: bool
-    ) -> dict[RecordedFile, FileStatus]:
-        """Mark the pending files as `manifested` by this manifest, with `from_failed` also those that failed in it.
-
-        Return the status of each file that is its own.
-        """
-        return self._change_if_first_is_own(
-            files, lambda file: self.files.take(file, manifest_id, from_failed=from_failed)
-        )
+    def take_files(self, manifest_id: str, files: Sequence[ListedFile], *, from_failed: bool) -> OwnFiles:
+        """Mark the pending files as `manifested` by this manifest, with `from_failed` also those that failed in it."""
+        take = partial(self.files.take, manifest_id=manifest_id, from_failed=from_failed)
+        return self._change_if_first_is_own(files, take)
 
     def confirm_files(self, execution: ManifestExecution) -> dict[str, int | str]:
         """Take the files that are still pending, and write the list of the manifest's own files for the run.
@@ -278,16 +272,11 @@ class Manifests:
         except ResultMissing:
             self.fail(execution, f"EXECUTION_{status or 'GONE'}")
 
-    def _change_files(
-        self, files: Sequence[ListedFile], change: Callable[[ListedFile], FileStatus | None]
-    ) -> dict[RecordedFile, FileStatus]:
-        """Change the files, and return the status of each file that belongs to the manifest afterwards."""
+    def _change_files(self, files: Sequence[ListedFile], change: FileChange) -> OwnFiles:
         statuses = self.parallel.call_all(change, files)
         return {file: status for file, status in zip(files, statuses, strict=True) if status}
 
-    def _change_if_first_is_own(
-        self, files: Sequence[ListedFile], change: Callable[[ListedFile], FileStatus | None]
-    ) -> dict[RecordedFile, FileStatus]:
+    def _change_if_first_is_own(self, files: Sequence[ListedFile], change: FileChange) -> OwnFiles:
         """Change the files, but leave the others alone if the first belongs to another manifest.
 
         So of several manifests that list the same pending files, only one gets them, and none gets just a part.
@@ -333,5 +322,5 @@ def _record_key(manifest_id: str) -> dict[str, str]:
     """Return the primary key of a manifest's record. Its date is part of the manifest id, which is a ULID."""
     return {
         "date_prefix": to_date(parse_ulid_time(manifest_id)),
-        "file_key": f"{MANIFEST_KEY_PREFIX}{manifest_id}",
+        "file_key": f"MANIFEST#{manifest_id}",
     }

@@ -41,7 +41,6 @@ PARQUET_SHARE = 0.7
 """Estimated size of the Parquet files relative to the unpacked lines."""
 ENDING_BYTES = 8
 """Size of the end of a Parquet file: the length of its footer (four bytes, little-endian) and the text `PAR1`."""
-MEGABYTE = 1024 * 1024
 
 
 class TooManyRejected(Exception):
@@ -92,7 +91,9 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         rows.ReadTask(
             files=run.files,
             lake=lake,
-            rejected_keys=[f"{run.rejected_key(file.date_prefix)}{index:05}" for index, file in enumerate(run.files)],
+            rejected_keys=[
+                f"{run.folder_key('rejected', file.date_prefix)}{index:05}" for index, file in enumerate(run.files)
+            ],
             columns={field["name"]: field["type"] for field in columns.jsonValue()["fields"]},
         ),
     )
@@ -107,8 +108,9 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         if files:
             date_outcomes = [outcomes[index] for index, _ in files]
             frame = rows.to_rows(spark, lines, files, columns)
-            _save(frame, date_outcomes, run.data_key(date), lake, options)
-            keys[date] = run.list_keys(run.data_key(date))
+            folder_key = run.folder_key("data", date)
+            _save(frame, date_outcomes, folder_key, lake, options)
+            keys[date] = run.list_keys(folder_key)
             _check_rows(lake, keys[date], sum(outcome.rows for outcome in date_outcomes))
     lines.unpersist()
     run.publish(keys)
@@ -137,7 +139,7 @@ def _save(
     frame: DataFrame, outcomes: Sequence[FileOutcome], folder_key: str, lake: str, options: argparse.Namespace
 ) -> None:
     """Write the rows of a date as Parquet files of about the target size."""
-    target = options.target_file_mb * MEGABYTE
+    target = options.target_file_mb * 1024**2
     estimate = PARQUET_SHARE * sum(outcome.content_bytes for outcome in outcomes)
     writers = math.ceil(estimate / target)
     # The limit is half above the target. So a task that writes a little more than the target writes no small second file.

@@ -66,11 +66,7 @@ class DataProblem(StrEnum):
 
 
 class FileUnreadable(Exception):
-    """No row of the file can be used."""
-
-    def __init__(self, problem: DataProblem) -> None:
-        super().__init__(problem.value)
-        self.problem = problem
+    """No row of the file can be used. The message is the DataProblem."""
 
 
 class SourceFile(NamedTuple):
@@ -161,17 +157,15 @@ class FileReader:
                 self._rows += 1
                 yield SourceRecord(number, raw, *checked)
         except FileUnreadable as error:
-            self._unreadable = error.problem
+            self._unreadable = DataProblem(str(error))
         self._write_rejected()
 
     @property
     def outcome(self) -> FileOutcome:
         rejected = self._rejected.total()
-        match self._unreadable:
-            case DataProblem.VERSION_GONE:
-                return FileOutcome("superseded", DataProblem.VERSION_GONE)
-            case DataProblem():
-                return FileOutcome("rejected", self._unreadable, rejected_rows=rejected)
+        if self._unreadable:
+            status = "superseded" if self._unreadable is DataProblem.VERSION_GONE else "rejected"
+            return FileOutcome(status, self._unreadable, rejected_rows=rejected)
         if self._rows:
             reason = DataProblem.DAMAGED_GZIP if DataProblem.DAMAGED_GZIP in self._rejected else ""
             return FileOutcome(

@@ -12,12 +12,10 @@ true. It deletes only objects that existed when it started, so it never deletes 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING, Any, Literal
 
 from handlers.ingestion.glue.lines import DataProblem, FileOutcome, SourceFile
-from handlers.ingestion.manifest_s3_keys import newest_run_key, result_key
+from handlers.ingestion.manifest_s3_keys import result_key
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -45,8 +43,10 @@ class ManifestRun:
         self._s3, self._lake = s3, lake
         confirmed = json.loads(s3.get_object(Bucket=lake, Key=list_key)["Body"].read())
         self.manifest_id: str = confirmed["manifestId"]
-        self.folder = f"{self.manifest_id}-{run_name}"
-        """Name of this run's folders."""
+        self.name = f"{self.manifest_id}-{run_name}"
+        """Name of this run and of its folders."""
+        self._newest_run_key = f"manifests/{self.manifest_id}.run"
+        """Key of the object that names the newest run. An older run reads it and then does not publish."""
         self.files: Sequence[SourceFile] = [SourceFile.from_entry(entry) for entry in confirmed["files"]]
         self.dates = sorted({file.date_prefix for file in self.files})
         self._previous_keys: list[str] = []
@@ -54,7 +54,7 @@ class ManifestRun:
 
     def begin(self) -> None:
         """Record this run as the newest, and list the objects that `publish` deletes."""
-        self._write(newest_run_key(self.manifest_id), self.folder.encode())
+        self._write(self._newest_run_key, self.name.encode())
         self._previous_keys = [
             key
             for kind in ("data", "rejected")
@@ -62,13 +62,9 @@ class ManifestRun:
             for key in self.list_keys(f"{kind}/dt={date}/run={self.manifest_id}-")
         ]
 
-    def data_key(self, date: str) -> str:
-        """Return the folder for Parquet files of a date."""
-        return f"data/dt={date}/run={self.folder}/"
-
-    def rejected_key(self, date: str) -> str:
-        """Return the folder for rejected lines of a date."""
-        return f"rejected/dt={date}/run={self.folder}/"
+    def folder_key(self, kind: Literal["data", "rejected"], date: str) -> str:
+        """Return this run's folder for a date: for Parquet files (`data`) or for rejected lines (`rejected`)."""
+        return f"{kind}/dt={date}/run={self.name}/"
 
     def check_published_files(self, outcomes: Sequence[FileOutcome]) -> None:
         """Raise VersionsGone if a file that can no longer be read may have published rows.
@@ -93,7 +89,7 @@ class ManifestRun:
 
         Each line of a pointer names a file, so the empty pointer of a date without rows shows no rows to Athena.
         """
-        if self._read(newest_run_key(self.manifest_id)) != self.folder.encode():
+        if self._read(self._newest_run_key) != self.name.encode():
             raise NewerRunStarted("a newer run of this manifest has started, so this run does not publish its output")
         for date in self.dates:
             content = "".join(f"s3://{self._lake}/{key}\n" for key in sorted(keys.get(date, ())))
@@ -105,7 +101,7 @@ class ManifestRun:
         result = {
             "schemaVersion": 1,
             "manifestId": self.manifest_id,
-            "run": self.folder,
+            "run": self.name,
             "files": [
                 {
                     "fileKey": file.file_key,
@@ -131,9 +127,7 @@ class ManifestRun:
         """Return the content of an object, or None if it does not exist."""
         try:
             return self._s3.get_object(Bucket=self._lake, Key=key)["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchKey":
-                raise
+        except self._s3.exceptions.NoSuchKey:
             return None
 
     def _write(self, key: str, body: bytes) -> None:

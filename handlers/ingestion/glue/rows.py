@@ -80,13 +80,10 @@ class ReadTask:
         """Yield the lines and outcomes of files. Each input row is the index of a file."""
         for batch in batches:
             for index in batch.column(0).to_pylist():
-                yield from self._hide_messages(index)
-
-    def _hide_messages(self, index: int) -> "Iterator[pa.RecordBatch]":
-        try:
-            yield from self._read(index)
-        except Exception as error:  # noqa: BLE001 # the message of any error may quote content
-            raise JobFailed(f"{describe_error(error)} of files[{index}]") from None
+                try:
+                    yield from self._read(index)
+                except Exception as error:  # noqa: BLE001 # the message of any error may quote content
+                    raise JobFailed(f"{describe_error(error)} of files[{index}]") from None
 
     def _read(self, index: int) -> "Iterator[pa.RecordBatch]":
         reader = FileReader(self.files[index], connect_s3(), self.lake, self.rejected_keys[index], self.columns)

@@ -23,9 +23,7 @@ class ManifestBuilder:
     """The work of one invocation."""
 
     creator: ManifestCreator
-    max_file_bytes: int
-    flush_at_once: bool
-    """Also create manifests that are not full."""
+    environment: BuilderEnvironment
 
     def handle(self, messages: list[dict[str, Any]]) -> BatchFailures:
         """Handle the messages of one invocation. Return those that SQS must deliver again."""
@@ -39,14 +37,14 @@ class ManifestBuilder:
     def _track_files(self, body: str) -> None:
         log = self.creator.manifests.log
         for file in parse_arrived_files(body):
-            key_hash, rejection = hash_for_log(file.sort_key), file.find_rejection(self.max_file_bytes)
+            key_hash, rejection = hash_for_log(file.sort_key), file.find_rejection(self.environment.max_file_bytes)
             if not self.creator.manifests.files.track(file, rejection):
                 log.info("file_already_tracked", key_hash=key_hash)
             elif rejection:
                 log.warning("file_rejected", key_hash=key_hash, code=rejection)
 
     def _create_manifests(self) -> None:
-        if not self.flush_at_once:
+        if not self.environment.flush_at_once:
             self.creator.create_manifests()
             return
         for _ in range(MAX_MANIFESTS):  # a concurrent builder may get a part of the files first
@@ -58,11 +56,7 @@ class ManifestBuilder:
 @cache
 def _builder() -> ManifestBuilder:
     environment = BuilderEnvironment.read()
-    return ManifestBuilder(
-        create_manifest_creator(environment),
-        environment.max_file_bytes,
-        environment.flush_at_once,
-    )
+    return ManifestBuilder(create_manifest_creator(environment), environment)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:

@@ -46,10 +46,7 @@ class IngestionSweeper:
     """Sweeps of ingestion."""
 
     creator: ManifestCreator
-    check_age: timedelta
-    """Age after which the execution of a running manifest is looked up."""
-    flush_age: timedelta
-    """Age of a pending file after which the sweep creates a manifest that is not full."""
+    environment: SweeperEnvironment
 
     def sweep(self, *, flush_all: bool = False) -> IngestionSweepResult:
         """Run one sweep. With `flush_all`, files do not wait for enough others to fill a manifest."""
@@ -57,7 +54,7 @@ class IngestionSweeper:
         # Measured before this sweep creates manifests, so that the alarm notices files that builders have left waiting.
         oldest = manifests.files.list_pending(1)
         age = manifests.files.clock() - datetime.fromisoformat(oldest[0].open_since) if oldest else timedelta()
-        counts = self.creator.create_manifests(timedelta() if flush_all else self.flush_age)
+        counts = self.creator.create_manifests(timedelta(seconds=0 if flush_all else self.environment.flush_seconds))
         # Last, because thousands of executions may be waiting for the Glue job.
         closed, failed = self._close_manifests()
         result = IngestionSweepResult(
@@ -74,7 +71,8 @@ class IngestionSweeper:
         """End the manifests whose execution has ended. Return their number, and the number of checks that failed."""
         manifests = self.creator.manifests
         closed = failed = 0
-        for execution in manifests.list_running(manifests.files.clock() - self.check_age):
+        checked_before = manifests.files.clock() - timedelta(seconds=self.environment.check_seconds)
+        for execution in manifests.list_running(checked_before):
             try:
                 status = self.creator.executions.status(execution.arn)
                 if status != RUNNING:
@@ -90,11 +88,7 @@ class IngestionSweeper:
 @cache
 def _sweeper() -> IngestionSweeper:
     environment = SweeperEnvironment.read()
-    return IngestionSweeper(
-        create_manifest_creator(environment),
-        check_age=timedelta(seconds=environment.check_seconds),
-        flush_age=timedelta(seconds=environment.flush_seconds),
-    )
+    return IngestionSweeper(create_manifest_creator(environment), environment)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:

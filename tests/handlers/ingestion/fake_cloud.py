@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache, partial
-from types import CodeType
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
@@ -37,12 +37,18 @@ PROJECTED = frozenset(
 )
 """Attributes in the index: the keys of table and index, and the projected attributes."""
 
+EXCEPTIONS = SimpleNamespace(
+    **{code: type(code, (ClientError,), {}) for code in ("ConditionalCheckFailedException", "NoSuchKey")}
+)
+"""Classes of errors, which boto3's clients have as `exceptions`."""
+
 
 def client_error(code: str, operation: str, status: int = 400, **fields: Any) -> ClientError:
     """Return an error as boto3 raises it, with other fields of the response."""
     metadata = {"HTTPStatusCode": status, "RetryAttempts": 0}
     response: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": metadata, **fields}
-    return ClientError(response, operation)
+    error: ClientError = vars(EXCEPTIONS).get(code, ClientError)(response, operation)
+    return error
 
 
 class Cloud:
@@ -115,6 +121,8 @@ class _Client:
 
 class FakeTable(_Client):
     """The file table, as the resource `Table` of boto3."""
+
+    meta = SimpleNamespace(client=SimpleNamespace(exceptions=EXCEPTIONS))
 
     def put_item(self, **request: Any) -> Any:
         return self._call("PutItem", lambda: self._put(request))
@@ -206,6 +214,8 @@ def _index_order(item: Item) -> tuple[str, Key]:
 
 class FakeS3(_Client):
     """S3 with the objects of the lake bucket, and with the versions of source files."""
+
+    exceptions = EXCEPTIONS
 
     def __init__(self, cloud: Cloud, gate: Gate) -> None:
         super().__init__(cloud, gate)

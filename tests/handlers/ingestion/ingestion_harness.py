@@ -8,7 +8,6 @@ interrupted execution has left. A redrive is a new execution for a failed manife
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -18,7 +17,7 @@ from handlers.common.aws import ParallelCalls
 from handlers.common.executions import WorkflowExecutions
 from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
-from handlers.ingestion.environment import SweeperEnvironment
+from handlers.ingestion.environment import BuilderEnvironment, ManifestCreationEnvironment, SweeperEnvironment
 from handlers.ingestion.files import FileResult, FileTable
 from handlers.ingestion.manifest_builder.handler import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator
@@ -43,6 +42,18 @@ REJECTED = "rejected"
 """Part of the names of files that a run rejects, so they have no rows."""
 ROWS_PER_FILE = 2
 TIMEOUT = ReadTimeoutError(endpoint_url="aws")
+VARIABLES = {
+    "MANIFEST_TABLE_NAME": "files",
+    "RECORD_DAYS": "400",
+    "FILES_PER_MANIFEST": "3",
+    "LAKE_BUCKET": "lake",
+    "STATE_MACHINE_ARN": STATE_MACHINE,
+    "MANIFEST_BYTES": "1000",
+    "MAX_FILE_BYTES": "1000",
+    "FLUSH_AT_ONCE": "false",
+    "FLUSH_SECONDS": "3600",
+}
+"""Environment variables of the functions, with the names of the resources in both the in-memory and moto's AWS."""
 
 
 def open_gate(_: str) -> None:
@@ -119,20 +130,16 @@ class IngestionHarness:
         return WorkflowExecutions(FakeStepFunctions(self.cloud, gate), STATE_MACHINE)
 
     def creator(self, gate: Gate = open_gate) -> ManifestCreator:
-        return ManifestCreator(
-            self.manifests(gate),
-            self.executions(gate),
-            new_id=self.new_id,
-            files_per_manifest=3,
-            manifest_bytes=self.manifest_bytes,
-        )
+        variables = VARIABLES | {"MANIFEST_BYTES": str(self.manifest_bytes)}
+        environment = ManifestCreationEnvironment.model_validate(variables)
+        return ManifestCreator(self.manifests(gate), self.executions(gate), self.new_id, environment)
 
     def builder(self, gate: Gate = open_gate, *, flush_at_once: bool = False) -> ManifestBuilder:
-        return ManifestBuilder(self.creator(gate), 10**9, flush_at_once)
+        environment = BuilderEnvironment.model_validate(VARIABLES | {"FLUSH_AT_ONCE": str(flush_at_once)})
+        return ManifestBuilder(self.creator(gate), environment)
 
     def sweeper(self, gate: Gate = open_gate) -> IngestionSweeper:
-        check_age = timedelta(seconds=SweeperEnvironment.model_fields["check_seconds"].default)
-        return IngestionSweeper(self.creator(gate), check_age, timedelta(seconds=3600))
+        return IngestionSweeper(self.creator(gate), SweeperEnvironment.model_validate(VARIABLES))
 
     def redrive(self, manifest_id: str) -> RedriveOutcome:
         """Redrive a manifest as an operator does."""

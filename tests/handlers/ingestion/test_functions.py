@@ -20,25 +20,14 @@ from handlers.ingestion.manifests import ListMissing
 from handlers.ingestion.steps import handler as workflow_steps
 from handlers.ingestion.sweeper import handler as sweeper
 from tests.handlers.ingestion.conftest import MotoAws
-from tests.handlers.ingestion.ingestion_harness import announce, manifest_id_of
+from tests.handlers.ingestion.ingestion_harness import VARIABLES, announce, manifest_id_of
 
 FACTORIES = (builder._builder, sweeper._sweeper, workflow_steps._manifests)
 
 
 @pytest.fixture(autouse=True)
 def _environment(aws: MotoAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    variables = {
-        "MANIFEST_TABLE_NAME": aws.table,
-        "RECORD_DAYS": "400",
-        "FILES_PER_MANIFEST": "3",
-        "LAKE_BUCKET": aws.lake,
-        "STATE_MACHINE_ARN": aws.state_machine_arn,
-        "MANIFEST_BYTES": "1000",
-        "MAX_FILE_BYTES": "1000",
-        "FLUSH_AT_ONCE": "false",
-        "FLUSH_SECONDS": "3600",
-    }
-    for name, value in variables.items():
+    for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     for factory in FACTORIES:
         factory.cache_clear()

@@ -52,8 +52,8 @@ def begin_run(s3: FakeS3, name: str, rows: dict[str, list[str]] = ROWS) -> tuple
     run.begin()
     keys: dict[str, list[str]] = {}
     for date in DATES:
-        s3.put_object(Key=f"{run.rejected_key(date)}00000-000.ndjson", Body=b"bad")
-        keys[date] = [f"{run.data_key(date)}part-{row}.parquet" for row in reversed(rows.get(date, []))]
+        s3.put_object(Key=f"{run.folder_key('rejected', date)}00000-000.ndjson", Body=b"bad")
+        keys[date] = [f"{run.folder_key('data', date)}part-{row}.parquet" for row in reversed(rows.get(date, []))]
         for key in keys[date]:
             s3.put_object(Key=key, Body=key[-9:-8].encode())
     return run, keys
@@ -126,7 +126,7 @@ def test_a_run_deletes_only_objects_that_existed_when_it_started() -> None:
     earlier_keys = {f"data/dt={DATES[0]}/run=m-earlier/part-{number}.parquet" for number in range(1001)}
     s3.objects |= dict.fromkeys(earlier_keys, b"x")
     first, keys = begin_run(s3, "first")
-    key_of_later_run = f"{manifest_run(s3, 'later').data_key(DATES[0])}part-0.parquet"
+    key_of_later_run = f"{manifest_run(s3, 'later').folder_key('data', DATES[0])}part-0.parquet"
     s3.put_object(Key=key_of_later_run, Body=b"x")
     first.publish(keys)
     assert key_of_later_run in s3.objects
