@@ -155,20 +155,14 @@ class IngestionHarness:
 
         With `broken`, the Spark run fails.
         """
+        self.cloud.executions[name] = "FAILED"  # unless all steps succeed
         try:
-            if not self.step("confirm", name, gate)["files"]:
-                self.cloud.executions[name] = "SUCCEEDED"
-                return
-            self.run_spark(name, gate, broken=broken)
-            self.step("finish", name, gate)
-        except (RunFailed, BotoCoreError):
-            self.cloud.executions[name] = "FAILED"
-            self.step("fail", name, gate, cause="States.TaskFailed")
-        except BaseException:
-            self.cloud.executions[name] = "FAILED"
-            raise
-        else:
+            if self.step("confirm", name, gate)["files"]:
+                self.run_spark(name, gate, broken=broken)
+                self.step("finish", name, gate)
             self.cloud.executions[name] = "SUCCEEDED"
+        except (RunFailed, BotoCoreError):
+            self.step("fail", name, gate, cause="States.TaskFailed")
 
     def run_all(self) -> None:
         """Run every waiting workflow."""
@@ -201,8 +195,7 @@ class IngestionHarness:
         processed = [result.file_key for result in results if result.status == "processed"]
         self.published[manifest_id] = {f"{key}:{line}" for key in processed for line in range(ROWS_PER_FILE)}
         gate("between publication and result")
-        result = RunResult(files=results)
-        self.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
+        self.cloud.objects[result_key(manifest_id)] = RunResult(files=results).model_dump_json(by_alias=True).encode()
         gate("after the result")
 
 

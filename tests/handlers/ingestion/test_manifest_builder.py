@@ -6,7 +6,6 @@ A manifest is a list of files, here of three, for which the builder starts a wor
 import json
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,21 +16,11 @@ from handlers.ingestion.manifest_creation import group_files
 from handlers.ingestion.manifest_s3_keys import first_list_key
 from handlers.ingestion.manifests import Manifest
 from tests.handlers.ingestion.conftest import NOW
-from tests.handlers.ingestion.fake_cloud import Cloud, Gate, arn
+from tests.handlers.ingestion.fake_cloud import Cloud, arn
 from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce
 
 MANIFEST_ID = ulid(NOW, 1)
 NO_FAILURES: BatchFailures = {"batchItemFailures": []}
-
-
-def failing_gate(call: str) -> Gate:
-    """Return a gate at which all calls of an operation fail."""
-
-    def gate(point: str) -> None:
-        if point == f"before {call}":
-            raise ReadTimeoutError(endpoint_url=call)
-
-    return gate
 
 
 def test_a_retried_message_tracks_the_file_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,7 +109,12 @@ def test_a_manifest_that_cannot_be_recorded_or_created_is_logged_and_fails_no_me
     call: str, event: str, executions: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness = IngestionHarness(Cloud(NOW), "ERROR")
-    assert harness.builder(failing_gate(call)).handle(announce("a", "b", "c")) == NO_FAILURES
+
+    def refuse_call(point: str) -> None:
+        if point == f"before {call}":
+            raise TIMEOUT
+
+    assert harness.builder(refuse_call).handle(announce("a", "b", "c")) == NO_FAILURES
     assert len(harness.cloud.executions) == executions
     assert harness.statuses() == ["pending"] * 3, "the sweeper finds manifested files only through their manifest"
     assert f'"{event}"' in capsys.readouterr().out

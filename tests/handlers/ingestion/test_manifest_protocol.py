@@ -8,8 +8,7 @@ At every moment, no row is published twice, and every row of a processed file is
 everything must end within a few sweeps and redrives, and then every row is published exactly once.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -101,12 +100,11 @@ class ManifestProtocol(RuleBasedStateMachine):
     def deliver(self, fault: Fault, count: int = 6) -> None:
         batch, self.queue = self.queue[:count], self.queue[count:]
         try:
-            with self._gate(fault) as gate:
-                failures = self.harness.builder(gate).handle(announce(*dict.fromkeys(batch)))["batchItemFailures"]
+            response = self.harness.builder(self._gate(fault)).handle(announce(*dict.fromkeys(batch)))
         except Killed:
             self.queue += batch
             return
-        self.queue += [failure["itemIdentifier"] for failure in failures]
+        self.queue += [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
     @precondition(lambda self: self.executions)
     @rule(fault=faults, index=st.integers(0, 3), broken=st.sampled_from([False, False, False, True]))
@@ -118,8 +116,7 @@ class ManifestProtocol(RuleBasedStateMachine):
         execution = idle[index % len(idle)]
         execution.is_busy = True
         try:
-            with self._gate(fault) as gate:
-                self._run_state(execution, gate, broken=broken)
+            self._run_state(execution, self._gate(fault), broken=broken)
             execution.retries = 0
         except (Killed, RunFailed, BotoCoreError, ClientError):
             execution.retries += 1
@@ -145,11 +142,8 @@ class ManifestProtocol(RuleBasedStateMachine):
     @rule(fault=faults, seconds=st.sampled_from([1, 901, 3601]))
     def sweep(self, fault: Fault, seconds: int = 1) -> None:
         self.cloud.advance_time(seconds)
-        try:
-            with self._gate(fault) as gate:
-                self.harness.sweeper(gate).sweep()
-        except (Killed, BotoCoreError, ClientError):
-            pass
+        with suppress(Killed, BotoCoreError, ClientError):
+            self.harness.sweeper(self._gate(fault)).sweep()
 
     @precondition(lambda self: self._list_failed())
     @rule(index=st.integers(0, 3))
@@ -197,9 +191,8 @@ class ManifestProtocol(RuleBasedStateMachine):
 
     # Helpers
 
-    @contextmanager
-    def _gate(self, fault: Fault) -> Iterator[Gate]:
-        """Provide a gate that every AWS call passes before and after it, and at which the fault happens."""
+    def _gate(self, fault: Fault) -> Gate:
+        """Return a gate that every AWS call passes before and after it, and at which the fault happens."""
         passes = 0
 
         def gate(point: str) -> None:
@@ -218,7 +211,7 @@ class ManifestProtocol(RuleBasedStateMachine):
                     arguments = {"deliver": (None,), "step": (None,), "sweep": (None,)}.get(action, ())
                     getattr(self, action)(*arguments)
 
-        yield gate
+        return gate
 
     def _run_state(self, execution: Execution, gate: Gate, *, broken: bool) -> None:
         name, harness = execution.name, self.harness

@@ -30,8 +30,7 @@ def write_result(harness: IngestionHarness, name: str, *statuses: Any) -> None:
         FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status=status, reason="WHY", rows=2)
         for file, status in zip(confirmed_list.files, statuses, strict=False)
     )
-    result = RunResult(files=files)
-    harness.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
+    harness.cloud.objects[result_key(manifest_id)] = RunResult(files=files).model_dump_json(by_alias=True).encode()
 
 
 def run_manifest(harness: IngestionHarness, *statuses: str) -> str:

@@ -136,12 +136,8 @@ def test_a_line_that_is_not_a_record_has_a_reason(raw: bytes, problem: DataProbl
     assert parse_record(raw) == (problem or json.loads(raw, parse_float=Decimal))
 
 
-Rejected = list[list[dict[str, object]]]
-"""Rejected lines by object."""
-
-
-def read(body: bytes | None) -> tuple[list[SourceRecord], FileOutcome, Rejected]:
-    """Read a file. Return its records, its outcome and its rejected lines."""
+def read(body: bytes | None) -> tuple[list[SourceRecord], FileOutcome, list[list[dict[str, object]]]]:
+    """Read a file. Return its records, its outcome, and its rejected lines by object."""
     cloud = Cloud(NOW)
     s3 = FakeS3(cloud, open_gate)
     if body is not None:
