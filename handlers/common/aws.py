@@ -1,4 +1,4 @@
-"""Calls of AWS services: configuration of the clients, classification of failures, and parallel calls.
+"""Calls of AWS services: configuration of the boto3 clients, classification of failures, and helpers for some calls.
 
 Importing this module also limits the log level of boto3 and its libraries.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_ssm.client import SSMClient
 
 
-# Lambda sets the function's log level for every logger. At DEBUG, these loggers would write requests and responses.
+# Lambda sets the function's log level for every logger. At DEBUG, these loggers would write data of customers.
 for name in ("boto3", "botocore", "s3transfer", "urllib3"):
     logging.getLogger(name).setLevel(logging.INFO)
 
@@ -27,12 +27,10 @@ MAX_WORKERS = MAX_POOL_CONNECTIONS
 """Maximum number of parallel calls: the number of connections that a client keeps open."""
 
 CONFIG = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard"})
-"""Default configuration. Throttled calls are retried, and an attempt without a response ends after ten seconds."""
+"""Default configuration. Calls that fail for a transient reason, such as throttling or a timeout, are retried."""
 
 SHORT_TIMEOUT_CONFIG = Config(
-    connect_timeout=0.5,
-    read_timeout=0.8,
-    retries={"mode": "standard", "total_max_attempts": 2},
+    connect_timeout=0.5, read_timeout=0.8, retries={"mode": "standard", "total_max_attempts": 2}
 )
 """Configuration for work that a user waits for in real time, so that a late response would be useless."""
 
@@ -101,14 +99,14 @@ class ParallelCalls:
         self._pool = ThreadPoolExecutor(workers)
 
     def call_all(self, call: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Return the results in the order of `items`. If calls fail, raise the first exception after all calls were made."""
+        """Return the results in the order of `items`. If calls fail, raise one of the exceptions after all have ended."""
         futures = [self._pool.submit(call, item) for item in items]
         wait(futures)
         return [future.result() for future in futures]
 
 
 def secret_parameter(client: "SSMClient", name: str) -> Callable[[], str]:
-    """Return a function that returns a secret, which it reads once per container, at its first call.
+    """Return a function that returns an SSM parameter, decrypted. It reads it once per container, at its first call.
 
     A deployment that changes the secret starts new containers, which read the new value. A failure is not cached, so the
     next call tries again.

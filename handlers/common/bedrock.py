@@ -5,16 +5,16 @@ model works on follows as one JSON object per line. JSON escapes line breaks, so
 in its line and cannot pretend to be an instruction.
 
 The answer is parsed here. Bedrock can also force an answer into a JSON schema (`outputConfig.textFormat`), but "support
-varies by model and endpoint", and it has rejected the schema for models of the same families as ours. So the
-instructions ask for JSON, and a model whose answer is unusable is asked once more.
+varies by model and endpoint", and Bedrock has rejected the schema for other Sonnet and Haiku models. So the instructions
+ask for JSON, and a model whose answer is unusable is asked once more.
 
 Callers build a request without knowing its model: they put a cache point wherever caching would save money, and state
 the maximum length of the answer. `BedrockModel` adapts the request to the models in `_TRAITS`. Every other model gets
 no cache points, because a model without prompt caching rejects them.
 
 A thinking model writes text to reason before it answers. This text is billed as output and counts against `maxTokens`.
-Claude models from version 5 on think unless a request disables thinking, which Claude Sonnet 5.5 rejects. They also
-reject `temperature`, `topP`, forced tool calls and a prefilled answer, so our requests contain none of them.
+Claude models from version 5 on think unless a request disables thinking. Claude Sonnet 5.5 does not let it be disabled.
+These models also reject `temperature`, `topP`, forced tool calls and a prefilled answer, so our requests have none.
 
 The facts come from the model cards and these pages:
 https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-structured-outputs.html
@@ -36,9 +36,9 @@ from pydantic.alias_generators import to_camel
 from handlers.common.json_models import Message
 
 SONNET = "us.anthropic.claude-sonnet-5-5"
-"""Claude Sonnet 5.5 through a cross-region inference profile, which selects a region with free capacity."""
+"""Id of Claude Sonnet 5.5 through a cross-region inference profile, which selects a region with free capacity."""
 HAIKU = "us.anthropic.claude-haiku-5-5"
-"""Claude Haiku 5.5 through a cross-region inference profile."""
+"""Id of Claude Haiku 5.5 through a cross-region inference profile."""
 ConverseRequest = dict[str, Any]
 """Parameters of a Converse call, without the model id."""
 ContentBlock = dict[str, Any]
@@ -72,11 +72,11 @@ _TRAITS: Mapping[str, ModelTraits] = {
         thinking_tokens=4_000,
     ),
 }
-"""Traits by a part of the ids of models and of inference profiles."""
+"""Traits by the part that the ids of a model and of its inference profiles have in common."""
 
 
 def find_traits(model_id: str) -> ModelTraits:
-    """Return the traits of a model. `model_id` is the id or ARN of a model or of an inference profile."""
+    """Return the traits for the id or ARN of a model or inference profile, or default traits if `_TRAITS` lacks it."""
     return next((traits for name, traits in _TRAITS.items() if name in model_id), ModelTraits())
 
 
@@ -171,30 +171,30 @@ class BedrockModel:
                     return read(reply.text)
                 except ValueError:
                     correction = _FORM_CORRECTION
-            [message] = request["messages"]
+            [message] = request["messages"]  # our requests have one
             question = {**request, "messages": [{**message, "content": [*message["content"], {"text": correction}]}]}
         raise NoAnswer(NoAnswerReason.UNUSABLE)
 
     def converse(self, request: ConverseRequest) -> ModelReply:
-        """Send a request, adapted to the model, and return the answer, whatever its form."""
+        """Send a request, adapted to the model, and return the answer, even if it is cut off or unusable."""
         traits, limits = self._traits, request["inferenceConfig"]
 
-        def keep(blocks: Sequence[ContentBlock]) -> list[ContentBlock]:
+        def keep_supported(blocks: Sequence[ContentBlock]) -> list[ContentBlock]:
             return [block for block in blocks if traits.caches_prompts or block != CACHE_POINT]
 
         adapted = {
             **request,
-            "system": keep(request["system"]),
-            "messages": [{**message, "content": keep(message["content"])} for message in request["messages"]],
+            "system": keep_supported(request["system"]),
+            "messages": [{**message, "content": keep_supported(message["content"])} for message in request["messages"]],
             "inferenceConfig": {**limits, "maxTokens": traits.max_output_tokens(limits["maxTokens"])},
         }
         if traits.request_fields:
             adapted["additionalModelRequestFields"] = dict(traits.request_fields)
         answer = self._client.converse(modelId=self._model_id, **adapted)
-        # A thinking model returns reasoning blocks before its text.
         message = answer["output"].get("message", {"content": []})
         usage = answer["usage"]
         return ModelReply(
+            # A thinking model returns reasoning blocks, which have no text, before its answer.
             text="".join(block["text"] for block in message["content"] if "text" in block),
             usage=TokenUsage(
                 input_tokens=usage["inputTokens"],

@@ -4,8 +4,8 @@ Each function defines its own model in its `environment.py`. Its `handler.py` re
 the deployment builds the function's variables from the same model. Neither this module nor an `environment.py` reads
 the environment on import.
 
-The components of the Pulumi program import this module. Of the packages that Lambda functions use, the Pulumi program
-only installs pydantic and boto3, so this module and those beside it that the components import use no other package.
+The components of the Pulumi program also import the models. Of the functions' packages, the program only installs
+pydantic and boto3, so neither this module nor an `environment.py` may use another package.
 """
 
 import os

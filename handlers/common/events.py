@@ -1,8 +1,8 @@
-"""Parsers for the events that functions receive, and processing of a batch of SQS messages.
+"""Parsers for S3's messages about new objects, and processing of a batch of SQS messages in a Lambda function.
 
-S3 reports a created object in an event of EventBridge, or in a notification that it sends to a queue itself. The keys in
-notifications are URL-encoded, those in events are not. Other programs in the account can put events on the default bus
-too, so events are validated before use.
+S3 reports a created object in one of two forms. A notification is a message that S3 itself sends to a queue. An event
+goes to EventBridge's default bus, and a rule sends it to a queue. Keys are URL-encoded in notifications only. Other
+programs in the account can put events on the default bus too, so events are validated before use.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,9 +21,10 @@ NULL_VERSION_ID = "null"
 
 
 class InvalidEvent(ValueError):
-    """The message is an event that this function must not process, for example of another bucket.
+    """The function must not process the message, for example because it is about another bucket.
 
-    Like an event that violates its model (`ValidationError`), it ends in the dead-letter queue, where an operator sees it.
+    Like a message that violates its model (`ValidationError`), it is redelivered until SQS moves it to the dead-letter
+    queue, where an operator sees it.
     """
 
 
@@ -34,6 +35,7 @@ class EventModel(BaseModel):
 
 
 VERSION_ID_PATTERN: Final = r"[A-Za-z0-9._-]{1,1024}"
+"""Form of a version id, without the anchors `^` and `$`."""
 
 
 class CreatedObject(EventModel):
@@ -51,29 +53,30 @@ class CreatedObject(EventModel):
         ),
     ] = NULL_VERSION_ID
     sequencer: Annotated[str, Field(validation_alias=AliasPath("object", "sequencer"), pattern=SEQUENCER_PATTERN)] = "0"
-    """Number of the event, for `is_later`."""
+    """Number by which `is_later` compares messages about the same key."""
 
 
 class NotifiedObject(CreatedObject):
     """A created object version in a notification, which has more fields than an event."""
 
+    # By name too, because a subclass of ingestion is built from the fields of a parsed object.
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
     etag: Annotated[str, Field(validation_alias=AliasPath("object", "eTag"))]
     arrived: datetime
-    """Time of the event."""
+    """Time of the upload, as S3 states it."""
 
 
 class _Notification(EventModel):
-    """S3's message. The test message, which S3 sends when the notification is configured, has no records."""
+    """S3's message. It has no records if it is the test event that S3 sends when the notification is configured."""
 
     records: Annotated[list[dict[str, Any]] | None, Field(validation_alias="Records")] = None
     event: Annotated[str, Field(validation_alias="Event")] = ""
 
 
 def parse_new_objects(body: str) -> list[NotifiedObject]:
-    """Return the objects that an SQS message announces. S3's test event and other kinds of events announce none."""
-    # Pydantic's JSON parser refuses lone surrogates, numbers with thousands of digits, and deeply nested lists.
+    """Return the created objects in the body of a notification. S3's test event and other kinds of events have none."""
+    # Unlike `json.loads`, this refuses lone surrogates, numbers with thousands of digits, and deeply nested lists.
     notification = _Notification.model_validate_json(body)
     if notification.records is None and notification.event != "s3:TestEvent":
         raise InvalidEvent("the message has no records")
@@ -92,17 +95,17 @@ OBJECT_CREATED: Final = "Object Created"
 
 
 class BusEvent(EventModel):
-    """An event of any kind. `detail` depends on the kind."""
+    """An event of EventBridge. The form of `detail` depends on `source` and `detail_type`."""
 
     source: str
     detail_type: Annotated[str, Field(validation_alias="detail-type")]
     detail: dict[str, Any]
     replay_name: Annotated[str | None, Field(validation_alias="replay-name")] = None
-    """Set by EventBridge for an event that is replayed from an archive. Senders cannot set it."""
+    """Name of the replay if EventBridge replays the event from an archive. Senders of events cannot set it."""
 
 
 def parse_object_created_detail(detail: dict[str, Any], bucket: str) -> CreatedObject:
-    """Return the created object. Raises InvalidEvent if the object is not in the bucket `bucket`."""
+    """Return the object in the `detail` of an S3 event. Raises InvalidEvent if it is not in the bucket `bucket`."""
     created_object = CreatedObject.model_validate(detail)
     if created_object.bucket != bucket:
         raise InvalidEvent("the object is in another bucket")
@@ -128,9 +131,9 @@ def is_later(sequencer: str, other: str) -> bool:
 
 
 BatchFailures = dict[str, list[dict[str, str]]]
-"""Lambda's partial batch response."""
+"""Lambda's partial batch response: the ids of the messages that SQS must redeliver."""
 IGNORED = "ignored"
-"""Outcome of a message that the Lambda function ignores, for example because its object is not an upload."""
+"""Outcome of a message that needs no work, for example because its object is not an upload."""
 
 
 def process_batch(
@@ -140,10 +143,10 @@ def process_batch(
     *,
     event_kind: str,
 ) -> BatchFailures:
-    """Call `act` with the body of each message, and return the messages that SQS must redeliver.
+    """Call `act` with the body of each message. Return the messages for which it raised an exception.
 
-    The messages whose outcome is `ignored` are counted in the log. `event_kind` names the batch there, for example
-    `video` for the log event `video_batch`.
+    `act` returns `IGNORED` or any other outcome. The log event of the batch counts the ignored messages. `event_kind` is
+    the beginning of its name, for example `video` for `video_batch`.
     """
     failed: list[str] = []
     ignored = 0

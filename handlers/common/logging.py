@@ -33,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.:=+/-]{1,128}")
 """Form of request ids, and of the operations and error codes of AWS."""
 _EVENT = re.compile(r"[a-z0-9_]{1,64}")
 _CONSTANT = re.compile(r"[A-Za-z$][A-Za-z0-9_.]{0,79}")
-"""Form of names that the program or AWS chose."""
+"""Form of names that the program or AWS chose. API Gateway's route `$connect` begins with `$`."""
 _RECORD_ATTRIBUTES = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
 """Names that a field must not have, because `logging` refuses them."""
 

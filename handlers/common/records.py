@@ -53,14 +53,14 @@ class Records(Generic[R]):
     def __init__(
         self, client: "DynamoDBClient", table: str, model: type[R], attributes: Callable[[R], Attributes] = lambda _: {}
     ) -> None:
-        """`attributes` returns the item's further attributes, such as keys of an index and the time to live."""
+        """`attributes` returns the item's attributes that the model lacks, such as keys of an index and the expiry."""
         self._client = client
         self._table = table
         self._model = model
         self._attributes = attributes
 
     def read(self, key: Key) -> R | None:
-        """Return the record with a key, or None if there is none. It has every write that was confirmed before."""
+        """Return the record with a key, or None if there is none. The read is strongly consistent."""
         answer = self._client.get_item(TableName=self._table, Key=serialize_item(key), ConsistentRead=True)
         return self.parse(answer["Item"]) if "Item" in answer else None
 
@@ -69,12 +69,11 @@ class Records(Generic[R]):
         return self._model.model_validate(deserialize_item(item))
 
     def change(self, key: Key, transition: Callable[[R | None], R | None]) -> R | None:
-        """Change a record, and return it as it is afterwards. Raises TooManyWriters.
+        """Change a record, and return it as it is afterwards, or None if there is none. Raises TooManyWriters.
 
-        `transition` gets the current record, or None if there is none. It is called again if another invocation wrote
-        first. If it returns its argument or None, nothing is written. Another invocation may also write after a write
-        whose response was lost. Then the transition gets a record that already contains its own effect, so applying it
-        once more must change nothing.
+        `transition` gets the current record, or None if there is none. If it returns its argument or None, nothing is
+        written. It is called again if another invocation wrote first. The record may then already contain its effect, if
+        the response to our own write was lost. So applying a transition twice must have the effect of applying it once.
         """
         before = self.read(key)
         for _ in range(MAX_ATTEMPTS):
@@ -90,15 +89,11 @@ class Records(Generic[R]):
         raise TooManyWriters
 
     def _put(self, key: Key, before: R | None, after: R) -> bool:
-        """Write `after` if the table still has `before`. Return False if it does not."""
-        condition: dict[str, Any] = (
-            {"ConditionExpression": "attribute_not_exists(revision)"}
-            if before is None
-            else {
-                "ConditionExpression": "revision = :read",
-                "ExpressionAttributeValues": {":read": {"S": before.revision}},
-            }
-        )
+        """Write `after` if the item still has the revision of `before`. Return False if it does not."""
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(revision)"}
+        if before is not None:
+            values = {":read": {"S": before.revision}}
+            condition = {"ConditionExpression": "revision = :read", "ExpressionAttributeValues": values}
         try:
             item = serialize_model(after) | serialize_item({**self._attributes(after), **key})
             self._client.put_item(TableName=self._table, Item=item, **condition)

@@ -47,7 +47,7 @@ class RestRequest(Generic[Parameters, Query, Body]):
 
 @dataclass(frozen=True)
 class RestAnswer(Generic[Answer]):
-    """Result of an operation. Content is None if the operation has no model for its answer."""
+    """Result of an operation. Its content is None if the operation has no model for the answer's body."""
 
     content: Answer
     status: int = 200
@@ -105,10 +105,7 @@ M = TypeVar("M", bound=Message)
 
 
 class InvalidRestAnswer(Exception):
-    """The function of an operation returned a status or content that the operation does not declare.
-
-    This is a fault of the handler.
-    """
+    """The function of an operation has a fault: its status or content is none that the operation declares."""
 
 
 class RestDispatcher:

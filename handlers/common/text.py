@@ -2,8 +2,8 @@
 
 A quote matches if all its words occur in the transcript, complete, in order, and without gaps. Case, spaces and
 punctuation are ignored. In scripts without spaces between words, each character is compared like a word. A match
-contains the transcript's own text, so text that a model wrote is never shown as a speaker's words. This text reaches
-from a space to a space, because a reader must see signs that are not compared: the quote "fell 4" matches "fell -4%".
+contains the transcript's own text, so text that a model wrote is never shown as a speaker's words. This text extends to
+the nearest spaces, because it must include signs that are not compared: for the quote "fell 4", it may be "fell -4%".
 
 A window is small enough for one model request. It consists of a core and an overlap. The cores of all windows together
 are the transcript, without gaps and repetitions. The overlap repeats the passages after the core. So a statement that
@@ -53,9 +53,10 @@ MAX_MARKS = 30
 """Maximum number of consecutive combining marks, as in Unicode's stream-safe text format. NFC normalization sorts them
 in quadratic time, which would take minutes for as many marks as an upload may contain."""
 _MARK = r"[^\w\s\x00-\u02ff\u2010-\u20cf\u2100-\u2bff\u3001-\u3029\U0001f000-\U0001ffff]"
-"""A character that may be a mark: no letter, digit or space, and in no range of symbols or common punctuation."""
+"""A character that may be a combining mark: no letter, digit or space, and in none of these ranges without such marks:
+Latin, general punctuation and currency signs, symbols and arrows, CJK punctuation, emoji."""
 _MARKS = re.compile(rf"({_MARK}{{{MAX_MARKS}}}){_MARK}+")
-"""Too many marks."""
+"""More marks than allowed. The group contains the marks that are kept."""
 
 
 def clean_text(text: str) -> str:
@@ -99,7 +100,7 @@ _UNSPACED = (
 )
 """Scripts without spaces between words: Thai, Lao, Myanmar, Khmer, Hiragana, Katakana and Han."""
 _LETTERS = rf"(?:[^\W{_UNSPACED}]|[\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0963\u0966-\u0dff])+"
-"""Letters, digits and combining marks, which are no word characters of `re`."""
+"""Letters, digits, and the combining marks of Latin, Hebrew, Arabic and Indic scripts, which no class of `re` has."""
 _WORD = re.compile(rf"[{_UNSPACED}]|{_LETTERS}(?:['\u2019]{_LETTERS})*")
 _NOT_COMPARED = re.compile(r"['\u2019\s]")
 """Apostrophes, and spaces that NFKC normalization makes of a few characters."""
@@ -111,6 +112,7 @@ class WordPosition(NamedTuple):
     """Position of a word in the searched passages."""
 
     passage: int
+    """Index of the passage."""
     word: int
     """Index of the word in its passage."""
     start: int
@@ -153,7 +155,7 @@ class QuoteSearch:
             self._positions += [WordPosition(index, number, start, end) for number, (_, start, end) in enumerate(words)]
 
     def find(self, quote: str, near: int | None = None) -> QuoteMatch | None:
-        """Return the match that is nearest to the passage `near`. Without `near`, return the first match.
+        """Return the match that is nearest to the passage with the index `near`, by default the first match.
 
         Return None if there is no match. A quote of fewer than `MIN_WORDS` words has none.
         """
@@ -186,6 +188,7 @@ class QuoteSearch:
     def _to_match(self, first: WordPosition, last: WordPosition, words: str) -> QuoteMatch:
         passages = self._passages[first.passage : last.passage + 1]
         texts = [passage.text for passage in passages]
+        # The end is cut first: if the match is in one passage, cutting its start would shift the offset of its end.
         texts[-1] = texts[-1][: last.end] + texts[-1][last.end :].partition(" ")[0]
         texts[0] = texts[0][: first.start].rpartition(" ")[2] + texts[0][first.start :]
         speakers = {passage.speaker for passage in passages}
@@ -267,9 +270,9 @@ class Window(Generic[P]):
 def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Window[P], ...]:
     """Return the windows of a transcript whose passages are ordered by time.
 
-    There are at most `1 + duration / sizes.milliseconds + 2 * characters / sizes.characters` windows, so the cost of a
-    transcript is limited. The factor is 2 because a core that is full only has more than `sizes.characters` together with
-    the next passage. That passage is part of the next core too, so it counts twice.
+    The number of windows is limited, and so is their cost: it is at most `1 + d / sizes.milliseconds + 2 * c /
+    sizes.characters` for a transcript of d milliseconds and c characters. The factor is 2 because a core is short if a long
+    passage follows. Only both together exceed the limit, and this passage counts again in the next core.
     """
     windows: list[Window[P]] = []
     first = end = 0
@@ -285,6 +288,7 @@ def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Windo
 
 
 def _find_core_end(passages: Sequence[P], first: int, sizes: WindowSizes) -> int:
+    """Return the index after the last passage of the core that begins with the passage `first`."""
     characters = len(passages[first].text)
     for end in range(first + 1, len(passages)):
         characters += len(passages[end].text)
@@ -294,7 +298,7 @@ def _find_core_end(passages: Sequence[P], first: int, sizes: WindowSizes) -> int
 
 
 def _find_overlap_end(passages: Sequence[P], core_end: int, overlap_characters: int) -> int:
-    """Return the end of the overlap, which includes the passage that reaches the overlap's minimum length."""
+    """Return the index after the overlap's last passage, with which the overlap reaches its minimum length."""
     characters = 0
     for end in range(core_end, len(passages)):
         if characters >= overlap_characters:

@@ -73,6 +73,7 @@ class TokenVerifier:
         header = jwt.get_unverified_header(token)
         if header.get("alg") not in ALGORITHMS:  # checked before the keys are fetched
             raise jwt.InvalidAlgorithmError
+        # Fetched first, so that a failure to fetch the keys is not taken for an unknown key id.
         try:
             self._keys.get_jwk_set()
         except Exception:  # noqa: BLE001 - the provider may send anything

@@ -34,6 +34,7 @@ class TranscribedWord:
     start_ms: int
     end_ms: int
     speaker: str | None = field(repr=False)
+    """Transcribe's label of the speaker or the channel. None if the job separated neither."""
 
 
 @dataclass(frozen=True)

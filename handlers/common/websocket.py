@@ -4,8 +4,8 @@ A message names an action, which the subsystem performs. Every message gets exac
 connection. If an AWS call failed and another attempt may succeed, for example after a timeout or throttling, the error
 for the client has the code `UNAVAILABLE`.
 
-The client that sends messages takes its endpoint from the variable `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the
-deployment sets. The endpoint is not taken from the events that a Lambda function receives.
+boto3's client `apigatewaymanagementapi` sends messages to the connections. It takes its endpoint from the environment
+variable `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the deployment sets, not from the events of API Gateway.
 """
 
 import json
@@ -59,6 +59,7 @@ class WebSocketConnections:
     """The WebSocket connections of the clients of one API."""
 
     def __init__(self, client: Any) -> None:
+        """`client` is boto3's client `apigatewaymanagementapi`."""
         self._client = client
 
     def post(self, connection_id: str, message: Message) -> bool:
