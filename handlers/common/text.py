@@ -100,7 +100,7 @@ _UNSPACED = (
 )
 """Scripts without spaces between words: Thai, Lao, Myanmar, Khmer, Hiragana, Katakana and Han."""
 _LETTERS = rf"(?:[^\W{_UNSPACED}]|[\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0963\u0966-\u0dff])+"
-"""Letters, digits, and the combining marks of Latin, Hebrew, Arabic and Indic scripts, which no class of `re` has."""
+"""Letters and digits of other scripts, and Latin, Hebrew, Arabic and Indic combining marks, which `re` does not count."""
 _WORD = re.compile(rf"[{_UNSPACED}]|{_LETTERS}(?:['\u2019]{_LETTERS})*")
 _NOT_COMPARED = re.compile(r"['\u2019\s]")
 """Apostrophes, and spaces that NFKC normalization makes of a few characters."""
@@ -270,9 +270,9 @@ class Window(Generic[P]):
 def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Window[P], ...]:
     """Return the windows of a transcript whose passages are ordered by time.
 
-    The number of windows is limited, and so is their cost: it is at most `1 + d / sizes.milliseconds + 2 * c /
-    sizes.characters` for a transcript of d milliseconds and c characters. The factor is 2 because a core is short if a long
-    passage follows. Only both together exceed the limit, and this passage counts again in the next core.
+    A transcript of d milliseconds and c characters has at most `1 + d / sizes.milliseconds + 2 * c / sizes.characters`
+    windows, which limits their cost. The factor is 2 because a core is short if a long passage follows. Only both together
+    exceed the limit, and this passage counts again in the next core.
     """
     windows: list[Window[P]] = []
     first = end = 0

@@ -18,6 +18,7 @@ class WorkflowStepsEnvironment(HandlerEnvironment):
     record_days: int
     """Days for which a record is kept."""
     lake_bucket: str
+    """Name of the bucket with the lists of manifests and the output of the Spark runs."""
 
 
 class ManifestCreationEnvironment(WorkflowStepsEnvironment):
@@ -44,7 +45,7 @@ class SweeperEnvironment(ManifestCreationEnvironment):
     """Environment of the sweeper, a scheduled function that also creates manifests that are not full."""
 
     check_seconds: int = 900
-    """Age after which the sweeper looks up the execution of a manifest that counts as running. Step Functions may not
+    """Age of a running manifest after which the sweeper checks whether its execution has ended. Step Functions may not
     find an execution directly after its start, and the sweeper would then conclude that it does not exist."""
     flush_seconds: int
     """Time that a pending file waits for enough other files to fill a manifest. After that, the sweeper creates a

@@ -1,7 +1,8 @@
 """Files of ingestion, and their records in the file table. No other module reads or writes records of files.
 
 A file is one version of an object in the landing bucket. A manifest is a list of files for one execution of the
-workflow, which runs Spark once. The table also has the records of manifests (`manifests.py`).
+workflow, which runs Spark once. The table also has the records of manifests, which `manifests.py` reads and writes with
+the functions at the end of this module.
 
 A file is tracked, which means that its record is created as `pending`. A manifest takes it by a conditional update from
 `pending` to `manifested`, which succeeds for one manifest only. From then on the record names this manifest, and only
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 OPEN_INDEX = "open"
 """Sparse index of pending files and running manifests. Its partition key is `open_shard`, its sort key `open_since`."""
 PENDING_SHARD = "pending"
-"""Partition of the index with the pending files. A partition takes 1,000 writes per second: docs/ingestion.md compares
-this with the load."""
+"""Partition of the index with all pending files. A partition takes 1,000 writes per second. docs/ingestion.md compares
+this limit with the load."""
 MAX_SORT_KEY_BYTES = 1024
 """DynamoDB's limit for a sort key."""
 
@@ -48,14 +49,15 @@ class FileStatus(StrEnum):
     REJECTED = "rejected"
     """Invalid or not allowed: its rows are not in the lake, and no run tries it again."""
     SUPERSEDED = "superseded"
-    """The version was deleted before the run read it. For example, S3 deletes a version some days after a newer version
-    has superseded it."""
+    """Deleted before the run read it. The landing bucket deletes a version some days after a newer version of the
+    object has superseded it."""
     FAILED = "failed"
-    """Its workflow execution failed or ended without a result. A redrive (a new execution) processes the file again."""
+    """The execution of its manifest failed or ended without a result. An operator can start a redrive, which is a new
+    execution that processes the file again."""
 
 
 class FileRejection(StrEnum):
-    """Reasons to reject a file without reading it. They are stored as the `reason` of its record."""
+    """Reasons to reject a file before a run reads it. They are stored as the `reason` of its record."""
 
     EMPTY = "EMPTY"
     TOO_LARGE = "TOO_LARGE"
@@ -101,7 +103,7 @@ def parse_arrived_files(body: str) -> list[ArrivedFile]:
 
 
 class RecordedFile(Message):
-    """Primary key of a file's record."""
+    """A file by the primary key of its record."""
 
     date_prefix: str
     """UTC date of arrival: the partition key."""
@@ -110,7 +112,7 @@ class RecordedFile(Message):
 
 
 class ListedFile(RecordedFile):
-    """File in the list of a manifest."""
+    """A pending file, or a file in the list of a manifest."""
 
     bucket: str
     object_key: str
@@ -120,11 +122,11 @@ class ListedFile(RecordedFile):
     arrived_at: str
     """Time of arrival: ISO 8601 in UTC, with milliseconds."""
     open_since: str
-    """Time at which the file was tracked."""
+    """Time at which the file's record was created, in the same form."""
 
 
 class FileResult(RecordedFile):
-    """Result of a run for one file."""
+    """Result of a Spark run for one file."""
 
     status: Literal["processed", "rejected", "superseded"]
     reason: str = ""
@@ -191,7 +193,8 @@ class FileTable:
         """Mark a pending file as `manifested` by this manifest.
 
         With `from_failed`, a file of this manifest that failed in an earlier execution becomes `manifested` again.
-        Return the file's status afterwards, or None if it belongs to another manifest or has no record.
+        A file in another status does not change. Return the status afterwards, or None if the file belongs to another
+        manifest or has no record.
         """
         sources = [FileStatus.PENDING, FileStatus.MANIFESTED, *([FileStatus.FAILED] if from_failed else [])]
         return self._change(file, manifest_id, sources, FileStatus.MANIFESTED, {"reason": ""})
@@ -251,9 +254,9 @@ def query_open_items(table: "Table", condition: ConditionBase, **options: Any) -
 def change_item(
     table: "Table", key: Mapping[str, str], condition: ConditionBase, values: Mapping[str, Any], remove: Sequence[str]
 ) -> Mapping[str, str] | None:
-    """Set and remove attributes of an item if it meets a condition.
+    """Set and remove attributes of an item if it meets a condition, and return None.
 
-    Otherwise return the texts among its attributes, without a change. They are empty if there is no such item.
+    Otherwise return the unchanged item's string attributes: an empty mapping if the item does not exist.
     """
     # `Table` would build the condition itself, but several threads share it, and its builder counts placeholders.
     built = ConditionExpressionBuilder().build_expression(condition)

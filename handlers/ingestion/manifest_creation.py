@@ -2,9 +2,10 @@
 of new files, and the sweeper, which a schedule invokes.
 
 The order of the steps is: list the pending files, write the list to S3, start the execution, write the manifest record,
-take the files. There is no lock. If a function dies before the start, the files are still pending. If it dies after the
-start, the execution itself completes the last two steps. Two functions may start executions for the same files, but
-each file belongs to one manifest only, and an execution without files ends without a run.
+take the files, which marks them as the manifest's own. There is no lock. If a function dies before the start, the files
+are still pending. If it dies after the start, the execution itself completes the last two steps. Two functions may start
+executions for the same files, but each file belongs to one manifest only, and an execution without files ends without a
+Spark run.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,7 +54,7 @@ class ManifestCreator:
     new_id: Callable[[], str]
     """Return a new manifest id, which is a ULID."""
     environment: ManifestCreationEnvironment
-    """Limits of a manifest."""
+    """Environment with the limits of a manifest."""
 
     def create_manifests(self, waited: timedelta | None = None) -> list[int]:
         """Create full manifests of the files that have waited longest. Return the number of files of each.
@@ -63,6 +64,7 @@ class ManifestCreator:
         continues.
         """
         files, max_files = self.manifests.files, self.environment.files_per_manifest
+        # An empty text sorts before every time, so no file has waited long enough.
         latest = timestamp(files.clock() - waited) if waited is not None else ""
         groups = group_files(files.list_pending(MAX_MANIFESTS * max_files), max_files, self.environment.manifest_bytes)
         counts: list[int] = []

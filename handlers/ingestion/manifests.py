@@ -8,9 +8,9 @@ A manifest is a list of files for one execution of the workflow. An execution ha
 
 A redrive is a new execution that an operator starts for a manifest that failed. It is not the redrive of Step
 Functions, which continues the same execution. If an execution ended before part 3, the sweeper (a scheduled function)
-or the redrive command ends the manifest. The parts may be repeated, so each write has a condition. The order of the
-writes is always the same: the manifest record becomes `running`, the files change their status, the manifest record
-gets its final status.
+or the redrive command ends the manifest. Parts may be repeated, or run at the same time as the function that started the
+execution, so each write to the table has a condition. The order of the writes is always the same: the manifest record
+becomes `running`, the files change their status, the manifest record gets its final status.
 """
 
 import re
@@ -55,13 +55,11 @@ UNNAMED_CAUSE = "UNNAMED_CAUSE"
 
 
 class ListMissing(LookupError):
-    """The manifest's list of files was deleted after the execution had started."""
+    """The manifest's first list of files was deleted after the execution had started."""
 
 
 class ResultMissing(LookupError):
-    """The list of confirmed files is missing, or no run has reported a result for each of them, although the execution
-    has ended or is at its last step.
-    """
+    """A manifest cannot be finished. Its list of confirmed files is missing, or a result for one of them."""
 
 
 class ManifestStatus(StrEnum):
@@ -76,7 +74,7 @@ class ManifestStatus(StrEnum):
 
 
 class Manifest(Message):
-    """List of files: those for which the manifest was created, or those that an execution confirmed as its own."""
+    """List of files. The first list has those for which the manifest was created, the confirmed list its own files."""
 
     schema_version: Literal[1] = 1
     manifest_id: str
@@ -135,20 +133,17 @@ class ManifestDocuments:
         self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
 
     def read(self, key: str, model: type[Document]) -> Document | None:
-        """Return a document, or None if it does not exist.
-
-        Without the permission `s3:ListBucket`, S3 answers 403 for a missing object, which is raised as an error.
-        """
+        """Return a document, or None if it does not exist."""
         try:
             body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        except self.client.exceptions.NoSuchKey:
+        except self.client.exceptions.NoSuchKey:  # without the permission `s3:ListBucket`, it would be AccessDenied
             return None
         return model.model_validate_json(body)
 
 
 @dataclass(frozen=True)
 class Manifests:
-    """Steps of the executions, and gateway for the manifests' records."""
+    """Gateway for the manifests' records, and the operations of the three parts of an execution."""
 
     files: FileTable
     documents: ManifestDocuments
@@ -159,7 +154,7 @@ class Manifests:
         """Record that this execution processes the manifest.
 
         Return False if this execution has already ended, or if a redrive has replaced it. The function that starts the
-        execution and the execution itself both call this method. The first call creates the record.
+        execution, `confirm_files` and `fail` call this method. The first call creates the record.
         """
         is_own = Attr("status").eq(ManifestStatus.RUNNING) & Attr("execution_arn").eq(execution.arn)
         is_redrive = Attr("status").eq(ManifestStatus.FAILED) & Attr("redrives").lt(execution.redrive)
@@ -191,7 +186,7 @@ class Manifests:
         return ManifestRecord(ManifestStatus(item["status"]), ManifestExecution.from_arn(item["execution_arn"]))
 
     def list_running(self, before: datetime) -> Iterator[ManifestExecution]:
-        """Yield the executions of the running manifests whose record was last written before a moment, oldest first."""
+        """Yield the executions of the manifests that are running and were last begun before a moment, oldest first."""
         condition = Key("open_shard").eq(RUNNING_SHARD) & Key("open_since").lt(timestamp(before))
         for item in query_open_items(self.files.table, condition):
             yield ManifestExecution.from_arn(item["execution_arn"])
@@ -220,11 +215,11 @@ class Manifests:
         if not self.begin(execution, len(manifest.files)):
             return no_files
         statuses = self.take_files(manifest_id, manifest.files, from_failed=True)
-        count = sum(status is FileStatus.MANIFESTED for status in statuses.values())
-        if not count:
+        unprocessed_count = sum(status is FileStatus.MANIFESTED for status in statuses.values())
+        if not unprocessed_count:
             self._end(execution, ManifestStatus.PROCESSED)
             return no_files
-        # The run of a redrive replaces the output of the previous run, so it must also repeat the files with a result.
+        # The run of a redrive replaces the output of the previous run, so it also repeats the files that have a result.
         confirmed = tuple(file for file in manifest.files if file in statuses)
         self.documents.write(confirmed_list_key(manifest_id), manifest.model_copy(update={"files": confirmed}))
         if self._read_results(manifest_id, confirmed):
@@ -232,7 +227,7 @@ class Manifests:
             # some object versions may be deleted by now.
             self.finish(execution)
             return no_files
-        self.log.info("manifest_confirmed", manifest_id=id_for_log(manifest_id), files=count)
+        self.log.info("manifest_confirmed", manifest_id=id_for_log(manifest_id), files=unprocessed_count)
         return {**no_files, "files": len(confirmed)}
 
     def finish(self, execution: ManifestExecution) -> None:
@@ -254,7 +249,8 @@ class Manifests:
     def fail(self, execution: ManifestExecution, cause: str) -> None:
         """Mark the manifest and those of its files that have no result yet as failed. An operator can then redrive it.
 
-        Nothing changes if this execution has ended, or a redrive has replaced it (see `begin`).
+        Nothing changes if this execution has ended, or a redrive has replaced it. An execution that failed before it
+        confirmed its files may have no record yet, so it begins here.
         """
         manifest_id = execution.manifest_id
         manifest = self.documents.read(first_list_key(manifest_id), Manifest)
@@ -266,7 +262,10 @@ class Manifests:
         self._end(execution, ManifestStatus.FAILED, error_name)
 
     def close_ended_execution(self, execution: ManifestExecution, status: str | None) -> None:
-        """End a manifest whose execution ended before part 3: call `finish` if the run has a result, else `fail`."""
+        """End a manifest whose execution ended before part 3: call `finish` if the run has a result, else `fail`.
+
+        `status` is Step Functions' status of the execution, or None if the execution does not exist.
+        """
         try:
             self.finish(execution)
         except ResultMissing:
@@ -285,7 +284,7 @@ class Manifests:
         return first and first | self._change_files(files[1:], change)
 
     def _read_results(self, manifest_id: str, files: Sequence[ListedFile]) -> dict[str, FileResult] | None:
-        """Return the results of the last finished run by file key, or None if it reported none for one of the files."""
+        """Return the results of the last finished run by file key, or None if one of the files has no result."""
         result = self.documents.read(result_key(manifest_id), RunResult)
         results = {entry.file_key: entry for entry in result.files} if result else {}
         return results if all(file.file_key in results for file in files) else None

@@ -86,21 +86,14 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     run = ManifestRun(rows.connect_s3(), lake, options.manifest_uri.removeprefix(f"s3://{lake}/"), name)
     run.begin()
     columns = spark.createDataFrame([], options.schema_ddl or "").schema
-    lines = rows.read_lines(
-        spark,
-        rows.ReadTask(
-            files=run.files,
-            lake=lake,
-            rejected_keys=[
-                f"{run.folder_key('rejected', file.date_prefix)}{index:05}" for index, file in enumerate(run.files)
-            ],
-            columns={field["name"]: field["type"] for field in columns.jsonValue()["fields"]},
-        ),
-    )
+    types = {field["name"]: field["type"] for field in columns.jsonValue()["fields"]}
+    folders = [run.folder_key("rejected", file.date_prefix) for file in run.files]
+    rejected_keys = [f"{folder}{index:05}" for index, folder in enumerate(folders)]
+    lines = rows.read_lines(spark, rows.ReadTask(run.files, lake, rejected_keys, types))
     outcomes = rows.collect_outcomes(lines)
     run.check_published_files(outcomes)
     _check_rejected_share(outcomes, options.max_rejected_share)
-    keys = {}
+    keys = {}  # the keys of the Parquet files, by date
     for date in run.dates:
         files = [
             (index, file) for index, file in enumerate(run.files) if file.date_prefix == date and outcomes[index].rows

@@ -1,7 +1,7 @@
 """Columns of the lake: those that the Spark job adds to each row, and the values that declared columns cannot hold.
 
-The catalogue of Athena has the added and the declared columns. Types are in the form of Spark's schemas in JSON, but this
-module uses no Spark.
+The catalogue of Athena has the added and the declared columns. Types of declared columns are in the form of Spark's
+schemas in JSON, for example `byte` for Hive's `tinyint`, or a dict for an array. This module uses no Spark.
 """
 
 import re
@@ -49,7 +49,10 @@ def check_values(record: Mapping[str, Any], columns: Mapping[str, Any]) -> tuple
 
 
 def _find_losses(value: Any, kind: Any) -> Iterator[bool]:
-    """Yield True for each part of a value that Spark would change, and False for each part that it would leave out."""
+    """Yield True for each part of a value that Spark would change, and False for each part that it would leave out.
+
+    `kind` is the type of the column.
+    """
     match kind:
         case {"elementType": element} if isinstance(value, list):
             for item in value:

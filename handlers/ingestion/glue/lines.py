@@ -94,7 +94,9 @@ class FileOutcome:
     """Result of a file, on the assumption that the run succeeds."""
 
     status: str
+    """Status that the file gets: `processed`, `rejected` or `superseded`."""
     reason: str = ""
+    """A DataProblem, or `no_good_line:` with the most common one. Empty for a file without a problem of its own."""
     rows: int = 0
     rejected_rows: int = 0
     content_bytes: int = 0
@@ -102,7 +104,7 @@ class FileOutcome:
 
 
 class SourceLine(NamedTuple):
-    """One line of a file. If it has a problem, `raw` may be only its beginning."""
+    """One line of a file that is not blank. If it has a problem, `raw` may be only its beginning."""
 
     number: int
     """Line number in the file, from 1."""
@@ -137,7 +139,7 @@ class FileReader:
         self._rows = self._content_bytes = 0
         self._rejected: Counter[DataProblem] = Counter()
         self._unreadable: DataProblem | None = None
-        self._part = bytearray()
+        self._part = bytearray()  # the rejected lines that are not written yet
         self._part_count = 0
 
     def read_records(self) -> Iterator["SourceRecord"]:
@@ -278,7 +280,7 @@ def read_lines(
     `max_content_bytes` or `max_lines`.
     """
     number = unpacked = 0
-    is_start = True
+    is_start = True  # the next piece is the beginning of a line
     try:
         while piece := content.readline(max_line_bytes + 1):
             number += is_start

@@ -50,7 +50,7 @@ class IngestionSweeper:
 
     def sweep(self, *, flush_all: bool = False) -> IngestionSweepResult:
         """Run one sweep. With `flush_all`, files do not wait for enough others to fill a manifest."""
-        manifests, log = self.creator.manifests, self.creator.manifests.log
+        manifests = self.creator.manifests
         # Measured before this sweep creates manifests, so that the alarm notices files that builders have left waiting.
         oldest = manifests.files.list_pending(1)
         age = manifests.files.clock() - datetime.fromisoformat(oldest[0].open_since) if oldest else timedelta()
@@ -64,7 +64,7 @@ class IngestionSweeper:
             closed=closed,
             failed=failed,
         )
-        log.info("sweep", **result._asdict())
+        manifests.log.info("sweep", **result._asdict())
         return result
 
     def _close_manifests(self) -> tuple[int, int]:
