@@ -1,4 +1,4 @@
-"""Daily AWS Backup of the tables with the backup tag, and the role to back up.
+"""Daily AWS Backup of the tables with the backup tag, and the role to back up. The foundation creates them.
 
 The role reaches no table of another stack. The event of a failed backup goes to a queue with an alarm. Otherwise the
 failure would not be noticed until a table must be restored.
@@ -56,7 +56,7 @@ def create_backup(scope: Scope, table_key_arn: str | None) -> None:
         plan_id=plan.id,
         iam_role_arn=role.arn,
         selection_tags=[{"type": "STRINGEQUALS", "key": BACKUP_TAG, "value": backup_tag_value(scope.context)}],
-        opts=scope.options(*role.parts),
+        opts=scope.options(after=role.role_and_policies),
     )
     if settings.region_settings_owned:
         backup.RegionSettings(
@@ -91,6 +91,7 @@ def _backup_grants(scope: Scope, table_key_arn: str | None) -> list[Grant]:
     # A single pattern for the stack `prod` would also match the tables of a stack `prod-2`.
     tables = [context.arn("dynamodb", f"table/{context.stack_label}-{subsystem}-*") for subsystem in Subsystem]
     vault = context.arn("backup", f"backup-vault:{scope.name(Kind.BACKUP_VAULT, 'backups')}")
+    key_actions = ("Decrypt", "GenerateDataKey")
     return [
         grant("dynamodb", ["CreateBackup", "DescribeTable", "ListTagsOfResource", "StartAwsBackupJob"], tables),
         grant("dynamodb", ["DeleteBackup", "DescribeBackup"], [f"{table}/backup/*" for table in tables]),
@@ -98,9 +99,5 @@ def _backup_grants(scope: Scope, table_key_arn: str | None) -> list[Grant]:
         # A backup copies the table's tags, and fails without this permission.
         grant("backup", ["TagResource"], context.arn("backup", "recovery-point:*")),
         grant("tag", ["GetResources"], "*"),
-        *(
-            [grant_key_through_dynamodb(context, ("Decrypt", "GenerateDataKey"), table_key_arn)]
-            if table_key_arn
-            else []
-        ),
+        *([grant_key_through_dynamodb(context, key_actions, table_key_arn)] if table_key_arn else []),
     ]

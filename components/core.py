@@ -1,6 +1,6 @@
 """Basis of every resource: context of the deployment, names, tags, scope of a subsystem, and the base class of blocks.
 
-Names are deterministic, so the ARNs that contain them are known at preview, and the guardrail policies (`policies/`) can
+The components of the subsystems and the blocks use it. Names are deterministic, so the ARNs that contain them are known at preview, and the guardrail policies (`policies/`) can
 check the ARNs there.
 """
 
@@ -65,14 +65,6 @@ class Kind(StrEnum):
     WEBSOCKET_API = "WebSocket API"
     WORKGROUP = "workgroup"
 
-    @property
-    def max_length(self) -> int:
-        """Maximum length of a name. For a compute environment and a security group, AWS allows at least 128 characters,
-        but the provider appends a hyphen and 26 characters, so that the replacement can exist before the old resource is
-        deleted.
-        """
-        return SHORT_NAMES.get(self, 100)
-
 
 SHORT_NAMES = {
     **dict.fromkeys((Kind.EVENT_ARCHIVE, Kind.MEMORY), 48),
@@ -81,7 +73,11 @@ SHORT_NAMES = {
     **dict.fromkeys((Kind.EVENT_RULE, Kind.FUNCTION, Kind.LAYER, Kind.ROLE, Kind.SCHEDULE), 64),
     **dict.fromkeys((Kind.QUEUE, Kind.STATE_MACHINE), 80),
 }
-"""Maximum length of a name, from the services' API references. All other kinds may have at least 100 characters."""
+"""Maximum length of a name, from the services' API references, for the kinds with a limit below 100 characters."""
+OTHER_NAMES = 100
+"""Maximum length of a name of any other kind. For compute environments and security groups, AWS allows at least 128
+characters. The provider appends a hyphen and 26 characters to these names, so that a replacement can exist before the old
+resource is deleted."""
 
 
 class Subsystem(StrEnum):
@@ -113,10 +109,11 @@ def physical_name(kind: Kind, *parts: str) -> str:
 
 
 def _check_length(kind: Kind, name: str) -> str:
-    if len(name) > kind.max_length:
+    max_length = SHORT_NAMES.get(kind, OTHER_NAMES)
+    if len(name) > max_length:
         raise InvalidName(
-            f"the {kind}'s name {name} has {len(name)} characters, but at most {kind.max_length} are allowed. Choose a "
-            "shorter name for the stack or the resource"
+            f"the {kind}'s name {name} has {len(name)} characters, but at most {max_length} are allowed. Choose a shorter "
+            "name for the stack or the resource"
         )
     return name
 
@@ -137,8 +134,8 @@ class Context:
     owner: str
     cost_center: str
     _reserved_names: dict[tuple[Kind, str], tuple[Subsystem, str]] = field(default_factory=dict)
-    """Names given out so far: kind and name → subsystem and short name of the resource that has the name. With them, a
-    second resource of the same name is refused."""
+    """Names given out so far: kind and name → subsystem and short name of the resource that has the name. A resource may
+    request its name again. A second resource of the same name is refused."""
 
     @staticmethod
     def read(settings: StackSettings) -> "Context":
@@ -170,8 +167,9 @@ class Context:
         return self._reserve_name(kind, name, subsystem, short_name)
 
     def underscored_name(self, kind: Kind, subsystem: Subsystem, word: str) -> str:
-        """Return the physical name of a resource whose service accepts no hyphens: `polyphony_<stack>_<word>`. The name
-        omits the subsystem to stay short.
+        """Return the physical name of a resource whose service accepts no hyphens: `polyphony_<stack>_<word>`.
+
+        The name omits the subsystem to stay short. Unlike a short name, `word` may contain capital letters.
         """
         name = _check_length(kind, f"{self.stack_label}-{word}".replace("-", "_"))
         return self._reserve_name(kind, name, subsystem, word)
@@ -232,7 +230,7 @@ class Context:
 
 @dataclass
 class Scope:
-    """Names, tags, settings and shared resources that all blocks of one subsystem use, and their parent.
+    """Names, tags, settings and shared resources that all blocks of one subsystem use, and the parent of the blocks.
 
     Everything except `layers` is known at preview.
     """
@@ -273,7 +271,7 @@ class Scope:
         return self.context.tags(self.subsystem, name, more)
 
     def options(
-        self, *after: pulumi.Resource, ignore: Sequence[str] = (), holds_data: bool = False
+        self, *, after: Sequence[pulumi.Resource] = (), ignore: Sequence[str] = (), holds_data: bool = False
     ) -> pulumi.ResourceOptions:
         """Return the options of a resource, which becomes a child of the parent.
 
@@ -308,11 +306,13 @@ class Block(pulumi.ComponentResource):
       descriptions and alarms show it.
     """
 
-    def __init__(self, kind: str, scope: Scope, short_name: str, display_name: str) -> None:
+    def __init__(self, class_name: str, scope: Scope, short_name: str, display_name: str) -> None:
         self.short_name = short_name
         self.display_name = display_name
         self.label = f"{scope.subsystem}-{short_name}"
-        super().__init__(f"polyphony:blocks:{kind}", self.label, None, pulumi.ResourceOptions(parent=scope.parent))
+        super().__init__(
+            f"polyphony:blocks:{class_name}", self.label, None, pulumi.ResourceOptions(parent=scope.parent)
+        )
         self.scope = scope.within(self)
 
     @property
@@ -322,6 +322,7 @@ class Block(pulumi.ComponentResource):
 
     @property
     def tags(self) -> dict[str, str]:
+        """Tags of the block's parts that have no further tags of their own."""
         return self.scope.tags(self.display_name)
 
     def part_name(self, part: str) -> str:

@@ -8,8 +8,8 @@
 - IAM role with which API Gateway writes the logs of APIs
 - monthly budget and cost anomaly alerts; daily backup of tables (`components/backup.py`)
 
-The foundation is created first. It gives each subsystem a scope. From the scope, the subsystem's components take their
-names, tags, settings and shared resources.
+`Platform` creates the foundation first, and asks it for the scope of each subsystem. From the scope, the subsystem's
+components take their names, tags, settings and shared resources.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ from components.core import Context, Kind, Scope, Subsystem
 from components.handler_archive import LAYER_LOCK, ROOT
 from components.settings import Environment, FoundationSettings, LogLevel
 
-ALARMS = "cloudwatch.amazonaws.com"
-COST_ALERTS = ("budgets.amazonaws.com", "costalerts.amazonaws.com")
-"""AWS Budgets and cost anomaly detection. Like CloudWatch's, AWS' guides for these services show a topic policy with a
+ALARM_SERVICE = "cloudwatch.amazonaws.com"
+COST_ALERT_SERVICES = ("budgets.amazonaws.com", "costalerts.amazonaws.com")
+"""AWS Budgets and cost anomaly detection. The guides of these services and of CloudWatch show a topic policy with a
 condition on the account, so the topics' policies can exclude other accounts."""
 LAYERS = Path("build/layers")
 """Folder of the layer's archive (`layer_archive`), relative to the repository's root."""
@@ -51,12 +51,14 @@ API_LOG_ACTIONS = (
 (AmazonAPIGatewayPushToCloudWatchLogs). Its only other action, DescribeLogGroups, has a grant of its own, because it
 cannot be limited to log groups."""
 COST_TAG = "CostCenter"
+"""Tag of all resources whose value identifies the stack to AWS Budgets and to the anomaly monitor."""
 BUDGET_ALERTS = (("ACTUAL", 50), ("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
 """Kind of cost (actual or forecast), and percentage of the budget. If this cost exceeds the percentage, AWS Budgets
 sends an alert."""
 MIN_ANOMALY_DOLLARS = "10"
 """Minimum total impact, in US dollars, of a cost anomaly that is reported."""
 AUDIT_BUCKET = "audit-logs"
+"""Short name of the bucket for access logs."""
 
 
 class Foundation(pulumi.ComponentResource):
@@ -76,8 +78,8 @@ class Foundation(pulumi.ComponentResource):
             settings.alerts.emails if settings.alerts.warning_emails is None else settings.alerts.warning_emails
         )
         topic_policies = [
-            self._create_topic(context, "alerts-critical", [ALARMS], settings.alerts.emails),
-            self._create_topic(context, "alerts-warning", [ALARMS, *COST_ALERTS], warning_emails),
+            self._create_topic(context, "alerts-critical", [ALARM_SERVICE], settings.alerts.emails),
+            self._create_topic(context, "alerts-warning", [ALARM_SERVICE, *COST_ALERT_SERVICES], warning_emails),
         ]
         self._scope = Scope(
             context=context,
@@ -88,13 +90,11 @@ class Foundation(pulumi.ComponentResource):
             warning_topic=context.arn("sns", context.name(Kind.TOPIC, Subsystem.FOUNDATION, "alerts-warning")),
             access_log_bucket=context.name(Kind.BUCKET, Subsystem.FOUNDATION, AUDIT_BUCKET),
             layers=[self._create_layer(context)],
-            prerequisites=topic_policies,
+            prerequisites=topic_policies,  # the subsystems also wait for resources that this scope creates below
             parent=self,
         )
-        self._subsystem_prerequisites: list[pulumi.Resource] = [
-            *topic_policies,
-            create_audit_bucket(self._scope).policy,
-        ]
+        audit_policy = create_audit_bucket(self._scope).policy
+        self._subsystem_prerequisites: list[pulumi.Resource] = [*topic_policies, audit_policy]
         if settings.logs.api_gateway_role_owned:
             # API Gateway refuses a stage with logs while the region has no role for them.
             self._subsystem_prerequisites.append(create_api_log_role(self._scope))
@@ -148,15 +148,15 @@ class Foundation(pulumi.ComponentResource):
         """Create the layer and return its ARN. Its names contain the hash of the lock file, so a changed lock file creates
         another layer.
         """
-        content = lock_hash()
+        content_hash = lock_hash()
         layer = lambda_.LayerVersion(
-            f"foundation-layer-{content}",
-            layer_name=context.name(Kind.LAYER, Subsystem.FOUNDATION, f"handlers-{content}"),
+            f"foundation-layer-{content_hash}",
+            layer_name=context.name(Kind.LAYER, Subsystem.FOUNDATION, f"handlers-{content_hash}"),
             description="Libraries of Polyphony's handlers",
             compatible_runtimes=[RUNTIME],
             compatible_architectures=["arm64"],
             code=_layer_code(context),
-            source_code_hash=content,
+            source_code_hash=content_hash,
             # Archives of one lock file may differ in bytes, and this is no reason for a new layer. For another lock file,
             # Pulumi creates the layer under another name, so it does not use the ignored archive of the old layer.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["code"]),
@@ -227,7 +227,7 @@ def create_api_log_role(scope: Scope) -> apigateway.Account:
     grants = [grant("logs", API_LOG_ACTIONS, groups), grant("logs", ["DescribeLogGroups"], "*")]
     role = Role(scope, "api-logs", trust=Service.API_GATEWAY, grants=grants)
     return apigateway.Account(
-        "foundation-api-logs-account", cloudwatch_role_arn=role.arn, opts=scope.options(*role.parts)
+        "foundation-api-logs-account", cloudwatch_role_arn=role.arn, opts=scope.options(after=role.role_and_policies)
     )
 
 
@@ -265,6 +265,7 @@ def create_cost_alerts(scope: Scope) -> None:
         limit_amount=f"{spend.monthly_budget:.2f}",
         limit_unit="USD",
         time_unit="MONTHLY",
+        # AWS writes a tag that a user defined as `user:<key>$<value>`.
         cost_filters=[{"name": "TagKeyValue", "values": [f"user:{COST_TAG}${scope.context.cost_center}"]}],
         notifications=[
             {

@@ -1,7 +1,7 @@
 """Typed stack output `frontend`: everything that a frontend needs, without secrets.
 
-A disabled subsystem is absent. A field is never changed or removed. An incompatible structure would become an
-additional output with another name.
+`Platform` builds it with `build_frontend`, and the program exports it. A disabled subsystem is absent. A field is never
+changed or removed. An incompatible structure would become an additional output with another name.
 """
 
 from collections.abc import Mapping
@@ -166,9 +166,9 @@ def build_frontend(
 ) -> dict[str, Any]:
     """Return the output of a stack from the values of its parts, which are the identity provider and the subsystems.
 
-    The model checks at preview that all fields are present. Values that
-    AWS generates during the deployment are unknown at preview, so the model gets placeholders and does not validate
-    these values.
+    A part's values have the names of its model's fields (`api_url`). The model checks at preview that all fields are
+    present. Values that AWS generates during the deployment are unknown at preview. In their place, the model gets
+    placeholders, which are texts. So only a field of type `str` may have such a value, and the value is not validated.
     """
     late_values: dict[str, pulumi.Output[object]] = {}
 

@@ -1,6 +1,6 @@
 """Zip archive of one function's code, with the same bytes on every machine.
 
-It has only the files that the function loads, so a change of any other file does not deploy the function again. Files are
+The blocks of the functions and of the Spark job deploy it. It has only the files that the function loads, so a change of any other file does not deploy the function again. Files are
 sorted, dated 1980 and stored uncompressed, because compressors differ between machines. They keep their paths below the
 repository's root, so imports are the same everywhere.
 """
@@ -73,7 +73,7 @@ def write_archive(entry_module: str) -> Path:
 def zip_files(files: Iterable[tuple[str, Path]], *, compress: bool = False) -> bytes:
     """Return a zip of the given files, each with its name in the archive.
 
-    The bytes of a compressed zip also depend on zlib's version.
+    Only the archive of the Lambda layer is compressed. The bytes of a compressed zip also depend on zlib's version.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as archive:

@@ -1,6 +1,7 @@
 """CloudWatch dashboard of the whole platform: errors, work that failed, and the latency of each backend.
 
-The context knows the names of all resources that were created before, so the dashboard needs no reference to them.
+`Platform` creates it last. The context knows the names of all resources that were created before, so the dashboard
+needs no reference to them.
 """
 
 import json
@@ -17,29 +18,29 @@ DEAD_LETTER_SUFFIXES = ("-dlq", "-failed", "-failed-events")
 
 
 def create_overview_dashboard(context: Context, opts: pulumi.ResourceOptions) -> None:
-    """Create the dashboard. It shows only resources whose names the context already knows, so create it last."""
+    """Create the dashboard of the resources whose names the context already knows."""
 
-    def functions(metric: str, statistic: str, subsystem: Subsystem | None = None) -> list[list[object]]:
+    def function_metrics(metric: str, statistic: str, subsystem: Subsystem | None = None) -> list[list[object]]:
         names = context.names(Kind.FUNCTION, subsystem)
         return [_metric("AWS/Lambda", metric, statistic, FunctionName=n, Resource=f"{n}:{LIVE}") for n in names]
 
-    def rest_apis(metric: str, statistic: str, subsystem: Subsystem | None = None) -> list[list[object]]:
+    def api_metrics(metric: str, statistic: str, subsystem: Subsystem | None = None) -> list[list[object]]:
         names = context.names(Kind.REST_API, subsystem)
         return [_metric("AWS/ApiGateway", metric, statistic, ApiName=name, Stage=STAGE) for name in names]
 
     queues = [name for name in context.names(Kind.QUEUE) if name.endswith(DEAD_LETTER_SUFFIXES)]
     messages = [_metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", QueueName=name) for name in queues]
     workflows = [context.arn("states", f"stateMachine:{name}") for name in context.names(Kind.STATE_MACHINE)]
-    endings = ("ExecutionsFailed", "ExecutionsTimedOut")
-    executions = [_metric("AWS/States", end, "Sum", StateMachineArn=arn) for arn in workflows for end in endings]
+    failures = ("ExecutionsFailed", "ExecutionsTimedOut")
+    executions = [_metric("AWS/States", name, "Sum", StateMachineArn=arn) for arn in workflows for name in failures]
     charts = {
-        "Errors of functions": functions("Errors", "Sum"),
+        "Errors of functions": function_metrics("Errors", "Sum"),
         "Messages in dead-letter queues": messages,
         "Failed executions of workflows": executions,
-        "Server errors of REST APIs": rest_apis("5XXError", "Sum"),
+        "Server errors of REST APIs": api_metrics("5XXError", "Sum"),
     }
     for subsystem in Subsystem:
-        latencies = rest_apis("Latency", "p95", subsystem) + functions("Duration", "p95", subsystem)
+        latencies = api_metrics("Latency", "p95", subsystem) + function_metrics("Duration", "p95", subsystem)
         charts[f"Latency of {subsystem}, 95th percentile in milliseconds"] = latencies
     properties = [{"title": title, "region": context.region, "metrics": charts[title]} for title in charts]
     widgets = [{"type": "metric", "width": 12, "properties": p} for p in properties if p["metrics"]]

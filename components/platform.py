@@ -1,8 +1,9 @@
 """Component of a whole stack: the foundation (resources that the subsystems share) and the enabled subsystems.
 
-The guardrail policies (`policies/`) read the account, the environment, the estimated usage, the budget and the
-exceptions to policies from this component. Its inputs and its outputs both contain these values. Pulumi shows the inputs
-to policies that check one resource, and the outputs to policies that check the whole stack.
+The entry point `__main__.py` creates it. The guardrail policies (`policies/`) read five values from this component: the
+account, the environment, the estimated usage, the budget, and the exceptions (violations of a policy that the settings
+permit until a date). Its inputs and its outputs both contain these values. Pulumi shows the inputs to policies that check
+one resource, and the outputs to policies that check the whole stack.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,6 +43,7 @@ class Platform(pulumi.ComponentResource):
     """Outermost component of a stack. It creates all others."""
 
     frontend: dict[str, object]
+    """Value of the stack output `frontend`."""
 
     def __init__(
         self, name: str, context: Context, settings: StackSettings, opts: pulumi.ResourceOptions | None = None
@@ -80,21 +82,17 @@ def _enabled_sections(settings: StackSettings) -> dict[Subsystem, SubsystemSetti
 
 
 def monthly_usage(settings: StackSettings) -> Usage:
-    """Return the monthly usage of the whole stack, for the cost model."""
+    """Return the monthly usage of the whole stack, for the cost model: Pulumi name of a component → measure → amount."""
     usage: Usage = {}
     for subsystem, section in _enabled_sections(settings).items():
         _, compute_usage = SUBSYSTEMS[subsystem]
         usage |= compute_usage(section)
-    # AWS Backup makes a full copy of the table of meetings once a day, and keeps it for `retention_days`. So it stores
-    # `retention_days` copies.
+    # AWS Backup makes a full copy of the table `meetings-meetings` once a day, and keeps it for `retention_days`. So it
+    # stores `retention_days` copies.
     table_gb = usage["meetings-meetings"]["storageGb"] if settings.meetings.enabled else 0
     return {
         **usage,
         # The notifications of alarms and the access logs count as 0, because they cost only cents.
-        "foundation": {
-            "backupGb": table_gb * settings.foundation.backup.retention_days,
-            "published": 0,
-            "emails": 0,
-        },
+        "foundation": {"backupGb": table_gb * settings.foundation.backup.retention_days, "published": 0, "emails": 0},
         "foundation-audit-logs": {"storageGb": 0, "puts": 0, "gets": 0},
     }

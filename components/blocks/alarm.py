@@ -1,6 +1,8 @@
 """CloudWatch alarms that notify the topic of their severity. Name and description contain the severity, and the
 description names a runbook.
 
+The blocks create the alarms of their own resources, and each subsystem creates further alarms.
+
 An alarm without data has the state OK. This is set explicitly, because the default state is INSUFFICIENT_DATA.
 """
 

@@ -1,10 +1,13 @@
 """Amazon Bedrock: AgentCore memory of an agent, and grants to invoke models.
 
-An agent stores events for an actor and a session in its memory, which keeps them for some days. Each strategy writes
-records, which it extracts from the events, to its own namespace, a path that contains the ids of actor and session. So
-actors never share records, and the records of one session can be deleted. Nothing else removes records: unlike events,
-they do not expire. Reading a namespace also returns the records of all namespaces that start with the same text, so
-every namespace ends in a slash, and `/facts/{actorId}/` returns the facts of all sessions of an actor.
+An agent stores events in its memory, which keeps them for some days. Each event belongs to an actor (the owner of an
+episode) and a session (the episode). From the events, AgentCore derives records by two strategies: summaries and facts.
+Records do not expire, so they must be deleted.
+
+Each strategy writes to its own namespace, a path that contains the ids of actor and session. So actors never share
+records, and the records of one session can be deleted. A read of a namespace also returns the records of all namespaces
+that start with the same text. So every namespace ends in a slash, and `/facts/{actorId}/` returns the facts of all
+sessions of an actor.
 
 A model is invoked directly or through an inference profile. A caller of a cross-region inference profile needs a grant on
 the profile, and on its model in each region to which the profile may send requests. A setting lists these regions,
@@ -39,7 +42,7 @@ class AgentMemory(Block):
     """Id that AWS builds from the name and ten random characters."""
 
     def __init__(self, scope: Scope, short_name: str, *, display_name: str, days: int) -> None:
-        """Create the memory, which keeps events for some days.
+        """Create the memory, which keeps events for `days`.
 
         The physical name ends with the display name instead of the short name, because AgentCore accepts no hyphens.
         """
@@ -64,14 +67,14 @@ class AgentMemory(Block):
                 memory_id=memory.id,
                 type=kind,
                 namespace_templates=[namespace],
-                opts=self.scope.options(*previous_strategy),
+                opts=self.scope.options(after=previous_strategy),
             )
             previous_strategy = [strategy]
         self.register_outputs({"memoryId": self.memory_id, "name": self.name})
 
     def grant(self, *actions: str, variable: str | None = None) -> Grant:
-        """Grant actions on this memory: `memory.grant("CreateEvent", "ListEvents")`. `variable` is the environment variable
-        with its id.
+        """Grant actions on this memory: `memory.grant("CreateEvent", "ListEvents")`. `variable` is the field of the
+        handler's environment model that gets the memory's id.
 
         Instead of the id, the ARN contains the name and a pattern for the rest of the id, so it is known at preview. It
         matches no other memory, because a name is unique in the account and contains no hyphen.
@@ -81,10 +84,7 @@ class AgentMemory(Block):
 
 
 def model_grants(scope: Scope, model_ids: Iterable[str], regions: Sequence[str]) -> list[Grant]:
-    """Return the grants for the given models or profiles.
-
-    `regions` are the regions to which a profile may send requests.
-    """
+    """Return the grants to invoke models or profiles. `regions` are the regions to which a profile may send requests."""
     return [_model_grant(scope, model_id, regions) for model_id in sorted(set(model_ids))]
 
 

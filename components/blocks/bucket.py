@@ -17,8 +17,6 @@ from components.core import Block, Kind, Scope
 ACCESS_LOG_PREFIX = "logs/s3-access"
 """Prefix of all access logs in the bucket that receives the access logs of all other buckets
 (`components/foundation.py`)."""
-
-
 ABORT_UPLOADS: s3.BucketLifecycleConfigurationRuleArgsDict = {
     "id": "abort-multipart-uploads",
     "status": "Enabled",
@@ -43,11 +41,7 @@ def lifecycle_rule(
     - `intelligent_tiering_days` are the days after which objects move to Intelligent-Tiering; 0 moves them at once, None
       never.
     """
-    rule: s3.BucketLifecycleConfigurationRuleArgsDict = {
-        "id": name,
-        "status": "Enabled",
-        "filter": {"prefix": prefix},
-    }
+    rule: s3.BucketLifecycleConfigurationRuleArgsDict = {"id": name, "status": "Enabled", "filter": {"prefix": prefix}}
     if expire_days is not None:
         rule["expiration"] = {"days": expire_days}
     if old_version_days is not None:
@@ -124,10 +118,7 @@ class Bucket(Block):
         bucket = self.bucket.bucket
         self._make_private(bucket, [*statements, *([self._refuse_kms_keys(upload_prefix)] if upload_prefix else [])])
         s3.BucketLifecycleConfiguration(
-            self.part_name("lifecycle"),
-            bucket=bucket,
-            rules=[ABORT_UPLOADS, *lifecycle],
-            opts=options(),
+            self.part_name("lifecycle"), bucket=bucket, rules=[ABORT_UPLOADS, *lifecycle], opts=options()
         )
         if versioned:
             s3.BucketVersioning(
@@ -165,35 +156,36 @@ class Bucket(Block):
                 ]
                 if notify
                 else [],
-                opts=options(*([notify.queue.policy] if notify else [])),
+                opts=options(after=[notify.queue.policy] if notify else []),
             )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
-    def grant(self, *actions: str, prefix: str = "*", variable: str | None = None) -> Grant:
-        """Grant actions on the objects whose key matches a pattern: `grant("GetObject", prefix="incoming/*")`. `variable` is
-        the environment variable with the bucket's name.
+    def grant(self, *actions: str, keys: str = "*", variable: str | None = None) -> Grant:
+        """Grant actions on the objects whose key matches a pattern: `grant("GetObject", keys="incoming/*")`. `variable` is
+        the field of the handler's environment model that gets the bucket's name.
         """
-        return grant("s3", actions, f"{self.arn}/{prefix}").with_variable(variable, self.name)
+        return grant("s3", actions, f"{self.arn}/{keys}").with_variable(variable, self.name)
 
-    def grant_list(self, prefix: str | None = None) -> Grant:
+    def grant_list(self, keys: str | None = None) -> Grant:
         """Grant listing the keys that match a pattern (`incoming/*`), or all keys.
 
         S3 answers a request for a missing object with 404 if the caller may list all keys, else with 403. A pattern
         does not suffice, because a request for an object sends no prefix, so the grant's condition does not hold.
         """
-        return grant("s3", ["ListBucket"], self.arn, {"StringLike": {"s3:prefix": prefix}} if prefix else None)
+        return grant("s3", ["ListBucket"], self.arn, {"StringLike": {"s3:prefix": keys}} if keys else None)
 
-    def grant_list_versions(self, prefix: str) -> Grant:
+    def grant_list_versions(self, keys: str) -> Grant:
         """Grant listing the keys that match a pattern, with their versions."""
-        return grant("s3", ["ListBucketVersions"], self.arn, {"StringLike": {"s3:prefix": prefix}})
+        return grant("s3", ["ListBucketVersions"], self.arn, {"StringLike": {"s3:prefix": keys}})
 
     def grant_list_uploads(self) -> Grant:
         """Grant listing incomplete multipart uploads. IAM cannot limit this permission to a prefix."""
         return grant("s3", ["ListBucketMultipartUploads"], self.arn)
 
     def _make_private(self, bucket: pulumi.Output[str], statements: Sequence[dict[str, object]]) -> None:
+        """Block public access, encrypt the objects, and create the bucket policy, which always requires TLS."""
         options = self.scope.options
-        block = s3.BucketPublicAccessBlock(
+        no_public_access = s3.BucketPublicAccessBlock(
             self.part_name("public-access-block"),
             bucket=bucket,
             block_public_acls=True,
@@ -213,7 +205,7 @@ class Bucket(Block):
             self.part_name("policy"),
             bucket=bucket,
             policy=json_document([only_tls, *statements]),
-            opts=options(block),
+            opts=options(after=[no_public_access]),
         )
 
     def _refuse_kms_keys(self, prefix: str) -> dict[str, object]:

@@ -73,13 +73,13 @@ class EventRule(Block):
             arn=queue.arn,
             retry_policy={"maximum_retry_attempts": 8, "maximum_event_age_in_seconds": 3600},
             dead_letter_config={"arn": failed_events.arn},
-            opts=self.scope.options(failed_events.policy, queue.policy),
+            opts=self.scope.options(after=[failed_events.policy, queue.policy]),
         )
         self.register_outputs({"arn": rule_sender(scope, short_name).source_arn})
 
 
 def rule_sender(scope: Scope, short_name: str) -> Sender:
-    """Return the sender that a queue must admit to be a rule's target. The rule may be created later."""
+    """Return the rule as a sender, which a queue must admit to be the rule's target. The rule may be created later."""
     return Sender(SERVICE, scope.context.arn("events", f"rule/{scope.name(Kind.EVENT_RULE, short_name)}"))
 
 

@@ -85,8 +85,10 @@ class Function(Block):
         """Create the function.
 
         - `environment` is the model with which the handler reads its environment variables. `uses` gives the handler
-          its permissions and the variables that belong to them; `values` has all other values by field name, except
-          `log_level`. This block adds the permissions that Lambda needs to run the function.
+          its permissions. A grant with a `variable` also sets that field of the model, for example the name of a table.
+          `values` has the values of all other fields, except `log_level`. This block adds the permissions that Lambda
+          needs to run the function.
+        - `source` is the queue whose messages the function processes.
         - `asynchronous` is None if nothing calls the function asynchronously.
         - `attachment` has the subnets and security groups of a function that is attached to a VPC.
         - `environment_key_arn` is a customer managed key that encrypts the environment at rest; None uses Lambda's key,
@@ -99,6 +101,7 @@ class Function(Block):
           more than `memory_percent_above` of the memory. None creates no such alarm. The foundation has an alarm on the
           throttled calls of all functions.
         - `display_name` is the name in the requirements, if it differs from the short name.
+        - `after` are resources that must exist before the function and its role.
         """
         super().__init__("Function", scope, short_name, display_name or short_name)
         self._subsystem_scope = scope
@@ -156,16 +159,18 @@ class Function(Block):
                 "system_log_level": "WARN" if memory_percent_above is None else "INFO",
             },
             tags=scope.tags(self.display_name, {"Reason": asynchronous.discard_reason if asynchronous else None}),
-            opts=self.scope.options(self._log_group, *self._role.parts, *after),
+            opts=self.scope.options(after=[self._log_group, *self._role.role_and_policies, *after]),
         )
         # A rollout changes the alias outside Pulumi, and a deployment must not revert it half-way.
-        rolled_out = self.scope.foundation.rollout_in_steps and settings.live_version is None
+        moved_by_rollouts = self.scope.foundation.rollout_in_steps and settings.live_version is None
         self.live = lambda_.Alias(
             self.part_name("live"),
             name=LIVE,
             function_name=self.function.name,
             function_version=settings.live_version or self.function.version,
-            opts=self.scope.options(ignore=["routingConfig", "functionVersion"] if rolled_out else ["routingConfig"]),
+            opts=self.scope.options(
+                ignore=["routingConfig", "functionVersion"] if moved_by_rollouts else ["routingConfig"]
+            ),
         )
         if source is not None:
             self._add_event_source(source)
@@ -177,7 +182,7 @@ class Function(Block):
                 function_name=self.function.name,
                 qualifier=LIVE,
                 provisioned_concurrent_executions=concurrency.provisioned_concurrency,
-                opts=self.scope.options(self.live),
+                opts=self.scope.options(after=[self.live]),
             )
         if errors_severity is not None and errors_above is not None:
             self._create_alarm("errors", self.metric("Errors"), errors_above, "fails", errors_severity)
@@ -206,7 +211,9 @@ class Function(Block):
         return self._role.arn
 
     def grant_invoke(self, variable: str | None = None) -> Grant:
-        """Grant invocation of the alias, not of the function. `variable` is the environment variable with the alias's ARN."""
+        """Grant invocation of the alias, not of the function. `variable` is the field of the caller's environment model
+        that gets the alias's ARN.
+        """
         return grant("lambda", ["InvokeFunction"], self.live_arn).with_variable(variable, self.live_arn)
 
     def allow_api_gateway(self, label: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
@@ -223,7 +230,7 @@ class Function(Block):
             qualifier=LIVE,
             principal=Service.API_GATEWAY.value,
             source_arn=source_arn,
-            opts=self.scope.options(self.live),
+            opts=self.scope.options(after=[self.live]),
         )
 
     def metric(self, name: str, statistic: str = "Sum") -> Metric:
@@ -257,7 +264,7 @@ class Function(Block):
             pattern=pattern,
             metric_transformation={"name": metric, "namespace": namespace, "value": value},
             # A child of the subsystem, because the filters of several functions may share a metric.
-            opts=self._subsystem_scope.options(self._log_group),
+            opts=self._subsystem_scope.options(after=[self._log_group]),
         )
         return Metric(namespace, metric, {}, statistic, period_seconds)
 
@@ -274,30 +281,16 @@ class Function(Block):
         comparison: Comparison = Comparison.ABOVE,
     ) -> None:
         """Create an alarm on the five-minute sum of `value` over the matching log lines."""
-        metric = self.log_metric(short_name, pattern, value=value)
+        total = self.log_metric(short_name, pattern, value=value)
         create_alarm(
-            self.scope,
-            short_name,
-            metric,
-            threshold,
-            problem,
-            runbook=runbook,
-            severity=severity,
-            comparison=comparison,
+            self.scope, short_name, total, threshold, problem, runbook=runbook, severity=severity, comparison=comparison
         )
 
     def _create_alarm(
-        self, kind: str, metric: Metric, threshold: float, problem: str, severity: Severity = Severity.WARNING
+        self, kind: str, metric: Metric, threshold: float, predicate: str, severity: Severity = Severity.WARNING
     ) -> None:
-        create_alarm(
-            self.scope,
-            f"{self.short_name}-{kind}",
-            metric,
-            threshold,
-            f"The function {self.label} {problem}.",
-            runbook="functions",
-            severity=severity,
-        )
+        name, problem = f"{self.short_name}-{kind}", f"The function {self.label} {predicate}."
+        create_alarm(self.scope, name, metric, threshold, problem, runbook="functions", severity=severity)
 
     def _runtime_grants(
         self,
@@ -339,7 +332,7 @@ class Function(Block):
             function_response_types=["ReportBatchItemFailures"],
             scaling_config={"maximum_concurrency": source.max_concurrency},
             tags=self.tags,
-            opts=self.scope.options(self.live, source.queue, *self._role.parts),
+            opts=self.scope.options(after=[self.live, source.queue, *self._role.role_and_policies]),
         )
 
     def _configure_asynchronous_calls(self, asynchronous: AsyncInvocation) -> None:
@@ -351,5 +344,5 @@ class Function(Block):
             maximum_retry_attempts=asynchronous.retries,
             maximum_event_age_in_seconds=asynchronous.max_age_seconds,
             destination_config={"on_failure": {"destination": failed.arn}} if failed else None,
-            opts=self.scope.options(self.live, *([failed] if failed else []), *self._role.parts),
+            opts=self.scope.options(after=[self.live, *([failed] if failed else []), *self._role.role_and_policies]),
         )

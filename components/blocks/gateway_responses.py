@@ -1,6 +1,6 @@
 """Responses that API Gateway gives without calling a function: errors, preflights, and unknown paths and methods.
 
-Errors have the same body as the errors of the handlers. They do not use the message of API Gateway's request validator
+They are parts of the OpenAPI document that API Gateway imports (`openapi.py`). Errors have the same body as the errors of the handlers. They do not use the message of API Gateway's request validator
 (`$context.error.validationErrorString`), because it quotes the refused value, and these templates cannot escape the
 value for JSON. docs/reference/errors.md explains the codes to the API's users.
 """
@@ -92,7 +92,11 @@ def _error_body(code: str, message: str | None) -> str:
 
 
 def _mock_operation(status: int, body: str, headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return an operation that the gateway answers itself. It must declare each header that it sets."""
+    """Return an operation that the gateway answers itself. It must declare each header that it sets.
+
+    The status in the request template selects an entry of the integration's `responses`. The only entry is `default`,
+    which applies to every status.
+    """
     return {
         "responses": {
             str(status): {

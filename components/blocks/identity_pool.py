@@ -53,7 +53,7 @@ class IdentityPool(Block):
             self.part_name("roles"),
             identity_pool_id=pool.id,
             roles={"unauthenticated": role.arn},
-            opts=self.scope.options(*role.parts),
+            opts=self.scope.options(after=role.role_and_policies),
         )
         self.register_outputs({"poolId": self.pool_id, "guestRoleArn": role.arn})
 

@@ -1,4 +1,5 @@
-"""Networks: of ingestion's builder and Spark job, of meetings' media jobs, and of voice Q&A's query worker.
+"""Networks: of ingestion's builder and Spark job (`PrivateNetwork`), of meetings' media jobs (`JobNetwork`), and of voice
+Q&A's query worker (`AgentNetwork`).
 
 No security group allows traffic from outside its network. A network that is built here reaches S3, and DynamoDB if its
 functions use tables, through gateway endpoints, which are free and keep the traffic inside the AWS network. There is no

@@ -3,10 +3,15 @@
 `public_document` describes the API to its users, in OpenAPI 3.1: pydantic's schemas of requests and answers, and the
 body that every error has. `local/generate` writes it to docs/reference.
 
-`gateway_document` is what API Gateway imports, in OpenAPI 3.0.1. It has the same operations, but only the parts that
-the gateway acts on: which function to call, who may call, and which requests to refuse. The functions check their
-answers themselves. It has further operations that call no function. They answer CORS preflights, an unknown path with
-404, and an unsupported method of a path with 405, which the gateway would otherwise answer like an unknown path.
+`gateway_document` is what API Gateway imports, in OpenAPI 3.0.1. The block `RestApi` builds it. It has the same
+operations, but only the parts that the gateway acts on: which function to call, who may call, and which requests to
+refuse. The functions check their answers themselves. It has further operations that call no function. They answer CORS
+preflights, an unknown path with 404, and an unsupported method of a path with 405, which the gateway would otherwise
+answer like an unknown path.
+
+A token in the header `Authorization` is verified by one of two functions. An API may have an authorizer, a function that
+verifies the token for all operations. In an API without one, the API's own function verifies the token for the
+operations that are declared with `takes_token`. Neither document treats a token in a body as authentication.
 """
 
 import re
@@ -41,10 +46,10 @@ ANY = "x-amazon-apigateway-any-method"
 PROXY = "/{proxy+}"
 """Path that matches every request path that no other path matches, except the root."""
 AUTHORIZER_SCHEME = "lambda"
-"""Name of the security scheme in which an authorizer function checks the header `Authorization`."""
-
+"""Name, in the gateway's document, of the security scheme in which the authorizer checks the header `Authorization`."""
 TOKEN_SCHEME = "jwt"  # noqa: S105 - not a secret
-"""Name of the security scheme of a token in the header `Authorization`, in the document for users."""
+"""Name, in the document for users, of the security scheme of a token in the header `Authorization`. Users send the same
+token, whichever function verifies it."""
 
 
 class Authorizer(NamedTuple):
@@ -75,8 +80,8 @@ def public_document(
     """Return the OpenAPI document for the API's users.
 
     The keyword arguments are parts of the document that do not follow from the operations. The description is Markdown,
-    the others are as OpenAPI defines them. `security` applies to all operations; empty means no authentication. An
-    operation that takes a token verifies it itself, whatever `security` says.
+    the others are as OpenAPI defines them. `security` lists alternatives, of which `{}` means no authentication. It
+    applies to all operations, except those that are declared with `takes_token`, which always require a token.
     """
     schemas = _Schemas(operations, answers=[Error, *(operation.answer for operation in operations)])
     paths: dict[str, Document] = {}
@@ -123,7 +128,8 @@ def gateway_document(
 
     `integration` is the URI of the function that performs all operations, as `lambda_uri` returns it. Pages of
     `cors_origin` may read the answers; `*` means all origins. Without an authorizer, the gateway admits all callers. If
-    `bodies_validated`, it refuses bodies with another structure than their schema.
+    `bodies_validated`, it refuses bodies with another structure than their schema. An API may leave that to its
+    function, whose error names the invalid field.
     """
     schemas = _Schemas(operations)
     if refused := [name for name in schemas.by_name if not name.isalnum()]:
@@ -149,8 +155,8 @@ def gateway_document(
         }
     for path, methods in paths.items():
         names = [name.removesuffix("+") for name in PATH_PARAMETER.findall(path)]
-        texts = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
-        parameters = {"parameters": texts} if texts else {}
+        declared = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+        parameters = {"parameters": declared} if declared else {}
         error = UNKNOWN_METHOD if methods else UNKNOWN_PATH
         if methods:
             methods["options"] = {**parameters, **preflight_operation(methods, cors_origin)}
@@ -196,8 +202,8 @@ class _Schemas:
         references, definitions = models_json_schema(list(dict.fromkeys(models)), ref_template=SCHEMAS + "{model}")
         self._references: Mapping[tuple[type[Message], Use], Document] = references  # type: ignore[assignment]
         self.by_name: dict[str, Document] = definitions.get("$defs", {})
-        """Schemas to which the document refers. It lists the parameters of a path or a query one by one, so it does not
-        refer to the schema of their model."""
+        """Schemas to which the document refers, by name. The schemas of parameters are removed from them below, because
+        the document lists each parameter of a path or a query by itself."""
         self._parameters = {
             model: self.by_name.pop(references[model, "validation"]["$ref"].removeprefix(SCHEMAS))
             for model in parameters
@@ -209,14 +215,12 @@ class _Schemas:
 
     def request(self, operation: AnyRestOperation) -> Document:
         """Return parameters and body of an operation, as far as it has any."""
-        parameters = [*self._list("path", operation.parameters), *self._list("query", operation.query)]
+        path_parameters = self._list_parameters("path", operation.parameters)
+        parameters = [*path_parameters, *self._list_parameters("query", operation.query)]
         body = {"required": True, "content": self.content(operation.body, "validation")} if operation.body else None
-        return {
-            **({"parameters": parameters} if parameters else {}),
-            **({"requestBody": body} if body else {}),
-        }
+        return {**({"parameters": parameters} if parameters else {}), **({"requestBody": body} if body else {})}
 
-    def _list(self, location: str, model: type[Message] | None) -> Iterator[Document]:
+    def _list_parameters(self, location: str, model: type[Message] | None) -> Iterator[Document]:
         schema = self._parameters[model] if model else {}
         for name, field in schema.get("properties", {}).items():
             yield {

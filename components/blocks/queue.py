@@ -47,9 +47,9 @@ class Queue(Block):
     ) -> None:
         """Create the queue and its dead-letter queue.
 
-        `consumer_timeout` is the timeout of the function that consumes the queue, in seconds. For `batching_window`
-        seconds, Lambda waits for a full batch; a batch size above 10 requires at least one second. `senders` are the
-        AWS services that send to the queue. Functions that send to it get a grant instead.
+        `consumer_timeout` is the timeout of the function that consumes the queue, in seconds. `batching_window` is the
+        time in seconds for which Lambda waits for a full batch. It must be at least 1 if the batch size is above 10.
+        `senders` are the AWS services that send to the queue. Functions that send to it get a grant instead.
         """
         super().__init__("Queue", scope, short_name, display_name)
         dead_letters = DeadLetterQueue(
@@ -65,25 +65,22 @@ class Queue(Block):
             sqs_managed_sse_enabled=True,
             redrive_policy=json.dumps({"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": max_receive_count}),
             tags=self.tags,
-            opts=self.scope.options(dead_letters.queue),
+            opts=self.scope.options(after=[dead_letters.queue]),
         )
         self.url = queue.url
         self.policy = _create_queue_policy(self, queue, self.arn, senders)
+        """Queue policy. It must exist before a sender is set up, because the queue refuses messages without it."""
         self.register_outputs({"arn": self.arn, "url": self.url, "deadLetterArn": dead_letters.arn})
 
     def grant(self, *actions: str, variable: str | None = None) -> Grant:
-        """Grant actions on this queue: `grant("SendMessage")`. `variable` is the environment variable with its URL."""
+        """Grant actions on this queue: `grant("SendMessage")`. `variable` is the field of the handler's environment
+        model that gets the queue's URL.
+        """
         return grant("sqs", actions, self.arn).with_variable(variable, self.url)
 
 
 class DeadLetterQueue(Block):
-    """Queue for messages, events or calls that failed, with an alarm.
-
-    The alarm on failed messages of other queues lasts until they are processed again or deleted. Failed events and calls
-    raise the alarm for an hour, so a later failure raises it again even if nobody purged the queue. SQS counts only them
-    as sent, because a message that moves from another queue is not counted (SQS developer guide, "Using dead-letter
-    queues"). The hour is longer than the 15 minutes by which SQS may delay the metrics of a queue that was not in use.
-    """
+    """Queue for failed work, with an alarm: for failed messages of other queues, or for failed events and calls."""
 
     def __init__(
         self,
@@ -119,8 +116,12 @@ class DeadLetterQueue(Block):
         self.policy = _create_queue_policy(self, self.queue, self.arn, senders)
         dimensions: dict[str, pulumi.Input[str]] = {"QueueName": self.name}
         if sources:
+            # Failed messages raise the alarm until they are processed again or deleted.
             metric = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, "Average")
         else:
+            # Failed events and calls raise the alarm for an hour, so a later failure raises it again even if nobody purged
+            # the queue. This metric does not count messages that move from another queue (SQS developer guide, "Using
+            # dead-letter queues"). SQS may delay the metrics of an unused queue by 15 minutes, so the period is longer.
             metric = Metric("AWS/SQS", "NumberOfMessagesSent", dimensions, period_seconds=3600)
         create_alarm(
             self.scope,
@@ -138,8 +139,9 @@ class DeadLetterQueue(Block):
 
 
 def _create_queue_policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequence[Sender]) -> sqs.QueuePolicy:
-    """Create the queue policy, which denies requests without TLS and lets each sender send messages for its
-    resource.
+    """Create the queue policy, which denies requests without TLS and lets each sender send messages for its resource.
+
+    The condition on the account is left out for EventBridge, which does not send the account with a message.
     """
     statements = [refuse_without_tls("sqs:*", arn)]
     account = {"StringEquals": {"aws:SourceAccount": block.scope.context.account}}
@@ -156,9 +158,5 @@ def _create_queue_policy(block: Block, queue: sqs.Queue, arn: str, senders: Sequ
         }
         for sender in senders
     )
-    return sqs.QueuePolicy(
-        block.part_name("policy"),
-        queue_url=queue.url,
-        policy=json_document(statements),
-        opts=block.scope.options(),
-    )
+    policy = json_document(statements)
+    return sqs.QueuePolicy(block.part_name("policy"), queue_url=queue.url, policy=policy, opts=block.scope.options())

@@ -26,9 +26,9 @@ from handlers.common.rest import AnyRestOperation
 
 VERSION = "1"
 """Version of every API, as its OpenAPI document states it."""
-ACCESS_LOG_PREFIX = "/aws/apigateway"
+ACCESS_LOG_GROUP_PREFIX = "/aws/apigateway"
 """Prefix of the log groups for access logs: `…/<API name>`."""
-EXECUTION_LOG_PREFIX = "API-Gateway-Execution-Logs_"
+EXECUTION_LOG_GROUP_PREFIX = "API-Gateway-Execution-Logs_"
 """Prefix of the log groups in which API Gateway writes execution logs of REST APIs: `…<api id>/<stage>`."""
 ACCESS_LOG_FIELDS = {
     "requestId": "$context.requestId",
@@ -113,13 +113,13 @@ class RestApi(Block):
             body=body,
             endpoint_configuration={"types": "REGIONAL"},
             tags=scope.tags(display_name, {CHECKED_BY_TAG: checked_by}),
-            opts=self.scope.options(function.live),
+            opts=self.scope.options(after=[function.live]),
         )
         deployment = apigateway.Deployment(
             self.part_name("deployment"),
             rest_api=self.api.id,
             triggers={"document": hashlib.sha256(body.encode()).hexdigest()},
-            opts=self.scope.options(self.api),
+            opts=self.scope.options(after=[self.api]),
         )
         permissions = [function.allow_api_gateway(self.label, self._arn(f"{STAGE}/*"))]
         if authorizer is not None:
@@ -135,9 +135,9 @@ class RestApi(Block):
         method_metrics: bool,
         permissions: Sequence[pulumi.Resource],
     ) -> apigateway.Stage:
-        access_log = f"{ACCESS_LOG_PREFIX}/{self.name}"
+        access_log = f"{ACCESS_LOG_GROUP_PREFIX}/{self.name}"
         # API Gateway would otherwise create the group for execution logs itself and keep its lines for ever.
-        execution_log = pulumi.Output.concat(EXECUTION_LOG_PREFIX, self.api.id, f"/{STAGE}")
+        execution_log = pulumi.Output.concat(EXECUTION_LOG_GROUP_PREFIX, self.api.id, f"/{STAGE}")
         groups = [
             self.create_log_group("access-logs", access_log),
             self.create_log_group("execution-logs", execution_log),
@@ -153,7 +153,7 @@ class RestApi(Block):
             },
             xray_tracing_enabled=True,
             tags=self.tags,
-            opts=self.scope.options(*groups, *permissions),
+            opts=self.scope.options(after=[*groups, *permissions]),
         )
         apigateway.MethodSettings(
             self.part_name("settings"),

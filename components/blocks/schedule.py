@@ -30,6 +30,7 @@ class Schedule(Block):
     ) -> None:
         """Create the schedule, which calls its target asynchronously. `expression` is `rate(5 minutes)` or
         `cron(0 3 * * ? *)`, in UTC. `failed_events` is the queue for events that cannot be delivered to the function.
+        `event` is the function's input; None sends an empty object.
         """
         super().__init__("Schedule", scope, short_name, display_name)
         role = Role(
@@ -56,6 +57,6 @@ class Schedule(Block):
                 "retry_policy": {"maximum_event_age_in_seconds": 3600},
                 "dead_letter_config": {"arn": failed_events.arn},
             },
-            opts=self.scope.options(target.live, failed_events.policy, *role.parts),
+            opts=self.scope.options(after=[target.live, failed_events.policy, *role.role_and_policies]),
         )
         self.register_outputs({"name": schedule.name})

@@ -32,7 +32,7 @@ class Secret(Block):
         self.register_outputs({"name": self.name})
 
     def grant_read(self, variable: str | None = None) -> Grant:
-        """Grant reading the value. `variable` is the environment variable with the parameter's name. The AWS managed key
-        needs no grant.
+        """Grant reading the value. `variable` is the field of the handler's environment model that gets the parameter's
+        name. The AWS managed key needs no grant.
         """
         return grant("ssm", ["GetParameter"], self.arn).with_variable(variable, self.name)

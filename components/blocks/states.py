@@ -51,10 +51,7 @@ def total_pause_seconds(retrier: Retry) -> int:
 
 
 def catch(to: str, errors: Sequence[str] = ("States.ALL",), assign: Mapping[str, Any] | None = None) -> Catch:
-    """Build a catcher that continues at another state after some errors.
-
-    `assign` stores details of the error in variables.
-    """
+    """Build a catcher that continues at another state after some errors. `assign` sets variables, as in `task_state`."""
     return {"ErrorEquals": list(errors), "Next": to, **({"Assign": dict(assign)} if assign else {})}
 
 
@@ -85,10 +82,7 @@ def task_state(
 
 
 def choice_state(conditions: Sequence[tuple[str, str]], otherwise: str) -> State:
-    """Build a state that continues at the state of the first condition that holds.
-
-    Each condition is a JSONata expression and its next state.
-    """
+    """Build a state with conditions, each a JSONata expression and its next state. The first that holds is chosen."""
     return {
         "Type": "Choice",
         "Choices": [{"Condition": condition, "Next": to} for condition, to in conditions],

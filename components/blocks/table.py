@@ -89,8 +89,8 @@ class Table(Block):
         self.register_outputs({"name": self.name, "arn": self.arn})
 
     def grant(self, *actions: str, index: str | None = None, variable: str | None = None) -> Grant:
-        """Grant actions on this table or on one of its indexes: `grant("Query", index="GSI1")`. `variable` is the
-        environment variable with the table's name.
+        """Grant actions on this table or on one of its indexes: `grant("Query", index="GSI1")`. `variable` is the field
+        of the handler's environment model that gets the table's name.
         """
         arn = self.arn if index is None else f"{self.arn}/index/{index}"
         return grant("dynamodb", actions, arn, companions=self._key_grants(actions)).with_variable(variable, self.name)
@@ -111,9 +111,7 @@ def grant_key_through_dynamodb(context: Context, actions: Sequence[str], key_arn
 
 
 def backup_tag_value(context: Context) -> str:
-    """Return the value of the backup tag by which this stack's backup plan selects tables. It differs between
-    stacks.
-    """
+    """Return the value of the tag by which this stack's backup plan selects tables. Each stack has another value."""
     return f"{context.stack_label}-daily"
 
 

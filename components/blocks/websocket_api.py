@@ -98,7 +98,8 @@ class WebSocketApi(Block):
             opts=self.scope.options(),
         )
         self.url = pulumi.Output.concat(self.api.api_endpoint, "/", stage)
-        self.callback_url = self.url.apply(_callback_url)
+        # `wss` becomes `https`, and `ws` (on the local platform) becomes `http`.
+        self.callback_url = self.url.apply(lambda url: f"http{url.removeprefix('ws')}")
 
     @property
     def dimensions(self) -> dict[str, pulumi.Input[str]]:
@@ -124,7 +125,7 @@ class WebSocketApi(Block):
             self.part_name("deployment"),
             api_id=self.api.id,
             triggers={"deployed": pulumi.Output.all(*trigger_values).apply(_digest)},
-            opts=self.scope.options(integration, *routes),
+            opts=self.scope.options(after=[integration, *routes]),
         )
         self._create_stage(deployment, permission)
         for kind, (severity, threshold, problem) in ALARMS.items():
@@ -172,7 +173,7 @@ class WebSocketApi(Block):
                 "data_trace_enabled": False,
             },
             tags=self.tags,
-            opts=self.scope.options(*groups, permission),
+            opts=self.scope.options(after=[*groups, permission]),
         )
 
     def _create_integration(self, function: Function) -> apigatewayv2.Integration:
@@ -183,7 +184,7 @@ class WebSocketApi(Block):
             integration_type="AWS_PROXY",
             integration_method="POST",
             integration_uri=lambda_uri(context.partition, context.region, function.live_arn),
-            opts=self.scope.options(function.live),
+            opts=self.scope.options(after=[function.live]),
         )
 
     def _create_routes(self, integration: apigatewayv2.Integration) -> list[pulumi.CustomResource]:
@@ -208,11 +209,6 @@ class WebSocketApi(Block):
             opts=self.scope.options(),
         )
         return [*routes.values(), response]
-
-
-def _callback_url(url: str) -> str:
-    """Return the same address for HTTP: `wss` becomes `https`, and `ws` (on the local platform) becomes `http`."""
-    return f"http{url.removeprefix('ws')}"
 
 
 def _digest(trigger_values: Sequence[str]) -> str:

@@ -45,8 +45,8 @@ class Workflow(Block):
         grants: Sequence[Grant],
         timeout_seconds: int,
     ) -> None:
-        """Create the state machine. `comment` is its description for readers, and `grants` are the permissions to call
-        the states' targets.
+        """Create the state machine. `comment` is its description for readers, `start` is the name of the first state, and
+        `grants` are the permissions to call the states' targets.
         """
         super().__init__("Workflow", scope, short_name, display_name)
         self.name = scope.name(Kind.STATE_MACHINE, short_name)
@@ -84,7 +84,7 @@ class Workflow(Block):
             },
             tracing_configuration={"enabled": True},
             tags=self.tags,
-            opts=self.scope.options(logs, *role.parts),
+            opts=self.scope.options(after=[logs, *role.role_and_policies]),
         )
         for metric, severity, problem in ALARMS:
             create_alarm(
@@ -99,7 +99,7 @@ class Workflow(Block):
         self.register_outputs({"arn": self.arn})
 
     def grant_start(self, variable: str | None = None) -> Grant:
-        """Grant starting executions. `variable` is the environment variable with the state machine's ARN."""
+        """Grant starting executions. `variable` is the field of the handler's environment model that gets the ARN."""
         return grant("states", ["StartExecution"], self.arn).with_variable(variable, self.arn)
 
     def grant_describe(self) -> Grant:

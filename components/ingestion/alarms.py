@@ -22,7 +22,10 @@ OLDEST_PENDING_SECONDS = 7_200
 """Maximum age of the oldest file that waits for a run of Spark. Above it, an alarm is raised."""
 RUNBOOK = "ingestion"
 SWEEP_PATTERN = '{ $.message = "sweep" }'
+"""Log line of a sweep. It has the age of the oldest waiting file, and the number of manifests whose end could not be
+checked and recorded (`failed`)."""
 RECORD_FAILED_PATTERN = '{ $.message = "manifest_record_failed" }'
+"""Log line of a function that has started a workflow, but could not write the manifest's record."""
 
 
 def create_alarms(
@@ -34,7 +37,7 @@ def create_alarms(
     )
     # One sweep may fail because a call was throttled. The minimum over three sweeps is above 0 only if all three failed.
     period = 3 * settings.manifests.sweep_minutes * 60
-    failed_checks = sweeper.log_metric(
+    unended_manifests = sweeper.log_metric(
         "unsettled", SWEEP_PATTERN, value="$.failed", statistic="Minimum", period_seconds=period
     )
     record_failures = builder.log_metric("manifest-record", RECORD_FAILED_PATTERN)
@@ -53,7 +56,7 @@ def create_alarms(
         ("builder-duration", duration, max_milliseconds, "The manifest builder needs most of its timeout."),
         ("oldest-message", message_age, OLDEST_MESSAGE_SECONDS, "Messages about new files wait in the queue."),
         ("oldest-pending", pending_age, OLDEST_PENDING_SECONDS, "A tracked file waits for a run."),
-        ("unsettled", failed_checks, 0, unsettled_problem),
+        ("unsettled", unended_manifests, 0, unsettled_problem),
         ("manifest-record", record_failures, 0, record_problem),
     ):
         create_alarm(scope, name, metric, threshold, problem, runbook=RUNBOOK)

@@ -38,7 +38,7 @@ def monthly_usage(settings: IngestionSettings) -> Usage:
     files_per_window = files / (DAYS_PER_MONTH * 86_400) * intake.batch_window_seconds
     batches = files / min(intake.batch_size, max(1.0, files_per_window))
     runs = files / files_per_run(settings)
-    steps = 2 * runs
+    step_calls = 2 * runs  # before and after each run
     sweeps = DAYS_PER_MONTH * 24 * 60 / settings.manifests.sweep_minutes
     lake_gb = gigabytes * PARQUET_SHARE * LAKE_MONTHS
     objects = runs * OBJECTS_PER_RUN
@@ -62,7 +62,7 @@ def monthly_usage(settings: IngestionSettings) -> Usage:
         "ingestion-spark": {"runs": runs, "minutes": load.run_minutes, "logGb": runs * LOG_BYTES_PER_RUN / GB},
         "ingestion-workflow": {"transitions": runs * TRANSITIONS_PER_RUN, "logGb": 0},
         "ingestion-steps": function_usage(
-            steps, MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * files / max(1.0, steps)
+            step_calls, MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * files / max(1.0, step_calls)
         ),
         "ingestion-sweeper": function_usage(sweeps, MILLISECONDS_PER_BATCH),
         "ingestion-lake": {

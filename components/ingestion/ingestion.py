@@ -4,7 +4,7 @@ The manifest builder records new files in the file table and collects them in ma
 for one run of Spark. A workflow runs Spark for each manifest. The sweeper, a scheduled function, creates the manifests
 that are overdue, and repairs what the builder and the workflow left unfinished.
 
-docs/decisions/0030 describes the protocol between the functions.
+`Platform` creates this component. docs/decisions/0030 describes the protocol between the functions.
 """
 
 import pulumi
@@ -149,8 +149,8 @@ class Ingestion(pulumi.ComponentResource):
             environment_key_arn=settings.environment_key_arn,
             uses=[
                 self.files.grant("GetItem", "UpdateItem", variable="manifest_table_name"),
-                self.lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*", variable="lake_bucket"),
-                self.lake.grant_list(),
+                self.lake.grant("GetObject", "PutObject", keys=f"{MANIFESTS}/*", variable="lake_bucket"),
+                self.lake.grant_list(),  # S3 then answers 404 and not 403 for a missing object
             ],
             values={"record_days": settings.intake.table_record_days},
         )
@@ -195,8 +195,8 @@ class Ingestion(pulumi.ComponentResource):
             uses=[
                 *self._manifest_creation_grants(),
                 self.files.grant("GetItem"),
-                self.lake.grant("GetObject", prefix=f"{MANIFESTS}/*"),
-                self.lake.grant_list(),
+                self.lake.grant("GetObject", keys=f"{MANIFESTS}/*"),
+                self.lake.grant_list(),  # S3 then answers 404 and not 403 for a missing object
                 self.workflow.grant_describe(),
             ],
             values={**self._manifest_creation_values(), "flush_seconds": manifests.flush_minutes * 60},
@@ -213,16 +213,18 @@ class Ingestion(pulumi.ComponentResource):
         )
 
     def _manifest_creation_grants(self) -> list[Grant]:
-        """Return the grants of the functions that create manifests."""
+        """Return the grants of the functions that create manifests. `variable` is the field of the function's environment
+        model that gets the resource's name, URL or ARN.
+        """
         return [
             self.files.grant("UpdateItem", variable="manifest_table_name"),
             self.files.grant("Query", index=OPEN_INDEX),
-            self.lake.grant("PutObject", prefix=f"{MANIFESTS}/*", variable="lake_bucket"),
+            self.lake.grant("PutObject", keys=f"{MANIFESTS}/*", variable="lake_bucket"),
             self.workflow.grant_start(variable="state_machine_arn"),
         ]
 
     def _manifest_creation_values(self) -> dict[str, object]:
-        """Return the environment variables of the functions that create manifests, except those of the grants."""
+        """Return the values of further fields of the environment models of these functions."""
         manifests = self._settings.manifests
         return {
             "record_days": self._settings.intake.table_record_days,

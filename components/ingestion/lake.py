@@ -2,7 +2,8 @@
 
 The location of the catalogue table contains no Parquet files but pointers: text files that name the Parquet files of a
 complete run (Hive's symlink input format). So a query never reads the output of an incomplete run. The table is
-partitioned by date with partition projection, so no partition needs to be registered.
+partitioned by date with partition projection, so no partition needs to be registered. `ingestion.py` creates the bucket
+and the catalogue.
 """
 
 import base64
@@ -67,7 +68,7 @@ def create_catalog(scope: Scope, settings: IngestionSettings, bucket: Bucket) ->
         tags=scope.tags("LakeDatabase"),
         opts=scope.options(),
     )
-    # Names are in lower case, because Athena ignores case.
+    # Names are in lower case, because Athena ignores case. The job adds columns with the origin of each row.
     columns = {column.lower(): kind.lower() for column, kind in settings.spark.columns.items()} | ADDED_COLUMNS
     _create_table(scope, database.name, uri, columns)
     _create_view(scope, database.name, name, columns | {PARTITION: "string"})
@@ -117,6 +118,7 @@ def _create_table(scope: Scope, database: pulumi.Output[str], uri: str, columns:
 
 
 def _create_view(scope: Scope, database: pulumi.Output[str], schema: str, columns: Mapping[str, str]) -> None:
+    """Create the view in the form in which Athena stores its views: JSON in Base64. `schema` is the database's name."""
     view = {
         "originalSql": NEWEST_VIEW_SQL.read_text(encoding="utf-8").replace("${table}", "rows"),
         "catalog": "awsdatacatalog",

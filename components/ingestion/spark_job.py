@@ -1,6 +1,7 @@
 """The Spark job on Glue, with its script, role, security configuration, log groups and network connection.
 
-The events of failed runs go to the queue for failed events, which has an alarm.
+The workflow (`workflow.py`) starts its runs. The events of failed runs go to the queue for failed events, which has an
+alarm.
 
 Glue creates a missing log group itself, without the stack's retention. So this block creates the groups in advance,
 under the names that Glue uses. If the security configuration encrypts logs, which needs a customer key (setting
@@ -112,7 +113,7 @@ class SparkJob(Block):
                 "--custom-logGroup-prefix": custom_log_prefix,
             },
             tags=self.tags,
-            opts=options(*role.parts, *log_groups, *objects),
+            opts=options(after=[*role.role_and_policies, *log_groups, *objects]),
         )
         # Without `target`, the events go to the queue whose alarm notifies the operators.
         EventRule(
@@ -191,19 +192,20 @@ class SparkJob(Block):
 def _data_grants(lake: Bucket, landing: Bucket, incoming: str) -> list[Grant]:
     """Return the grants on the files, on the output and on the job's code."""
     return [
-        landing.grant("GetObjectVersion", prefix=f"{incoming}*"),
+        landing.grant("GetObjectVersion", keys=f"{incoming}*"),
         # Spark writes objects under temporary keys and then moves them: it copies and deletes. The committers of S3A use
         # multipart uploads: a task begins one, and the driver completes it, or aborts it if the task failed.
         lake.grant(
             *("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"),
-            prefix=f"{DATA}/*",
+            keys=f"{DATA}/*",
         ),
         lake.grant_list_uploads(),
-        lake.grant("PutObject", prefix=f"{POINTERS}/*"),
-        lake.grant("PutObject", "DeleteObject", prefix=f"{REJECTED}/*"),
-        lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
-        lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),
-        # Without ListBucket, S3 answers a request for a deleted key or version with 403 instead of 404.
+        lake.grant("PutObject", keys=f"{POINTERS}/*"),
+        lake.grant("PutObject", "DeleteObject", keys=f"{REJECTED}/*"),
+        lake.grant("GetObject", "PutObject", keys=f"{MANIFESTS}/*"),
+        lake.grant("GetObject", keys=f"{SCRIPTS}/*"),
+        # The job lists its output in the lake. Without ListBucket, S3 also answers a request for a deleted key or version
+        # with 403 instead of 404.
         landing.grant_list(),
         lake.grant_list(),
     ]

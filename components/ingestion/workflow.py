@@ -72,6 +72,7 @@ def timeout_seconds(settings: SparkSettings) -> int:
 
 
 def build_states(steps: Function, job: SparkJob, settings: IngestionSettings) -> dict[str, State]:
+    """Return all states by name. An execution starts at `FIRST_STATE`."""
     failed = catch("MarkFailed", assign=CAUSE)
 
     def step_state(
@@ -105,6 +106,7 @@ def build_states(steps: Function, job: SparkJob, settings: IngestionSettings) ->
                 "JobName": job.name,
                 "Arguments": {
                     "--manifest_uri": "{% $manifestUri %}",
+                    # A retry is another run, so the id contains the number of retries.
                     "--run_id": "{% $states.context.Execution.Name & '-' & $string($states.context.State.RetryCount) %}",
                 },
             },

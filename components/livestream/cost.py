@@ -49,7 +49,8 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     writes = requests * WRITING_SHARE
     windows = episodes * _windows_per_transcript(settings)
     chunks_per_video = math.ceil(load.video_minutes * 60 / settings.video.chunk_seconds)
-    puts_per_episode = PARTS_PER_VIDEO + REQUESTS_PER_MULTIPART_UPLOAD + chunks_per_video + PLAYLISTS_PER_VIDEO + 1
+    uploads_per_episode = PARTS_PER_VIDEO + REQUESTS_PER_MULTIPART_UPLOAD + 1  # the 1 is the transcript
+    puts_per_episode = uploads_per_episode + chunks_per_video + PLAYLISTS_PER_VIDEO
     views = episodes * VIEWS_PER_EPISODE
     lists_per_view = 1 + chunks_per_video  # a player lists all chunks, and each chunk again when it needs its URL
     stored_gb = VIDEO_GIGABYTES * VIDEO_COPIES + TRANSCRIPT_MEGABYTES / 1024
@@ -72,10 +73,7 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
             WINDOW_MILLISECONDS,
             **token_usage(settings.agent.model_id, windows * INPUT_TOKENS, windows * OUTPUT_TOKENS),
         ),
-        "livestream-memory": {
-            "memoryEvents": windows,
-            "memoryRecords": windows * RECORDS_PER_WINDOW * EPISODE_MONTHS,
-        },
+        "livestream-memory": {"memoryEvents": windows, "memoryRecords": windows * RECORDS_PER_WINDOW * EPISODE_MONTHS},
         "livestream-episode-cleanup": function_usage(deletions, CLEANUP_MILLISECONDS),
         "livestream-deletions": {"messages": deletions, "batches": deletions},
         "livestream-videos": {"messages": events, "batches": events},

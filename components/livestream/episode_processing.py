@@ -9,7 +9,10 @@ Each function has its own queue, because the kinds of work take different times 
 rules send to the queues instead of the functions, because MediaConvert may throttle job requests for longer than Lambda
 retries an asynchronous invocation.
 
-A function gets its environment variables from the grants that name a `variable`, and from `values`.
+A function gets its environment variables from two arguments. A grant in `uses` that names a `variable` sets this field of
+the function's environment model to the name, URL or ARN of its resource. `values` has the values of the other fields.
+
+`livestream.py` calls the functions of this module.
 """
 
 from collections.abc import Mapping
@@ -71,7 +74,8 @@ def create_video_chunks(
     """Create the rules, the queue, the function and MediaConvert's role that cut videos into chunks."""
     source = event_source(scope)
     patterns = video_event_patterns(bucket.name, source)
-    bus, of_this_stack = scope.context.arn("events", "event-bus/default"), {"StringEquals": {"events:source": source}}
+    bus = scope.context.arn("events", "event-bus/default")
+    has_this_source = {"StringEquals": {"events:source": source}}
     queue = Queue(
         scope,
         "videos",
@@ -86,8 +90,8 @@ def create_video_chunks(
         display_name="MediaConvertRole",
         trust=Service.MEDIACONVERT,
         grants=[
-            bucket.grant("GetObject", "GetObjectVersion", prefix=f"{VIDEOS}*"),
-            bucket.grant("PutObject", prefix=f"{CHUNKS}*"),
+            bucket.grant("GetObject", "GetObjectVersion", keys=f"{VIDEOS}*"),
+            bucket.grant("PutObject", keys=f"{CHUNKS}*"),
         ],
         source_arn=scope.context.arn("mediaconvert", "*"),
     )
@@ -99,16 +103,17 @@ def create_video_chunks(
         environment=VideoChunksEnvironment,
         uses=[
             table.grant("GetItem", "PutItem", variable="table_name"),
-            grant("events", ["PutEvents"], bus, of_this_stack).with_variable("event_source", source),
+            grant("events", ["PutEvents"], bus, has_this_source).with_variable("event_source", source),
             grant("mediaconvert", ["CreateJob"], scope.context.arn("mediaconvert", "queues/Default")),
             grant("iam", ["PassRole"], role.arn, passed_to).with_variable("mediaconvert_role_arn", role.arn),
         ],
+        # The function has no grant on the bucket that could set `bucket_name`, because only MediaConvert's role uses it.
         values={"bucket_name": bucket.name, "chunk_seconds": settings.video.chunk_seconds},
         # Each invocation gets one event. If MediaConvert throttles, one job request takes most of the timeout, so an
         # invocation with several events could time out. SQS would then deliver all of them again, and jobs that were
         # submitted but not yet recorded would be submitted and paid for twice.
         source=QueueSource(queue, batch_size=1, max_concurrency=5),
-        after=role.parts,
+        after=role.role_and_policies,  # the function may pass the role to MediaConvert in its first invocation
     )
     for rule, pattern in patterns.items():
         EventRule(scope, rule, display_name="VideoEvents", pattern=pattern, failed_events=failed_events, target=queue)
@@ -139,8 +144,8 @@ def create_transcript_windows(
         environment=TranscriptWindowsEnvironment,
         uses=[
             table.grant("GetItem", "PutItem", variable="table_name"),
-            bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*", variable="bucket_name"),
-            bucket.grant_list(),
+            bucket.grant("GetObjectVersion", keys=f"{TRANSCRIPTS}*", variable="bucket_name"),
+            bucket.grant_list(),  # S3 then answers 404 and not 403 for a missing transcript
             windows.grant("SendMessage", variable="agent_queue_url"),
         ],
         values={"window_characters": agent.window_characters},
@@ -156,6 +161,7 @@ def create_transcript_windows(
 def create_fact_check_agent(
     scope: Scope, settings: LivestreamSettings, bucket: Bucket, table: Table, windows: Queue, memory: AgentMemory
 ) -> None:
+    """Create the function that lets a model analyze each window, and its alarm."""
     agent = settings.agent
     function = Function(
         scope,
@@ -164,7 +170,7 @@ def create_fact_check_agent(
         environment=AgentEnvironment,
         uses=[
             table.grant("GetItem", "PutItem", "Query", variable="table_name"),
-            bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*", variable="bucket_name"),
+            bucket.grant("GetObjectVersion", keys=f"{TRANSCRIPTS}*", variable="bucket_name"),
             memory.grant("CreateEvent", "ListEvents", variable="memory_id"),
             *model_grants(scope, [agent.model_id], agent.model_regions),
         ],
@@ -188,10 +194,10 @@ def create_episode_cleanup(
         uses=[
             table.grant("GetItem", "Query", "DeleteItem", variable="table_name"),
             bucket.grant_list_uploads(),
-            bucket.grant("AbortMultipartUpload", prefix=f"{VIDEOS}*", variable="bucket_name"),
+            bucket.grant("AbortMultipartUpload", keys=f"{VIDEOS}*", variable="bucket_name"),
             *(bucket.grant_list_versions(prefix) for prefix in prefixes),
             # DeleteObjects needs both permissions to delete versions (S3 API reference).
-            *(bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=prefix) for prefix in prefixes),
+            *(bucket.grant("DeleteObject", "DeleteObjectVersion", keys=prefix) for prefix in prefixes),
             memory.grant(
                 "ListEvents", "DeleteEvent", "ListMemoryRecords", "BatchDeleteMemoryRecords", variable="memory_id"
             ),

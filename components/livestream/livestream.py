@@ -2,8 +2,8 @@
 the facts in their transcripts.
 
 This module creates the table and the bucket, the REST API with its functions, the secret that encrypts cursors
-(positions in a list), and the archive of events. `episode_processing.py` creates what processes the uploads.
-docs/decisions/0052 explains the storage of episodes.
+(positions in a list), and the archive of events. `episode_processing.py` creates what processes the uploads. `Platform`
+creates this component. docs/decisions/0052 explains the storage of episodes.
 """
 
 import pulumi
@@ -52,12 +52,12 @@ class Livestream(pulumi.ComponentResource):
         )
         api = self._create_api(self._create_episodes(deletions))
         memory = AgentMemory(scope, "memory", display_name="clipAgentMemory", days=settings.agent.memory_days)
-        stores = scope, settings, self.bucket, self.table
+        common = scope, settings, self.bucket, self.table
         failed_events = create_failed_events_queue(scope)
-        windows = episode_processing.create_transcript_windows(*stores, failed_events)
-        episode_processing.create_episode_cleanup(*stores, deletions, memory)
-        episode_processing.create_video_chunks(*stores, failed_events)
-        episode_processing.create_fact_check_agent(*stores, windows, memory)
+        windows = episode_processing.create_transcript_windows(*common, failed_events)
+        episode_processing.create_episode_cleanup(*common, deletions, memory)
+        episode_processing.create_video_chunks(*common, failed_events)
+        episode_processing.create_fact_check_agent(*common, windows, memory)
         source = episode_processing.event_source(scope)
         EventArchive(scope, "events", display_name="EpisodeEvents", source=source, days=EVENT_DAYS)
         self.frontend: dict[str, pulumi.Input[object]] = {
@@ -103,15 +103,15 @@ class Livestream(pulumi.ComponentResource):
             "episodes",
             settings=settings.episodes,
             environment=EpisodesApiEnvironment,
-            errors_severity=None,
+            errors_severity=None,  # no alarm of its own, because the API's alarm on server errors reports its errors
             uses=[
                 self.table.grant("GetItem", "PutItem", "Query", variable="table_name"),
                 self.table.grant("Query", index=OWNER_INDEX),
                 # The function presigns URLs for uploads and downloads, so its role needs the permissions that the URLs
                 # use.
-                self.bucket.grant("PutObject", prefix=f"{VIDEOS}*", variable="bucket_name"),
-                self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
-                self.bucket.grant("GetObject", prefix=f"{CHUNKS}*"),
+                self.bucket.grant("PutObject", keys=f"{VIDEOS}*", variable="bucket_name"),
+                self.bucket.grant("PutObject", keys=f"{TRANSCRIPTS}*"),
+                self.bucket.grant("GetObject", keys=f"{CHUNKS}*"),
                 key.grant_read("encryption_key"),
                 deletions.grant("SendMessage", variable="deletions_queue_url"),
             ],
@@ -133,7 +133,7 @@ class Livestream(pulumi.ComponentResource):
                 "authorizer",
                 settings=self._settings.authorizer,
                 environment=AuthorizerEnvironment,
-                errors_severity=None,
+                errors_severity=None,  # as for the function `episodes`
                 values=self._scope.foundation.identity.token_variables(self._scope.context.environment),
             )
         return RestApi(

@@ -1,4 +1,8 @@
-"""Alarms of the meetings backend. Every block in `components/blocks` creates its own alarms in addition."""
+"""Alarms of the meetings backend. Every block in `components/blocks` creates its own alarms in addition.
+
+The function `start` starts a workflow for each uploaded recording. The workflow calls the function `steps`, which
+updates the meeting and logs a failure, and the function `bedrock-summarize`, which writes the summary.
+"""
 
 from components.blocks.alarm import Metric, Severity, create_alarm
 from components.blocks.function import Function
@@ -20,13 +24,10 @@ MAX_QUEUE_SECONDS = 1_800
 def create_alarms(
     scope: Scope, settings: MeetingsSettings, uploads: Queue, workflow: Workflow, steps: Function, summarize: Function
 ) -> None:
+    failed, media_problem = '$.message = "meeting_failed"', "The media job could not process a recording."
     for name, pattern, problem in (
-        ("meetings-failed", '{ $.message = "meeting_failed" }', "Meetings could not be processed."),
-        (
-            "media-failed",
-            '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }',
-            "The media job could not process a recording.",
-        ),
+        ("meetings-failed", f"{{ {failed} }}", "Meetings could not be processed."),
+        ("media-failed", f'{{ {failed} && $.code = "MEDIA_FAILED" }}', media_problem),
     ):
         steps.alarm_on_log_lines(name, pattern, problem, runbook=RUNBOOK, severity=Severity.CRITICAL)
     # An aborted execution cannot report to its meeting, which stays in progress until `complete.json` is uploaded again.

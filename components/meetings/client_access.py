@@ -3,7 +3,7 @@
 The token exchange is an operation of an API. It trades a token of the identity provider for AWS credentials. The other
 operation deletes a meeting, which the credentials do not allow. All clients share one role. The token exchange sets the
 user as a session tag, with which the role's policies compare the beginning of S3 keys and the table's partition key. So
-each user reaches only their own meetings.
+each user reaches only their own meetings. `meetings.py` calls `create_client_access`.
 """
 
 from components.blocks.bucket import Bucket
@@ -50,7 +50,7 @@ def create_client_access(
         "auth-exchange",
         settings=settings.auth_exchange,
         environment=AuthEnvironment,
-        errors_severity=None,
+        errors_severity=None,  # no alarm of its own, because the API's alarm on server errors reports its errors
         uses=[
             grant("sts", ["AssumeRole", "TagSession"], role_arn, _USER_TAG_CONDITION).with_variable(
                 "client_role", role_arn
@@ -89,7 +89,7 @@ def create_client_access(
         requests_per_second=settings.exchange.requests_per_second,
         cors_origin=settings.exchange.cors_origin,
         checked_by="the token in the request - auth-exchange verifies it",
-        bodies_validated=False,
+        bodies_validated=False,  # the function refuses an invalid body with an error that names the field
         client_errors_above=MAX_CLIENT_ERRORS,
         latency_above_ms=SLOW_MILLISECONDS,
     )
@@ -102,11 +102,8 @@ def own_data_grants(bucket: Bucket, table: Table) -> list[Grant]:
     """
     own_partition = {"ForAllValues:StringEquals": {LEADING_KEYS: CALLER_USER}, "Null": {LEADING_KEYS: "false"}}
     return [
-        bucket.grant("PutObject", prefix=f"{RAW}{CALLER_USER}/*"),
-        *(
-            bucket.grant("GetObject", prefix=f"{kind}{CALLER_USER}/*")
-            for kind in (VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
-        ),
+        bucket.grant("PutObject", keys=f"{RAW}{CALLER_USER}/*"),
+        *(bucket.grant("GetObject", keys=f"{kind}{CALLER_USER}/*") for kind in (VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)),
         bucket.grant_list(f"{RAW}{CALLER_USER}/*"),
         table.grant("GetItem").with_conditions(own_partition),
         table.grant("Query", index=INDEX).with_conditions(own_partition),

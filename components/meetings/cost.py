@@ -73,10 +73,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
         "meetings-deletions": {"messages": deletions, "batches": deletions},
         "meetings-meeting-cleanup": function_usage(deletions, CALL_MILLISECONDS),
         "meetings-steps": function_usage(
-            STEPS * meetings,
-            CALL_MILLISECONDS,
-            metricRequests=STEP_METRIC_REQUESTS * meetings,
-            customMetrics=METRICS,
+            STEPS * meetings, CALL_MILLISECONDS, metricRequests=STEP_METRIC_REQUESTS * meetings, customMetrics=METRICS
         ),
         "meetings-bedrock-summarize": function_usage(
             meetings, SUMMARY_MILLISECONDS, metricRequests=meetings, **_summary_tokens(settings, hours, meetings)

@@ -1,8 +1,8 @@
 """Tag of the media job's container image: a hash of the files that determine its content.
 
-So a commit always runs the image of its own code, also after a rollback, and an image is built only if its content
-changed. `python3 -m components.meetings.media_image` prints the tag, for the GitHub workflow `image`. It needs no
-installed packages.
+With this tag, a commit always runs the image of its own code, also after a rollback, and an image is built only if its
+content changed. `python3 -m components.meetings.media_image` prints the tag, for the GitHub workflow `image`. The command
+needs no installed packages. The deployment looks for the image with the same tag (`media_job.py`).
 """
 
 import hashlib

@@ -65,12 +65,12 @@ class MediaJob(Block):
             grant("logs", ["CreateLogStream", "PutLogEvents"], context.arn("logs", f"log-group:{log_group}:*")),
         ]
         grants = [
-            bucket.grant("GetObject", prefix=f"{RAW}*"),
-            *(bucket.grant("PutObject", "AbortMultipartUpload", prefix=f"{prefix}*") for prefix in (VIDEO, AUDIO)),
-            bucket.grant("PutObject", prefix=f"{WORK}*"),
+            bucket.grant("GetObject", keys=f"{RAW}*"),
+            *(bucket.grant("PutObject", "AbortMultipartUpload", keys=f"{prefix}*") for prefix in (VIDEO, AUDIO)),
+            bucket.grant("PutObject", keys=f"{WORK}*"),
             bucket.grant_list(),  # without it, S3 answers 403 and not 404 for a missing chunk
         ]
-        # `start` stands for the execution role, with which Fargate starts the container.
+        # Fargate starts the container with `start_role`, and the program in it has `job_role`.
         start_role, job_role = (
             Role(
                 self.scope,
@@ -125,7 +125,7 @@ class MediaJob(Block):
             timeout={"attempt_duration_seconds": processing.timeout_minutes * 60},
             container_properties=json.dumps(container),
             tags=self.tags,
-            opts=self.scope.options(logs, *start_role.parts, *job_role.parts),
+            opts=self.scope.options(after=[logs, *start_role.role_and_policies, *job_role.role_and_policies]),
         )
         self.register_outputs({"arn": self.arn})
 

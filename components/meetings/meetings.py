@@ -1,8 +1,11 @@
 """Component of the meetings backend: a workflow makes a video, a transcript and a summary of each uploaded recording.
 
 The user reads the results directly from the bucket and the table. This module creates both, the queue of upload events,
-the workflow, the functions that the queue and the workflow call, and the daily measurement of storage. docs/decisions/0060
-describes how a meeting is identified.
+the workflow, the functions that the queue and the workflow call, and the daily measurement of storage. `Platform` creates
+this component. docs/decisions/0060 describes how a meeting is identified.
+
+A function gets its environment variables from two arguments. A grant in `uses` that names a `variable` sets this field of
+the function's environment model to the name, URL or ARN of its resource. `values` has the values of the other fields.
 """
 
 import pulumi
@@ -118,8 +121,8 @@ class Meetings(pulumi.ComponentResource):
             environment=StepsEnvironment,
             uses=[
                 self.table.grant("GetItem", "PutItem", variable="table_name"),
-                self.bucket.grant("GetObject", prefix=f"{WORK}*", variable="bucket_name"),
-                self.bucket.grant_list(),
+                self.bucket.grant("GetObject", keys=f"{WORK}*", variable="bucket_name"),
+                self.bucket.grant_list(),  # S3 then answers 404 and not 403 for a missing object
                 grant_metrics(NAMESPACE),
             ],
             values={"stack": scope.context.stack_label},
@@ -150,8 +153,8 @@ class Meetings(pulumi.ComponentResource):
         return [
             grant("transcribe", ["StartTranscriptionJob"], "*"),
             grant("transcribe", ["GetTranscriptionJob"], jobs),
-            self.bucket.grant("GetObject", prefix=f"{AUDIO}*"),
-            self.bucket.grant("PutObject", prefix=f"{WORK}*"),
+            self.bucket.grant("GetObject", keys=f"{AUDIO}*"),
+            self.bucket.grant("PutObject", keys=f"{WORK}*"),
         ]
 
     def _create_summarize_function(self) -> Function:
@@ -162,10 +165,10 @@ class Meetings(pulumi.ComponentResource):
             settings=self._settings.bedrock_summarize,
             environment=SummaryEnvironment,
             uses=[
-                self.bucket.grant("GetObject", prefix=f"{WORK}*", variable="bucket_name"),
-                self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
-                self.bucket.grant("PutObject", prefix=f"{SUMMARIES}*"),
-                self.bucket.grant_list(),
+                self.bucket.grant("GetObject", keys=f"{WORK}*", variable="bucket_name"),
+                self.bucket.grant("PutObject", keys=f"{TRANSCRIPTS}*"),
+                self.bucket.grant("PutObject", keys=f"{SUMMARIES}*"),
+                self.bucket.grant_list(),  # S3 then answers 404 and not 403 for a missing object
                 grant_metrics(NAMESPACE),
                 *model_grants(self._scope, {models.summary, models.action_items}, models.regions),
             ],
@@ -201,8 +204,8 @@ class Meetings(pulumi.ComponentResource):
             environment=StartEnvironment,
             uses=[
                 self.table.grant("GetItem", "PutItem", variable="table_name"),
-                self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE_FILE_NAME}", variable="bucket_name"),
-                self.bucket.grant_list(),
+                self.bucket.grant("GetObject", keys=f"{RAW}*/{COMPLETE_FILE_NAME}", variable="bucket_name"),
+                self.bucket.grant_list(),  # to list the uploaded chunks
                 self.workflow.grant_start(variable="state_machine_arn"),
                 self.workflow.grant_describe(),
             ],
@@ -227,7 +230,7 @@ class Meetings(pulumi.ComponentResource):
                 *(self.bucket.grant_list_versions(prefix) for prefix in prefixes),
                 # DeleteObjects needs both permissions to delete versions (S3 API reference).
                 *(
-                    self.bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=prefix, variable="bucket_name")
+                    self.bucket.grant("DeleteObject", "DeleteObjectVersion", keys=prefix, variable="bucket_name")
                     for prefix in prefixes
                 ),
                 grant("states", ["ListExecutions"], self.workflow.arn).with_variable(
@@ -246,10 +249,7 @@ class Meetings(pulumi.ComponentResource):
             "storage",
             settings=settings.storage,
             environment=StorageEnvironment,
-            uses=[
-                self.bucket.grant_list().with_variable("bucket_name", self.bucket.name),
-                grant_metrics(NAMESPACE),
-            ],
+            uses=[self.bucket.grant_list().with_variable("bucket_name", self.bucket.name), grant_metrics(NAMESPACE)],
             values={"stack": scope.context.stack_label, "max_users": settings.storage_users},
             asynchronous=AsyncInvocation(self.failed_events),
         )

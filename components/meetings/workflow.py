@@ -18,6 +18,7 @@ Many states share these variables:
   that belongs to the jobs before the current one.
 - `$error`: the name of the error that the workflow reports if it gives up.
 - `$media`: the result of the media job, with the parts of the audio.
+- `$step`: the response of the function `steps`. `$hasSummary`: true if the transcript was summarised.
 """
 
 from collections.abc import Mapping
@@ -281,16 +282,18 @@ def _part_states(bucket: str, label: str, settings: MeetingsSettings) -> dict[st
 def _step(
     steps: Function, step: Mapping[str, str], to: str, on_failure: str, assign: Mapping[str, str] | None = None
 ) -> State:
-    """Return a state that invokes the function `steps` for one step."""
+    """Return a state that invokes the function `steps` for one step.
+
+    `assign` are variables to set. By default, `$step` gets the function's response.
+    """
+    payload = {**step, **RECORDING, "attempt": f"{{% {INPUT}.attempt %}}"}
     return task_state(
         LAMBDA_INVOKE,
-        {
-            "FunctionName": steps.live_arn,
-            "Payload": {**step, **RECORDING, "attempt": f"{{% {INPUT}.attempt %}}"},
-        },
+        {"FunctionName": steps.live_arn, "Payload": payload},
         CALL_SECONDS,
         to=to,
         retries=[RETRY],
+        # In a state that gives up, `$error` already has the error to report.
         catches=[_catch_failure(on_failure) if on_failure != FAILED else catch(FAILED)],
         assign=assign or {"step": "{% $states.result.Payload %}"},
     )

@@ -134,11 +134,8 @@ class IdentitySettings(SettingsModel):
         left out there, and the emulator sets it to the URL of the local identity provider's keys.
         """
         emulated = environment is Environment.LOCAL and self.jwks_url is None
-        return {
-            "issuer": str(self.issuer),
-            "audience": self.audience,
-            "jwks_url": None if emulated else self.keys_url,
-        }
+        keys_url = None if emulated else self.keys_url
+        return {"issuer": str(self.issuer), "audience": self.audience, "jwks_url": keys_url}
 
 
 VpcId = Annotated[str, TextForm(r"^vpc-[0-9a-f]+$", "must be the id of a VPC, such as vpc-0123456789abcdef0")]

@@ -4,7 +4,7 @@ A client sends an utterance, some seconds of speech, as one message. The router 
 audio processor for each utterance. The audio processor lets Amazon Transcribe transcribe the utterance, and sends the
 captions to the client.
 
-docs/decisions/0040 describes the path of an utterance.
+`Platform` creates this component. docs/decisions/0040 describes the path of an utterance.
 """
 
 import pulumi

@@ -38,16 +38,11 @@ def create_alarms(
     validator: Function,
     sessions: Table,
 ) -> None:
-    timeout_problem = "uses most of its timeout."
+    is_slow = "uses most of its timeout."
     for name, function, max_seconds, problem in (
-        ("handler", handler, settings.websocket_handler.timeout_seconds, f"The WebSocket handler {timeout_problem}"),
+        ("handler", handler, settings.websocket_handler.timeout_seconds, f"The WebSocket handler {is_slow}"),
         ("worker", worker, settings.agentcore.answer_seconds, "Answers use most of their time limit."),
-        (
-            "validator",
-            validator,
-            settings.validate_lecture.timeout_seconds,
-            f"The validation of lectures {timeout_problem}",
-        ),
+        ("validator", validator, settings.validate_lecture.timeout_seconds, f"The validation of lectures {is_slow}"),
     ):
         threshold_ms = max_seconds * 1000 * DURATION_PERCENT / 100
         duration = function.metric("Duration", "p95")
@@ -61,14 +56,10 @@ def create_alarms(
     connections = Metric("AWS/ApiGateway", "ConnectCount", dimensions=socket.dimensions, period_seconds=60)
     thresholds = settings.alarms
     max_concurrency = thresholds.account_concurrency * CONCURRENCY_PERCENT / 100
+    max_latency = thresholds.answer_seconds * 1000
     near_limit = "The account is near its limit of concurrent Lambda invocations."
     for name, metric, threshold, problem in (
-        (
-            "answer-latency",
-            latency,
-            thresholds.answer_seconds * 1000,
-            "Answers take longer than the limit in the settings.",
-        ),
+        ("answer-latency", latency, max_latency, "Answers take longer than the limit in the settings."),
         ("concurrency", concurrency, max_concurrency, near_limit),
         ("table-read-throttles", reads, 0, "DynamoDB throttles reads of the sessions table."),
         ("table-write-throttles", writes, 0, "DynamoDB throttles writes to the sessions table."),

@@ -7,6 +7,10 @@ There are two paths:
   each question, a delayed message later invokes the WebSocket handler. If the time limit has passed without an answer,
   the handler ends the question with an error.
 - lectures: audio bucket → queue → lecture validator → lecture items. Only validated lectures can be asked about.
+
+`Platform` creates this component. A function gets its environment variables from two arguments. A grant in `uses` that
+names a `variable` sets this field of the function's environment model to the name, URL or ARN of its resource. `values`
+has the values of the other fields.
 """
 
 import pulumi
@@ -140,8 +144,8 @@ class VoiceQa(pulumi.ComponentResource):
             environment=ValidatorEnvironment,
             throttles_above=0,
             uses=[
-                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*", variable="s3_bucket"),
-                self.audio.grant_list(),
+                self.audio.grant("GetObject", "GetObjectVersion", keys=f"{LECTURES}*", variable="s3_bucket"),
+                self.audio.grant_list(),  # S3 then answers 404 and not 403 for a missing object
                 self.sessions.grant("GetItem", "PutItem", variable="dynamodb_table"),
             ],
             values={"max_lecture_bytes": self._max_lecture_bytes},
@@ -160,10 +164,10 @@ class VoiceQa(pulumi.ComponentResource):
             uses=[
                 # The worker signs the URLs with which the agent downloads audio, so its role needs the permissions that
                 # the URLs use. The URLs name object versions.
-                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{QUERIES}*", variable="s3_bucket"),
-                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*"),
-                self.audio.grant("PutObject", prefix=f"{RESPONSES}*"),
-                self.audio.grant_list(),
+                self.audio.grant("GetObject", "GetObjectVersion", keys=f"{QUERIES}*", variable="s3_bucket"),
+                self.audio.grant("GetObject", "GetObjectVersion", keys=f"{LECTURES}*"),
+                self.audio.grant("PutObject", keys=f"{RESPONSES}*"),
+                self.audio.grant_list(),  # S3 then answers 404 and not 403 for a missing object
                 self.sessions.grant("GetItem", "PutItem", variable="dynamodb_table"),
                 self.socket.grant_post(),
                 *self._agent_grants(),
@@ -215,11 +219,8 @@ class VoiceQa(pulumi.ComponentResource):
             uses=[
                 # The handler signs the forms with which guests upload, and the URLs of stored answers. So its role needs
                 # the permissions of the forms and URLs.
-                *(
-                    self.audio.grant("PutObject", prefix=f"{prefix}*", variable="s3_bucket")
-                    for prefix in upload_prefixes
-                ),
-                self.audio.grant("GetObject", prefix=f"{RESPONSES}*"),
+                *(self.audio.grant("PutObject", keys=f"{prefix}*", variable="s3_bucket") for prefix in upload_prefixes),
+                self.audio.grant("GetObject", keys=f"{RESPONSES}*"),
                 self.sessions.grant("GetItem", "PutItem", variable="dynamodb_table"),
                 worker.grant_invoke("worker"),
                 time_limits.grant("SendMessage", variable="time_limit_queue"),
