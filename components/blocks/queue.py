@@ -116,7 +116,8 @@ class DeadLetterQueue(Block):
         self.policy = _create_queue_policy(self, self.queue, self.arn, senders)
         dimensions: dict[str, pulumi.Input[str]] = {"QueueName": self.name}
         if sources:
-            # Failed messages raise the alarm until they are processed again or deleted.
+            # Failed messages raise the alarm until they are processed again or deleted. The requirements name this metric
+            # and its average.
             metric = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, "Average")
         else:
             # Failed events and calls raise the alarm for an hour, so a later failure raises it again even if nobody purged

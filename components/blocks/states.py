@@ -82,7 +82,10 @@ def task_state(
 
 
 def choice_state(conditions: Sequence[tuple[str, str]], otherwise: str) -> State:
-    """Build a state with conditions, each a JSONata expression and its next state. The first that holds is chosen."""
+    """Build a state that continues at the state of the first condition that holds, or at `otherwise`.
+
+    Each condition is a JSONata expression and its next state.
+    """
     return {
         "Type": "Choice",
         "Choices": [{"Condition": condition, "Next": to} for condition, to in conditions],

@@ -98,9 +98,8 @@ class Table(Block):
     def _key_grants(self, actions: Sequence[str]) -> tuple[Grant, ...]:
         if self._key is None:
             return ()
-        key_actions = (
-            KEY_ACTIONS_FOR_READS if set(actions) <= READ_ACTIONS else (*KEY_ACTIONS_FOR_READS, *KEY_ACTIONS_FOR_WRITES)
-        )
+        write_actions = () if set(actions) <= READ_ACTIONS else KEY_ACTIONS_FOR_WRITES
+        key_actions = (*KEY_ACTIONS_FOR_READS, *write_actions)
         return (grant_key_through_dynamodb(self.scope.context, key_actions, self._key),)
 
 

@@ -1,4 +1,7 @@
-"""Monthly usage of ingestion's resources, computed from the load settings. The cost model multiplies it by prices."""
+"""Monthly usage of ingestion's resources, computed from the load settings. The cost model multiplies it by prices.
+
+`Usage` maps the Pulumi name of each component to its measures, which the price rules of the cost model read.
+"""
 
 from components.settings.ingestion import IngestionSettings
 from components.usage_formulas import DAYS_PER_MONTH, GB, Usage, function_usage

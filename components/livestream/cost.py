@@ -1,6 +1,7 @@
 """Monthly usage of the livestream backend, derived from its load settings, for the cost model.
 
-`livestream-null-check` is the Pulumi name of the table.
+`Usage` maps the Pulumi name of each component to its measures, which the price rules of the cost model read.
+`livestream-null-check` is the table.
 """
 
 import math

@@ -1,5 +1,6 @@
 """Monthly usage of the meetings backend, computed from its load settings for the cost model.
 
+`Usage` maps the Pulumi name of each component to its measures, which the price rules of the cost model read.
 The media job is the AWS Batch job that makes a recording's video and audio from its chunks (uploaded files).
 """
 

@@ -1,5 +1,8 @@
 """Base classes of all settings models, and the settings that several subsystems share.
 
+The other modules of this folder have the models of the sections of a stack file. In the type of a text, `TextForm` is a
+pattern, with the rule that an error states for a text that does not match.
+
 Keys in stack files are in camelCase, unknown keys are errors, and loaded settings are immutable. Every default is the
 value for production. The stack file of another environment relaxes settings, for example to save money or to log more.
 So the stack files show every difference between stacks.
@@ -35,8 +38,8 @@ Origin = Annotated[
 GATEWAY_SECONDS = 29
 """Time that API Gateway waits for a function."""
 MIN_WEBSOCKET_SECONDS = 10
-"""Minimum timeout of a function behind a WebSocket API. When a client connects, the function's calls of AWS time out
-earlier, so that the client gets a clear answer."""
+"""Minimum timeout of a function behind a WebSocket API. When a client connects, the function's calls of AWS services
+time out before Lambda would stop the function, so the client gets an answer that says what failed."""
 MAX_SHOWN_CHARACTERS = 80
 """Maximum length of a value in an error message."""
 

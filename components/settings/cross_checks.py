@@ -67,10 +67,12 @@ def _lacks_time_for_files(seconds: int, memory_mb: int, stack: StackSettings) ->
 
 
 def _lacks_tokens(value: object, stack: StackSettings) -> bool:
+    """Return True if tokens are verified, but the setting that this needs, issuer or audience, is not given."""
     return value is None and (stack.foundation.identity.auth is Auth.OIDC or stack.meetings.enabled)
 
 
 def _lacks_time_to_think(answer_seconds: int, stack: StackSettings) -> bool:
+    """Return True if the longest answer of the model, which includes its thinking, takes longer than this."""
     max_tokens = find_traits(stack.livestream.agent.model_id).max_output_tokens(MAX_OUTPUT_TOKENS)
     return answer_seconds < max_tokens // TOKENS_PER_SECOND
 

@@ -122,19 +122,16 @@ class IdentitySettings(SettingsModel):
     jwks_url: HttpUrl | None = None
     """URL of the provider's keys. The default is `.well-known/jwks.json` below the issuer."""
 
-    @property
-    def keys_url(self) -> str:
-        """URL of the provider's keys: `jwksUrl`, or the usual path below the issuer."""
-        return str(self.jwks_url) if self.jwks_url else f"{str(self.issuer).rstrip('/')}/.well-known/jwks.json"
-
     def token_variables(self, environment: Environment) -> dict[str, str | None]:
         """Return the variables of a function that verifies tokens of the provider.
 
         On the local platform, the issuer's host does not exist. So unless `jwksUrl` is set, the variable `JWKS_URL` is
         left out there, and the emulator sets it to the URL of the local identity provider's keys.
         """
-        emulated = environment is Environment.LOCAL and self.jwks_url is None
-        keys_url = None if emulated else self.keys_url
+        usual_url = (
+            None if environment is Environment.LOCAL else f"{str(self.issuer).rstrip('/')}/.well-known/jwks.json"
+        )
+        keys_url = str(self.jwks_url) if self.jwks_url else usual_url
         return {"issuer": str(self.issuer), "audience": self.audience, "jwks_url": keys_url}
 
 

@@ -13,7 +13,7 @@ from handlers.ingestion.glue.lake_columns import RESERVED_NAMES
 Days = Annotated[int, Field(ge=1, le=3653)]
 ANNOUNCED_DAYS: Final = 21
 """Days after `landingDays` in which a file may still be announced: seven in which the landing bucket keeps an old
-version, and fourteen in which a message in the dead-letter queue can be redriven."""
+version, and fourteen in which a message in the dead-letter queue can be moved back to its queue (redriven)."""
 
 
 class IngestionLoad(SettingsModel):
@@ -105,6 +105,7 @@ def _check_type(type_name: str) -> str:
         fields = re.findall(r"(\w+):", nested[0].lower())
         if len(set(fields)) < len(fields):
             raise ValueError("two names differ only in case, which Athena ignores: rename one of them")
+        # A simple type takes the place of the checked one, so that the type around it can be checked next.
         flat = flat.replace(nested[0], "date")
     if not re.fullmatch(SIMPLE_TYPE, flat):
         raise ValueError(

@@ -91,6 +91,7 @@ def _describe(detail: ErrorDetails) -> str:
         names = [field.alias or name for name, field in section.model_fields.items()]
         return f"{key}: is not a setting{_suggest(str(location[-1]), names)}"
     if key in SECRETS:
+        # Pydantic calls the characters of a secret items.
         return f"{key}: invalid secret: {message.replace(' items', ' characters')}"
     if kind in {"missing", "model_type"} or isinstance(detail["input"], dict):
         return f"{key}: {message}"

@@ -28,8 +28,8 @@ class TranscriptionLoad(SettingsModel):
 
 
 class CaptionSettings(CaptionThresholds, SettingsModel):
-    """Thresholds for showing captions, with the names of the requirements and of the protocol. A session may choose
-    other values within the range of each setting.
+    """Thresholds for showing captions: the fields of `CaptionThresholds`, with the names of the requirements and of the
+    protocol. A session may choose other values within the range of each setting.
     """
 
 

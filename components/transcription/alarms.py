@@ -32,7 +32,7 @@ def create_alarms(scope: Scope, settings: TranscriptionSettings, processor: Func
     def metric(name: str, statistic: str = "Sum", period_seconds: int = 300) -> Metric:
         return Metric(METRICS_NAMESPACE, name, {"FunctionName": processor.name}, statistic, period_seconds)
 
-    drops = metric(DROPPED_METRIC, period_seconds=60)
+    drops = metric(DROPPED_METRIC, period_seconds=60)  # partial captions that the rate limit suppressed
     drops_problem = "The rate limit suppresses many partial captions."
     for name, source, threshold, problem, severity in (
         ("latency", metric(LATENCY_METRIC, "p95"), limits.latency_ms, "Captions are late.", Severity.CRITICAL),

@@ -1,5 +1,7 @@
 """Monthly usage of transcription, derived from its load settings, for the cost model.
 
+`Usage` maps the Pulumi name of each component to its measures, which the price rules of the cost model read.
+
 An utterance is some seconds of speech that a client sends as one message. The router receives all messages, and invokes
 the audio processor for each utterance. The session table stores for each connection its settings, and a slot for each
 utterance in progress.

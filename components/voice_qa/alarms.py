@@ -1,7 +1,8 @@
 """Alarms of voice Q&A: for answers that are late or missing, and limits that are almost reached.
 
-The query worker is the function that gets a question answered by the agent, an external service. Every block in
-`components/blocks` creates its own alarms in addition.
+The WebSocket handler is the function that receives the messages of clients. The query worker gets a question answered
+by the agent, an external service. The lecture validator checks uploaded lectures. Every block in `components/blocks`
+creates its own alarms in addition.
 """
 
 from components.blocks.alarm import Metric, Severity, create_alarm

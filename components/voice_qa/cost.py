@@ -1,5 +1,6 @@
 """Monthly usage of voice Q&A, derived from its load settings, for the cost model.
 
+`Usage` maps the Pulumi name of each component to its measures, which the price rules of the cost model read.
 The query worker is the function that gets a question answered by the agent, an external service.
 """
 
