@@ -25,8 +25,6 @@ documentation). Some services accept more."""
 CHECKED_BY_TAG = "CallersCheckedBy"
 """Tag of an API whose gateway does not authenticate callers. Its value names the check that authenticates them
 instead."""
-
-
 SubsystemSettingsT = TypeVar("SubsystemSettingsT", bound=SubsystemSettings)
 
 

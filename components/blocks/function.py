@@ -20,10 +20,11 @@ from components.settings.base import ClientFunctionSettings, FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 
 FAILED_SHARE = 0.05
-"""An alarm is raised if more than this share of a function's calls failed in fifteen minutes, although its caller
-retries them. The time is at least as long as each timeout, because Lambda reports a call at its end, with the time of its
-start."""
+"""An alarm is raised if more than this share of a function's calls failed in fifteen minutes. It is for a function whose
+caller retries failed calls. The time is at least as long as each timeout, because Lambda reports a call at its end, but
+with the time of its start."""
 LIVE = "live"
+"""Name of the alias."""
 RUNTIME = "python3.13"
 REPORT_PATTERN = '{ $.type = "platform.report" }'
 """CloudWatch filter pattern of the report line that Lambda logs after each invocation."""
@@ -57,8 +58,8 @@ class AsyncInvocation(NamedTuple):
 class Function(Block):
     """Lambda function with its alias `live`, which is the only way to call it.
 
-    Its short name is also the name of its folder in `handlers/<subsystem>/`, which has the code. The function has the
-    same name on AWS, in its log group and in its alarms.
+    Its short name, with underscores, is also the name of its folder in `handlers/<subsystem>/`, which has the code. The
+    names on AWS of the function, its log group and its alarms contain the short name.
     """
 
     def __init__(

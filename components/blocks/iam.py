@@ -30,10 +30,8 @@ from components.core import Context, Kind, Scope
 
 Condition = tuple[str, str, tuple[str, ...]]
 """Operator, condition key and values."""
-
 Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
 """Operator → condition key → value or values, as in an IAM policy."""
-
 IDENTITY_ID_VARIABLE = "${cognito-identity.amazonaws.com:sub}"
 """Policy variable that IAM replaces by the identity id of the calling Cognito guest."""
 SUPPORTED_VARIABLES = frozenset({"cognito-identity.amazonaws.com:sub", "*", "?", "$"})

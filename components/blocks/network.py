@@ -56,7 +56,7 @@ class PrivateNetwork(Block):
         self.glue = _create_group(self, "glue", self.vpc_id, "Glue: its workers among themselves, out by HTTPS")
         """Security group of Glue jobs."""
         _allow_egress(self, "glue-out", self.glue)
-        # Glue requires all traffic between the members of a group, for its workers, on every port.
+        # Glue requires that all members of the group may reach each other on every port, because its workers do so.
         for rule, direction in ((vpc.SecurityGroupIngressRule, "in"), (vpc.SecurityGroupEgressRule, "across")):
             rule(
                 self.part_name(f"glue-{direction}"),
@@ -67,7 +67,8 @@ class PrivateNetwork(Block):
                 opts=self.scope.options(),
             )
         self.zone = f"{scope.context.region}{settings.zones[0]}"
-        """Availability zone of the first subnet: the region and the first letter of the setting `network.zones`."""
+        """Availability zone for a Glue connection, whose API requires it although the subnet implies it. It is the zone of
+        the first subnet of a network that is built here: the region and the first letter of `network.zones`."""
         self.register_outputs({"vpcId": self.vpc_id})
 
     def _create_interface_endpoints(self, settings: NetworkSettings, services: Mapping[str, str]) -> None:

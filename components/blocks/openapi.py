@@ -35,7 +35,6 @@ from handlers.common.rest import AnyRestOperation
 Document = dict[str, Any]
 Use = Literal["validation", "serialization"]
 """Use of a model, for pydantic: it validates a request, or is serialized to an answer."""
-
 SCHEMAS = "#/components/schemas/"
 """Prefix of a reference to a schema of the same document."""
 PATH_PARAMETER = re.compile(r"\{([^}]*)\}")

@@ -173,7 +173,7 @@ def _job_states(
 ) -> dict[str, State]:
     """Return the states that submit the media job to one queue, poll it, and terminate it if `is_late` holds."""
     end, described_job = f"End{name}", "$states.result.Jobs[0]"
-    environment = zip(RECORDING_VARIABLES, RECORDING.values(), strict=True)
+    environment = zip(RECORDING_VARIABLES, RECORDING.values(), strict=True)  # names and values of the job's variables
     describe = task_state(
         "arn:aws:states:::aws-sdk:batch:describeJobs",
         {"Jobs": ["{% $job %}"]},
@@ -186,6 +186,7 @@ def _job_states(
             "jobStatus": f"{{% {described_job}.Status & '' %}}",
             "statusSince": f"{{% {described_job}.Status = $jobStatus ? $statusSince : $jobSeconds %}}",
             "starts": f"{{% $earlierStarts + $count({described_job}.Attempts) %}}",
+            # The error to report if the polling ends with this status.
             "error": f"{{% {described_job}.Status = 'FAILED' ? 'MediaFailed' : 'MediaTooLate' %}}",
         },
     )

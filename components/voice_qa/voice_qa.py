@@ -185,12 +185,14 @@ class VoiceQa(pulumi.ComponentResource):
         )
 
     def _create_attachment(self) -> lambda_.FunctionVpcConfigArgsDict | None:
+        """Attach the worker to the network of a private agent; return None if the agent has a public address."""
         agent = self._settings.agentcore
         if agent.network is None or agent.port is None:
             return None
         return AgentNetwork(self._scope, "agent-network", settings=agent.network, port=agent.port).attachment
 
     def _agent_grants(self) -> list[Grant]:
+        """Return the permission to call an agent in Bedrock AgentCore. An agent that is called by HTTP needs none."""
         agent = self._settings.agentcore
         if agent.mode is not AgentMode.BEDROCK or agent.runtime_arn is None:
             return []
