@@ -1,7 +1,8 @@
 """Environment variables of livestream's functions, and numbers that several of them use.
 
-A cursor is the encrypted position in a list that a client sends to get the next page. A window is a section of a
-transcript that is small enough for one model request. A cue is a timed line of a transcript.
+A cursor is the encrypted position in a list that a client sends to get the next page. A cue is a timed line of a
+transcript. A window is a section of a transcript that is small enough for one model request. It consists of a core and an
+overlap, which repeats the start of the next window. The last window has no overlap.
 """
 
 from handlers.common.environment import HandlerEnvironment
@@ -14,7 +15,7 @@ be longer."""
 OVERLAP_CHARACTERS = 600
 """Minimum length of a window's overlap. A fact claim of at most this length is always complete in one window."""
 MAX_OUTPUT_TOKENS = 3_900
-"""Maximum number of tokens of a model's answer, not counting its thinking."""
+"""Maximum number of tokens of a model's answer, not counting those that it uses for thinking."""
 
 
 def parse_secrets(secret: str) -> list[str]:
@@ -41,9 +42,8 @@ class AuthorizerEnvironment(HandlerEnvironment):
     issuer: str
     audience: str
     jwks_url: str | None = None
-    """URL of the provider's signing keys. Only a stack for the local platform leaves it out: the platform then adds the
-    variable, with the URL of the local identity provider.
-    """
+    """URL of the provider's signing keys. Only a stack for the local platform leaves it out. The platform then adds the
+    variable itself, with the URL of its own identity provider."""
 
 
 class EpisodesApiEnvironment(HandlerEnvironment):
@@ -97,9 +97,8 @@ class TranscriptWindowsEnvironment(HandlerEnvironment):
     agent_queue_url: str
     """Queue of the function `fact-check-agent`, which analyzes the windows."""
     window_characters: int
-    """Maximum number of characters in a window's core. Each window but the last has a core and an overlap, which
-    repeats the start of the next window. A core that is a single cue may be longer. So may the core of the last window,
-    because it includes what would otherwise be its overlap."""
+    """Maximum number of characters in a window's core. A core that is a single cue may be longer. So may the core of the
+    last window, because it includes what would otherwise be its overlap."""
 
 
 class AgentEnvironment(HandlerEnvironment):

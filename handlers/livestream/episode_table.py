@@ -1,8 +1,10 @@
 """Records of episodes in livestream's DynamoDB table, and the queue messages about deleted episodes.
 
-The record of a deleted episode, its tombstone, remains for some days, so its id cannot be used again. Every method
-except `create` and `find` treats it as absent. A track has a time limit, after which it counts as failed although its
-record does not say so. Every method except `find` returns tracks for which this is decided.
+All functions of livestream that handle episodes use it. The record of a deleted episode, its tombstone, remains for some
+days, so its id cannot be used again meanwhile. Every method except `create` and `find` treats it as absent.
+
+An episode has two tracks: the processing of its video and of its transcript. A track that waits too long for an event
+counts as failed, although the stored record does not say so. Every method except `find` returns records that say so.
 
 The API sends the messages of a deletion before it marks the episode as deleted, so no marked episode lacks its messages.
 The function that removes the data ignores messages about an episode that is not marked. Each deletion has two messages.
@@ -22,22 +24,8 @@ from handlers.common.ids import Ulid, timestamp
 from handlers.common.json_models import Message
 from handlers.common.records import Record, Records, serialize_item
 from handlers.livestream.environment import DELETION_DELAYS_SECONDS
-from handlers.livestream.keys import (
-    OWNER_INDEX,
-    OWNER_PATTERN,
-    Key,
-    UploadedObject,
-    episode_key,
-    owner_index_key,
-)
-from handlers.livestream.tracks import (
-    Track,
-    TrackKind,
-    TrackReason,
-    TrackState,
-    advance,
-    apply_time_limit,
-)
+from handlers.livestream.keys import OWNER_INDEX, OWNER_PATTERN, Key, UploadedObject, episode_key, owner_index_key
+from handlers.livestream.tracks import Track, TrackKind, TrackReason, TrackState, advance, apply_time_limit
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -77,7 +65,7 @@ class EpisodeRecord(Record):
         return self.video if kind is TrackKind.VIDEO else self.transcript
 
     def with_track(self, kind: TrackKind, track: Track, at: str) -> "EpisodeRecord":
-        """Return the record with another state of a track."""
+        """Return the record with another track of this kind. `at` is the time of the change."""
         return self.model_copy(update={kind.value: track, "updated_at": at})
 
     def at(self, time: str) -> "EpisodeRecord":
@@ -96,7 +84,7 @@ class EpisodeTable:
         clock: Callable[[], datetime] = ids.now,
         not_found: Callable[[], Exception] = EpisodeNotFound,
     ) -> None:
-        """`not_found` creates the exception that is raised if an episode does not exist or is deleted."""
+        """`not_found` creates the exception for an episode that does not exist or is deleted. The API has its own."""
         self._client = client
         self._name = name
         self._clock = clock
@@ -113,7 +101,8 @@ class EpisodeTable:
             return current or episode
 
         record = self._records.change(episode_key(episode.owner, episode.episode_id), transition)
-        return (record or episode).at(self._now()), is_new  # a record exists after this transition
+        # The transition never returns None, so `or` is only for the type checker.
+        return (record or episode).at(self._now()), is_new
 
     def find(self, owner: str, episode_id: str) -> EpisodeRecord | None:
         """Return the record of an episode or of a deleted episode. Return None if there is none."""
@@ -143,9 +132,10 @@ class EpisodeTable:
         *,
         restart: bool = False,
     ) -> bool:
-        """Move the track of an upload to a state that an event reports now (see `tracks.advance`).
+        """Move the track of an upload to a state that an event reports now.
 
-        Return False if the track does not accept the state, or if there is no episode.
+        Return False if there is no episode, or the track does not accept the state: it has advanced further, or expects
+        another upload. `reason` explains the state `failed`. `restart` is True if an operator restarts a failed video.
         """
         is_accepted, now = False, self._now()
 

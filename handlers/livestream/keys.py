@@ -1,8 +1,8 @@
-"""Keys of livestream's DynamoDB table, and keys of its bucket.
+"""Keys of livestream's DynamoDB table, and of its bucket. All Lambda functions of livestream that use these stores share it.
 
-All items of an episode are in one partition: its record, and the results of the windows. A window is a section in which
-the fact-check agent analyzes the transcript, and its result contains the findings (fact claims and clips). The partition
-key contains the owner, so a caller can never reach another owner's episode.
+All items of an episode are in one partition: its record, and the results of the windows. A window is one of the sections
+that the fact-check agent analyzes of a transcript, and its result contains the findings (fact claims and clips). The
+partition key contains the owner, so a caller can never reach another owner's episode.
 """
 
 import re
@@ -54,8 +54,8 @@ OWNER_PATTERN = rf"(?:{ids.USER_ID_PATTERN}|{ids.DEFAULT_OWNER})"
 _UPLOAD_KEY = re.compile(
     rf"({OWNER_PATTERN})/({ids.ULID_PATTERN})/({ids.ULID_PATTERN})\.(?:mp4|mov|webm|mkv|srt|vtt|json)"
 )
-"""Key without its prefix. It has one of the suffixes that the API gives to uploads. So MediaConvert never reads a playlist,
-which could name other objects."""
+"""Key of an upload without its prefix. It has one of the suffixes that the API gives to uploads. A playlist (`.m3u8`) is
+none of them, because it can name other objects, which MediaConvert would then read too."""
 
 
 class UploadedObject(NamedTuple):

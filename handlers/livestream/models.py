@@ -1,4 +1,8 @@
-"""Pydantic models of the requests and responses of livestream's REST API."""
+"""Pydantic models of the requests and responses of livestream's REST API, whose operations are in `episodes/routes.py`.
+
+The OpenAPI document shows the docstrings to the developers of clients. The table stores claims and clips in the same form.
+`VISIBLE_TEXT` removes hidden characters from a field's text, and refuses a text of which nothing visible remains.
+"""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -79,7 +83,7 @@ class EpisodeChanges(Message):
 
     version: int
     """Version of the episode that the client has read."""
-    # The defaults only make the fields optional. A field that the request does not contain is never stored.
+    # The defaults only make the fields optional. The API changes no field that the request does not contain.
     title: Title = Field(default_factory=str)
     description: Description | None = None
     language: LanguageCode = Field(default_factory=str)

@@ -1,6 +1,7 @@
 """States of an episode's two tracks as pure functions, and the episode status that follows from them.
 
 A track is the processing of the episode's video or of its transcript, from the request of an upload to the result.
+`EpisodeTable` and the API apply these functions to stored tracks.
 
 Events about an upload may arrive late, twice and in any order. So each state has a rank (`RANKS`), and an event
 advances the track only to a state of a higher rank. An event about an earlier upload, which the client has replaced, is
@@ -45,7 +46,7 @@ class TrackState(StrEnum):
     ANALYZING = "analyzing"
     """The fact-check agent, a Lambda function, is analyzing the windows (sections) of the transcript."""
     FAILED = "failed"
-    """The track has failed for a `TrackReason`. The module's docstring lists how it can still succeed."""
+    """The track has failed for a `TrackReason`. The states of success rank higher, because a success may arrive later."""
     CHUNKED = "chunked"
     """Final state of a video that was cut."""
     ANALYZED = "analyzed"
@@ -155,8 +156,8 @@ def advance(
 ) -> Track | None:
     """Return the track after an event reports a state of an upload, or None if the track does not accept the state.
 
-    A track that already has the state accepts it, and stays the same, so a repeated event gets the same answer. `restart`
-    is True if an operator restarts the processing after a MediaConvert job failed.
+    A track that already has the state accepts it, and stays the same, so a repeated event gets the same answer. `reason`
+    explains the state `failed`. `restart` is True if an operator restarts a video whose MediaConvert job failed.
     """
     if track.upload is None or track.upload.upload_id != upload.upload_id:
         return None
@@ -166,7 +167,7 @@ def advance(
     current = apply_time_limit(track, at)
     # MediaConvert uses one error code for an unreadable file and for a missing permission, so the upload may be good.
     is_restart = restart and current.reason is TrackReason.CHUNKING_FAILED
-    # After a timeout, every state of the upload has a higher rank.
+    # A timeout only means that no event came, so after it every state that an event can report is accepted.
     rank = RANKS[TrackState.REQUESTED if current.reason in TIMEOUT_REASONS else current.state]
     if is_restart or RANKS[state] > rank:
         return Track(state=state, since=at, reason=reason, upload=track.upload, version_id=upload.version_id)

@@ -1,13 +1,15 @@
 """Reader for uploaded transcripts in S3: SRT, WebVTT, and the JSON output of an Amazon Transcribe job.
 
-The content decides the format, because the client chooses file name and content type, and both may be wrong. Every
-format is read as cues, which are timed lines. The cues are divided into windows, sections that are small enough for one
-model request.
+The Lambda functions `transcript-windows` and `fact-check-agent` call `fetch_windows`. The content decides the format,
+because the client chooses file name and content type, and both may be wrong. Every format is read as cues, which are
+timed lines. The cues are divided into windows, sections that are small enough for one model request.
 
-A transcript is an upload by an untrusted client. So its size and its lines of times are checked before webvtt-py reads
-it, and the text and times of each cue afterwards. The parser skips a cue whose times it cannot read, and such a cue
-would then be missing from the analysis. So a file with such a line is refused as a whole. No exception contains any text
-of the transcript, so new exceptions are raised outside the `except` blocks.
+A transcript is an upload by an untrusted client. So its size and its lines of times are checked before the parser
+(webvtt-py) reads it, and the text and times of each cue afterwards. The parser skips a cue whose times it cannot read,
+which would then be missing from the analysis. So a file with such a line is refused as a whole.
+
+The errors of parsers may quote the transcript, which must not appear in logs. So parsers are called in a block `with
+suppress`, and BadTranscript is raised after it. In an `except` block, the parser's error would be attached to it.
 """
 
 import html
@@ -84,7 +86,10 @@ class Cue(NamedTuple):
 def fetch_windows(
     client: "S3Client", bucket: str, key: str, version: str, window_characters: int
 ) -> tuple[Window[Cue], ...]:
-    """Return the windows of one S3 version of a transcript. Raise BadTranscript as `read_transcript` does."""
+    """Return the windows of one S3 version of a transcript. Raise BadTranscript as `read_transcript` does.
+
+    `window_characters` limits a window's core, the part before the overlap, which repeats the start of the next window.
+    """
     with client.get_object(Bucket=bucket, Key=key, VersionId=version)["Body"] as body:
         data = body.read(MAX_OBJECT_BYTES + 1)  # one byte too many shows that the object is too large
     sizes = WindowSizes(window_characters, WINDOW_SECONDS * 1000, OVERLAP_CHARACTERS)
@@ -112,32 +117,31 @@ def read_transcript(data: bytes) -> tuple[Cue, ...]:
 def _decode(data: bytes) -> str:
     if len(data) > MAX_OBJECT_BYTES:
         raise BadTranscript(TrackReason.TOO_LARGE)
-    text = "\0"
     with suppress(UnicodeDecodeError):
         text = data.decode("utf-8-sig")
-    if "\0" in text:
-        raise BadTranscript(TrackReason.UNREADABLE)
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+        if "\0" not in text:
+            return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    raise BadTranscript(TrackReason.UNREADABLE)
 
 
 def _webvtt_cues(text: str) -> Iterator[Cue]:
     """Yield a cue for each voice of a WebVTT cue, all with the same times."""
     for caption in _parse_subtitles(text, "vtt", _LIKE_WEBVTT_TIMES, _WEBVTT_TIMES):
         start_ms, end_ms = caption.start_time.in_milliseconds(), caption.end_time.in_milliseconds()
-        for speaker, spoken in _voices(_limit_written(caption.raw_text)):
+        for speaker, spoken in _voices(_refuse_too_long(caption.raw_text)):
             yield Cue(start_ms, end_ms, spoken, speaker)
 
 
 def _srt_cues(text: str) -> Iterator[Cue]:
     for caption in _parse_subtitles(text, "srt", _LIKE_SRT_TIMES, _SRT_TIMES):
-        spoken = _SRT_TAG.sub("", _limit_written(caption.raw_text))
+        spoken = _SRT_TAG.sub("", _refuse_too_long(caption.raw_text))
         yield Cue(caption.start_time.in_milliseconds(), caption.end_time.in_milliseconds(), spoken)
 
 
 def _parse_subtitles(
     text: str, subtitle_format: str, like_times: re.Pattern[str], valid_times: re.Pattern[str]
 ) -> list[webvtt.Caption]:
-    """Return the cues of a file. Raise BadTranscript, also if a line looks like times that the parser would skip."""
+    """Return the captions of a file. Raise BadTranscript also if a line looks like times that the parser would skip."""
     if text.count("\n") >= MAX_LINES:
         raise BadTranscript(TrackReason.TOO_LARGE)
     if len(valid_times.findall(text)) != len(like_times.findall(text)):
@@ -158,7 +162,7 @@ def _voices(payload: str) -> Iterator[tuple[str | None, str]]:
 
 
 def _unescape(text: str) -> str:
-    with suppress(ValueError):  # a character reference has more digits than Python converts
+    with suppress(ValueError):  # raised for a character reference with more digits than Python converts to a number
         return html.unescape(text)
     raise BadTranscript(TrackReason.UNREADABLE)
 
@@ -173,13 +177,15 @@ def _transcribe_cues(text: str) -> Iterator[Cue]:
     raise BadTranscript(TrackReason.UNREADABLE)
 
 
-def _limit_written(text: str) -> str:
+def _refuse_too_long(text: str) -> str:
+    """Return the text of a cue unchanged. Raise BadTranscript if it is longer than `MAX_WRITTEN_CHARACTERS`."""
     if len(text) > MAX_WRITTEN_CHARACTERS:
         raise BadTranscript(TrackReason.UNREADABLE)
     return text
 
 
 def _clean_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
+    """Return the cues that have text, cleaned and sorted by time. Raise BadTranscript if a limit is exceeded."""
     cleaned: list[Cue] = []
     characters = 0
     for cue in cues:

@@ -12,8 +12,8 @@ SQS may deliver the message of a window twice, and a model that is asked again a
 only if the window has none yet.
 
 The transcript is finished when all its windows have an item. The invocation that writes the last one then moves the
-transcript's track (its processing state) to `failed` if all windows failed, otherwise to `analyzed`. If the invocation
-stops between these two writes, its message is delivered again, and the next invocation moves the track.
+transcript's track (the stored state of its processing) to `failed` if all windows failed, otherwise to `analyzed`. If the
+invocation stops between these two writes, its message is delivered again, and the next invocation moves the track.
 
 The client can upload the transcript of a failed track again. The key of an item contains the upload, and only the
 findings of the episode's current upload are listed. The items of earlier uploads remain until the episode is deleted.
@@ -33,6 +33,9 @@ from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
+
+
+FindingsKind = Literal["claims", "clips"]
 
 
 class WindowMessage(Message):
@@ -89,10 +92,10 @@ class FindingsTable:
         self._episodes = EpisodeTable(client, table_name, clock)
 
     def finish_if_done(self, window: WindowMessage) -> bool:
-        """Return True if the window need not be analyzed, because it has a result, the episode was deleted, or another
-        transcript has replaced this transcript.
+        """Return True if the window need not be analyzed, because it has a result, the episode was deleted, or the client
+        has uploaded the transcript again.
 
-        If all windows of the transcript have a result, also move the transcript's track to its final state.
+        If the window has a result and all other windows too, also move the transcript's track to its final state.
         """
         if "Item" in self._client.get_item(
             TableName=self._name, Key=serialize_item(window.key), ConsistentRead=True, ProjectionExpression="pk"
@@ -118,22 +121,16 @@ class FindingsTable:
         self._finish_transcript(window)
 
     def list_findings(
-        self,
-        owner: str,
-        episode_id: str,
-        upload_id: str,
-        kind: Literal["claims", "clips"],
-        limit: int,
-        start: str | None,
+        self, owner: str, episode_id: str, upload_id: str, kind: FindingsKind, limit: int, start: str | None
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Return a page of the findings of one upload, by time, and the position at which the next page starts.
 
-        `start` is the position that the previous page returned. On the last page, the position is None. A position
-        consists of the number of a window and of a finding in it.
+        `start` is the position that the previous page returned, or None for the first page. After the last page, the
+        position is None. A position is the number of a window and of a finding in it, for example `3.12`.
         """
         first_window, first_finding = (int(part) for part in (start or "0.0").split("."))
         found: list[dict[str, Any]] = []
-        for index, item in self._windows((owner, episode_id, upload_id), f"sk, {kind}", first_window):
+        for index, item in self._read_windows((owner, episode_id, upload_id), f"sk, {kind}", first_window):
             for number, finding in enumerate(item[kind]):
                 if index == first_window and number < first_finding:
                     continue
@@ -143,15 +140,15 @@ class FindingsTable:
         return found, None
 
     def _finish_transcript(self, window: WindowMessage) -> None:
-        """Move the track to its final state if all windows have a result."""
+        """Move the track to its final state if all windows of the transcript have a result."""
         transcript = window.transcript
-        failures: list[str | None] = []
+        failures: list[str | None] = []  # of the windows that were read; None for an analyzed window
         # The windows are read from the last to the first. The last window is usually analyzed last, so while some are still
         # missing, the loop usually ends at the first item.
         upload = transcript.owner, transcript.episode_id, transcript.upload_id
-        for index, item in self._windows(upload, "sk, failure", first=0, descending=True):
+        for index, item in self._read_windows(upload, "sk, failure", first=0, descending=True):
             if index != window.count - 1 - len(failures):
-                return
+                return  # the window with this number has no result yet
             failures.append(item.get("failure"))
         if len(failures) < window.count:
             return
@@ -160,12 +157,12 @@ class FindingsTable:
             state, reason = TrackState.FAILED, TrackReason.ANALYSIS_FAILED
         self._episodes.advance_track(TrackKind.TRANSCRIPT, transcript, state, reason)
 
-    def _windows(
+    def _read_windows(
         self, upload: tuple[str, str, str], attributes: str, first: int, *, descending: bool = False
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the number and the named attributes of each stored window of an upload, from the window `first` on.
+        """Yield the number and the named attributes of each stored window of an upload, from the number `first` on.
 
-        `upload` is the owner, the episode and the upload.
+        `upload` holds the ids of the owner, the episode and the upload. `attributes` must contain the sort key `sk`.
         """
         key, last_key = window_key(*upload, first), window_key(*upload, LAST_WINDOW)
         pages = self._client.get_paginator("query").paginate(

@@ -1,8 +1,11 @@
 """Lambda function `episode-cleanup`: removes the data of a deleted episode.
 
-It deletes the episode's objects in the bucket, its events and records in the fact-check agent's memory, and its items in
-the table except the tombstone. The messages arrive through a queue (see `episode_table`). If a call fails, SQS delivers the
-message again, and the function deletes the remaining data. A message that fails too often moves to the dead-letter queue.
+It deletes the episode's objects in the bucket, its events and records in the fact-check agent's memory (AgentCore), and
+its items in the table. Only the episode's record remains there for some days, marked as deleted (a tombstone).
+
+The API sends two messages for each deletion. The second arrives when all work on the episode has ended, and so removes
+what was still stored after the first. If a call fails, SQS delivers the message again, and the function deletes the
+remaining data. A message that fails too often moves to the dead-letter queue.
 """
 
 from collections.abc import Mapping
@@ -35,13 +38,11 @@ class EpisodeCleanup:
     """AgentCore client. The project does not install type stubs for it."""
 
     def handle_message(self, body: str) -> str | None:
-        """Remove the data of the episode that a message names, or return `IGNORED` if the episode is not deleted.
-
-        Raise an exception if SQS must deliver the message again.
-        """
+        """Remove the data of the episode that a message names, or return `IGNORED` if the episode is not deleted."""
         deleted = DeletedEpisode.model_validate_json(body)
         owner, episode_id = deleted.owner, deleted.episode_id
         record = EpisodeTable(self.dynamodb, self.environment.table_name).find(owner, episode_id)
+        # The API sends messages before it marks the episode, which may have failed. Without a record, the mark has expired.
         if record is not None and record.deleted_at is None:
             return IGNORED
         self._delete_objects(f"{owner}/{episode_id}/")
@@ -50,7 +51,7 @@ class EpisodeCleanup:
         return None
 
     def _delete_objects(self, folder: str) -> None:
-        """Delete every version of the episode's objects, and its incomplete uploads."""
+        """Delete every version of the objects in the episode's folder below each prefix, and its incomplete uploads."""
         bucket = self.environment.bucket_name
         # Uploads are aborted first. If a client completes one before that, it becomes an object and is deleted below.
         # Only videos are uploaded in parts.
@@ -77,7 +78,7 @@ class EpisodeCleanup:
                     raise PartlyFailed
 
     def _list_memory(self, operation: str, **parameters: str) -> list[Mapping[str, Any]]:
-        """Return all pages of a list, before anything in them is deleted, none if the session never had an event."""
+        """Read all pages of a list, before deletions can change them. Return none if the session never had an event."""
         pages = self.memory.get_paginator(operation).paginate(memoryId=self.environment.memory_id, **parameters)
         try:
             return list(pages)
@@ -85,7 +86,7 @@ class EpisodeCleanup:
             return []
 
     def _delete_items(self, partition: str) -> None:
-        """Delete all items of the episode except its own item."""
+        """Delete all items of the episode except its record."""
         table = self.environment.table_name
         pages = self.dynamodb.get_paginator("query").paginate(
             TableName=table,

@@ -22,15 +22,14 @@ from handlers.livestream.episodes.video_playback import PlaybackOperations
 from handlers.livestream.windows import FindingsTable
 
 
-def _episode_unknown() -> HandlerError:
-    return HandlerError(LivestreamErrorCode.EPISODE_UNKNOWN, "This episode does not exist, or it was deleted.")
-
-
 @cache
 def _rest() -> RestDispatcher:
     environment = EpisodesApiEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=SHORT_TIMEOUT_CONFIG)
-    table = EpisodeTable(dynamodb, environment.table_name, ids.now, _episode_unknown)
+    unknown = partial(
+        HandlerError, LivestreamErrorCode.EPISODE_UNKNOWN, "This episode does not exist, or it was deleted."
+    )
+    table = EpisodeTable(dynamodb, environment.table_name, ids.now, not_found=unknown)
     secret = secret_parameter(boto3.client("ssm", config=SHORT_TIMEOUT_CONFIG), environment.encryption_key)
     sqs = boto3.client("sqs", config=SHORT_TIMEOUT_CONFIG)
     episodes = EpisodeOperations(

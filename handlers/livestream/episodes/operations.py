@@ -1,12 +1,11 @@
 """API operations on episodes: create, read, change, list and delete them, and list their findings.
 
-Findings are the fact claims and clips that the fact-check agent found in an episode's transcript.
+The Lambda function `episodes` binds the methods of `EpisodeOperations` to the API's routes. Findings are the fact claims
+and clips that the fact-check agent found in an episode's transcript. The partition key of an episode contains its owner.
+So another owner's episode gives the same 404 as an episode that does not exist.
 
-The partition key of an episode contains its owner. So another owner's episode gives the same 404 as an episode that does not
-exist.
-
-A list is returned in pages. A cursor contains the position after which the next page starts, and the identity of its
-list: kind of entries, owner and parameters. It is valid for this list only, and for a limited time. It is encrypted and signed
+A list is returned in pages. A cursor contains the position from which the list continues, and the identity of its list:
+kind of entries, owner and parameters. It is valid for this list only, and for a limited time. It is encrypted and signed
 (Fernet), so clients can neither read nor create one. The page size is not part of the identity, so a client may change
 it between pages. The secret may have several lines, and each line gives one key. The first key encrypts, and the other
 keys still decrypt older cursors, so the secret can be changed without invalidating cursors.
@@ -19,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -43,7 +42,7 @@ from handlers.livestream.models import (
     TrackView,
 )
 from handlers.livestream.tracks import Track, TrackState, episode_status
-from handlers.livestream.windows import FindingsTable
+from handlers.livestream.windows import FindingsKind, FindingsTable
 
 CURSOR_SECONDS = 3600
 """Validity of a cursor."""
@@ -51,30 +50,27 @@ CURSOR_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Cursors:
-    """Cursors of all lists."""
+    """Encryption and check of the cursors of all lists."""
 
     secret: Callable[[], str]
-    """Function that reads the secret. It is called when a list first has a further page."""
+    """Function that returns the secret. It is only called for a cursor, so most requests never read the secret."""
     clock: Callable[[], datetime]
 
     def encrypt(self, position: str | None, *listing: str) -> str | None:
-        """Return a cursor for the page after a position of a list with the identity `listing`.
-
-        Return None for the position None, after which the list has no page.
-        """
+        """Return a cursor for a position in the list with the identity `listing`. The position None gives None."""
         if position is None:
             return None
         content = json.dumps([*listing, position]).encode()
         return self._fernet().encrypt_at_time(content, int(self.clock().timestamp())).rstrip(b"=").decode()
 
     def decrypt(self, cursor: str | None, *listing: str) -> str | None:
-        """Return the position of a cursor, None without a cursor.
+        """Return the position of a cursor. Return None without a cursor, for the first page.
 
-        Raise HandlerError if it is invalid, expired or of another list.
+        Raise HandlerError if the cursor is invalid, expired or of another list.
         """
         if cursor is None:
             return None
-        padded = cursor.encode() + b"=" * (-len(cursor) % 4)
+        padded = cursor.encode() + b"=" * (-len(cursor) % 4)  # `encrypt` removed the padding
         with suppress(InvalidToken):
             content = self._fernet().decrypt_at_time(padded, CURSOR_SECONDS, int(self.clock().timestamp()))
             *identity, position = json.loads(content)
@@ -97,9 +93,8 @@ class EpisodeOperations:
     table: EpisodeTable
     findings: FindingsTable
     cursors: Cursors
-    """Cursors for all lists: episodes, claims and clips."""
     queue_deletion: Callable[[DeletedEpisode], None]
-    """Function that has the data of a deleted episode removed."""
+    """Function that sends the messages which make `episode-cleanup` remove the data of a deleted episode."""
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     """Function that returns a new ULID."""
@@ -146,9 +141,10 @@ class EpisodeOperations:
         return RestAnswer(to_episode(self.table.change(call.owner, call.parameters.episode_id, change)))
 
     def delete(self, call: RestRequest[EpisodePath]) -> RestAnswer[None]:
-        """Delete an episode. The function `episode-cleanup` removes its data."""
+        """Delete an episode. The Lambda function `episode-cleanup` removes its data later."""
         owner, episode_id = call.owner, call.parameters.episode_id
         self.table.get(owner, episode_id)  # raises a 404 for an unknown episode, for which no message is sent
+        # The messages are sent first, so no episode that is marked as deleted lacks them.
         self.queue_deletion(DeletedEpisode(owner=owner, episode_id=episode_id))
         self.table.delete(owner, episode_id)
         return RestAnswer(content=None, status=204)
@@ -173,12 +169,12 @@ class EpisodeOperations:
         return RestAnswer(ClipPage(clips=tuple(map(Clip.model_validate, clips)), next_cursor=cursor))
 
     def _list_findings(
-        self, call: RestRequest[EpisodePath, PageQuery], kind: Literal["claims", "clips"]
+        self, call: RestRequest[EpisodePath, PageQuery], kind: FindingsKind
     ) -> tuple[Sequence[Mapping[str, Any]], str | None]:
-        """Return a page of the findings of the episode's current transcript, and the cursor of the next page."""
+        """Return a page of the findings of the episode's current transcript, and the cursor of the next page, if any."""
         owner, episode_id = call.owner, call.parameters.episode_id
         upload = self.table.get(owner, episode_id).transcript.upload
-        upload_id = "" if upload is None else upload.upload_id
+        upload_id = "" if upload is None else upload.upload_id  # without an upload, the list is empty
         listing = (kind, owner, episode_id, upload_id)
         start = self.cursors.decrypt(call.query.cursor, *listing)
         found, position = self.findings.list_findings(owner, episode_id, upload_id, kind, call.query.limit, start)
@@ -186,7 +182,7 @@ class EpisodeOperations:
 
 
 def to_episode(record: EpisodeRecord) -> Episode:
-    """Return an episode as the API shows it."""
+    """Return an episode as the API shows it. Its status follows from the states of its video and of its transcript."""
     views = {
         "status": episode_status(record.video.state, record.transcript.state),
         "video": _to_track_view(record.video),

@@ -1,6 +1,8 @@
 """Definition of livestream's REST API: its operations with their paths and models, and its error codes.
 
-API Gateway's routes, the dispatch in the handler, and docs/reference/openapi.json are all derived from `OPERATIONS`.
+API Gateway's routes and docs/reference/openapi.json are derived from `OPERATIONS`. The Lambda function `episodes` binds
+each operation to its function. Chunks are the short pieces into which an uploaded video is cut. Claims are statements
+whose truth was checked, and clips are passages worth watching alone. A model found both in the transcript.
 """
 
 from handlers.common.errors import ErrorCode
@@ -138,8 +140,8 @@ OPERATIONS: tuple[AnyRestOperation, ...] = (
 class LivestreamErrorCode(ErrorCode):
     """Codes by which clients distinguish errors of requests that are well formed but cannot be served.
 
-    Each has its meaning, an action for the client's developer, and its HTTP status if this is not 400. `fields` in
-    these texts is the list of wrong fields in the error response.
+    The values of each are the code, its meaning, an action for the client's developer, and the HTTP status if it is not
+    400. `fields` in these texts is the list of wrong fields in the error response.
     """
 
     CURSOR_INVALID = (

@@ -1,10 +1,12 @@
 """API operations on uploads: a presigned form for most files, a multipart upload for large videos.
 
-The record of an episode names the upload that each track expects. It is written before the client gets a URL. A new
-request replaces the expected upload, and an object of the earlier upload is then ignored. S3's event about the object
-advances the track, so the operation that completes a multipart upload changes nothing in the table.
+The Lambda function `episodes` binds the methods of `UploadOperations` to the API's routes. An episode has two tracks:
+the processing of its video and of its transcript. Its record names the upload that each track expects, and is written
+before the client gets a URL. A new request replaces the expected upload, and an object of the earlier upload is then
+ignored. S3's event about the uploaded object advances the track, so `complete` changes nothing in the table.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,11 +52,7 @@ SUFFIXES = {
         ContentType.WEBM: "webm",
         ContentType.MATROSKA: "mkv",
     },
-    TrackKind.TRANSCRIPT: {
-        ContentType.SUBRIP: "srt",
-        ContentType.VTT: "vtt",
-        ContentType.JSON: "json",
-    },
+    TrackKind.TRANSCRIPT: {ContentType.SUBRIP: "srt", ContentType.VTT: "vtt", ContentType.JSON: "json"},
 }
 """Content types that each track accepts, and for each content type the suffix of the object's key."""
 NOT_FOUND_CODES = frozenset({"403", "404"})
@@ -80,12 +78,13 @@ class UploadOperations:
     def request(self, call: RestRequest[EpisodePath, None, UploadRequest]) -> RestAnswer[UploadReady]:
         """Store the upload that the track now expects, and return its form or the URLs of its parts."""
         request, now = call.body, timestamp(self.clock())
-        self._check(request)
+        self._check_type_and_size(request)
         upload = ExpectedUpload(upload_id=self.new_id(), content_type=request.content_type, size=request.bytes)
 
         def expect_upload(episode: EpisodeRecord) -> EpisodeRecord:
+            """Return the episode whose track expects `upload`, to which the multipart id may be added below."""
             track = request_upload(episode.track(request.kind), upload, now)
-            if track.upload != upload:
+            if track.upload != upload:  # the track is unchanged, because its state accepts no other upload
                 raise _not_expected(
                     f"The {request.kind} of this episode is already uploaded or being processed. It cannot be replaced."
                 )
@@ -93,6 +92,7 @@ class UploadOperations:
 
         if request.kind is TrackKind.VIDEO and upload.size > self.environment.multipart_megabytes * MEGABYTE:
             # A request that is refused must not start a multipart upload, so the stored episode is checked before.
+            # If `change` fails below, a lifecycle rule of the bucket removes the started upload.
             episode = expect_upload(self.table.get(call.owner, call.parameters.episode_id))
             started = self.s3.create_multipart_upload(
                 Bucket=self.environment.bucket_name,
@@ -142,7 +142,7 @@ class UploadOperations:
             self._check_object_exists(key)
         return RestAnswer(content=None, status=204)
 
-    def _check(self, request: UploadRequest) -> None:
+    def _check_type_and_size(self, request: UploadRequest) -> None:
         """Raise HandlerError if the content type or the size is not accepted."""
         if request.content_type not in SUFFIXES[request.kind]:
             accepted = ", ".join(SUFFIXES[request.kind])
@@ -220,6 +220,7 @@ class UploadOperations:
         return MultipartUpload(part_bytes=size, urls=tuple(urls))
 
     def _check_object_exists(self, key: str) -> None:
+        """Raise HandlerError if the upload has no object, so it was aborted or has expired."""
         try:
             self.s3.head_object(Bucket=self.environment.bucket_name, Key=key)
         except ClientError as error:
@@ -235,16 +236,15 @@ def _key(episode: EpisodeRecord, kind: TrackKind, upload: ExpectedUpload) -> str
 
 
 def part_bytes(size: int) -> int:
-    """Return the size of each part except the last, in bytes.
+    """Return the size of each part except the last, in bytes, for a file of `size` bytes.
 
     It is a whole number of mebibytes, and large enough that the file has at most `MAX_PARTS` parts.
     """
-    # `-(-a // b)` rounds up.
-    return max(MIN_PART_BYTES, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
+    return max(MIN_PART_BYTES, math.ceil(size / (MAX_PARTS * MEBIBYTE)) * MEBIBYTE)
 
 
 def _part_count(upload: ExpectedUpload) -> int:
-    return -(-upload.size // part_bytes(upload.size))
+    return math.ceil(upload.size / part_bytes(upload.size))
 
 
 def _not_expected(message: str) -> HandlerError:

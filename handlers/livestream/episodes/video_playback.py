@@ -1,7 +1,8 @@
 """API operation for playing a video: it lists the video's chunks, each with a presigned URL.
 
-MediaConvert cut the video into chunks, and wrote an HLS playlist with their names and durations. A browser cannot play
-that playlist itself, because each chunk needs its own presigned URL. So the client plays the listed chunks in turn.
+The Lambda function `episodes` binds it to the API's route. MediaConvert cut the video into chunks, and wrote an HLS
+playlist with their names and durations. A browser cannot play that playlist itself, because each chunk needs its own
+presigned URL. So the client plays the listed chunks in turn.
 """
 
 import re
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 PLAYBACK_SECONDS = 300
 """Validity of the URL of a video chunk, unless the function's credentials expire earlier. Clients list the chunks again
 when they need later chunks."""
-_ABSENT = frozenset({"NoSuchKey", "AccessDenied"})
+_NOT_FOUND_CODES = frozenset({"NoSuchKey", "AccessDenied"})
 """Error codes of GetObject for a missing object. S3 returns `AccessDenied` if the role may not list the bucket."""
 _CHUNK = re.compile(r"#EXTINF:([0-9]+(?:\.[0-9]+)?),[^\n]*\n(?:#[^\n]*\n)*([A-Za-z0-9_-]+\.ts)\s*(?:\n|$)")
 """One chunk in a playlist: its duration in seconds, and its file name. A name with a folder does not match."""
@@ -56,6 +57,7 @@ class PlaybackOperations:
                 "This episode has no video that was cut into chunks. Ask again when the state of its video is chunked.",
             )
         folder = chunk_folder(call.owner, episode.episode_id, upload.upload_id)
+        # MediaConvert names the playlist after the video, whose name is the upload id.
         playlist = parse_playlist(self._read_playlist(f"{folder}{upload.upload_id}{CHUNK_NAME_MODIFIER}.m3u8"))
         following = [chunk for chunk in playlist if chunk.start_ms + chunk.duration_ms > call.query.from_ms]
         page, rest = following[: call.query.limit], following[call.query.limit :]
@@ -79,11 +81,11 @@ class PlaybackOperations:
         )
 
     def _read_playlist(self, key: str) -> str:
-        """Return a playlist. Raise HandlerError if it does not exist."""
+        """Return a playlist. Raise HandlerError if it does not exist any more."""
         try:
             response = self.s3.get_object(Bucket=self.bucket_name, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _ABSENT:
+            if error.response["Error"]["Code"] not in _NOT_FOUND_CODES:
                 raise
             message = "The chunks of this video have expired. To watch it again, upload it to a new episode."
             raise HandlerError(LivestreamErrorCode.VIDEO_GONE, message) from None

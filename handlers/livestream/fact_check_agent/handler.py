@@ -5,11 +5,11 @@ which are sections small enough for one model request. A queue delivers one mess
 window are fact claims, each with a verdict and its sources, and clips. A clip is only a title with a start and an end
 time; nothing is cut from the video.
 
-A window that already has a result is skipped. A window that cannot be analyzed is stored as failed. After any other
-error, SQS delivers the message again a few times, and then moves it to the dead-letter queue.
+A window that already has a result is skipped. A window about which the model gives no usable answer is stored as failed.
+After any other error, SQS delivers the message again a few times, and then moves it to the dead-letter queue.
 
-A window's text and findings are first stored in the agent's memory, as one event, and then in the table. So the memory
-has an event for every window that the table lists as analyzed.
+A window's text and findings are first stored in the agent's memory, as one event, for requests about later windows. Then
+the findings are stored in the table. So the memory has an event for every window that the table lists as analyzed.
 """
 
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ class FactCheckAgent:
         self.findings.save(message, result)
 
     def _analyze(self, message: WindowMessage, window: Window[Cue]) -> WindowResult:
-        """Ask the model, store its verified findings in the agent's memory, and return them. Raise NoAnswer."""
+        """Ask the model, remember its verified findings, and return them. Raise NoAnswer if its answers are unusable."""
         memories = self.memory.recall(message)
         request = window_request(window, message.count, memories)
         session = hash_for_log(message.transcript.episode_id)
@@ -98,7 +98,7 @@ def _findings_text(result: WindowResult) -> str:
         finding.model_dump_json(by_alias=True, exclude={"claim_id", "clip_id"})
         for finding in (*result.claims, *result.clips)
     ]
-    return "\n".join(lines) or "Nothing to check, and nothing to cut."
+    return "\n".join(lines) or "Nothing to check, and nothing to cut."  # AgentCore refuses an empty text
 
 
 @cache

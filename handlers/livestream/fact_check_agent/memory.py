@@ -1,8 +1,8 @@
 """Access to the fact-check agent's memory in Amazon Bedrock AgentCore Memory.
 
-After each window (section) of a transcript, the agent stores the window's text and findings (fact claims and clips) as
-one memory event. A request about another window of the same transcript contains the latest of these events, so the model
-can compare statements that are far apart.
+The agent is the Lambda function `fact-check-agent`. It asks a model about each window (section) of a transcript. Then it
+stores the window's text and findings (fact claims and clips) as one memory event. A request about another window of the
+same transcript contains the latest of these events, so the model can compare statements that are far apart.
 
 AgentCore stores events by actor and session. Here the actor is the owner of the episode, and the session is the
 episode. An event can be read as soon as it is stored. AgentCore also derives memory records from the events, such as
@@ -17,17 +17,18 @@ from handlers.common.text import clean_text
 from handlers.livestream.windows import WindowMessage
 
 MAX_MEMORIES = 10
+"""Maximum number of memories in a request to the model. A memory is an event in the form in which a request has it."""
 MAX_MEMORY_CHARACTERS = 4_000
-"""Maximum length of a memory. A memory consists of the findings of a window and then its text. If a memory is too long,
-its end is cut off, so it loses text of the window first, and findings only if no text is left."""
+"""Maximum length of a memory. It consists of the findings of a window and then the window's text. If it is too long, its
+end is cut off, so it first loses text of the window."""
 MAX_EVENT_CHARACTERS = 100_000
-"""Maximum length of one text in an event."""
+"""Maximum length of one text in an event, which AgentCore prescribes."""
 WINDOW_METADATA = "window"
 """Metadata key under which an event has the id of its window."""
 
 
 class MemoryEvent(NamedTuple):
-    """Text and findings of one window, as a request contains them."""
+    """Memory of one window, as a request contains it. The model names `event_id` if the memory is a source of a claim."""
 
     event_id: str
     text: str
@@ -50,7 +51,7 @@ class AgentMemory:
         as a source of that claim.
         """
         try:
-            # The first page, of twenty events, is enough, because the service lists the newest events first.
+            # The service lists the newest events first, and by default twenty. So the first page has enough of them.
             events = self._client.list_events(
                 memoryId=self._memory_id,
                 actorId=window.transcript.owner,
@@ -58,13 +59,14 @@ class AgentMemory:
                 includePayloads=True,
             )["events"]
         except self._client.exceptions.ResourceNotFoundException:
-            # The session has no event yet, or the memory does not exist. In the second case, `store` fails too.
+            # The session has no event yet, or the memory is missing. Then `store` fails too, and the message is repeated.
             return ()
-        own_id = window.window_id  # "<episode>-<upload>-<number of the window>"
+        # A window id is "<episode>-<upload>-<number of the window>", so the ids of one transcript have the same prefix.
+        transcript_prefix = window.window_id.rpartition("-")[0]
         memories = [
-            MemoryEvent(event["eventId"], clean_text(_text(event)[:MAX_MEMORY_CHARACTERS]))
+            MemoryEvent(event["eventId"], clean_text(_to_memory_text(event)[:MAX_MEMORY_CHARACTERS]))
             for event in sorted(events, key=lambda event: event["eventTimestamp"])
-            if _window_id(event) != own_id and _window_id(event).rpartition("-")[0] == own_id.rpartition("-")[0]
+            if _window_id(event) != window.window_id and _window_id(event).rpartition("-")[0] == transcript_prefix
         ]
         return tuple([memory for memory in memories if memory.text][-MAX_MEMORIES:])
 
@@ -73,6 +75,7 @@ class AgentMemory:
 
         The window id is the client token of the call, so AgentCore stores a window only once.
         """
+        # AgentCore's events are turns of a conversation, so the window is the question and its findings the answer.
         turns = (("USER", transcript_text), ("ASSISTANT", findings_text))
         self._client.create_event(
             memoryId=self._memory_id,
@@ -89,10 +92,11 @@ class AgentMemory:
 
 
 def _window_id(event: Mapping[str, Any]) -> str:
+    """Return the id of the window that an event was stored for, or an empty text if it has none."""
     return str(event.get("metadata", {}).get(WINDOW_METADATA, {}).get("stringValue", ""))
 
 
-def _text(event: Mapping[str, Any]) -> str:
+def _to_memory_text(event: Mapping[str, Any]) -> str:
     texts = [item["conversational"]["content"]["text"] for item in event["payload"]]
-    # The findings come first, because the end of a long text is cut off, and a window's transcript may be very long.
+    # `store` puts the findings last. Here they come first, because the end of a long text is cut off.
     return "\n".join(reversed(texts))

@@ -1,23 +1,24 @@
 """Question to the model about one window of a transcript, and verification of its answer.
 
+The Lambda function `fact-check-agent` uses it. A window is a section of a transcript. It consists of a core and, unless
+it is the last, an overlap, which repeats the start of the next window. Its lines are cues, each with times and speaker.
+
 The instructions are the fixed beginning of each request. Bedrock caches them, and cached tokens have a lower price. So
 nothing that differs between windows or episodes may be added to them. The request contains the agent's memories and the
-window's cues after them. A memory has the text and findings of another window; a cue is a timed line. Each memory and
-each cue is a JSON object on its own line, so no text of the transcript can pretend to be another line.
+window's cues after them. A memory has the findings and the text of another window of the transcript. Each memory and each
+cue is a JSON object on its own line, so no text of the transcript can pretend to be another line.
 
 A finding is a fact claim (a quote with a verdict and its sources) or a clip (a section that is worth watching alone).
 The model may invent quotes, times and sources, so they are checked before the findings are stored:
 - A claim is dropped if its quote does not occur in the window. Otherwise the quote and its times are copied from the
   transcript.
-- Each window ends with an overlap, which repeats the start of the next window. The part before it is the core. A claim
-  or clip that begins in the overlap is dropped, because the next window contains it completely. So no claim is stored
-  twice in different words.
-- Every verdict except `unverified` needs a source. A source is a cue (timed line) of the window, or a memory (the
-  stored text and findings of another window) that was in the request. A claim must not be its own source, so a cue or
-  memory that repeats the claim's words is not accepted. Such repetitions occur, because rolling captions contain each
-  line twice, and memories contain claims. A claim without an accepted source gets the verdict `unverified` and the
-  confidence 0.
-- A clip is extended to whole cues. It must then lie within the window and have a permitted length.
+- A claim or clip that begins in the overlap is dropped, because the next window contains it completely. So no claim is
+  stored twice in different words.
+- Every verdict except `unverified` needs a source: a cue or memory that was in the request. A claim must not be its own
+  source, so a cue or memory that repeats the claim's words is not accepted. Such repetitions occur, because rolling
+  captions contain each line twice, and memories contain claims. A claim without an accepted source gets the verdict
+  `unverified` and the confidence 0.
+- A clip must lie within the window. It is then extended to whole cues, and must have a permitted length.
 
 The verified findings are instances of the API's models, so the table only contains findings that the API can return.
 """
@@ -37,13 +38,14 @@ from handlers.livestream.windows import WindowResult
 
 MAX_CLAIMS = 50
 MAX_CLIPS = 20
+"""Maximum numbers in an answer. The instructions state the same numbers. A longer list makes the answer unusable."""
 CONFIDENCE_DIGITS = 4
 """Decimal places of the stored confidence. A model may write 1e-200, which DynamoDB rejects as too small."""
 MAX_TEXT_BYTES = 1_800
 """Maximum size of a stored text in UTF-8. So the item of a window with all the claims and clips that an answer may have
 stays below DynamoDB's limit of 400 KB."""
 MIN_CLIP_MS, MAX_CLIP_MS = 10_000, 90_000
-"""Minimum and maximum length of a clip."""
+"""Minimum and maximum length of a clip. Each request states them to the model."""
 INSTRUCTIONS = """\
 You check what is claimed in a broadcast, and suggest clips of it. You are given a part of its transcript, called a \
 window, and what you found in the same broadcast earlier. You answer with one JSON object, and nothing else: no \
@@ -135,11 +137,11 @@ class AnsweredClaim(ModelAnswer):
     """Fact claim as the model wrote it, not verified yet."""
 
     quote: Annotated[str, Field(max_length=OVERLAP_CHARACTERS)]
-    """A longer quote is refused, because no window is certain to contain all of it."""
+    """A claim with a longer quote is malformed. If it began at the end of a core, no window might contain all of it."""
     cue: int | None = None
     """Number of the cue in which the quote begins, according to the model."""
     statement: str
-    verdict: Annotated[Verdict, Field(strict=False)]
+    verdict: Annotated[Verdict, Field(strict=False)]  # a strict model takes no text as a member of an enumeration
     confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     explanation: str = ""
     sources: list[str] = []
@@ -147,7 +149,7 @@ class AnsweredClaim(ModelAnswer):
 
 
 class AnsweredClip(ModelAnswer):
-    """Clip (a passage that is worth showing on its own) as the model wrote it, not verified yet."""
+    """Clip as the model wrote it, not verified yet."""
 
     start_ms: int
     end_ms: int
@@ -156,12 +158,14 @@ class AnsweredClip(ModelAnswer):
 
 
 class _AnswerObject(ModelAnswer):
+    """Answer whose claims and clips are not parsed yet, so that one malformed entry does not make all of it unusable."""
+
     claims: Annotated[list[Any], Field(max_length=MAX_CLAIMS)]
     clips: Annotated[list[Any], Field(max_length=MAX_CLIPS)]
 
 
 class WindowAnswer(NamedTuple):
-    """Well-formed fact claims and clips of an answer."""
+    """Well-formed claims and clips of an answer, none of them verified yet."""
 
     claims: tuple[AnsweredClaim, ...]
     clips: tuple[AnsweredClip, ...]
@@ -170,7 +174,7 @@ class WindowAnswer(NamedTuple):
 
 
 def read_answer(text: str) -> WindowAnswer:
-    """Parse the answer about a window. Raise ValueError if it is unusable as a whole."""
+    """Parse the answer about a window. Raise ValueError if it is unusable as a whole, so that the model is asked again."""
     answer = parse_answer(_AnswerObject, text)
     claims, clips = keep_valid(AnsweredClaim, answer.claims), keep_valid(AnsweredClip, answer.clips)
     return WindowAnswer(claims, clips, item_count=len(answer.claims) + len(answer.clips))
@@ -198,12 +202,12 @@ def verify_answer(
 ) -> WindowResult:
     """Return the findings of an answer that may be stored, by time. `memories` are the memories in the request.
 
-    The ids of the findings begin with `window_id`.
+    The ids of the findings begin with `window_id`. The window's cues are its passages.
     """
     search = QuoteSearch(window.passages)
     # `QuoteSearch` takes passages with times. A memory has none, so they are 0.
     memory_searches = {memory.event_id: QuoteSearch([Cue(0, 0, memory.text)]) for memory in memories}
-    claims: dict[tuple[int, str], Claim] = {}
+    claims: dict[tuple[int, str], Claim] = {}  # by the first cue of the quote and its words; each is stored once
     for claim in answer.claims:
         match = search.find(claim.quote, None if claim.cue is None else claim.cue - window.first)
         if match is None or match.first.passage >= window.core_count or (match.first.passage, match.words) in claims:
@@ -224,7 +228,10 @@ def verify_answer(
 def _valid_sources(
     claim: AnsweredClaim, search: QuoteSearch, window: Window[Cue], memory_searches: Mapping[str, QuoteSearch]
 ) -> tuple[str, ...]:
-    """Return the claim's sources that the request contained and that do not repeat the claim's words, each once."""
+    """Return the claim's sources that the request contained and that do not repeat the quote, each once.
+
+    `search` searches the window, and `memory_searches` the memories, by their ids.
+    """
     repetitions = search.find_passages(claim.quote)
     valid_ids = {f"cue-{window.first + index}" for index in range(len(window.passages)) if index not in repetitions}
     valid_ids.update(event_id for event_id, memory in memory_searches.items() if not memory.find_passages(claim.quote))
@@ -232,7 +239,7 @@ def _valid_sources(
 
 
 def _to_claim(claim: AnsweredClaim, match: QuoteMatch, claim_id: str, sources: tuple[str, ...]) -> Claim:
-    unfounded = not sources and claim.verdict is not Verdict.UNVERIFIED
+    lacks_source = not sources and claim.verdict is not Verdict.UNVERIFIED
     quote = _shorten(match.quote)
     return Claim(
         claim_id=claim_id,
@@ -242,25 +249,23 @@ def _to_claim(claim: AnsweredClaim, match: QuoteMatch, claim_id: str, sources: t
         # A statement of control characters only is empty after cleaning, so the quote takes its place.
         text=_shorten(clean_text(claim.statement)) or quote,
         speaker=match.speaker,
-        verdict=Verdict.UNVERIFIED if unfounded else claim.verdict,
-        confidence=0.0 if unfounded else round(claim.confidence, CONFIDENCE_DIGITS),
+        verdict=Verdict.UNVERIFIED if lacks_source else claim.verdict,
+        confidence=0.0 if lacks_source else round(claim.confidence, CONFIDENCE_DIGITS),
         explanation=_shorten(clean_text(claim.explanation)) or None,
         sources=sources,
     )
 
 
 def _to_clip(answered: AnsweredClip, window: Window[Cue], clip_id: str) -> Clip | None:
-    """Return the clip as it may be stored, or None if its position, length or title is not acceptable.
-
-    A clip that begins after the core of the window belongs to the next window.
-    """
+    """Return the clip as it may be stored, or None if its position, length or title is not acceptable."""
     if not window.start_ms <= answered.start_ms < answered.end_ms <= window.end_ms:
         return None
-    # The clip is extended to the start and end of the cues that it would otherwise split.
+    # The clip is extended to the start and end of the cues that it would otherwise split. Between cues it is unchanged.
     cues = [cue for cue in window.passages if cue.start_ms < answered.end_ms and cue.end_ms > answered.start_ms]
     start_ms = min([answered.start_ms, *(cue.start_ms for cue in cues)])
     end_ms = max([answered.end_ms, *(cue.end_ms for cue in cues)])
     title = _shorten(clean_text(answered.title))
+    # A clip that begins in the overlap belongs to the next window.
     if not title or not MIN_CLIP_MS <= end_ms - start_ms <= MAX_CLIP_MS or not window.owns_start(start_ms):
         return None
     reason = _shorten(clean_text(answered.reason)) or None

@@ -1,10 +1,10 @@
 """Lambda function `transcript-windows`: divides an uploaded transcript into windows and queues them for the agent.
 
-A window is a section of the transcript that is small enough for one model request. The agent is the function that
-analyzes the windows. S3's event about the upload arrives through a queue, at least once. The transcript's track (the
-state of its processing) decides whether the event still needs work. Until all windows are queued, the track accepts the
-event again, so interrupted work is repeated as a whole. A window that is queued twice is normally analyzed once, because
-the agent skips a window that has a result.
+A window is a section of the transcript that is small enough for one model request. The agent is the function
+`fact-check-agent`, which analyzes the windows. S3's event about the upload arrives through a queue, at least once. The
+transcript's track (the stored state of its processing) decides whether the event still needs work. Until all windows are
+queued, the track accepts the event again, so interrupted work is repeated as a whole. A window that is queued twice is
+normally analyzed once, because the agent skips a window that has a result.
 
 An event that fails too often moves to the dead-letter queue. An operator sends it back from there
 (`aws sqs start-message-move-task`).
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TranscriptDivider:
-    """Reaction to the events about uploaded transcripts."""
+    """Division of the transcripts that S3's events report as uploaded."""
 
     environment: TranscriptWindowsEnvironment
     table: EpisodeTable
@@ -44,9 +44,9 @@ class TranscriptDivider:
     log: EventLog
 
     def handle_event(self, body: str) -> str | None:
-        """Queue the windows of the transcript that an event announces.
+        """Queue the windows of the transcript that an event reports. A transcript that cannot be read fails its track.
 
-        Return `IGNORED` if the event does not concern an uploaded transcript.
+        Return `IGNORED` if the created object is not an uploaded transcript.
         """
         created_object = parse_object_created_event(body, self.environment.bucket_name)
         transcript = parse_upload(TRANSCRIPTS, created_object.key, created_object.version_id)
@@ -54,7 +54,7 @@ class TranscriptDivider:
             return IGNORED
         key_hash = hash_for_log(transcript.upload_id)
         if not self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.UPLOADED):
-            return None  # the track has advanced further, or has another upload, or does not exist
+            return None  # the track has advanced further, or expects another upload, or does not exist
         bucket, window_characters = self.environment.bucket_name, self.environment.window_characters
         try:
             windows = fetch_windows(self.s3, bucket, transcript.key, transcript.version_id, window_characters)

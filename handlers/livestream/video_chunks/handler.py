@@ -1,14 +1,14 @@
 """Lambda function `video-chunks`: submits MediaConvert jobs that cut uploaded videos into chunks, and tracks the jobs.
 
 There are three kinds of events, each with its reaction:
-- S3 reports a new video: livestream's own event `Video Upload Completed` is published.
+- S3 reports a new video: livestream's own event `Video Upload Completed` is published, which an archive keeps.
 - `Video Upload Completed` arrives: a job is submitted.
-- MediaConvert reports a new state of the job: the video's track (its processing state) is updated.
+- MediaConvert reports a new state of the job: the state of the video's track (its processing) is updated.
 
-Events may arrive twice or late. The state of the track (see `tracks`) decides whether an event still needs work. The
-track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and finished work is
-not. There is one exception: if the function stops after it submitted a job and before it advanced the track, it may
-submit the same job again. The repeated job is billed too, but writes the same chunks.
+Events may arrive twice or late. The state of the track decides whether an event still needs work. The track accepts a
+repeated event until a later event has advanced it. So interrupted work is repeated, and finished work is not. There is
+one exception: if the function stops after it submitted a job and before it advanced the track, it may submit the same
+job again. The repeated job is billed too, but writes the same chunks.
 
 A job may also fail because of a fault of the deployment, for example a missing permission. After the fix, an operator
 replays the archived event `Video Upload Completed`, which restarts a video whose job failed.
@@ -94,15 +94,15 @@ class VideoCutter:
             is_accepted = self._apply_job_change(video, change)
         else:
             raise InvalidEvent("no rule of this queue matches events of this kind")
-        kind_of_event, key_hash = name_for_log(event.detail_type.replace(" ", "")), hash_for_log(video.upload_id)
-        self.log.info("video_event", route=kind_of_event, accepted=is_accepted, key_hash=key_hash)
+        detail_type, key_hash = name_for_log(event.detail_type.replace(" ", "")), hash_for_log(video.upload_id)
+        self.log.info("video_event", route=detail_type, accepted=is_accepted, key_hash=key_hash)
         return None
 
-    # Each of the following methods returns False if the track does not accept the event: it has advanced further, or has
-    # another upload, or does not exist.
+    # Each of the following methods returns False if the track does not accept the event: it has advanced further, or
+    # expects another upload, or does not exist.
 
     def _announce(self, video: UploadedObject) -> bool:
-        """Publish the event `Video Upload Completed`."""
+        """Publish the event `Video Upload Completed`. Raise PartlyFailed if EventBridge does not accept it."""
         if not self.table.advance_track(TrackKind.VIDEO, video, TrackState.UPLOADED):
             return False
         version = VideoVersion(key=video.key, version_id=video.version_id).model_dump_json(by_alias=True)
@@ -113,10 +113,10 @@ class VideoCutter:
         return True
 
     def _submit_job(self, video: UploadedObject, *, is_replayed: bool) -> bool:
-        """Submit the job that cuts a video. If the event is replayed, the job may have failed before.
+        """Submit the job that cuts a video. A replayed event also restarts a video whose job failed before.
 
-        If CreateJob fails, the exception makes SQS deliver the event again. MediaConvert reads the video only after
-        CreateJob, so such a failure is never the fault of the video.
+        If CreateJob fails, the exception makes SQS deliver the event again, and the track does not fail. MediaConvert
+        reads the video only after CreateJob, so the video is never the cause.
         """
         if not self.table.advance_track(TrackKind.VIDEO, video, TrackState.UPLOADED, restart=is_replayed):
             return False
@@ -128,6 +128,7 @@ class VideoCutter:
         return self.table.advance_track(TrackKind.VIDEO, video, TrackState.CHUNKING)
 
     def _apply_job_change(self, video: UploadedObject, change: JobChange) -> bool:
+        """Move the video's track to the state that follows from the state of its job."""
         state = JOB_STATES[change.status]
         reason = TrackReason.CHUNKING_FAILED if state is TrackState.FAILED else None
         is_accepted = self.table.advance_track(TrackKind.VIDEO, video, state, reason)

@@ -1,10 +1,11 @@
 """MediaConvert job that cuts one video into chunks: its request, and the events that start it and report its state.
 
-The job has one HLS output group. An HLS segment contains audio and video in one MPEG-TS file, so a player needs one
-presigned URL for each chunk, and a video without sound needs no other job. MediaConvert cannot split an MP4 group into
-segments, and an output of a CMAF group contains either audio or video. Browsers play MPEG-TS with a player for HLS, not
-alone. With `SegmentLengthControl: EXACT`, every chunk except the last has the same length, and each chunk starts with a
-key frame.
+The Lambda function `video-chunks` submits the job and receives the events. The job has one HLS output group, whose
+segments are the chunks. A segment contains audio and video in one MPEG-TS file, so a client needs only one presigned URL
+for each chunk, and the same job serves videos without sound. Other groups of MediaConvert were no alternative: it cannot
+split an MP4 group into segments, and an output of a CMAF group contains either audio or video. The disadvantage is that
+browsers need a player for HLS. With `SegmentLengthControl: EXACT`, every chunk except the last has the same length, and
+each chunk starts with a key frame.
 
 The request token is the id of the upload. MediaConvert creates one job for all requests with the same token within a
 minute. After that minute, a repeated request creates the same job again, which writes the same chunks.
@@ -35,13 +36,13 @@ JOB_STATES = {
     JOB_FAILED: TrackState.FAILED,
     "CANCELED": TrackState.FAILED,
 }
-"""State of a video's track by the state of its job. No rule matches the other states of a job."""
+"""State of a video's track (its processing) by the state of its job. The event rule matches no other states of a job."""
 AUDIO_SELECTOR = "Audio Selector 1"
 """Name by which the output refers to the audio of the input."""
 
 
 class VideoVersion(Message):
-    """One version of an uploaded video, as the event `Video Upload Completed` names it."""
+    """Detail of the event `Video Upload Completed`: one version of an uploaded video."""
 
     key: str
     version_id: Annotated[str, Field(pattern=f"^{VERSION_ID_PATTERN}$")]
@@ -55,7 +56,7 @@ class VideoVersion(Message):
 
 
 class JobMetadata(VideoVersion):
-    """User metadata of a job, which each event about the job contains."""
+    """User metadata of a job, which each event about the job repeats. So the event names the video whose job it is."""
 
     bucket: str
     """Bucket of the stack that submitted the job. Several stacks may share an account."""
@@ -94,6 +95,7 @@ def job_request(bucket: str, video: UploadedObject, *, chunk_seconds: int, role_
 
 
 def _output_group(destination: str, chunk_seconds: int) -> dict[str, Any]:
+    """Return the HLS output group, with one output of at most 720 lines. `destination` is an S3 URI that ends with `/`."""
     return {
         "Name": "Chunks",
         "OutputGroupSettings": {
@@ -133,11 +135,7 @@ def _output_group(destination: str, chunk_seconds: int) -> dict[str, Any]:
                         "AudioSourceName": AUDIO_SELECTOR,
                         "CodecSettings": {
                             "Codec": "AAC",
-                            "AacSettings": {
-                                "Bitrate": 96_000,
-                                "CodingMode": "CODING_MODE_2_0",
-                                "SampleRate": 48_000,
-                            },
+                            "AacSettings": {"Bitrate": 96_000, "CodingMode": "CODING_MODE_2_0", "SampleRate": 48_000},
                         },
                     }
                 ],
