@@ -42,7 +42,7 @@ def main(
     wait: Callable[[float], None] = time.sleep,
     print_line: Callable[[str], None] = PRINT,
 ) -> int:
-    """Run one command and return its exit status."""
+    """Run one command and return its exit status. Tests give the named arguments, which replace AWS and the time."""
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, command in COMMANDS.items():
@@ -52,9 +52,9 @@ def main(
         command.add_arguments(command_parser)
     options = parser.parse_args(arguments)
     try:
-        context = CommandContext(
-            clients or cache(_create_client), resources or _create_resource, clock, wait, print_line
-        )
+        make_client = clients or cache(partial(_connect, boto3.client))
+        make_resource = resources or partial(_connect, boto3.resource)
+        context = CommandContext(make_client, make_resource, clock, wait, print_line)
         return int(options.run(context, options))
     except CommandFailed as error:
         sys.stderr.write(f"{error}\n")
@@ -65,14 +65,10 @@ def main(
     return 2
 
 
-def _create_client(service: Any) -> Any:
+def _connect(create: Callable[..., Any], service: str) -> Any:
+    """Return the client or resource of a service. Raise CommandFailed, for example if no Region is configured."""
     with translate_errors(service):
-        return boto3.client(service, config=CONFIG)
-
-
-def _create_resource(service: Any) -> Any:
-    with translate_errors(service):
-        return boto3.resource(service, config=CONFIG)
+        return create(service, config=CONFIG)
 
 
 def stop_cleanly() -> None:

@@ -1,6 +1,6 @@
 """Command `alias`: list a function's versions, or give one of them all traffic of the alias `live`.
 
-Moving the alias is the fastest rollback. It also ends a rollout.
+All callers of a function use this alias. Moving it is the fastest rollback. It also ends a rollout of several steps.
 """
 
 import argparse
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
-    """List the versions, or move the alias to one of them."""
+    """List the versions, or move the alias to the version `--to`, which must be callable first."""
     function = LiveFunction(context, options.stack, options.function)
     if options.to and not re.fullmatch(r"[1-9][0-9]{0,9}", options.to):
         raise CommandFailed(f"{options.to!r} is not a version: give a number that `alias` lists, for example 7.")

@@ -1,8 +1,8 @@
 """Command `announce`: put files of ingestion's landing bucket into the intake queue again, as S3 announces new files.
 
-An operator runs it if files have no record in the file table, for example because S3's notifications were lost. It leaves
-out files that have a record. The manifest builder, the function that reads the queue, records a file only if it has no
-record under the announced date (a conditional put). So the command may be repeated.
+An operator runs it if files have no record in the file table, for example because S3's notifications were lost. A file is
+one version of an object. The command leaves out files that have a record. The manifest builder, the function that reads
+the queue, also records a file only if it has no record under the announced date. So the command may be repeated.
 """
 
 import argparse
@@ -24,9 +24,9 @@ SUMMARY = "put files of ingestion's landing bucket into the intake queue again"
 INCOMING = "incoming/"
 """Prefix of all files that ingestion accepts in the landing bucket."""
 NOTIFICATION_GRACE_PERIOD = timedelta(hours=1)
-"""Younger files are left out, because S3's notification may still arrive, and could give a file another date."""
+"""Younger files are left out, because S3's notification may still arrive. With another date, it adds a second record."""
 VERSIONS_AT_ONCE = 1000
-"""Number of versions whose announcements are kept in memory."""
+"""Number of versions that are kept in memory and announced in parallel."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     with translate_errors(queue):
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     table = build_name(Kind.TABLE, options.stack, "ingestion", "files")
-    # The retention applies to new records, and this command creates none.
+    # `record_days` is the retention of new records, and this command creates none.
     files = FileTable(context.resources("dynamodb").Table(table), record_days=1, clock=ids.now)
 
     def announce(version: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
-"""Parts of every command: its context, its one kind of error, numbers as arguments, and the names of a stack's resources.
+"""Parts that the commands of `python -m operations` share: their inputs, their one kind of error, and resource names.
 
-No message repeats the text of an AWS error, because Lambda's texts can contain all environment variables of a function.
+`erase`, `rollout` and the others change or examine a deployed stack. No message repeats the text of an AWS error, because
+Lambda's texts can contain all environment variables of a function.
 """
 
 import argparse
@@ -29,11 +30,11 @@ EXPLANATIONS = {
     "InvalidParameterValueException": "the values are not accepted. Versions share traffic only if they have the same role, "
     "and all variables of a function together have at most 4 KB.",
 }
-"""Meaning of an error code of AWS for the operator."""
+"""Meaning of an error code of AWS for the operator. Only `rollout` shares traffic, and only `flag` writes variables."""
 
 
 class CommandFailed(Exception):
-    """The command was refused or not completed, or its outcome is unknown.
+    """Error that the command was refused or not completed, or that its outcome is unknown.
 
     The message is one line: what was given, what is allowed, what to do.
     """
@@ -77,22 +78,23 @@ def number_type(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
-def build_name(kind: Kind, stack: str, *parts: str) -> str:
-    """Return the physical name of a stack's resource, as the deployment does. Raises CommandFailed if it is invalid."""
+def build_name(kind: Kind, stack: str, subsystem: str, *parts: str) -> str:
+    """Return the physical name of a stack's resource, as the deployment does. Raise CommandFailed if it is invalid."""
     try:
-        return physical_name(kind, PROJECT, stack, *parts)
+        return physical_name(kind, PROJECT, stack, subsystem, *parts)
     except InvalidName as error:
         raise CommandFailed(str(error)) from error
 
 
 @contextmanager
 def translate_errors(resource: str) -> Iterator[None]:
-    """Translate errors of botocore into `CommandFailed`, without the original error and its text."""
+    """Translate errors of botocore into `CommandFailed`, which names `resource` and hides the original error's text."""
     try:
         yield
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        # With a status below 500, the service has refused the call as a whole.
         meaning = EXPLANATIONS.get(code, "it was refused, and this call changed nothing.")
         if code.startswith("KMS"):
             meaning = "the KMS key is disabled, or the credentials may not use it."

@@ -65,7 +65,7 @@ def main(
     client: Callable[..., Any] | None = None,
     print_line: Callable[[str], None] = print,
 ) -> int:
-    """Run the comparison and return the exit status."""
+    """Run the comparison and return the exit status. Tests give `client`, which replaces `boto3.client`."""
     parser = argparse.ArgumentParser(prog="python -m operations.compare_models", description=__doc__)
     parser.add_argument("--transcripts", type=Path, default=TRANSCRIPTS, help="folder with transcripts as JSON files")
     parser.add_argument("--reference", default=SONNET, help="current model")
@@ -92,17 +92,14 @@ def main(
         return 2
     for role, model in roles.items():
         print_line(_summarize(role, model, found[role]))
-    pairs = [
-        (reference.items, candidate.items)
-        for reference, candidate in zip(found["reference"], found["candidate"], strict=True)
-    ]
+    results = zip(found["reference"], found["candidate"], strict=True)
+    pairs = [(reference.items, candidate.items) for reference, candidate in results]
     for (name, _), pair in zip(transcripts, pairs, strict=True):
         print_line(f"{name}: agreement {compute_agreement([pair]):.3f}")
     agreement = compute_agreement(pairs)
     passed = agreement >= options.threshold
-    print_line(
-        f"\nagreement {agreement:.3f}, threshold {options.threshold:.3f}: {'passed' if passed else 'not passed'}"
-    )
+    outcome = "passed" if passed else "not passed"
+    print_line(f"\nagreement {agreement:.3f}, threshold {options.threshold:.3f}: {outcome}")
     if not passed:
         print_line(f"Keep meetings.models.actionItems at {options.reference}.")
         return 1
@@ -113,9 +110,8 @@ def main(
 
 def _read_transcripts(folder: Path) -> list[tuple[str, Transcript]]:
     try:
-        return [
-            (file.stem, Transcript.model_validate_json(file.read_bytes())) for file in sorted(folder.glob("*.json"))
-        ]
+        files = sorted(folder.glob("*.json"))
+        return [(file.stem, Transcript.model_validate_json(file.read_bytes())) for file in files]
     except (OSError, ValidationError):
         raise CommandFailed(
             f"{folder} has a JSON file that is no transcript as the function stores below transcripts/."
@@ -123,10 +119,10 @@ def _read_transcripts(folder: Path) -> list[tuple[str, Transcript]]:
 
 
 def find_items(bedrock: Any, model_id: str, name: str, transcript: Transcript) -> FoundItems:
-    """Return the action items that a model finds. Raises CommandFailed if a call fails."""
+    """Return the action items that a model finds in the transcript `name`. Raise CommandFailed if a call fails."""
     if not transcript.said:
         return FoundItems((), TokenUsage())
-    # A window may last longer than the whole transcript, so only its number of characters is limited.
+    # Only the characters of a window are limited, because its permitted duration is longer than the whole transcript.
     sizes = WindowSizes(
         characters=DEFAULTS.part_characters, milliseconds=transcript.said[-1].end_ms + 1, overlap_characters=0
     )
@@ -157,6 +153,7 @@ def find_items(bedrock: Any, model_id: str, name: str, transcript: Transcript) -
 
 
 Items = Sequence[LocatedItem]
+"""Action items of one model in one transcript."""
 
 
 def compute_agreement(pairs: Sequence[tuple[Items, Items]]) -> float:
@@ -167,7 +164,7 @@ def compute_agreement(pairs: Sequence[tuple[Items, Items]]) -> float:
 
 
 def _count_common(reference: Items, candidate: Items) -> int:
-    """Return the number of pairs of same items. Each item belongs to at most one pair."""
+    """Return the number of items that both models found. An item counts as the same as at most one other."""
     rest = list(candidate)
     for item in reference:
         if match := next((other for other in rest if _is_same(item, other)), None):
@@ -186,9 +183,7 @@ def _is_same(item: LocatedItem, other: LocatedItem) -> bool:
 
 
 def compute_cost(model_id: str, tokens: TokenUsage) -> float | None:
-    """Return the cost in USD, or None for a model without a regional profile in `prices.toml`. Prices apply to requests
-    of up to 100,000 tokens.
-    """
+    """Return the cost in USD, or None for a model without a price. The prices apply to requests of up to 100,000 tokens."""
     match = re.fullmatch(r"us\.anthropic\.claude-(sonnet|haiku)-5-5", model_id)
     if match is None:
         return None

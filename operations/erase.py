@@ -1,8 +1,8 @@
 """Command `erase`: delete all meetings and episodes of one user, as the user's own deletions do.
 
-For each of them, it queues the removal of the data, which functions of the stack then remove, and marks it as deleted. A
-failed run is completed by the next one, which repeats both. No other backend stores data under a user's id: captions are
-not stored for long, and guests of voice Q&A have no account (docs/voice-qa.md).
+With `--yes`, it sends the messages that make functions of the stack remove the data, and marks each meeting and episode as
+deleted. A failed run is completed by the next one, which repeats both. No other backend stores data under a user's id:
+captions are not stored for long, and guests of voice Q&A have no account (docs/voice-qa.md).
 """
 
 import argparse
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
-    """Count or delete what a user has. A stack need not have both backends."""
+    """Count or delete what a user has. A stack may have only one of the two backends."""
     if re.fullmatch(ids.USER_ID_PATTERN, options.user) is None:
         raise CommandFailed("--user: give the id, which has 32 characters of A-Z and 2-7, not a name or an address.")
     is_empty = True
@@ -59,7 +59,7 @@ def _erase_meetings(context: CommandContext, options: argparse.Namespace) -> int
     with translate_errors(table):
         found = set(_list_meetings(dynamodb, table, options.user))
     with translate_errors(bucket):
-        # An upload that has not ended has no record yet. Only its objects are removed.
+        # A meeting whose upload has not ended has no record yet, so only its objects show that it exists.
         found |= set(_list_uploads(s3, bucket, options.user))
     if options.yes and found:
         records = Records(dynamodb, table, MeetingRecord, record_attributes)
@@ -68,6 +68,7 @@ def _erase_meetings(context: CommandContext, options: argparse.Namespace) -> int
             meeting = MeetingId(options.user, meeting_id)
             with translate_errors("meetings"):
                 deletions.queue_deletion(sqs, url, DeletedMeeting(user=options.user, meeting_id=meeting_id))
+                # Without a record, there is nothing to mark, so this changes nothing.
                 records.change(record_key(meeting), lambda record: apply_deletion(record, ids.now()))
     return len(found)
 
@@ -87,13 +88,14 @@ def _erase_episodes(context: CommandContext, options: argparse.Namespace) -> int
 
 
 def _open_queue(context: CommandContext, stack: str, subsystem: str) -> tuple[Any, str]:
+    """Return the SQS client, and the URL of the queue whose function removes the data of deleted meetings or episodes."""
     sqs, queue = context.clients("sqs"), build_name(Kind.QUEUE, stack, subsystem, "deletions")
     with translate_errors(queue):
         return sqs, sqs.get_queue_url(QueueName=queue)["QueueUrl"]
 
 
 def _list_meetings(dynamodb: Any, table: str, user: str) -> Iterator[str]:
-    """Yield the ids of all meetings of the user, also of deleted meetings: an earlier run may have failed to queue them."""
+    """Yield the ids of all meetings of the user, also of deleted ones, whose data an earlier attempt may have left."""
     pages = dynamodb.get_paginator("query").paginate(
         TableName=table,
         KeyConditionExpression="#user = :user",

@@ -40,7 +40,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     if environment == read_variables(function, live):
         context.print_line(f"{function.name}: callers of version {version} already have {name}={value}")
     else:
-        if environment != read_variables(function, latest):
+        if environment != read_variables(function, latest):  # equal if an earlier run ended before it published
             latest = function.set_environment(environment, latest["RevisionId"])
         version = function.publish(latest, f"{name} changed by flag, otherwise {old_version}")
         function.move_alias(Routing(version), alias)
@@ -62,7 +62,7 @@ def _parse(text: str) -> tuple[str, str]:
 
 
 def read_variables(function: LiveFunction, configuration: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment of a configuration. Lambda returns it empty if the caller may not decrypt it."""
+    """Return the environment variables of a configuration. Raise CommandFailed if the operator may not decrypt them."""
     environment = configuration.get("Environment") or {}
     if environment.get("Error"):
         raise CommandFailed(
@@ -74,9 +74,10 @@ def read_variables(function: LiveFunction, configuration: Mapping[str, Any]) -> 
 def build_environment(
     function: LiveFunction, live: Mapping[str, Any], latest: Mapping[str, Any], name: str, value: str
 ) -> dict[str, str]:
-    """Return the live version's environment with one variable changed.
+    """Return the live version's environment with the variable `name` changed to `value`.
 
-    Raises CommandFailed if the handler rejects the value, or if publishing would change anything else.
+    `live` and `latest` are the configurations of the live version and of `$LATEST`. Raise CommandFailed if the handler
+    rejects the value, or if publishing `$LATEST` would change anything else.
     """
     old, newest = read_variables(function, live), read_variables(function, latest)
     if name not in old:
@@ -95,10 +96,10 @@ def build_environment(
 
 
 def find_model_problem(function: LiveFunction, current: Mapping[str, str], name: str, value: str) -> str | None:
-    """Return why the handler's environment model rejects a new value, or None.
+    """Return why the handler's environment model rejects a new value. Return None if it accepts the value.
 
-    If it rejects the current variables too, the deployed handler is another version than this one, and the model says
-    nothing about it. The text does not contain the variables' values.
+    The model is that of this version of the code. If it rejects even the current variables, the deployed handler is of
+    another version. The model then proves nothing, so the result is None. The text does not contain the variables' values.
     """
     model = find_environment_model(f"{function.subsystem}.{function.short_name}".replace("-", "_"))
     try:
@@ -113,7 +114,7 @@ def find_model_problem(function: LiveFunction, current: Mapping[str, str], name:
 
 
 def find_environment_model(folder: str) -> type[HandlerEnvironment]:
-    """Return the model of a function's variables, which its handler imports. Raises CommandFailed for another function."""
+    """Return the model of a function's variables, which its handler imports. `folder` is its package below `handlers`."""
     try:
         module = import_module(f"handlers.{folder}.handler")
     except ModuleNotFoundError:

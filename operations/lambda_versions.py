@@ -1,6 +1,7 @@
 """Versions of a Lambda function, and its alias `live`, which all callers use.
 
-Each change names the `RevisionId` of the state that was read, so Lambda refuses to overwrite another user's change.
+The commands `flag`, `alias` and `rollout` use it. During a rollout, the alias gives a share of the traffic to a second
+version. Each change names the `RevisionId` of the state that was read, so Lambda refuses to overwrite another user's change.
 The environment variables of a function may be secret, so no message contains them.
 """
 
@@ -16,11 +17,12 @@ ALLOCATION_SECONDS = 600.0
 """Maximum time for the allocation of provisioned concurrency."""
 POLL_SECONDS = 5.0
 NOT_PROVISIONED = "ProvisionedConcurrencyConfigNotFoundException"
+"""Error code if the alias has no provisioned concurrency, here also used as a status."""
 
 
 @dataclass(frozen=True)
 class Routing:
-    """Traffic of an alias: its version, and the shares (0 to 1) of other versions."""
+    """Traffic of an alias: the shares (0 to 1) of other versions, and the version that has the rest."""
 
     version: str
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -92,9 +94,9 @@ class LiveFunction:
         return latest
 
     def publish(self, latest: Mapping[str, Any], description: str) -> str:
-        """Publish `$LATEST` as it was read, and return the number of the new version when it can be called."""
-        read = {"CodeSha256": latest["CodeSha256"], "RevisionId": latest["RevisionId"]}
-        version = str(self._call("publish_version", Description=description, **read)["Version"])
+        """Publish `$LATEST` unless it changed since it was read. Return the new version's number when it can be called."""
+        as_read = {"CodeSha256": latest["CodeSha256"], "RevisionId": latest["RevisionId"]}
+        version = str(self._call("publish_version", Description=description, **as_read)["Version"])
         self.wait_until_callable(version)
         return version
 
@@ -146,5 +148,4 @@ class LiveFunction:
 
 def _to_routing(answer: Mapping[str, Any]) -> Routing:
     weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-    shares = {version: round(weight, 4) for version, weight in weights.items()}
-    return Routing(answer["FunctionVersion"], shares, answer["RevisionId"])
+    return Routing(answer["FunctionVersion"], weights, answer["RevisionId"])

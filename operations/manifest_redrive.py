@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
-    """Start the manifest's next execution and print the outcome."""
+    """Start the manifest's next execution and print the outcome. Raise CommandFailed if there is nothing to start."""
     stack, manifest_id, clients = options.stack, options.manifest, context.clients
     if not re.fullmatch(ULID_PATTERN, manifest_id):
         raise CommandFailed(f"{manifest_id!r} is not a manifest id: give 26 letters and digits.")
@@ -55,7 +55,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     lake = build_name(Kind.BUCKET, stack, "ingestion", "lake", account)
     machine = build_name(Kind.STATE_MACHINE, stack, "ingestion", "workflow")
     machine_arn = f"arn:{partition}:states:{states.meta.region_name}:{account}:stateMachine:{machine}"
-    # The retention applies to new records, and this command creates none.
+    # `record_days` is the retention of new records, and this command creates none.
     files = FileTable(context.resources("dynamodb").Table(table), record_days=1, clock=ids.now)
     documents, parallel = ManifestDocuments(clients("s3"), lake), ParallelCalls(MAX_WORKERS)
     manifests = Manifests(files, documents, parallel, EventLog(level="ERROR"))
@@ -71,12 +71,12 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 def redrive(
     manifest_id: str, manifests: Manifests, executions: WorkflowExecutions
 ) -> tuple[RedriveOutcome, ManifestExecution | None]:
-    """Start the manifest's next execution, unless it is running or processed. Return the outcome and the execution.
+    """Start the manifest's next execution, unless it is running or processed. Return the outcome and the execution, if any.
 
-    Raises botocore's errors. The execution may have been started nevertheless, so the command can be repeated.
+    Raise botocore's errors. The execution may have been started nevertheless, so the command can be repeated.
     """
-    file_list = manifests.documents.read(first_list_key(manifest_id), Manifest)
-    number = 0  # number of the last redrive that was tried or is in the record
+    file_list = manifests.documents.read(first_list_key(manifest_id), Manifest)  # None if it was removed since
+    number = 0  # of the last redrive that this loop tried or found in the record
     for _ in range(MAX_REDRIVE_NUMBERS):
         record = manifests.get(manifest_id)
         if record is None:
@@ -86,7 +86,8 @@ def redrive(
             status = executions.status(last_execution.arn)
             if status == RUNNING:
                 return RedriveOutcome.RUNNING, last_execution
-            # The execution has ended, but the function `sweeper`, which records such ends, has not run since.
+            # The execution has ended, but the function `sweeper`, which records such ends, has not run since. The next
+            # round of the loop reads the record that is closed here.
             manifests.close_ended_execution(last_execution, status)
             continue
         if record.status is ManifestStatus.PROCESSED:

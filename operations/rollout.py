@@ -1,7 +1,8 @@
 """Command `rollout`: give new versions growing shares of the traffic while alarms are watched, and then all traffic.
 
-With `--all`, it rolls out every function of the stack whose newest version is not live, as the deployment workflow
-does. If it ends early, because of an alarm or for another reason, the previous versions get all traffic again.
+All callers of a function use its alias `live`. A version is live if the alias points to it. With `--all`, the command
+rolls out every function of the stack whose newest version is not live, as the deployment workflow does. If it ends
+early, because of an alarm or for another reason, the previous versions get all traffic again.
 """
 
 import argparse
@@ -45,7 +46,7 @@ class Move:
     new: str
 
     def give_share(self, share: float) -> None:
-        """Give the new version a share of the traffic, from 0 to 1, unless another user has changed the alias."""
+        """Give the new version a share of the traffic, from 0 (none) to 1 (all), unless another user changed the alias."""
         to = Routing(self.new) if share == 1 else Routing(self.old, {self.new: share} if share else {})
         self.alias = self.function.move_alias(to, self.alias)
         self.function.context.print_line(f"{self.function.name}: {to}")
@@ -117,36 +118,36 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
 
 def find_moves(context: CommandContext, stack: str) -> list[Move]:
-    """Return the moves of all deployed functions that have a newer version, and that `liveVersion` does not pin.
+    """Return the moves of all deployed functions that have a newer version, except functions pinned by `liveVersion`.
 
-    Raise CommandFailed if no function is deployed or pinned.
+    This setting in the stack file fixes the live version. Raise CommandFailed if no function is deployed or pinned.
     """
     try:
         config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
     except OSError:
         raise CommandFailed(f"Pulumi.{stack}.yaml, which pins versions, is missing. Check --stack.") from None
-    moves, is_empty = list[Move](), True
+    moves, is_stack_empty = list[Move](), True
     for subsystem in Subsystem:
         settings = config.get(f"{PROJECT}:{to_camel(subsystem.package)}") or {}
         for handler in sorted((ROOT / "handlers" / subsystem.package).glob("*/handler.py")):
             folder = handler.parent.name
             if (settings.get(to_camel(folder)) or {}).get("liveVersion"):
-                is_empty = False
+                is_stack_empty = False
                 continue
             try:
                 function = LiveFunction(context, stack, f"{subsystem}/{folder.replace('_', '-')}")
                 moves += plan_moves(function)
-                is_empty = False
+                is_stack_empty = False
             except CommandFailed as error:
-                if error.code != NOT_FOUND:
+                if error.code != NOT_FOUND:  # a function of a backend that the stack does not have
                     raise
-    if is_empty:
+    if is_stack_empty:
         raise CommandFailed(f"The stack {stack} has no function. Check --stack, the account and the Region.")
     return moves
 
 
 def plan_moves(function: LiveFunction) -> list[Move]:
-    """Return the move to the newest version, which can then be called. Return no move if it is live."""
+    """Return the move to the newest version, or no move if it is live already. Wait until it can be called."""
     function.wait_until_provisioned()
     alias = function.read_alias()
     function.refuse_during_rollout(alias)
@@ -160,14 +161,14 @@ def plan_moves(function: LiveFunction) -> list[Move]:
 def _shift(
     context: CommandContext, options: argparse.Namespace, moves: Sequence[Move], prefixes: Sequence[str]
 ) -> list[str]:
-    """Give the new versions each share and then all traffic. Return the alarms that ended the rollout."""
+    """Give the new versions each share and then all traffic. Return the alarms that ended this early, or none."""
     for share in options.share:
         for move in moves:
             move.give_share(round(share / 100, 2))
         end = context.clock() + options.minutes * 60
         while (seconds_left := end - context.clock()) > 0:
             context.wait(min(CHECK_SECONDS, seconds_left))
-            # An alarm stays in its state for a minute or longer, so no check misses it.
+            # An alarm stays in its state for a minute or longer, so checks every `CHECK_SECONDS` miss none.
             if alarmed := _in_state(_read_alarms(context, prefixes), "ALARM"):
                 return alarmed
         context.print_line(f"{options.minutes:g} minutes with {share:g} %: no alarm is in state ALARM")

@@ -1,8 +1,8 @@
 """Command `verify`: use a deployed stack from end to end, as its users do, and print what works.
 
-It runs the flows of `make demo`, with recordings of real sentences. Files, rows and a meeting of the flows remain in
-the stack. Steps that need a failure or a schedule are not verified: the end-to-end tests cover them on the local
-platform.
+It runs the flows of `make demo`, each of which uses one backend, with recordings of real sentences. Files, rows and a
+meeting of the flows remain in the stack. Steps that need a failure or a schedule are not verified. The end-to-end tests
+cover them on the local platform.
 
 The addresses and names come from the stack output `frontend`. Tokens of two users come from the environment variables
 in `TOKEN_VARIABLES`, or from the local platform. AWS calls use the default credentials and, for the local platform,
@@ -58,7 +58,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
 
 def run_flow(context: CommandContext, name: str, stack: Stack) -> str:
-    """Run a flow, print its steps, and return `works`, `failed` or `skipped`."""
+    """Run a flow, print its steps, and return `works`, `failed`, or `skipped` if the flow cannot use this stack."""
     context.print_line(f"{name}: {FLOWS[name].title}")
     started = context.clock()
 
@@ -67,7 +67,7 @@ def run_flow(context: CommandContext, name: str, stack: Stack) -> str:
 
     result, problems = "skipped", [f"the stack has no {name}"]
     try:
-        if to_camel(name.replace("-", "_")) in stack.frontend:
+        if to_camel(name.replace("-", "_")) in stack.frontend:  # it has a section for each backend of the stack
             problems = FLOWS[name].play(stack, report_step)
             result = "failed" if problems else "works"
     except FlowSkipped as error:
@@ -103,7 +103,7 @@ def _read_frontend(stack: str, file: Path | None) -> str:
 
 
 def connect_to_aws(region: str, credentials: tuple[str, str, str | None] | tuple[()] = ()) -> ClientFactory:
-    """Return the AWS clients for credentials, by default for those of the environment."""
+    """Return a function that returns the client of a service. Without credentials, it uses those of the environment."""
     access_key, secret_key, token = credentials or (None, None, None)
     # `Any`, because boto3's types accept only literal names of services.
     session: Any = boto3.Session(access_key, secret_key, token, region)
@@ -118,7 +118,7 @@ def connect_to_aws(region: str, credentials: tuple[str, str, str | None] | tuple
 
 
 def find_token(frontend: Mapping[str, Any], user: str) -> str:
-    """Return the token of a user: from the environment, or from the local platform."""
+    """Return the token of a user: from the environment, or from the local platform, whose frontend has a `tokenUrl`."""
     variable = TOKEN_VARIABLES[user]
     if token := os.environ.get(variable):
         return token

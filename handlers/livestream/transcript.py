@@ -186,8 +186,7 @@ def _refuse_too_long(text: str) -> str:
 
 def _clean_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
     """Return the cues that have text, cleaned and sorted by time. Raise BadTranscript if a limit is exceeded."""
-    cleaned: list[Cue] = []
-    characters = 0
+    cleaned, characters = list[Cue](), 0
     for cue in cues:
         if not 0 <= cue.start_ms <= cue.end_ms <= MAX_MS:
             raise BadTranscript(TrackReason.UNREADABLE)

@@ -34,7 +34,6 @@ from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
-
 FindingsKind = Literal["claims", "clips"]
 
 

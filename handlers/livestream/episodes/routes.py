@@ -1,8 +1,8 @@
 """Definition of livestream's REST API: its operations with their paths and models, and its error codes.
 
 API Gateway's routes and docs/reference/openapi.json are derived from `OPERATIONS`. The Lambda function `episodes` binds
-each operation to its function. Chunks are the short pieces into which an uploaded video is cut. Claims are statements
-whose truth was checked, and clips are passages worth watching alone. A model found both in the transcript.
+each operation to its function. Chunks are pieces of an uploaded video. Claims (statements whose truth was checked) and
+clips (passages worth watching alone) are what a model found in the transcript.
 """
 
 from handlers.common.errors import ErrorCode

@@ -85,8 +85,9 @@ class UploadOperations:
             """Return the episode whose track expects `upload`, to which the multipart id may be added below."""
             track = request_upload(episode.track(request.kind), upload, now)
             if track.upload != upload:  # the track is unchanged, because its state accepts no other upload
-                raise _not_expected(
-                    f"The {request.kind} of this episode is already uploaded or being processed. It cannot be replaced."
+                raise HandlerError(
+                    LivestreamErrorCode.UPLOAD_NOT_EXPECTED,
+                    f"The {request.kind} of this episode is already uploaded or being processed. It cannot be replaced.",
                 )
             return episode.with_track(request.kind, track, now)
 
@@ -107,7 +108,8 @@ class UploadOperations:
         """Return new URLs for the parts of a multipart upload."""
         episode, upload = self._find_multipart_upload(call)
         if episode.video.state is not TrackState.REQUESTED:
-            raise _not_expected("This upload is already complete, or has failed. Read the episode to see its state.")
+            message = "This upload is already complete, or has failed. Read the episode to see its state."
+            raise HandlerError(LivestreamErrorCode.UPLOAD_NOT_EXPECTED, message)
         return RestAnswer(self._upload_ready(episode, TrackKind.VIDEO, upload))
 
     def complete(self, call: RestRequest[UploadPath, None, CompleteUpload]) -> RestAnswer[None]:
@@ -245,10 +247,6 @@ def part_bytes(size: int) -> int:
 
 def _part_count(upload: ExpectedUpload) -> int:
     return math.ceil(upload.size / part_bytes(upload.size))
-
-
-def _not_expected(message: str) -> HandlerError:
-    return HandlerError(LivestreamErrorCode.UPLOAD_NOT_EXPECTED, message)
 
 
 def _incomplete(fields: list[WrongField] | None = None) -> HandlerError:

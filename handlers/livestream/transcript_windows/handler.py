@@ -70,8 +70,8 @@ class TranscriptDivider:
                 count=len(windows),
                 window_characters=window_characters,
             )
-            body = message.model_dump_json(by_alias=True)
-            self.sqs.send_message(QueueUrl=self.environment.agent_queue_url, MessageBody=body)
+            message_body = message.model_dump_json(by_alias=True)
+            self.sqs.send_message(QueueUrl=self.environment.agent_queue_url, MessageBody=message_body)
         self.table.advance_track(TrackKind.TRANSCRIPT, transcript, TrackState.ANALYZING)
         self.log.info("transcript_queued", windows=len(windows), key_hash=key_hash)
         return None
