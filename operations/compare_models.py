@@ -53,8 +53,8 @@ class FoundItems:
     """Action items whose quotes occur in the transcript."""
     tokens: TokenUsage
     usable: bool = True
-    """False if the model gave no usable answer about a part. Then the items of other parts do not count either, because
-    `bedrock-summarize` would fail."""
+    """False if the model gave no usable answer about a window of the transcript. Then the items of its other windows do
+    not count either, because `bedrock-summarize` would fail."""
     invented_quotes: int = 0
     """Number of items that were dropped because their quote does not occur in the transcript."""
 
@@ -122,7 +122,8 @@ def find_items(bedrock: Any, model_id: str, name: str, transcript: Transcript) -
     """Return the action items that a model finds in the transcript `name`. Raise CommandFailed if a call fails."""
     if not transcript.said:
         return FoundItems((), TokenUsage())
-    # Only the characters of a window are limited, because its permitted duration is longer than the whole transcript.
+    # A window is the section of a transcript for one request. Only its characters are limited, because its permitted
+    # duration is longer than the whole transcript.
     sizes = WindowSizes(
         characters=DEFAULTS.part_characters, milliseconds=transcript.said[-1].end_ms + 1, overlap_characters=0
     )
@@ -164,7 +165,7 @@ def compute_agreement(pairs: Sequence[tuple[Items, Items]]) -> float:
 
 
 def _count_common(reference: Items, candidate: Items) -> int:
-    """Return the number of items that both models found. An item counts as the same as at most one other."""
+    """Return the number of items that both models found. Each item has at most one counterpart."""
     rest = list(candidate)
     for item in reference:
         if match := next((other for other in rest if _is_same(item, other)), None):

@@ -1,8 +1,8 @@
 """Command `erase`: delete all meetings and episodes of one user, as the user's own deletions do.
 
-With `--yes`, it sends the messages that make functions of the stack remove the data, and marks each meeting and episode as
-deleted. A failed run is completed by the next one, which repeats both. No other backend stores data under a user's id:
-captions are not stored for long, and guests of voice Q&A have no account (docs/voice-qa.md).
+With `--yes`, it sends the messages that make functions of the stack remove the data, and marks each meeting and episode
+as deleted. A failed run is completed by the next one, which repeats both. No other backend stores data under a user's
+id: captions are not stored for long, and guests of voice Q&A have no account (docs/voice-qa.md).
 """
 
 import argparse

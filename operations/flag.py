@@ -99,7 +99,7 @@ def find_model_problem(function: LiveFunction, current: Mapping[str, str], name:
     """Return why the handler's environment model rejects a new value. Return None if it accepts the value.
 
     The model is that of this version of the code. If it rejects even the current variables, the deployed handler is of
-    another version. The model then proves nothing, so the result is None. The text does not contain the variables' values.
+    another version. The model then proves nothing, so the result is None. The text does not contain the values.
     """
     model = find_environment_model(f"{function.subsystem}.{function.short_name}".replace("-", "_"))
     try:

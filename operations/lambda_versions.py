@@ -1,8 +1,8 @@
 """Versions of a Lambda function, and its alias `live`, which all callers use.
 
 The commands `flag`, `alias` and `rollout` use it. During a rollout, the alias gives a share of the traffic to a second
-version. Each change names the `RevisionId` of the state that was read, so Lambda refuses to overwrite another user's change.
-The environment variables of a function may be secret, so no message contains them.
+version. Each change names the `RevisionId` of the state that was read, so Lambda refuses to overwrite the change of
+another user. The environment variables of a function may be secret, so no message contains them.
 """
 
 from collections.abc import Mapping
@@ -94,7 +94,7 @@ class LiveFunction:
         return latest
 
     def publish(self, latest: Mapping[str, Any], description: str) -> str:
-        """Publish `$LATEST` unless it changed since it was read. Return the new version's number when it can be called."""
+        """Publish `$LATEST` unless it changed since it was read. Return the new version when it can be called."""
         as_read = {"CodeSha256": latest["CodeSha256"], "RevisionId": latest["RevisionId"]}
         version = str(self._call("publish_version", Description=description, **as_read)["Version"])
         self.wait_until_callable(version)
@@ -102,7 +102,7 @@ class LiveFunction:
 
     def wait_until_callable(self, version: str) -> None:
         """Wait until a published version can be called: with SnapStart this takes minutes."""
-        # Lambda activates a version that was not called for weeks (Inactive) at its first calls, which fail.
+        # A version that was not called for weeks is Inactive until its first call, which fails, so waiting is no use.
         if self.read_configuration(version).get("State") not in {"Active", "Inactive"}:
             self._wait("published_version_active", f"Version {version} of {self.name}", Qualifier=version)
 

@@ -71,7 +71,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 def redrive(
     manifest_id: str, manifests: Manifests, executions: WorkflowExecutions
 ) -> tuple[RedriveOutcome, ManifestExecution | None]:
-    """Start the manifest's next execution, unless it is running or processed. Return the outcome and the execution, if any.
+    """Start the manifest's next execution, unless it is running or processed. Return the outcome and any execution.
 
     Raise botocore's errors. The execution may have been started nevertheless, so the command can be repeated.
     """

@@ -46,7 +46,7 @@ class Move:
     new: str
 
     def give_share(self, share: float) -> None:
-        """Give the new version a share of the traffic, from 0 (none) to 1 (all), unless another user changed the alias."""
+        """Give the new version a share of the traffic, 0 (none) to 1 (all), unless another user changed the alias."""
         to = Routing(self.new) if share == 1 else Routing(self.old, {self.new: share} if share else {})
         self.alias = self.function.move_alias(to, self.alias)
         self.function.context.print_line(f"{self.function.name}: {to}")
@@ -139,7 +139,7 @@ def find_moves(context: CommandContext, stack: str) -> list[Move]:
                 moves += plan_moves(function)
                 is_stack_empty = False
             except CommandFailed as error:
-                if error.code != NOT_FOUND:  # a function of a backend that the stack does not have
+                if error.code != NOT_FOUND:  # the stack does not have this function
                     raise
     if is_stack_empty:
         raise CommandFailed(f"The stack {stack} has no function. Check --stack, the account and the Region.")

@@ -117,7 +117,8 @@ class EpisodeTable:
     ) -> EpisodeRecord:
         """Change an episode and return it. Raise EpisodeNotFound if it does not exist or is deleted.
 
-        `transition` gets the stored record, to which the time limits of the tracks are not applied.
+        `transition` gets the stored record, to which the time limits of the tracks are not applied. If another invocation
+        changes the record at the same time, `transition` is called again, with the newer record.
         """
         key = episode_key(owner, episode_id)
         record = self._records.change(key, lambda record: transition(self._check_exists(record)))
@@ -196,9 +197,7 @@ class EpisodeTable:
 
 def _index_attributes(record: EpisodeRecord) -> Key:
     """Return the attributes that list the episode, none if it is deleted."""
-    if record.deleted_at is not None:
-        return {}
-    return owner_index_key(record.owner, record.created_at, record.episode_id)
+    return {} if record.deleted_at else owner_index_key(record.owner, record.created_at, record.episode_id)
 
 
 class DeletedEpisode(Message):

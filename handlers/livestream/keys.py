@@ -1,4 +1,4 @@
-"""Keys of livestream's DynamoDB table, and of its bucket. All Lambda functions of livestream that use these stores share it.
+"""Keys of livestream's DynamoDB table and of its bucket, for all Lambda functions that use them.
 
 All items of an episode are in one partition: its record, and the results of the windows. A window is one of the sections
 that the fact-check agent analyzes of a transcript, and its result contains the findings (fact claims and clips). The

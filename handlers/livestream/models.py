@@ -1,6 +1,6 @@
 """Pydantic models of the requests and responses of livestream's REST API, whose operations are in `episodes/routes.py`.
 
-The OpenAPI document shows the docstrings to the developers of clients. The table stores claims and clips in the same form.
+The OpenAPI document shows the docstrings to developers of clients. The table stores claims and clips in the same form.
 `VISIBLE_TEXT` removes hidden characters from a field's text, and refuses a text of which nothing visible remains.
 """
 

@@ -42,7 +42,7 @@ class EpisodeCleanup:
         deleted = DeletedEpisode.model_validate_json(body)
         owner, episode_id = deleted.owner, deleted.episode_id
         record = EpisodeTable(self.dynamodb, self.environment.table_name).find(owner, episode_id)
-        # The API sends messages before it marks the episode, which may have failed. Without a record, the mark has expired.
+        # The API sends the messages first, and may fail to mark the episode then. Without a record, the mark has expired.
         if record is not None and record.deleted_at is None:
             return IGNORED
         self._delete_objects(f"{owner}/{episode_id}/")

@@ -37,8 +37,7 @@ from handlers.livestream.tracks import ContentType, ExpectedUpload, TrackKind, T
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-MEGABYTE, GIGABYTE = 1000**2, 1000**3
-MEBIBYTE = 1024**2
+MEGABYTE, GIGABYTE, MEBIBYTE = 1000**2, 1000**3, 1024**2
 MAX_PARTS = 100
 """Maximum number of parts of a multipart upload."""
 MIN_PART_BYTES = 8 * MEBIBYTE

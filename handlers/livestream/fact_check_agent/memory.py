@@ -51,7 +51,7 @@ class AgentMemory:
         as a source of that claim.
         """
         try:
-            # The service lists the newest events first, and by default twenty. So the first page has enough of them.
+            # The service lists the newest events first, twenty on each page, so the first page has enough of them.
             events = self._client.list_events(
                 memoryId=self._memory_id,
                 actorId=window.transcript.owner,
@@ -59,7 +59,7 @@ class AgentMemory:
                 includePayloads=True,
             )["events"]
         except self._client.exceptions.ResourceNotFoundException:
-            # The session has no event yet, or the memory is missing. Then `store` fails too, and the message is repeated.
+            # The session has no event yet, or no memory exists. If no memory exists, the error appears in `store`.
             return ()
         # A window id is "<episode>-<upload>-<number of the window>", so the ids of one transcript have the same prefix.
         transcript_prefix = window.window_id.rpartition("-")[0]

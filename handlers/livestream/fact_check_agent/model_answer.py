@@ -137,7 +137,7 @@ class AnsweredClaim(ModelAnswer):
     """Fact claim as the model wrote it, not verified yet."""
 
     quote: Annotated[str, Field(max_length=OVERLAP_CHARACTERS)]
-    """A claim with a longer quote is malformed. If it began at the end of a core, no window might contain all of it."""
+    """A longer quote is refused. It could begin in a core and end after the overlap, so no window would contain it."""
     cue: int | None = None
     """Number of the cue in which the quote begins, according to the model."""
     statement: str
@@ -174,7 +174,7 @@ class WindowAnswer(NamedTuple):
 
 
 def read_answer(text: str) -> WindowAnswer:
-    """Parse the answer about a window. Raise ValueError if it is unusable as a whole, so that the model is asked again."""
+    """Parse the answer about a window. Raise ValueError if all of it is unusable, so that the model is asked again."""
     answer = parse_answer(_AnswerObject, text)
     claims, clips = keep_valid(AnsweredClaim, answer.claims), keep_valid(AnsweredClip, answer.clips)
     return WindowAnswer(claims, clips, item_count=len(answer.claims) + len(answer.clips))
@@ -207,8 +207,9 @@ def verify_answer(
     search = QuoteSearch(window.passages)
     # `QuoteSearch` takes passages with times. A memory has none, so they are 0.
     memory_searches = {memory.event_id: QuoteSearch([Cue(0, 0, memory.text)]) for memory in memories}
-    claims: dict[tuple[int, str], Claim] = {}  # by the first cue of the quote and its words; each is stored once
+    claims: dict[tuple[int, str], Claim] = {}  # by the first cue of the quote, and the words of the quote
     for claim in answer.claims:
+        # A claim is dropped if its quote is not in the window, begins in the overlap, or is that of another claim.
         match = search.find(claim.quote, None if claim.cue is None else claim.cue - window.first)
         if match is None or match.first.passage >= window.core_count or (match.first.passage, match.words) in claims:
             continue
@@ -230,7 +231,7 @@ def _valid_sources(
 ) -> tuple[str, ...]:
     """Return the claim's sources that the request contained and that do not repeat the quote, each once.
 
-    `search` searches the window, and `memory_searches` the memories, by their ids.
+    `search` searches the cues of the window. `memory_searches` has a search for each memory, by the memory's id.
     """
     repetitions = search.find_passages(claim.quote)
     valid_ids = {f"cue-{window.first + index}" for index in range(len(window.passages)) if index not in repetitions}

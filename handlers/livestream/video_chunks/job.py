@@ -36,7 +36,7 @@ JOB_STATES = {
     JOB_FAILED: TrackState.FAILED,
     "CANCELED": TrackState.FAILED,
 }
-"""State of a video's track (its processing) by the state of its job. The event rule matches no other states of a job."""
+"""State of a video's track (its processing) by the state of its job. The event rule matches no other states."""
 AUDIO_SELECTOR = "Audio Selector 1"
 """Name by which the output refers to the audio of the input."""
 
@@ -95,7 +95,7 @@ def job_request(bucket: str, video: UploadedObject, *, chunk_seconds: int, role_
 
 
 def _output_group(destination: str, chunk_seconds: int) -> dict[str, Any]:
-    """Return the HLS output group, with one output of at most 720 lines. `destination` is an S3 URI that ends with `/`."""
+    """Return the HLS output group, with one output of at most 720 lines. `destination` is the S3 URI of a folder."""
     return {
         "Name": "Chunks",
         "OutputGroupSettings": {
