@@ -1,10 +1,12 @@
-"""Audio of one utterance: a few seconds of speech, which a client sends in one message.
+"""Check of one utterance's audio: a few seconds of speech, which a client sends in one message.
 
-The client's session states the encoding and the sample rate. The audio has one channel. PCM and FLAC have 16-bit samples,
-and FLAC and Ogg Opus are complete files. A file's length is read from its headers with mutagen, and nothing is decoded.
-Amazon Transcribe itself refuses damaged audio, so only mistakes are found here that it would not report clearly, such as
-WebM from a browser's recorder. Mutagen's classes for whole files are not used, because they also load the tags, and a
-small tag can unpack to hundreds of megabytes.
+The router checks each utterance before it accepts it. The audio processor repeats the check, to get the chunks to stream.
+
+The session, which the client opens first, states the encoding and the sample rate. The audio has one channel. PCM and FLAC
+have 16-bit samples, and FLAC and Ogg Opus are complete files. A file's length is read from its headers with mutagen, and
+nothing is decoded. Amazon Transcribe itself refuses damaged audio. So beyond the limits of size and duration, only mistakes
+are found here that it would not report clearly, such as WebM from a browser's recorder. Mutagen's classes for whole files
+are not used, because they also load the tags, and a small tag can unpack to hundreds of megabytes.
 """
 
 import io
@@ -30,7 +32,7 @@ class Encoding(StrEnum):
 
 
 OPUS_SAMPLE_RATES = (8000, 16000, 24000, 48000)
-"""Sample rates in Hz that Ogg Opus files can be encoded from. The other encodings can have any `SampleRate`."""
+"""Sample rates in Hz that a session with Ogg Opus can have. The other encodings can have any `SampleRate`."""
 MESSAGE_BYTES = 128 * 1024
 """API Gateway's size limit for one WebSocket message."""
 JSON_BYTES = 2 * 1024
@@ -55,7 +57,7 @@ OPUS_HEAD = struct.Struct("<8sBBHI")
 MAGIC = {Encoding.FLAC: b"fLaC", Encoding.OGG_OPUS: b"OggS"}
 """First bytes of the encodings that are file formats."""
 FLAC_INFO_OFFSET = 8
-"""Position of the fields of a FLAC file's first block, which states the length."""
+"""Position of a FLAC file's stream information, which states the length: it follows `fLaC` and a block header."""
 FOREIGN_FORMATS = {
     re.compile(pattern, re.DOTALL): advice
     for pattern, advice in {
@@ -83,7 +85,7 @@ class Utterance:
 
 
 def check_utterance(audio: bytes, encoding: Encoding, sample_rate: int) -> Utterance:
-    """Check the audio of a message against its session, and divide it into chunks. Raises BadAudio."""
+    """Check audio against the limits and its session's encoding and sample rate, and divide it. Raises BadAudio."""
     if not audio:
         raise BadAudio("the message holds no audio")
     if len(audio) > MAX_BYTES:
@@ -120,7 +122,7 @@ def _check_first_bytes(audio: bytes, encoding: Encoding) -> None:
 
 
 def _count_samples(audio: bytes, encoding: Encoding, sample_rate: int) -> tuple[int, int]:
-    """Return the number of samples and their rate. Raise BadAudio if the audio contradicts the session or a rule."""
+    """Return the number and the rate of the samples. Raise BadAudio if they are invalid, or contradict the session."""
     if encoding is Encoding.PCM:
         if len(audio) % SAMPLE_BYTES:
             raise BadAudio(f"the audio has {len(audio)} bytes, an odd number: send whole samples of 16 bits")

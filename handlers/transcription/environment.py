@@ -1,8 +1,8 @@
-"""Facts that transcription's functions share with their deployment: environment variables, caption thresholds and names.
+"""Facts that transcription's functions share with the program that deploys them: variables, caption thresholds and names.
 
 An utterance is a few seconds of speech, which a client sends in one message. The router is the function that answers
 clients, and the audio processor the one that transcribes an utterance. Amazon Transcribe sends each result, a piece of
-recognised speech, first as partials and then as a final.
+recognised speech, in versions: first partials, whose text may still change, and then a final. A caption shows a version.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -25,8 +25,8 @@ DROPPED_METRIC = "PartialResultsDropped"
 ORPHANS_METRIC = "OrphanedResultsFlushed"
 """Number of results that never became final."""
 FALLBACK_METRIC = "TranscribeFallbackTriggered"
-"""1 for each attempt that failed, so that the next one shows only final captions, or that showed only finals from some
-moment on, because Amazon Transcribe marked no words of its partials as stable or unstable."""
+"""1 for each attempt at an utterance that failed, or that stopped showing partials because Amazon Transcribe marked no words
+as stable or unstable."""
 GIVEN_UP_EVENT = "utterance_given_up"
 """Log event of the audio processor for an utterance that is not transcribed and not sent again. An alarm counts it."""
 
@@ -46,15 +46,15 @@ class CaptionThresholds(BaseModel):
     """Share of a partial's words and punctuation marks that Amazon Transcribe must mark as stable for the partial to be
     shown at once. Below it, the partial is unstable, unless its text ends a sentence."""
     max_buffer_timeout: Annotated[float, Field(ge=0.5, le=10)] = 5.0
-    """Seconds after which an unstable partial is shown, and for which a final waits for results that started
-    earlier."""
+    """Seconds after which an unstable partial is shown in any case. Also the seconds for which a final waits for results
+    that started earlier."""
     pause_threshold: Annotated[float, Field(ge=0.2, le=5)] = 2.0
     """Seconds for which the text of a result must be unchanged before an unstable partial of it is shown. If Amazon
     Transcribe reports no stability, the time since the result's first version counts instead."""
     orphan_timeout: Annotated[float, Field(ge=5, le=60)] = 15.0
-    """Seconds without a new version after which a result becomes an orphan: its last partial is shown as its final. A
-    stream ends after less than 7 seconds, and its end makes orphans of all results without a final. So values of 7 or
-    more change nothing (docs/decisions/0040)."""
+    """Seconds without a new version after which a result becomes an orphan: its last partial is shown as its final. The
+    end of a stream makes orphans of all results without a final. It comes after less than 7 seconds, so higher values
+    change nothing (docs/decisions/0040)."""
     max_rate_per_second: Annotated[int, Field(ge=1, le=20)] = 5
     """Maximum number of partials that are shown in one second."""
     dedup_cache_ttl: Annotated[int, Field(ge=0, le=60)] = 10
@@ -99,9 +99,7 @@ class RouterEnvironment(TranscriptionEnvironment):
     """Issuer of the tokens. None with `auth: none`, like the next two variables."""
     audience: str | None = None
     jwks_url: str | None = None
-    """URL of the issuer's signing keys. Also a stack for the local platform leaves it out: the platform then adds the
-    variable, with the URL of the local identity provider.
-    """
+    """URL of the issuer's signing keys. If a stack for the local platform leaves it out, the platform sets the variable."""
     in_flight: int
     """Maximum number of utterances of one session that are transcribed at the same time."""
     languages: str
@@ -112,6 +110,6 @@ class ProcessorEnvironment(CaptionThresholds, TranscriptionEnvironment):
     """Environment variables of the audio processor. Most are thresholds that decide when captions are shown."""
 
     last_results_ms: int
-    """Time beyond the length of an utterance that its transcription may take."""
+    """Time beyond the length of an utterance that its transcription may take, for example for the last words."""
     aws_endpoint_url_transcribe_streaming: str | None = None
     """Endpoint of Amazon Transcribe, if it is not the region's usual one."""

@@ -1,8 +1,9 @@
 """Models of the messages of transcription's WebSocket API, and of the event with which the router invokes the audio
-processor.
+processor. The router is the function that answers clients, and the audio processor transcribes one utterance.
 
-A client opens the session of its connection, and then sends utterances: a few seconds of speech each (see `session`).
-The session has a language, an audio format, and `settings`, which decide which captions the client gets, and when.
+A client opens the session of its connection, and then sends utterances: a few seconds of speech each. It keeps each
+utterance, and sends it again as a further attempt if an attempt fails. The session has a language, an audio format, and
+`settings`, which decide which captions the client gets, and when.
 
 An answer has the `id` of the client's message. Unknown fields are ignored, except in `settings`, so a newer client can
 use an older platform.
@@ -24,7 +25,7 @@ TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
 """Prefix of the token, which the client offers as a WebSocket subprotocol."""
 
 SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
-"""Sample rate in Hz. Each gives a whole number of samples in a chunk (`audio.CHUNK_MS`)."""
+"""Sample rate in Hz. At each of them, a chunk of the audio (`audio.CHUNK_MS`) has a whole number of samples."""
 
 
 class TranscriptionErrorCode(ErrorCode):
@@ -34,7 +35,7 @@ class TranscriptionErrorCode(ErrorCode):
         "UNAUTHENTICATED",
         "The handshake has no valid token.",
         "Get a new token from the identity provider, and connect again.",
-        401,
+        401,  # HTTP status, which only a handshake has
     )
     NO_SESSION = ("NO_SESSION", "The connection has no session.", "Send `open` first.")
     SESSION_OPEN = (
@@ -91,7 +92,7 @@ class Audio(ClientMessage):
 
     action: Literal["audio"]
     utterance: MessageId
-    """The client's name for the utterance."""
+    """The client's name for the utterance, unique in its session."""
     attempt: Annotated[int, Field(ge=1, le=1_000_000)]
     """Number of this attempt. It must be higher each time that the client sends the utterance."""
     sequence: Annotated[int, Field(ge=0)]
@@ -115,13 +116,13 @@ class Opened(ReplyMessage):
 
 
 class Accepted(ReplyMessage):
-    """Answer to `audio`: this attempt or a higher one was accepted, or the utterance has ended."""
+    """Answer to `audio`: this attempt or a higher one was accepted before or now, or `done` is true."""
 
     type: Literal["accepted"] = "accepted"
     utterance: MessageId
     attempt: int
     done: bool
-    """True if the utterance has ended, so this message starts no attempt."""
+    """True if the utterance has ended, so no attempt at it starts any more."""
     failed: bool
     """True if the utterance has ended because it was given up."""
 
@@ -172,8 +173,8 @@ class Done(AttemptMessage):
     finals: int
     """Number of final lines of this attempt."""
     fallback: str | None = None
-    """Reason for showing only final captions: Amazon Transcribe reported no stability, or an earlier attempt failed.
-    Absent otherwise, and also if the settings disable partial captions."""
+    """Reason for showing only final captions, other than the settings: `retried` if an earlier attempt failed, or
+    `no_stability` if Amazon Transcribe reported no stability. Absent otherwise."""
 
 
 class Failed(AttemptMessage):
@@ -181,19 +182,19 @@ class Failed(AttemptMessage):
 
     type: Literal["failed"] = "failed"
     code: str
+    """`UNAVAILABLE` if the client must send the utterance again, or `NOT_TRANSCRIBED` if it is given up."""
     message: str
     retryable: bool
-    """True if the client must send the utterance again, with a higher `attempt`. If false, the utterance is given up,
-    because Amazon Transcribe refuses it or several attempts failed. The client then removes its lines that are not final.
-    """
+    """True if the client must send the utterance again, with a higher `attempt`. If false, Amazon Transcribe refuses the
+    utterance, or several attempts failed. The client then removes its lines that are not final."""
     wait_ms: int | None = None
-    """Minimum time to wait before the utterance is sent again. The client waits up to twice as long, so that clients do
-    not all send at the same time."""
+    """Minimum time to wait before the utterance is sent again, or absent for no wait. The client waits up to twice as
+    long, so that clients do not all send at the same time."""
 
 
 class ProcessorEvent(Message):
-    """Event of the audio processor: one attempt to transcribe one utterance. No other event or stored item contains
-    audio.
+    """Event with which the router invokes the audio processor for one attempt at an utterance. Audio is never stored, so
+    a failed event is not stored either.
     """
 
     schema_version: Literal[1] = 1
@@ -203,7 +204,7 @@ class ProcessorEvent(Message):
     attempt: int
     sequence: int
     accepted_ms: int
-    """Time at which the router accepted this attempt. Caption latency is measured from it."""
+    """Time at which the router accepted this attempt, from which the latency of captions is measured."""
     audio: str = Field(repr=False)
     """Base64."""
 

@@ -1,22 +1,23 @@
 """Sessions of transcription: the settings of a connection, and the state of its utterances.
 
 An utterance is a few seconds of speech in one message of a client. The client keeps it until it is done, and numbers
-its attempts to have it transcribed: each time it sends the utterance, `attempt` is higher. The server starts an attempt
-only if its number is higher than that of all attempts before, none of these is running, the utterance has not ended,
-and one of the session's slots is free. So an utterance has at most one attempt at a time, and a session at most as many
-streams as slots.
+its attempts to have it transcribed: each time it sends the utterance, `attempt` is higher. An attempt starts only if its
+number is higher than that of all attempts before, none of these is running, and the utterance has not ended. It also needs
+one of the session's slots. So an utterance has at most one attempt at a time, and a session has at most as many streams of
+Amazon Transcribe as slots.
 
-Each attempt in progress has a slot. The router, the function that answers clients, takes the slot, so the attempt is
-accepted. The first invocation of the audio processor for the attempt lets it run, so a second invocation does nothing.
-A slot that is not released, for example because the invocation was killed, is released after its deadline.
+The router, the function that answers clients, takes a slot for an attempt, which is then accepted. The first invocation of
+the audio processor, the function that transcribes an utterance, starts the attempt. A second invocation for the same
+attempt does nothing. The audio processor releases the slot at the end. If it cannot, for example because it was killed,
+the attempt is lost, and the router releases the slot at the session's next utterance after the deadline.
 
 A session belongs to one connection, and its id is that of the connection. So no client can name the session of another
 one, and captions never go to an earlier connection. After a reconnection, the client opens another session, and sends
 the utterances there that are not done.
 
-Transitions are pure and are applied by `Records.change`. A session's item has few concurrent writers: one invocation for
-each slot, of which there are at most eight, and the router. Each round of conflicting writes lets one of them succeed, so
-the limit of attempts of `Records` is not reached.
+A method of `Session` that changes it returns a changed copy. `Records.change` writes the copy. If another invocation wrote
+first, it calls the method again, a limited number of times. A session has few concurrent writers: the router, and one
+invocation for each slot, of which there are at most eight. One of them succeeds each time, so the limit is not reached.
 """
 
 from collections.abc import Callable
@@ -37,7 +38,8 @@ MAX_REMEMBERED_UTTERANCES = 16
 """Maximum number of utterances without an attempt in progress that a session remembers: twice as many as can be in
 progress. If a client sends one again that is forgotten, it is transcribed again."""
 MAX_START_MS = 20_000
-"""Time after which an accepted attempt counts as lost if no invocation of the audio processor has started it."""
+"""Time after which an accepted attempt counts as lost if no invocation of the audio processor has started it. A client
+that gets no message about an utterance for as long sends it again."""
 MAX_RUN_MS = 15_000
 """Time after which a started attempt counts as lost. An attempt that is still running never takes so long."""
 KEPT_SECONDS = 3 * 3600
@@ -62,10 +64,10 @@ class UtteranceState(Message):
     attempt: int = 0
     """Highest number of an attempt so far."""
     failures: int = 0
-    """Number of attempts that failed although Amazon Transcribe had a free stream, or were lost."""
+    """Number of attempts that failed or were lost. Those for which Amazon Transcribe had no free stream do not count."""
     status: UtteranceStatus = UtteranceStatus.WAITING
     deadline_ms: int = 0
-    """Time from which the attempt in progress counts as lost: milliseconds since the epoch."""
+    """Time in milliseconds since the epoch from which the attempt in progress counts as lost."""
 
     @property
     def has_slot(self) -> bool:
@@ -91,28 +93,29 @@ class Session(Record):
         return settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     def find(self, name: str) -> UtteranceState:
-        """Return the state of an utterance, which may be unknown."""
+        """Return the state of an utterance. An unknown utterance has the state of one without attempts."""
         return next((state for state in self.utterances if state.name == name), UtteranceState(name=name))
 
-    def list_held(self) -> list[UtteranceState]:
+    def list_in_progress(self) -> list[UtteranceState]:
         """Return the utterances with an attempt in progress. Each uses a slot."""
         return [state for state in self.utterances if state.has_slot]
 
     def list_lost(self, now_ms: int) -> list[UtteranceState]:
         """Return the utterances whose attempts in progress are lost."""
-        return [state for state in self.list_held() if state.deadline_ms <= now_ms]
+        return [state for state in self.list_in_progress() if state.deadline_ms <= now_ms]
 
     def take_slot(self, name: str, attempt: int, now_ms: int, max_slots: int) -> Self:
         """Release the slots of lost attempts, and take one for this attempt if it may start.
 
-        It takes the place of an earlier attempt that has not started. The invocation for that may have failed.
+        If an earlier attempt at the utterance is accepted but has not started, this attempt takes over its slot, because
+        the earlier invocation may have failed.
         """
         session = self
         for lost in self.list_lost(now_ms):
             session = session.change_utterance(lost, status=UtteranceStatus.WAITING, failures=lost.failures + 1)
         before = session.find(name)
         may_start = before.status in {UtteranceStatus.WAITING, UtteranceStatus.ACCEPTED} and attempt > before.attempt
-        if not may_start or not (before.has_slot or len(session.list_held()) < max_slots):
+        if not may_start or not (before.has_slot or len(session.list_in_progress()) < max_slots):
             return session
         deadline_ms = now_ms + MAX_START_MS
         return session.change_utterance(
@@ -120,7 +123,7 @@ class Session(Record):
         )
 
     def start(self, name: str, attempt: int, now_ms: int) -> Self:
-        """Let an accepted attempt run."""
+        """Let an accepted attempt run. Return the same session if this attempt is not waiting to run."""
         return self._change_attempt(
             name, attempt, UtteranceStatus.ACCEPTED, status=UtteranceStatus.RUNNING, deadline_ms=now_ms + MAX_RUN_MS
         )
@@ -130,7 +133,7 @@ class Session(Record):
         return self._change_attempt(name, attempt, UtteranceStatus.RUNNING, status=status, failures=failures)
 
     def _change_attempt(self, name: str, number: int, before: UtteranceStatus, **changes: Any) -> Self:
-        """Change an utterance if this attempt at it has this status."""
+        """Change an utterance if its current attempt has this number and its status is `before`."""
         state = self.find(name)
         return self.change_utterance(state, **changes) if (state.attempt, state.status) == (number, before) else self
 

@@ -4,15 +4,15 @@ A result is a piece of recognised speech. Amazon Transcribe sends it in several 
 replaces the previous one, then a final. The client shows one line for each result. The rules are:
 
 - Finals are shown in the order of speech. Each waits for results that started earlier, but only for some time.
-- A partial is shown at once if enough of it is stable. Otherwise it waits for a pause in the changes of its text, but
-  only for some time. A newer partial takes its place.
+- A partial is shown at once if Amazon Transcribe marks enough of its words as stable, or if it ends a sentence. Otherwise
+  it waits for a pause in the changes of its text, but only for some time. A newer version takes its place.
 - A rate limit keeps partials readable. A partial above the limit waits until the limit allows it.
 - If the final of a result does not come in time, the result becomes an orphan: its last partial is shown as its final.
 - No text is shown in two lines within some time.
 
-The caller, `transcription`, passes results to `accept`, calls `take_due` at the time that `next_due_ms`
-returns, and calls `finish` at the end. The caller also states the time, so the same input always gives the same
-captions.
+The limits are the fields of `CaptionThresholds`. The caller, `transcription.py`, passes results to `accept`, calls `take_due`
+at the time that `next_due_ms` returns, and calls `finish` at the end. Each of these calls returns the captions to send. The
+caller also states the time, so the same input always gives the same captions.
 """
 
 import re
@@ -25,8 +25,8 @@ from handlers.transcription.audio_processor.results import Result
 from handlers.transcription.environment import CaptionThresholds
 
 PARTIALS_WITHOUT_STABILITY = 10
-"""Number of partials without a stability at the start of a stream after which only finals are shown. No later partial is
-expected to have a stability. Ten partials come in about two seconds of speech."""
+"""Number of partials without a stability after which only finals are shown, if no partial before has one. Later partials
+are not expected to have one either. Ten partials come in about two seconds of speech."""
 RATE_WINDOW_MS = 1000
 """Time to which the rate limit applies."""
 SENTENCE_ENDS = tuple(".?!…。？！।؟")  # noqa: RUF001 - full-width marks end sentences, too
@@ -48,7 +48,7 @@ class Fallback(StrEnum):
 
 @dataclass(frozen=True)
 class Caption:
-    """Change of the line of a result: a new text, or its removal."""
+    """Change of the line of a result: a new text, or its removal. Its times are positions in the stream's audio."""
 
     result_id: str
     text: str
@@ -56,9 +56,7 @@ class Caption:
     final: bool
     """True if the line will not change any more."""
     start_ms: int
-    """Position in the stream's audio."""
     end_ms: int
-    """Position in the stream's audio."""
     stability: float | None
     """Share of the words and punctuation marks that are marked as stable. None without such marks."""
     orphan: bool
@@ -67,7 +65,7 @@ class Caption:
 
 @dataclass
 class Line:
-    """A result, and its line on the client's screen."""
+    """A result, and its line on the client's screen. All times are in milliseconds since the epoch."""
 
     result: Result
     """Newest version."""
@@ -78,16 +76,17 @@ class Line:
     changed_ms: int
     """Time at which the text last changed."""
     waits_since_ms: int
-    """Time since which partials wait. A newer version does not change it, because otherwise a text that keeps changing
-    would never be shown."""
+    """Time since which a partial of the result waits to be shown. A newer version does not change it, because otherwise a
+    text that keeps changing would never be shown."""
     due_ms: int | None = None
     """Time at which the newest version is shown as a partial. None if it is shown already, or will not be."""
     waits_for_rate: bool = False
+    """True if the newest version is due, but waits for the rate limit."""
     ended: bool = False
     """True if the newest version is the last one, because it is final or the result is an orphan."""
     orphan: bool = False
     done: bool = False
-    """True if nothing more will be shown for the result."""
+    """True if the last version has been shown or left out, so nothing more will be shown for the result."""
     shown_text: str = ""
     """Text on the client's screen, as `normalize_text` returns it. Empty if there is no line."""
     shown_ms: int = 0
@@ -101,7 +100,8 @@ class Captions:
         self._max_buffer_ms = round(thresholds.max_buffer_timeout * 1000)
         self._pause_ms = round(thresholds.pause_threshold * 1000)
         self._orphan_ms = round(thresholds.orphan_timeout * 1000)
-        self._finals_only = finals_only or not thresholds.partial_results_enabled
+        self.finals_only = finals_only or not thresholds.partial_results_enabled
+        """True if no partials are shown, or no more."""
         self._unmarked_partials_left = PARTIALS_WITHOUT_STABILITY
         """Number of further partials without a stability that disable partials. It becomes 0 when they are disabled, or
         when a partial has a stability."""
@@ -123,10 +123,10 @@ class Captions:
     def accept(self, result: Result, now_ms: int) -> list[Caption]:
         """Accept a version of a result that arrives now. Return its captions and others that have become due."""
         if not result.final:
-            self._check_stability(result)
+            self._disable_partials_without_stability(result)
         new_line = Line(result, first_ms=now_ms, received_ms=now_ms, changed_ms=now_ms, waits_since_ms=now_ms)
         line = self._lines.setdefault(result.result_id, new_line)
-        if not line.ended:
+        if not line.ended:  # a version after the last one, for example of an orphan, is ignored
             self._update(line, result, now_ms)
         return self.take_due(now_ms)
 
@@ -164,27 +164,27 @@ class Captions:
         waiting = [line for line in self._lines.values() if line.ended and not line.done]
         return sorted(waiting, key=lambda line: (line.result.start_ms, line.received_ms))
 
-    def _check_stability(self, partial: Result) -> None:
-        """Show only finals if the first partials of the stream had no stability."""
+    def _disable_partials_without_stability(self, partial: Result) -> None:
+        """Show only finals from now on, if this partial and the first ones of the stream have no stability."""
         if partial.stability is not None:
             self._unmarked_partials_left = 0
         elif self._unmarked_partials_left:
             self._unmarked_partials_left -= 1
-            if not self._unmarked_partials_left and not self._finals_only:
-                self._finals_only, self.fallback = True, Fallback.NO_STABILITY
+            if not self._unmarked_partials_left and not self.finals_only:
+                self.finals_only, self.fallback = True, Fallback.NO_STABILITY
                 for line in self._lines.values():
                     line.due_ms = None
 
     def _update(self, line: Line, result: Result, now_ms: int) -> None:
         """Store a new version, and decide when it is shown if it is a partial."""
-        if line.due_ms is None:
+        if line.due_ms is None:  # no version was waiting
             line.waits_since_ms = now_ms
         elif line.waits_for_rate and not result.final:
             self.dropped += 1
         if result.text != line.result.text:
             line.changed_ms = now_ms
         line.result, line.received_ms, line.ended, line.waits_for_rate = result, now_ms, result.final, False
-        line.due_ms = None if result.final or self._finals_only else self._partial_due_ms(line)
+        line.due_ms = None if result.final or self.finals_only else self._partial_due_ms(line)
 
     def _partial_due_ms(self, line: Line) -> int:
         """Return the time at which the newest version is due: at once if it is stable, or after a pause.
@@ -219,6 +219,7 @@ class Captions:
 
     def _show_ready_finals(self, now_ms: int) -> list[Caption]:
         """Show the finals that wait for no open result. A final that has waited too long is shown, too, with all before it."""
+        # A final whose speech starts after `last_ready_ms` must wait. If this is None, no result is open.
         waiting, captions = self._waiting_finals(), list[Caption]()
         last_ready_ms = min((line.result.start_ms for line in self._open_lines()), default=None)
         for line in waiting:
@@ -248,14 +249,9 @@ class Captions:
 
     def _other_line(self, line: Line, text: str, now_ms: int) -> Line | None:
         """Return the other line that has shown this text for less than the time of deduplication, or None."""
-        for other in self._lines.values():
-            if (
-                other is not line
-                and other.shown_text == text
-                and now_ms - other.shown_ms < self._limits.dedup_cache_ttl * 1000
-            ):
-                return other
-        return None
+        since_ms = now_ms - self._limits.dedup_cache_ttl * 1000
+        others = (other for other in self._lines.values() if other is not line and other.shown_ms > since_ms)
+        return next((other for other in others if other.shown_text == text), None)
 
 
 def ends_sentence(text: str) -> bool:
@@ -275,7 +271,7 @@ def normalize_text(text: str) -> str:
 
 
 def _space_for_punctuation(match: re.Match[str]) -> str:
-    # The pattern also matches symbols and the vowel signs of Indic scripts. Different words would be equal without them.
+    # The pattern also matches symbols and the vowel signs of Indic scripts. They stay, because words may differ by them.
     return " " if unicodedata.category(match[0]).startswith("P") else match[0]
 
 

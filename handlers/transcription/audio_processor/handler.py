@@ -1,7 +1,8 @@
 """Audio processor: the Lambda function that transcribes one utterance, which is a few seconds of speech. It delivers the
 captions to the client while Amazon Transcribe produces them.
 
-Only the router invokes the function, asynchronously and without retries.
+Only the router, the function that answers clients, invokes the audio processor. It invokes it asynchronously, and Lambda
+does not retry it. `Processor` does the work, and this module creates it once per container.
 """
 
 import os
@@ -28,9 +29,9 @@ def _processor() -> Processor:
     dynamodb = session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG)
     endpoint = environment.aws_endpoint_url_transcribe_streaming
 
-    def open_stream(request: StreamRequest, seconds: float) -> TranscribeStream:
+    def open_stream(request: StreamRequest, timeout_seconds: float) -> TranscribeStream:
         url = presign_stream_url(session.get_credentials(), session.region_name, request, endpoint)
-        return TranscribeStream.open(url, seconds)
+        return TranscribeStream.open(url, timeout_seconds)
 
     return Processor(
         SessionTable(dynamodb, environment.sessions_table_name, ids.now_ms),

@@ -1,6 +1,7 @@
-"""Results of Amazon Transcribe: pieces of recognised speech, as its events contain them.
+"""Parser of a TranscriptEvent, the message in which Amazon Transcribe sends results: pieces of recognised speech.
 
 The service sends each result in several versions: first partials, each of which replaces the previous one, then a final.
+`transcription.py` parses each event of a stream, and passes the results to the rules for captions.
 """
 
 from dataclasses import dataclass
@@ -14,19 +15,18 @@ from handlers.transcription.audio_processor.stream import StreamFailureCode, Tra
 
 @dataclass
 class Result:
-    """One version of a result."""
+    """One version of a result. Its times are positions in the stream's audio."""
 
     result_id: str
     """Id that all versions of the result have."""
     text: str
-    """Text of the first alternative. Only a final can have an empty text."""
+    """Text of the first and best alternative, without hidden characters. Only a final can have an empty text."""
     final: bool
     start_ms: int
-    """Position in the stream's audio."""
     end_ms: int
-    """Position in the stream's audio."""
     stability: float | None
-    """Share of the words and punctuation marks that are marked as stable. None if no mark says whether one is."""
+    """Share of the words and punctuation marks that Amazon Transcribe marks as stable: they will not change any more. None
+    if it marks none as stable or unstable."""
 
 
 class _EventPart(BaseModel):
@@ -70,19 +70,19 @@ def parse_results(payload: bytes) -> list[Result]:
     if event is None:
         # Raised outside the except block, because a validation error contains the payload.
         raise TranscribeStreamFailed(StreamFailureCode.BROKEN)
-    results = map(_result, event.transcript.results)
+    results = map(_to_result, event.transcript.results)
     return [result for result in results if result.text or result.final]
 
 
-def _result(received: _Result) -> Result:
+def _to_result(received: _Result) -> Result:
     best = received.alternatives[0] if received.alternatives else _Alternative()
     items = best.items or []
-    flags = [item.stable for item in items if item.stable is not None]
+    marks = [item.stable for item in items if item.stable is not None]
     return Result(
         result_id=received.result_id,
         text=remove_hidden_characters(best.transcript or "").strip(),
         final=not received.is_partial,
         start_ms=round(received.start_time * 1000),
         end_ms=round(received.end_time * 1000),
-        stability=flags.count(True) / len(items) if flags else None,
+        stability=marks.count(True) / len(items) if marks else None,
     )

@@ -1,5 +1,6 @@
 """Client of a stream of Amazon Transcribe: a presigned URL, a WebSocket, and AWS event-stream frames as its messages.
 
+The audio processor opens one stream for each utterance, a few seconds of speech, and receives its transcript.
 boto3 does not support this service. The library `websockets` implements the protocol with asyncio, and
 `TranscribeStream` makes its calls synchronous. The event loop runs only while a method of `TranscribeStream` runs, so
 nothing is sent or received in between, and each method has a time limit.
@@ -34,9 +35,9 @@ from handlers.transcription.audio import Encoding
 URL_SECONDS = 60
 """Lifetime of a presigned URL. A minute is enough, because the stream is opened at once."""
 SEND_SECONDS = 0.2
-"""Time limit for sending if the service reads nothing. An invocation cannot wait longer."""
+"""Time limit for sending if the service reads nothing. It is short, because the transcription has a deadline."""
 CLOSE_SECONDS = 0.1
-"""Time limit for the closing handshake. It is short, because all messages that matter were received before."""
+"""Time limit for the closing handshake. It is short, because the messages that matter were received before."""
 MIN_RECEIVE_SECONDS = 0.005
 """Minimum time for which `receive` waits. With a shorter time, it might not return a message that has already arrived."""
 NORMAL_CLOSES = frozenset([1000, 1005])
@@ -90,15 +91,6 @@ class StreamRequest:
     stabilised: bool
     """True to let Amazon Transcribe mark the words of a partial result that will not change any more."""
 
-    def parameters(self) -> dict[str, str]:
-        stabilisation = {"enable-partial-results-stabilization": "true", "partial-results-stability": "high"}
-        return {
-            "language-code": self.language,
-            "media-encoding": self.encoding,
-            "sample-rate": str(self.sample_rate),
-            **(stabilisation if self.stabilised else {}),
-        }
-
 
 def presign_stream_url(
     credentials: Credentials | None, region: str, request: StreamRequest, endpoint: str | None = None
@@ -108,7 +100,14 @@ def presign_stream_url(
     # Signed with the scheme http or https, whose default ports botocore knows. A WebSocket client omits the default port
     # in the header `Host`, so it must not be part of the signed host either.
     url = f"http{origin.removeprefix('ws')}/stream-transcription-websocket"
-    signed = AWSRequest("GET", url, params=request.parameters())
+    parameters = {
+        "language-code": request.language,
+        "media-encoding": request.encoding,
+        "sample-rate": str(request.sample_rate),
+    }
+    if request.stabilised:
+        parameters |= {"enable-partial-results-stabilization": "true", "partial-results-stability": "high"}
+    signed = AWSRequest("GET", url, params=parameters)
     if credentials is None:
         raise NoCredentialsError
     # Frozen, because a refresh while botocore signs could mix old and new values.
@@ -122,7 +121,7 @@ def encode_frame(headers: Mapping[str, str], payload: bytes) -> bytes:
     A frame consists of two lengths, their checksum, the headers, the payload, and the checksum of all this.
     """
     head = b"".join(_encode_header(name.encode(), value.encode()) for name, value in headers.items())
-    lengths = struct.pack("!II", 16 + len(head) + len(payload), len(head))
+    lengths = struct.pack("!II", 16 + len(head) + len(payload), len(head))  # 16 for two lengths and two checksums
     frame = lengths + struct.pack("!I", crc32(lengths)) + head + payload
     return frame + struct.pack("!I", crc32(frame))
 
@@ -132,11 +131,7 @@ def _encode_header(name: bytes, value: bytes) -> bytes:
     return bytes([len(name)]) + name + b"\x07" + struct.pack("!H", len(value)) + value
 
 
-def _encode_audio(chunk: bytes) -> bytes:
-    """Return a frame with a chunk of audio. An empty chunk ends the stream."""
-    return encode_frame(
-        {":content-type": "application/octet-stream", ":event-type": "AudioEvent", ":message-type": "event"}, chunk
-    )
+AUDIO_HEADERS = {":content-type": "application/octet-stream", ":event-type": "AudioEvent", ":message-type": "event"}
 
 
 class TranscribeStream(AbstractContextManager["TranscribeStream"]):
@@ -162,15 +157,18 @@ class TranscribeStream(AbstractContextManager["TranscribeStream"]):
         raise TranscribeStreamFailed(code)
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        with self._runner:
+            with suppress(TimeoutError):
+                self._runner.run(asyncio.wait_for(self._connection.close(), CLOSE_SECONDS))
+            self._connection.transport.abort()
 
     def send(self, chunk: bytes) -> None:
-        """Send audio. It must not be empty, because an empty message ends the stream.
+        """Send audio. It must not be empty, because a message without audio ends the stream.
 
         If the service has closed the connection, the audio is discarded. `receive` reports this failure later, after the
         messages that the service has sent before, because they often contain the reason.
         """
-        sending = self._connection.send(_encode_audio(chunk))
+        sending = self._connection.send(encode_frame(AUDIO_HEADERS, chunk))
         try:
             self._runner.run(asyncio.wait_for(sending, SEND_SECONDS))
         except ConnectionClosed:
@@ -179,7 +177,7 @@ class TranscribeStream(AbstractContextManager["TranscribeStream"]):
             raise TranscribeStreamFailed(StreamFailureCode.BROKEN) from None
 
     def end(self) -> None:
-        """Notify the service that all audio was sent. The last results are still to come."""
+        """Notify the service that all audio was sent. The last results are still to be received."""
         self.send(b"")
         self._audio_ended = True
 
@@ -194,12 +192,6 @@ class TranscribeStream(AbstractContextManager["TranscribeStream"]):
             if message is not None and (payload := _transcript_payload(message)) is not None:
                 return payload
         return None
-
-    def close(self) -> None:
-        with self._runner:
-            with suppress(TimeoutError):
-                self._runner.run(asyncio.wait_for(self._connection.close(), CLOSE_SECONDS))
-            self._connection.transport.abort()
 
     def _receive_message(self, timeout_seconds: float) -> bytes | None:
         """Return the next message, or None if none comes in time or the stream has ended normally."""
@@ -217,6 +209,7 @@ class TranscribeStream(AbstractContextManager["TranscribeStream"]):
 
 
 async def _connect(url: str, timeout_seconds: float) -> ClientConnection:
+    # Without pings, because the event loop does not run between calls, so it would notice their answers too late.
     return await connect(
         url,
         open_timeout=timeout_seconds,

@@ -1,11 +1,14 @@
 """One attempt to transcribe one utterance, a few seconds of speech: stream the audio, deliver captions, report the end.
 
+The audio processor's `handler.py` passes each event to `Processor.handle`. Before, the router, the function that answers
+clients, has taken one of the session's slots for the attempt, so that a session has a limited number of streams.
+
 Amazon Transcribe works at the pace of speech however fast it receives audio. So the transcription takes as long as the
 audio, and a little more for the last words. A single thread sends each chunk of audio when it is due, and receives
 results until the next chunk is due. A result comes first as partials, which may still change, then as a final.
 
-An attempt uses one stream. If it fails, the client sends the utterance again, and the next attempt shows only finals.
-`session` has the rules of attempts. Audio and text are kept only in memory.
+An attempt uses one stream. If it fails, the client sends the utterance again as the next attempt, which shows only finals.
+Audio and text are kept only in memory.
 """
 
 import base64
@@ -46,12 +49,12 @@ if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
 LAST_CAPTIONS_MS = 200
-"""Time after the deadline in which the last captions may still be delivered."""
+"""Time after an attempt's deadline in which the last captions may still be delivered."""
 OPEN_SECONDS = 1.0
 """Maximum time for opening a stream."""
-GIVE_UP_ATTEMPT = 3
-"""Number of failed attempts after which an utterance is given up. An attempt does not count if it had no free stream. An
-utterance that Amazon Transcribe rejects is given up at once."""
+MAX_FAILURES = 3
+"""Number of failed attempts after which an utterance is given up. An attempt does not count if Amazon Transcribe had no
+free stream for it. An utterance that Amazon Transcribe rejects is given up at once."""
 WAIT_MS = 3_000
 """Minimum time that the client waits before it sends an utterance again, if no stream was free or if the first attempt
 got no result. Most streams that are open now end within this time."""
@@ -60,10 +63,11 @@ WAIT_FACTOR = 4
 seconds. So they can outlast an outage of the network or of Amazon Transcribe that takes some seconds."""
 
 OpenStream = Callable[[StreamRequest, float], AbstractContextManager[TranscribeStream]]
+"""Open a stream within a number of seconds, or raise TranscribeStreamFailed."""
 
 
-class UtteranceEnd(StrEnum):
-    """Ends of an attempt at an utterance, as they are logged, other than failures of its stream."""
+class AttemptEnd(StrEnum):
+    """End of an attempt at an utterance, as it is logged, other than a failure of its stream."""
 
     DONE = "done"
     CUT = "cut"
@@ -71,23 +75,23 @@ class UtteranceEnd(StrEnum):
     LATE = "late"
     """The deadline came before all audio was sent, before any result arrived, or before all captions were delivered."""
     GONE = "gone"
-    """The client has closed its connection."""
+    """The client has closed its connection, and with it the session."""
     INTERNAL_ERROR = "internal_error"
     """The processor raised an exception."""
 
 
-Outcome = UtteranceEnd | StreamFailureCode
-"""Outcome of an attempt."""
-TRANSCRIBED = {UtteranceEnd.DONE, UtteranceEnd.CUT}
-FAILED = {*StreamFailureCode, UtteranceEnd.LATE, UtteranceEnd.INTERNAL_ERROR} - {StreamFailureCode.REJECTED}
+Outcome = AttemptEnd | StreamFailureCode
+TRANSCRIBED = {AttemptEnd.DONE, AttemptEnd.CUT}
+"""Outcomes after which the utterance is done."""
+FAILED = {*StreamFailureCode, AttemptEnd.LATE, AttemptEnd.INTERNAL_ERROR} - {StreamFailureCode.REJECTED}
 """Outcomes after which the client must send the utterance again, unless the utterance is given up. An utterance that
 Amazon Transcribe rejects would be rejected again."""
 
 
-class AttemptEnded(Exception):
-    """The attempt ends before its stream: the deadline has passed, or the client is gone."""
+class AttemptStopped(Exception):
+    """The attempt is stopped before its stream ends: the deadline has passed, or the client is gone."""
 
-    def __init__(self, end: UtteranceEnd) -> None:
+    def __init__(self, end: AttemptEnd) -> None:
         super().__init__(end)
         self.end = end
 
@@ -108,14 +112,14 @@ class Processor:
     log: EventLog
 
     def handle(self, event: Mapping[str, Any]) -> Outcome | None:
-        """Process one utterance. Return None if its attempt cannot be started."""
+        """Run one attempt. Return None if its session is gone, or it has no slot, or it was started already."""
         entered_ms, is_started = self.clock_ms(), False
         parsed = ProcessorEvent.model_validate(event)
 
         def start(session: Session) -> Session:
             nonlocal is_started
             started = session.start(parsed.utterance, parsed.attempt, entered_ms)
-            is_started = started is not session
+            is_started = started is not session  # `start` returns the same session if the attempt may not start
             return started
 
         session = self.sessions.change(parsed.session_id, start)
@@ -127,7 +131,7 @@ class Processor:
             outcome = attempt.run()
         except Exception as error:
             self.log.failure("utterance_broken", error, session_hash=hash_for_log(parsed.session_id))
-            attempt.end(UtteranceEnd.INTERNAL_ERROR)
+            attempt.end(AttemptEnd.INTERNAL_ERROR)
             raise
         attempt.end(outcome)
         return outcome
@@ -149,8 +153,7 @@ class Attempt:
         self._failures = session.find(event.utterance).failures
         """Number of earlier attempts that failed."""
         thresholds = processor.thresholds.for_session(session.settings)
-        self._finals_only = self._failures > 0 or not thresholds.partial_results_enabled
-        self._captions = Captions(thresholds, finals_only=self._finals_only)
+        self._captions = Captions(thresholds, finals_only=self._failures > 0)
         self._final_count = 0
         self._latencies_ms: list[int] = []
         """For each delivered caption, the time from the end of its speech to its delivery. The user is assumed to have
@@ -162,17 +165,17 @@ class Attempt:
             return self._run_stream()
         except TranscribeStreamFailed as failure:
             return failure.code
-        except AttemptEnded as ended:
+        except AttemptStopped as ended:
             return ended.end
 
-    def _run_stream(self) -> UtteranceEnd:
+    def _run_stream(self) -> AttemptEnd:
         """Stream the audio, and deliver the captions.
 
         The nth chunk, counted from 0, is sent n times CHUNK_MS after the stream opened.
         """
         session = self._session
         request = StreamRequest(
-            session.language, session.sample_rate, session.encoding, stabilised=not self._finals_only
+            session.language, session.sample_rate, session.encoding, stabilised=not self._captions.finals_only
         )
         unsent = list(reversed(self._audio.chunks))
         seconds = min(OPEN_SECONDS, (self._deadline_ms - self._clock_ms()) / 1000)
@@ -199,9 +202,9 @@ class Attempt:
             while not stream.ended and self._check_deadline() and self._receive(stream, 0):
                 pass
             if not stream.ended and not (audio_ended and self._captions.has_results):
-                raise AttemptEnded(UtteranceEnd.LATE)
+                raise AttemptStopped(AttemptEnd.LATE)
             self._show(self._captions.finish(self._clock_ms()))
-            return UtteranceEnd.DONE if stream.ended else UtteranceEnd.CUT
+            return AttemptEnd.DONE if stream.ended else AttemptEnd.CUT
 
     def _receive(self, stream: TranscribeStream, seconds: float) -> bool:
         """Wait for one event and deliver its captions. Return False if none came in time."""
@@ -213,16 +216,16 @@ class Attempt:
         return True
 
     def _show(self, captions: Iterable[Caption]) -> None:
-        """Deliver captions, but only finals after the deadline. At the end, the client removes other lines."""
+        """Deliver captions. After the deadline, deliver only finals, because the client removes other lines at the end."""
         for caption in captions:
             self._check_deadline()
             if caption.final or self._clock_ms() <= self._deadline_ms:
                 self._deliver(caption)
 
     def _check_deadline(self) -> bool:
-        """Return True, or raise AttemptEnded if there is no time left to deliver captions."""
+        """Return True, or raise AttemptStopped if there is no time left to deliver captions."""
         if self._clock_ms() > self._deadline_ms + LAST_CAPTIONS_MS:
-            raise AttemptEnded(UtteranceEnd.LATE)
+            raise AttemptStopped(AttemptEnd.LATE)
         return True
 
     def _deliver(self, caption: Caption) -> None:
@@ -232,10 +235,10 @@ class Attempt:
         )
         try:
             if not self._processor.connections.post(event.session_id, message):
-                raise AttemptEnded(UtteranceEnd.GONE)
+                raise AttemptStopped(AttemptEnd.GONE)
         except (ClientError, BotoCoreError) as error:
-            # If a final does not arrive, the attempt fails and the utterance is repeated. A partial may be lost, because
-            # a newer version will follow.
+            # If a final cannot be delivered, the attempt fails, so that the client sends the utterance again. A partial
+            # may be lost, because a newer version will follow.
             if caption.final:
                 raise
             self._processor.log.failure("partial_not_posted", error, level="WARNING")
@@ -246,12 +249,13 @@ class Attempt:
         self._latencies_ms.append(self._clock_ms() - event.accepted_ms - caption.end_ms)
 
     def end(self, outcome: Outcome) -> None:
-        """Release the slot, notify the client, log, and put the metrics, in this order."""
+        """Release the slot, notify the client, log, and put the metrics."""
         event, log = self._event, self._processor.log
         session_hash = hash_for_log(event.session_id)
+        # First, because the client may send its next message as soon as it is notified.
         session = self._processor.sessions.change(event.session_id, partial(self._end_attempt, outcome=outcome))
         state = session.find(event.utterance) if session else None
-        # The client ignores an attempt after which it has sent the utterance again.
+        # If the client has sent the utterance again, it waits for the end of a later attempt, and ignores this one.
         if state and state.attempt == event.attempt:
             if state.status is UtteranceStatus.GIVEN_UP:
                 # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
@@ -294,15 +298,17 @@ class Attempt:
             self._processor.cloudwatch.put_metric_data(Namespace=METRICS_NAMESPACE, MetricData=data)
 
     def _end_attempt(self, session: Session, outcome: Outcome) -> Session:
-        is_failure, status = outcome in FAILED and not self._is_throttled(outcome), UtteranceStatus.WAITING
+        """Release the slot. The utterance is then done, given up, or waits for the client to send it again."""
+        is_failure = outcome in FAILED and not self._is_throttled(outcome)
+        status = UtteranceStatus.WAITING
         if outcome in TRANSCRIBED:
             status = UtteranceStatus.DONE
-        elif outcome is StreamFailureCode.REJECTED or (is_failure and self._failures + 1 >= GIVE_UP_ATTEMPT):
+        elif outcome is StreamFailureCode.REJECTED or (is_failure and self._failures + 1 >= MAX_FAILURES):
             status = UtteranceStatus.GIVEN_UP
         return session.end(self._event.utterance, self._event.attempt, status, self._failures + is_failure)
 
     def _last_message(self, status: UtteranceStatus, outcome: Outcome) -> Done | Failed:
-        """Return the message about the end, for the client that waits for it."""
+        """Return the message that tells the client how the attempt ended."""
         event = self._event
         common = {"utterance": event.utterance, "attempt": event.attempt}
         if status is UtteranceStatus.DONE:
@@ -311,7 +317,7 @@ class Attempt:
             text = (
                 "Amazon Transcribe refuses this utterance. Sending it again would not help."
                 if outcome is StreamFailureCode.REJECTED
-                else f"{GIVE_UP_ATTEMPT} attempts to transcribe this utterance failed, so it is given up."
+                else f"{MAX_FAILURES} attempts to transcribe this utterance failed, so it is given up."
             )
             return Failed(**common, code=TranscriptionErrorCode.NOT_TRANSCRIBED, message=text, retryable=False)
         return Failed(
@@ -323,12 +329,10 @@ class Attempt:
         )
 
     def _wait_ms(self, outcome: Outcome) -> int | None:
-        """Return the minimum time that the client waits before it sends the utterance again, or None if it need not wait.
-
-        If Amazon Transcribe has sent results in this attempt, it can be reached, so the next attempt may follow at once.
-        """
+        """Return the minimum time that the client waits before it sends the utterance again, or None if it need not wait."""
         if self._is_throttled(outcome):
             return WAIT_MS
+        # After results in this attempt, Amazon Transcribe can be reached, so the next attempt may follow at once.
         return None if self._captions.has_results else int(WAIT_MS * WAIT_FACTOR**self._failures)
 
     def _is_throttled(self, outcome: Outcome) -> bool:
@@ -336,4 +340,5 @@ class Attempt:
         return outcome is StreamFailureCode.THROTTLED and not self._captions.has_results
 
     def _fallback(self) -> Fallback | None:
+        """Return the reason for showing only finals, other than the settings, or None."""
         return Fallback.RETRIED if self._failures else self._captions.fallback

@@ -1,11 +1,12 @@
-"""Router: the Lambda function behind the WebSocket API, which answers handshakes and client messages.
+"""Router: the Lambda function behind transcription's WebSocket API, which answers handshakes and client messages.
 
-No other event invokes it. For each utterance, it takes one of the session's slots before it invokes the audio processor
-(see `session`). So a session has no more concurrent streams than slots, and a repeated message starts nothing.
+No other event invokes it. A client opens one session per connection, and sends utterances, a few seconds of speech each.
+It sends an utterance again as a further attempt if an attempt fails. For each attempt, the router takes one of the
+session's slots, of which there are `in_flight`. Then it invokes the audio processor, which transcribes the utterance and
+releases the slot. So a session has no more concurrent streams of Amazon Transcribe than slots.
 """
 
 import base64
-import binascii
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
@@ -57,7 +58,7 @@ class Router:
         clock_ms: Callable[[], int],
         log: EventLog,
     ) -> None:
-        """`find_verifier` returns None with `auth: none`, which needs no token."""
+        """`find_verifier` is called at a handshake. It returns None with `auth: none`, which needs no token."""
         self._sessions = sessions
         self._environment = environment
         self._invoke_processor = invoke_processor
@@ -134,7 +135,7 @@ class Router:
         changed = self._sessions.change(
             connection, lambda current: current.take_slot(message.utterance, message.attempt, now_ms, max_slots)
         )
-        state = (changed or session).find(message.utterance)
+        state = (changed or session).find(message.utterance)  # `changed` is None if the session has just expired
         if message.attempt > state.attempt and not state.has_ended:
             raise HandlerError(
                 TranscriptionErrorCode.BUSY,
@@ -142,7 +143,7 @@ class Router:
                 " Send it again in a second.",
             )
         if (state.attempt, state.status) == (message.attempt, UtteranceStatus.ACCEPTED):
-            # For a repeated message, this may be a second invocation. Then only the first one starts the attempt.
+            # For a repeated message, this may be a second invocation. The processor ignores it, once the first one runs.
             self._start_attempt(connection, message, now_ms)
         return Accepted(
             utterance=message.utterance,
@@ -152,7 +153,7 @@ class Router:
         )
 
     def _start_attempt(self, connection: str, message: Audio, accepted_ms: int) -> None:
-        """Invoke the processor for an attempt, which has its slot."""
+        """Invoke the processor for an attempt that has a slot. Raises HandlerError if the call fails."""
         event = ProcessorEvent(
             session_id=connection,
             utterance=message.utterance,
@@ -164,7 +165,7 @@ class Router:
         try:
             self._invoke_processor(event)
         except (ClientError, BotoCoreError) as error:
-            # The invocation may have succeeded. Unless the attempt starts, the next one takes its slot.
+            # The slot is kept, because the processor may have been invoked. If not, the client's next attempt takes it over.
             # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
             self._log.failure("processor_not_called", error)
             raise HandlerError(
@@ -196,7 +197,7 @@ def _check_audio(message: Audio, session: Session) -> None:
     """Raise HandlerError for audio that Amazon Transcribe would refuse or misinterpret."""
     try:
         audio = base64.b64decode(message.audio, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise HandlerError(TranscriptionErrorCode.BAD_AUDIO, "audio is not base64.") from None
     try:
         check_utterance(audio, session.encoding, session.sample_rate)

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from handlers.transcription.audio_processor.stream import StreamFailureCode
-from handlers.transcription.audio_processor.transcription import UtteranceEnd
+from handlers.transcription.audio_processor.transcription import AttemptEnd
 from handlers.transcription.environment import FALLBACK_METRIC, GIVEN_UP_EVENT
 from handlers.transcription.session import MAX_REMEMBERED_UTTERANCES, UtteranceStatus
 from tests.handlers.common.fakes import client_error
@@ -128,7 +128,7 @@ def test_a_lost_attempt_frees_its_slot_after_its_deadline(
     assert "utterances_lost" not in capsys.readouterr().out
     harness.clock.now_ms += 1
     assert harness.send_utterance("u1", 2)["type"] == "accepted"
-    assert [state.name for state in harness.session().list_held()] == ["u1"]
+    assert [state.name for state in harness.session().list_in_progress()] == ["u1"]
     assert [state.failures for state in harness.session().utterances] == [1, 1]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["lost"], line["level"]) for line in lines if line["message"] == "utterances_lost"] == [(2, "ERROR")]
@@ -155,7 +155,7 @@ def test_an_attempt_that_lost_its_slot_has_failed_and_reports_it_unless_the_next
     harness.process_utterance(*steps)
     ends = [(message["attempt"], message.get("retryable")) for message in harness.last_messages()]
     assert ends == {None: [(1, True)], False: [], True: [(2, None)]}[is_next_processed]
-    held = [(state.name, state.attempt) for state in harness.session().list_held()]
+    held = [(state.name, state.attempt) for state in harness.session().list_in_progress()]
     assert held == {None: [("u2", 1)], False: [("u1", 2)], True: []}[is_next_processed]
 
 
@@ -163,7 +163,7 @@ def test_an_attempt_that_lost_its_slot_has_failed_and_reports_it_unless_the_next
 def test_after_a_reconnection_an_utterance_is_transcribed_again(harness: TranscriptionHarness, is_closed: bool) -> None:
     """API Gateway may notice late that a connection has ended, and accepts messages for it until then."""
     harness.transcribe.before_open = lambda: harness.clients.gone.update({"c1"} if is_closed else ())
-    assert harness.process_utterance(*HELLO) is (UtteranceEnd.GONE if is_closed else UtteranceEnd.DONE)
+    assert harness.process_utterance(*HELLO) is (AttemptEnd.GONE if is_closed else AttemptEnd.DONE)
     state = harness.session().find("u1")
     assert (state.has_slot, state.has_ended, state.failures) == (False, not is_closed, 0), (
         "a reconnection is no failure"
@@ -171,7 +171,7 @@ def test_after_a_reconnection_an_utterance_is_transcribed_again(harness: Transcr
     harness.open_session("c2")
     assert harness.send_utterance(attempt=2, connection="c2")["done"] is False
     harness.transcribe.scripts.append(HELLO)
-    assert harness.process_event(harness.events[-1]) is UtteranceEnd.DONE
+    assert harness.process_event(harness.events[-1]) is AttemptEnd.DONE
     assert harness.captions("c2") == [("Hel", "partial"), ("Hello.", "final")]
     assert len(harness.messages("done", "c2")) == 1
 
@@ -187,7 +187,7 @@ def test_after_a_failed_invocation_the_next_attempt_takes_the_slot(harness: Tran
     assert harness.process_event(harness.events[0].model_copy(update={"attempt": 1})) is None, (
         "it was invoked, but late"
     )
-    assert harness.process_event(harness.events[0]) is UtteranceEnd.DONE
+    assert harness.process_event(harness.events[0]) is AttemptEnd.DONE
 
 
 @pytest.mark.parametrize("lost", ["partial", "final", "done"])
@@ -205,10 +205,10 @@ def test_the_utterance_fails_if_a_final_cannot_be_posted_but_not_without_another
             harness.process_utterance(*HELLO)
         assert harness.messages("failed")[0]["retryable"] is True
     else:
-        assert harness.process_utterance(*HELLO) is UtteranceEnd.DONE
+        assert harness.process_utterance(*HELLO) is AttemptEnd.DONE
         assert harness.shown_lines() == ["Hello."]
         assert harness.send_utterance(attempt=2)["done"] is True
-    assert harness.session().list_held() == []
+    assert harness.session().list_in_progress() == []
     line = json.loads(capsys.readouterr().out.splitlines()[0])
     events = {"partial": "partial_not_posted", "final": "utterance_broken", "done": "last_word_lost"}
     assert (line["message"], line["error_type"]) == (events[lost], "ClientError")
@@ -220,6 +220,6 @@ def test_a_session_remembers_only_its_last_utterances(harness: TranscriptionHarn
     for number in range(2 * MAX_REMEMBERED_UTTERANCES):
         session = session.take_slot("running", 1, 0, 2).take_slot(f"u{number}", 1, 0, 2)
         session = session.start(f"u{number}", 1, 0).end(f"u{number}", 1, UtteranceStatus.DONE, 0)
-    assert [state.name for state in session.list_held()] == ["running"], "an attempt in progress is not forgotten"
+    assert [state.name for state in session.list_in_progress()] == ["running"], "an attempt in progress stays"
     remembered = [state.name for state in session.utterances if state.has_ended]
     assert remembered == [f"u{number}" for number in range(MAX_REMEMBERED_UTTERANCES, 2 * MAX_REMEMBERED_UTTERANCES)]

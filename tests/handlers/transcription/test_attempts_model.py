@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from handlers.common.json_models import Message
 from handlers.transcription.audio_processor.stream import StreamFailureCode
-from handlers.transcription.audio_processor.transcription import GIVE_UP_ATTEMPT
+from handlers.transcription.audio_processor.transcription import MAX_FAILURES
 from handlers.transcription.messages import ProcessorEvent
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.router_harness import (
@@ -194,7 +194,7 @@ class AttemptsMachine(RuleBasedStateMachine):
         self.screen.apply(message)
         name = message["utterance"]
         if message["type"] == "failed":
-            assert message["retryable"] or self.attempts[name] >= GIVE_UP_ATTEMPT
+            assert message["retryable"] or self.attempts[name] >= MAX_FAILURES
             self.given_up |= set() if message["retryable"] else {name}
         elif message["type"] == "done" or message.get("done"):
             (self.given_up if message.get("failed") else self.done).add(name)
@@ -209,7 +209,7 @@ class AttemptsMachine(RuleBasedStateMachine):
 
     @invariant()
     def slots_are_limited(self) -> None:
-        assert len(self.harness.session(self.connection).list_held()) <= LIMITS.in_flight
+        assert len(self.harness.session(self.connection).list_in_progress()) <= LIMITS.in_flight
 
     def teardown(self) -> None:
         """Let nothing fail any more. Then each utterance is done after a few attempts."""

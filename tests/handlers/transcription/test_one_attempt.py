@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from handlers.common.logging import hash_for_log
 from handlers.transcription.audio import CODER_PADDING_SECONDS, MAX_SECONDS, Encoding
 from handlers.transcription.audio_processor.stream import StreamFailureCode, StreamRequest
-from handlers.transcription.audio_processor.transcription import LAST_CAPTIONS_MS, UtteranceEnd
+from handlers.transcription.audio_processor.transcription import LAST_CAPTIONS_MS, AttemptEnd
 from handlers.transcription.environment import FALLBACK_METRIC
 from handlers.transcription.session import UtteranceStatus
 from tests.handlers.common.fakes import START_MS
@@ -40,7 +40,7 @@ FIVE_SECONDS: dict[str, Any] = {"audio": base64.b64encode(flac(80_000) + bytes(5
 
 def test_audio_is_sent_at_the_pace_of_speech_and_captions_during_it(harness: TranscriptionHarness) -> None:
     steps = [partial_at(300, "Hello"), partial_at(600, "Hello world"), final_at(1_100, "Hello world.", at_ms=200)]
-    assert harness.process_utterance(*steps, STREAM_END, utterance="u7", attempt=4) is UtteranceEnd.DONE
+    assert harness.process_utterance(*steps, STREAM_END, utterance="u7", attempt=4) is AttemptEnd.DONE
     assert harness.captions() == [("Hello", "partial"), ("Hello world", "partial"), ("Hello world.", "final")]
     [done] = harness.messages("done")
     assert (done["utterance"], done["attempt"], done["finals"], done.get("fallback")) == ("u7", 4, 1, None)
@@ -123,7 +123,7 @@ def test_no_audio_and_no_text_is_stored_or_logged(
 
 def test_the_utterance_ends_normally_even_if_its_metrics_cannot_be_put(harness: TranscriptionHarness) -> None:
     harness.put_metric_data.side_effect = ClientError({"Error": {"Code": "Throttling"}}, "PutMetricData")
-    assert harness.process_utterance(final_at(1_100, "Hello."), STREAM_END) is UtteranceEnd.DONE
+    assert harness.process_utterance(final_at(1_100, "Hello."), STREAM_END) is AttemptEnd.DONE
     assert len(harness.messages("done")) == 1
 
 
@@ -147,21 +147,21 @@ def test_the_latency_of_a_caption_counts_from_the_end_of_its_words_and_includes_
     harness.open_session()
     harness.send_utterance()
     harness.clock.now_ms += 19_000
-    assert harness.process_event(harness.events[0]) is UtteranceEnd.DONE
+    assert harness.process_event(harness.events[0]) is AttemptEnd.DONE
     delay_ms = 19_000 + 900 + 10
     [(_, call)] = harness.put_metric_data.call_args_list
     assert call["MetricData"][0]["Values"] == [delay_ms + 1_050 - 1_000, delay_ms + 1_100 - 100]
 
 
 def test_an_attempt_without_captions_puts_no_metrics(harness: TranscriptionHarness) -> None:
-    assert harness.process_utterance(STREAM_END) is UtteranceEnd.DONE
+    assert harness.process_utterance(STREAM_END) is AttemptEnd.DONE
     harness.put_metric_data.assert_not_called()
 
 
 def test_an_utterance_whose_captions_cannot_be_delivered_in_time_is_sent_again(harness: TranscriptionHarness) -> None:
     harness.slow_down_posts(900)
     finals = [final_at(200, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(6)]
-    assert harness.process_utterance(*finals, STREAM_END) is UtteranceEnd.LATE
+    assert harness.process_utterance(*finals, STREAM_END) is AttemptEnd.LATE
     assert harness.clock.now_ms - START_MS <= 1_000 + LAST_RESULTS_MS + LAST_CAPTIONS_MS + 900
     assert harness.messages("failed")[0]["retryable"] is True
     assert harness.metrics()[FALLBACK_METRIC] == 1
@@ -171,7 +171,7 @@ def test_captions_of_events_that_arrived_before_the_deadline_are_still_delivered
     harness.slow_down_posts(20)
     event_ms = 1_000 + LAST_RESULTS_MS - 10
     finals = [final_at(event_ms, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(3)]
-    assert harness.process_utterance(*finals) is UtteranceEnd.CUT
+    assert harness.process_utterance(*finals) is AttemptEnd.CUT
     assert len(harness.captions()) == 3
 
 
@@ -220,7 +220,7 @@ def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     started_ms = harness.clock.now_ms
     assert harness.process_event(harness.events[-1]) is not None
     assert harness.clock.now_ms - started_ms <= seconds * 1_000 + 2_000
-    assert harness.session().list_held() == [], "the slot is released in any case"
+    assert harness.session().list_in_progress() == [], "the slot is released in any case"
     assert len(harness.last_messages()) == 1
 
 
@@ -230,14 +230,14 @@ def test_an_orphan_is_shown_while_the_stream_is_open_if_the_orphan_timeout_is_sh
     shown_ms: list[int] = []
     harness.clients.after_post = lambda *_: shown_ms.append(harness.clock.now_ms - START_MS)
     steps = (partial_at(300, "Hello"), (6_400, None))
-    assert harness.process_utterance(*steps, **FIVE_SECONDS, settings={"orphanTimeout": 5}) is UtteranceEnd.DONE
+    assert harness.process_utterance(*steps, **FIVE_SECONDS, settings={"orphanTimeout": 5}) is AttemptEnd.DONE
     assert shown_ms[1] == 5_300, "five seconds, the minimum of the timeout, after the last version"
 
 
 def test_the_end_of_the_longest_utterance_shows_its_orphans(harness: TranscriptionHarness) -> None:
     shown_ms: list[int] = []
     harness.clients.after_post = lambda *_: shown_ms.append(harness.clock.now_ms - START_MS)
-    assert harness.process_utterance(partial_at(300, "Hello world"), **FIVE_SECONDS) is UtteranceEnd.CUT
+    assert harness.process_utterance(partial_at(300, "Hello world"), **FIVE_SECONDS) is AttemptEnd.CUT
     [_, orphan] = harness.messages("caption")
     assert (orphan["text"], orphan["final"], orphan["orphan"]) == ("Hello world", True, True)
     assert shown_ms[1] == 5_000 + LAST_RESULTS_MS, "the orphan is shown although Amazon Transcribe sends nothing more"

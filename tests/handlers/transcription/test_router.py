@@ -138,7 +138,7 @@ def test_invalid_input_gets_one_clear_error_and_affects_no_other_user(
     assert (answer["type"], answer["code"]) == ("error", code)
     assert error_text in f"{answer['message']} {answer.get('fields')}"
     assert harness.events == [], "the audio processor is not invoked"
-    assert harness.session().list_held() == []
+    assert harness.session().list_in_progress() == []
     assert harness.send_text(utterance_message())["type"] == "accepted", "connection and session still work"
     assert harness.send_utterance(connection="c2")["type"] == "accepted"
 

@@ -219,10 +219,9 @@ def test_a_service_that_reads_nothing_stops_the_sender_and_is_closed_in_time() -
 
     with transcribe(lambda _: test_ended.wait(TIMEOUT_SECONDS)) as url:
         try:
-            stream = TranscribeStream.open(url, TIMEOUT_SECONDS)
-            with pytest.raises(TranscribeStreamFailed, match="broken"):
+            failure = pytest.raises(TranscribeStreamFailed, match="broken")
+            with TranscribeStream.open(url, TIMEOUT_SECONDS) as stream, failure:
                 send_forever(stream)
-            stream.close()
             assert stream._connection.transport.is_closing()
         finally:
             test_ended.set()
