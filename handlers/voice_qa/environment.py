@@ -1,8 +1,8 @@
-"""Environment variables of voice Q&A's three functions, and what else the deployment shares with them.
+"""Environment variables of voice Q&A's three functions, and other facts that they share with the program that deploys them.
 
-The functions are the WebSocket handler, which replies to the messages of clients, the query worker, which gets questions
-answered by an agent, and the lecture validator. The agent is an external service: an HTTP service or Bedrock AgentCore
-Runtime. The stack settings have the bounds and the defaults of the numbers.
+A guest is a browser user who asks questions about a lecture. The WebSocket handler replies to a guest's messages. The query
+worker gets a question answered by the agent, an external service: an HTTP service or Bedrock AgentCore Runtime. The lecture
+validator checks uploaded lectures. The stack settings have the bounds and the defaults of the numbers.
 """
 
 from enum import StrEnum
@@ -31,7 +31,7 @@ class AudioFormat(StrEnum):
 
 
 class AgentCode(StrEnum):
-    """Reasons why there is no complete answer. They are logged."""
+    """Reasons why the agent has given no complete answer. They are logged, and an alarm counts all except REJECTED."""
 
     REFUSED = "refused"
     """The agent answers none of our questions: it denies access, does not exist, redirects us, or has an invalid
@@ -44,7 +44,7 @@ class AgentCode(StrEnum):
     """The agent could not be reached, ended the connection before its answer was complete, or reports that it is
     unavailable."""
     TOO_SLOW = "too_slow"
-    """The answer did not start, or paused too long."""
+    """The answer did not start in time, paused too long, or was not complete at the question's time limit."""
     MALFORMED = "malformed"
     """The response violates the protocol, or exceeds a size limit."""
     FAILED = "failed"
@@ -66,8 +66,8 @@ class VoiceQaEnvironment(HandlerEnvironment):
     """Audio bucket: lectures, spoken questions and stored answers."""
     dynamodb_table: str
     session_days: int
-    """Number of days for which a question is stored. A conversation (the questions of one guest about a lecture, and their
-    answers) is stored for this number of days after its first answer."""
+    """Number of days for which a question is stored after its last change. A conversation (the questions of one guest about
+    a lecture, and their answers) is stored for this number of days after its first answer."""
     answer_seconds: float
     """Maximum number of seconds from a question to the end of its answer."""
 
@@ -85,7 +85,7 @@ class SocketEnvironment(VoiceQaEnvironment):
     time_limit_queue: str
     """URL of the queue with the delayed checks of the questions' time limits."""
     identity_pool: str
-    """The identity pool whose guests may connect."""
+    """Id of the Cognito identity pool whose guests may connect."""
     guest_id_key: str
     """Name of the SSM SecureString parameter that contains a secret key. A guest id is a hash of the guest's Cognito
     identity id with this key."""

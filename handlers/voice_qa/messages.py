@@ -30,7 +30,7 @@ class VoiceQaErrorCode(ErrorCode):
         "UNAUTHENTICATED",
         "The handshake was not signed as a guest of this stack, or the connection is unknown.",
         "Get credentials from the identity pool, sign the URL with them, and connect again.",
-        401,
+        401,  # HTTP status, which only a handshake has
     )
     LECTURE_UNKNOWN = (
         "LECTURE_UNKNOWN",
@@ -77,13 +77,13 @@ class VoiceQaErrorCode(ErrorCode):
     )
 
 
-class UnanswerableQuestion(HandlerError):
-    """The question was not answered. Code and message are sent to the client."""
+class QuestionNotAnswered(HandlerError):
+    """The question is refused, or its answer has failed. Code and message are sent to the client."""
 
     def __init__(
         self, code: VoiceQaErrorCode, message: str, *, retryable: bool = False, cause: StrEnum | None = None
     ) -> None:
-        """`cause` is logged, if it says more than the code."""
+        """`cause` is logged in place of the code, as a more exact reason."""
         super().__init__(code, message)
         self.retryable = retryable
         self.cause = cause or code
@@ -104,7 +104,7 @@ class Upload(ClientMessage):
 
 
 class Query(ClientMessage):
-    """A question about a lecture, either spoken (`audioKey`, from `upload`) or written (`text`)."""
+    """A question about a lecture, either spoken (`audioKey`) or written (`text`). A message with both or neither is refused."""
 
     action: Literal["query"]
     query_id: QueryId
@@ -113,14 +113,13 @@ class Query(ClientMessage):
     session_id: Ulid | None = None
     """The conversation that the question continues. Without it, a new conversation begins."""
     audio_key: str | None = None
+    """`key` from the `uploadReady` message of the recording."""
     text: Annotated[str, StringConstraints(min_length=1, max_length=2_000), VISIBLE_TEXT] | None = None
     language: LanguageCode = "en-US"
 
 
 class LectureRequest(ClientMessage):
-    """Request for the state of a lecture that this guest uploads. Repeat it every few seconds until the lecture is
-    validated.
-    """
+    """Request for the state of a lecture that this guest uploads, repeated every few seconds until it is validated."""
 
     action: Literal["lecture"]
     lecture_id: Ulid
@@ -230,6 +229,7 @@ class Piece(Message):
 
 
 PieceText = Annotated[str, AfterValidator(remove_hidden_characters), Field(repr=False)]
+"""Text from the agent. Hidden characters are removed. It is not in the model's `repr`, so that no log gets it by accident."""
 
 
 class TextPiece(Piece):
@@ -298,12 +298,13 @@ class Answered(Message):
 
 
 class QueryFailed(Message):
-    """The question was not answered. Pieces that were sent remain valid. If `retryable` is true, send the question
-    again with the same `queryId`.
+    """An accepted question was not answered. Unlike `ErrorMessage`, which has the same type, this is no answer to a message.
+    Pieces that were sent remain valid. If `retryable` is true, send the question again with the same `queryId`.
     """
 
     type: Literal["error"] = "error"
     code: str
+    """An error code of voice Q&A, such as `AGENT_FAILED`. It is not `QUERY_FAILED`, with which a new request is refused."""
     message: str
     query_id: QueryId
     retryable: bool

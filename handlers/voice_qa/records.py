@@ -1,4 +1,5 @@
-"""Keys of the items in voice Q&A's table, and the records of connections, questions, counters and lectures.
+"""Keys of the items in voice Q&A's table, and the records of connections, questions, counters and lectures. The WebSocket
+handler, the query worker and the lecture validator read and write them.
 
 The table's partition key is `sessionId`, and its sort key is `lectureId`. A guest (a browser user with unauthenticated
 Cognito credentials) can read and write the items whose `sessionId` begins with the guest's own Cognito identity id and
@@ -35,8 +36,8 @@ from handlers.voice_qa.environment import LECTURES
 from handlers.voice_qa.messages import (
     LectureReport,
     LectureState,
+    QuestionNotAnswered,
     RejectionReason,
-    UnanswerableQuestion,
     VoiceQaErrorCode,
 )
 
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 Key = dict[str, str]
 TTL_ATTRIBUTE = "expiresAt"
 NO_RANGE_KEY = "-"
-"""Value of the sort key `lectureId` in items that belong to no lecture."""
+"""Value of the sort key `lectureId` in the items of connections, questions and counters."""
 DAY_SECONDS = 24 * 3600
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -68,7 +69,7 @@ def query_key(guest_id: str, query_id: str) -> Key:
 
 
 def counter_key(guest_id: str, counted: str, period: int) -> Key:
-    """Return the key of a guest's counter. `counted` names what it counts, and `period` numbers the hour or day."""
+    """Return the key of a guest's counter of `lectures` or `queries`. `period` is the number of the day or hour."""
     return {"sessionId": f"counter#{guest_id}#{counted}#{period}", "lectureId": NO_RANGE_KEY}
 
 
@@ -114,7 +115,7 @@ class Counter(Record):
     count: int = 0
 
     def add(self, limit: int) -> Self:
-        """Count one more. Nothing is counted once the limit is exceeded."""
+        """Count one more. A count above the limit means that the request is refused, and does not grow further."""
         return self if self.count > limit else self.model_copy(update={"count": self.count + 1})
 
 
@@ -156,7 +157,7 @@ class Question(Record):
     attempt: int = 0
     """Number of answer attempts so far."""
     worker: str = ""
-    """Random name of the invocation that answers or answered the question."""
+    """Random name of the invocation that answers or answered the question. Empty after the time limit check failed it."""
     pieces_key: str | None = None
     """Key of the stored answer, if the question is answered."""
     spoken_key: str | None = None
@@ -164,7 +165,7 @@ class Question(Record):
     retryable: bool = False
     """True if a failed question can be asked again."""
     reported: bool = False
-    """True if the client was notified of the end of the question, or is not connected any more."""
+    """True if the client was notified that the question has ended, or is not connected any more."""
 
     @property
     def has_ended(self) -> bool:
@@ -178,14 +179,13 @@ class Question(Record):
         """Apply a further request of the client. `new` is the question as the client sends it now.
 
         A question that is answered, or cannot be answered, does not change. If the question is in progress, its end is
-        reported to the connection of the request. After a failure, another attempt begins with the fields of the
-        request. Only the conversation and the number of attempts stay.
+        reported to the connection of the request. After a failure or the time limit, another attempt begins with the
+        fields of the request. Only the conversation and the number of attempts stay.
         """
         if self.status is QuestionStatus.ANSWERED or (self.status is QuestionStatus.FAILED and not self.retryable):
             return self
         if self.status is QuestionStatus.FAILED or self.is_overdue(new.asked_ms, limit_ms):
-            kept = {"session": self.session, "attempt": self.attempt, "revision": self.revision}
-            return new.model_copy(update=kept)
+            return new.model_copy(update={"session": self.session, "attempt": self.attempt})
         return self.model_copy(update={"connection": new.connection})
 
     def begin(self, worker: str) -> Self:
@@ -199,16 +199,16 @@ class Question(Record):
         return self.status is QuestionStatus.RUNNING and self.worker == worker
 
     def end(self, worker: str, status: QuestionStatus, **fields: object) -> Self:
-        """Let a worker end the question, unless it does not run the question any more."""
+        """Let a worker end the question with a status, unless it does not run the question any more."""
         return self.model_copy(update={"status": status, **fields}) if self.is_run_by(worker) else self
 
     def fail_if_overdue(self, now_ms: int, limit_ms: int) -> Self:
-        """Fail the question if it is overdue. Its worker does not run it any more."""
+        """Fail the question if it is overdue. After that, its worker cannot end it any more."""
         changes = {"status": QuestionStatus.FAILED, "retryable": True, "worker": ""}
         return self.model_copy(update=changes) if self.is_overdue(now_ms, limit_ms) else self
 
     def mark_reported(self) -> Self:
-        """Record that the client was notified of the end, unless it has asked again in the meantime."""
+        """Set `reported`, unless the client has asked again in the meantime, so that the question is in progress."""
         return self.model_copy(update={"reported": True}) if self.has_ended else self
 
 
@@ -247,7 +247,7 @@ class Lecture(Record):
         return self.key != key or is_later(sequencer, self.sequencer)
 
     def apply_verdict(self, verdict: "Lecture") -> "Lecture":
-        """Return the lecture after a verdict, which has no owner. A verdict on an older version changes nothing."""
+        """Return the lecture after a verdict: a new state without an owner. A verdict on an older version changes nothing."""
         if not self.is_older_than(verdict.key, verdict.sequencer):
             return self
         return verdict.model_copy(update={"owner": self.owner})
@@ -264,14 +264,14 @@ class LectureTable:
         return self._records.read(lecture_key(lecture_id)) or Lecture()
 
     def find_ready(self, lecture_id: str) -> Lecture:
-        """Return a lecture that guests can ask about. Raises UnanswerableQuestion for any other lecture."""
+        """Return a lecture that guests can ask about. Raises QuestionNotAnswered for any other lecture."""
         lecture = self._records.read(lecture_key(lecture_id))
         if lecture is None:
-            raise UnanswerableQuestion(VoiceQaErrorCode.LECTURE_UNKNOWN, "There is no lecture with this id.")
+            raise QuestionNotAnswered(VoiceQaErrorCode.LECTURE_UNKNOWN, "There is no lecture with this id.")
         if lecture.status is LectureState.REJECTED:
-            raise UnanswerableQuestion(VoiceQaErrorCode.LECTURE_REJECTED, lecture.message or "It cannot be used.")
+            raise QuestionNotAnswered(VoiceQaErrorCode.LECTURE_REJECTED, lecture.message or "It cannot be used.")
         if lecture.status is not LectureState.READY:
-            raise UnanswerableQuestion(
+            raise QuestionNotAnswered(
                 VoiceQaErrorCode.LECTURE_NOT_READY, "The lecture is not ready yet. Ask again later.", retryable=True
             )
         return lecture

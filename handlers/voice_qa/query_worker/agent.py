@@ -1,4 +1,4 @@
-"""Client of the agent, the external service that answers questions: an HTTP service, or Bedrock AgentCore Runtime.
+"""Client of the agent, the external service to which the query worker sends questions: over HTTP, or in Bedrock AgentCore.
 
 Request, by `POST <endpoint>/answer` or AgentCore's `InvokeAgentRuntime`: an `AgentQuestion` as JSON. It is repeated up to
 three times if no connection is established, or if the status means a transient failure. It is not repeated after any
@@ -45,14 +45,14 @@ from handlers.voice_qa.messages import (
     AudioPiece,
     CitationPiece,
     Piece,
+    QuestionNotAnswered,
     TextPiece,
-    UnanswerableQuestion,
     VoiceQaErrorCode,
 )
 
 MAX_LINE_BYTES = 120_000
 """Maximum size of a line. The message to the client with its content is hardly longer. API Gateway allows 128 KB."""
-MAX_ANSWER_BYTES = 24 * 1024 * 1024
+MAX_RESPONSE_BYTES = 24 * 1024 * 1024
 """Maximum size of a response. The worker keeps the answer in memory until it has ended."""
 CONNECT_SECONDS = 2
 SILENCE_SECONDS = 20
@@ -97,8 +97,8 @@ AGENT_MESSAGES = {
 """Messages for clients by failure of the agent. They contain nothing that the agent sent."""
 
 
-class AgentFailed(UnanswerableQuestion):
-    """The answer is not complete. Pieces that were received remain valid."""
+class AgentFailed(QuestionNotAnswered):
+    """The agent has given no complete answer. Pieces that were received remain valid."""
 
     def __init__(self, cause: AgentCode, *, retryable: bool | None = None) -> None:
         """`retryable` states if asking again may help. If it is None, the cause decides."""
@@ -154,7 +154,7 @@ class AgentQuestion(Message):
 AGENTCORE = "bedrock-agentcore"
 SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 
-# urllib3 warns with the URL of each request that it repeats.
+# For each request that it repeats, urllib3 would log a warning with the URL.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 HEADERS = {"Content-Type": "application/json", "Accept": "application/jsonl, text/event-stream"}
 
@@ -192,10 +192,10 @@ class Agent:
 
     @contextmanager
     def answer(self, question: AgentQuestion, attempt: int) -> Iterator[Iterator[Piece]]:
-        """Send the question, and return the pieces of this attempt's answer as they arrive. Raises AgentFailed.
+        """Send the question, and return the pieces of the answer as they arrive. Raises AgentFailed.
 
-        Reading the pieces raises AgentFailed too, if the answer is not complete. At the end of the block, the connection
-        is closed.
+        Reading the pieces raises AgentFailed too, if the answer is not complete. The pieces carry the number `attempt`. At
+        the end of the caller's `with` block, the connection is closed.
         """
         response = self._send(question)
         try:
@@ -216,8 +216,8 @@ class Agent:
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=SILENCE_SECONDS),
                 retries=urllib3.Retry(
                     MAX_RETRIES,
-                    read=False,
-                    allowed_methods=None,
+                    read=False,  # no retry after the request was sent
+                    allowed_methods=None,  # retries for POST too
                     status_forcelist=RETRIED_STATUSES,
                     backoff_factor=0.2,
                     raise_on_status=False,
@@ -237,7 +237,7 @@ def _read_lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         while data := response.read1(READ_BYTES):  # the bytes that have arrived, or none at the end of the body
             size += len(data)
             *lines, rest = (rest + data).split(b"\n")
-            if size > MAX_ANSWER_BYTES or max(map(len, (*lines, rest))) > MAX_LINE_BYTES:
+            if size > MAX_RESPONSE_BYTES or max(map(len, (*lines, rest))) > MAX_LINE_BYTES:
                 raise AgentFailed(AgentCode.MALFORMED)
             yield from lines
     except HTTPError as error:
@@ -257,7 +257,7 @@ def _judge_status(status: int) -> AgentCode:
 
 _OBJECT = TypeAdapter(dict[str, Any])
 _EVENT_FIELDS = (b":", b"event:", b"id:", b"retry:")
-"""Prefixes of the lines of server-sent events that contain no object."""
+"""Prefixes of those lines of server-sent events that contain no object: comments, and fields other than `data`."""
 
 
 def read_pieces(lines: Iterable[bytes], query_id: str, attempt: int, duration_ms: int) -> Iterator[Piece]:

@@ -11,8 +11,8 @@ The question's record has the keys of the valid attempt. The bucket's lifecycle 
 
 A conversation consists of turns: a guest's question about a lecture, and its answer. The latest turns are stored in the
 table, and the agent gets some of them as the context of a new question. Guests may read and, in some stacks, write these
-items directly in the table. An item that does not have the worker's form is ignored. The next turn replaces it, unless
-it has a `revision` of its own.
+items directly in the table. An item that does not have the worker's form is ignored, and the next turn replaces it. But if
+the guest has written the attribute `revision`, which every item of the worker has, it cannot be replaced. Turns are then lost.
 
 A conversation expires a fixed number of days after its first turn. Further turns do not postpone this, so that the
 words of a guest who asks regularly are deleted too. A turn after the expiry begins a new conversation, even if DynamoDB
@@ -40,7 +40,7 @@ from handlers.voice_qa.messages import (
     AudioPiece,
     Piece,
     QueryId,
-    UnanswerableQuestion,
+    QuestionNotAnswered,
     VoiceQaErrorCode,
 )
 from handlers.voice_qa.query_worker.agent import ContextTurn, SpokenQuery
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 EXTENSIONS = {AnswerAudioFormat.OGG_OPUS: "ogg", AnswerAudioFormat.MP3: "mp3"}
+"""Extensions of the keys of spoken answers."""
 CONTENT_TYPES = {"ogg": "audio/ogg", "mp3": "audio/mpeg", "jsonl": "application/jsonl"}
 """Content types of stored answers, by the extension of their keys."""
 NOT_FOUND = "404"
@@ -64,31 +65,31 @@ class AudioBucket:
     client: "S3Client"
     name: str
 
-    def find_question(self, key: str) -> SpokenQuery:
+    def find_spoken_query(self, key: str) -> SpokenQuery:
         """Return the audio of a spoken question. The form for its upload has limited its size and content type.
 
-        Raises UnanswerableQuestion if it does not exist.
+        Raises QuestionNotAnswered if it does not exist.
         """
         try:
             head = self.client.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] != NOT_FOUND:
                 raise
-            raise UnanswerableQuestion(
+            raise QuestionNotAnswered(
                 VoiceQaErrorCode.AUDIO_REFUSED, "The audio has not been uploaded yet.", retryable=True
             ) from None
-        url = self.presign_url(key, VersionId=head.get("VersionId", NULL_VERSION_ID))
-        subtype = head["ContentType"].partition("/")[2]
+        url = self.presign_url(key, head.get("VersionId", NULL_VERSION_ID))
+        subtype = head["ContentType"].partition("/")[2]  # of `audio/webm`, for example
         return SpokenQuery(url=url, format="mp3" if subtype == "mpeg" else subtype)
 
-    def presign_url(self, key: str, **version: str) -> str:
-        params = {"Bucket": self.name, "Key": key, **version}
+    def presign_url(self, key: str, version_id: str) -> str:
+        params = {"Bucket": self.name, "Key": key, "VersionId": version_id}
         return self.client.generate_presigned_url("get_object", Params=params, ExpiresIn=PRESIGNED_SECONDS)
 
     def put_answer(self, name: str, pieces: Sequence[Piece]) -> tuple[str, str | None]:
-        """Store an answer as `<guestId>/<queryId>.<attempt>`. Return the keys of the pieces and of the spoken answer.
+        """Store an answer as `<guestId>/<queryId>.<attempt>`. Return the keys of the pieces and of the spoken answer, if any.
 
-        The parts of the spoken answer have one format, and joined they are an audio file.
+        The audio pieces have one format, and joined they are an audio file.
         """
         audio = [piece for piece in pieces if isinstance(piece, AudioPiece)]
         spoken_key = None
@@ -105,6 +106,7 @@ class AudioBucket:
 
 
 KEPT_TURNS = 20
+"""Maximum number of turns of a conversation that are stored."""
 MAX_QUESTION_BYTES, MAX_ANSWER_BYTES = 2_000, 16_000
 """Maximum sizes of the question and of the answer in a turn, so that all turns fit into an item. DynamoDB allows 400 KB.
 The whole answer is in the bucket."""
@@ -133,9 +135,11 @@ class Conversation(Record):
     conversation: tuple[StoredTurn, ...]
     """The latest turns."""
     total_turns: int
+    """Number of all turns, also of those that are not stored any more."""
     created_at: str
     """Time of the first turn."""
     expires_at: int
+    """Time in seconds since the epoch. DynamoDB deletes the item some time after it."""
 
 
 class Conversations(Records[Conversation]):
@@ -155,7 +159,7 @@ class Conversations(Records[Conversation]):
             return None
         return stored if stored is not None and stored.revision else None
 
-    def context(self, key: Key) -> tuple[ContextTurn, ...]:
+    def read_context(self, key: Key) -> tuple[ContextTurn, ...]:
         """Return the turns that an agent gets as context."""
         stored = self.read(key)
         return tuple(
@@ -164,10 +168,7 @@ class Conversations(Records[Conversation]):
         )
 
     def append(self, key: Key, query_id: str, question: str, answer: str) -> None:
-        """Append a turn with the current time, unless the conversation already has a turn for this question.
-
-        Raises TooManyWriters.
-        """
+        """Append a turn with the current time, unless the conversation has one for this question. Raises TooManyWriters."""
         now_ms = self._clock_ms()
         turn = StoredTurn(
             query_id=query_id,
@@ -182,12 +183,8 @@ class Conversations(Records[Conversation]):
                 return Conversation(conversation=(turn,), total_turns=1, created_at=turn.at, expires_at=expires_at)
             if any(known.query_id == query_id for known in stored.conversation):
                 return stored
-            return stored.model_copy(
-                update={
-                    "conversation": (*stored.conversation, turn)[-KEPT_TURNS:],
-                    "total_turns": stored.total_turns + 1,
-                }
-            )
+            turns = (*stored.conversation, turn)[-KEPT_TURNS:]
+            return stored.model_copy(update={"conversation": turns, "total_turns": stored.total_turns + 1})
 
         self.change(key, add_turn)
 

@@ -32,9 +32,9 @@ from handlers.voice_qa.messages import (
     Answered,
     Piece,
     QueryFailed,
+    QuestionNotAnswered,
     TextPiece,
     TranscriptPiece,
-    UnanswerableQuestion,
     VoiceQaErrorCode,
 )
 from handlers.voice_qa.query_worker.agent import Agent, AgentFailed, AgentQuestion, QuestionLecture, WrittenQuery
@@ -50,11 +50,11 @@ from handlers.voice_qa.records import (
     query_key,
 )
 
-WORKER_FAILED = UnanswerableQuestion(
+WORKER_FAILED = QuestionNotAnswered(
     VoiceQaErrorCode.AGENT_FAILED, "The question could not be answered. Ask again.", retryable=True
 )
 MAX_LAST_POSTS = 3
-"""Maximum number of times that the end of an answer is posted."""
+"""Maximum number of attempts to notify the client that a question has ended."""
 
 
 class AnswerOutcome(StrEnum):
@@ -80,7 +80,7 @@ class QueryWorker:
     """The services that the worker uses."""
 
     environment: WorkerEnvironment
-    records: Records[Question]
+    questions: Records[Question]
     lectures: LectureTable
     conversations: Conversations
     audio: AudioBucket
@@ -90,21 +90,21 @@ class QueryWorker:
     log: EventLog
 
     def handle(self, event: Mapping[str, Any]) -> AnswerOutcome:
-        """Answer one question, or do nothing. Raises AnsweringFailed."""
+        """Answer one question, or do nothing. Raises AnsweringFailed after an unexpected exception."""
         invocation = _Invocation(self, QuestionReference.model_validate(event))
         try:
             return invocation.run()
         except Exception as error:  # noqa: BLE001 - replaced by AnsweringFailed
             self.log.failure("query_broken", error)
-            invocation.fail_unexpectedly()
+            invocation.report_unexpected_failure()
             raise AnsweringFailed(type(error).__name__).with_traceback(error.__traceback__) from None
 
 
 class _Invocation:
     """One invocation of the worker for one question.
 
-    The pieces of the answer go to the connection on which the question was asked when the invocation began, and the end
-    of the question to the connection on which it was asked last. A client that lacks a piece asks again, and gets the
+    The pieces of the answer go to the connection on which the question was last asked when the invocation began. A client
+    that asks again on another connection is notified there of the end. If it lacks a piece, it asks once more, and gets the
     stored answer. Without a connected client, the answer is read from the agent and stored too.
     """
 
@@ -128,13 +128,13 @@ class _Invocation:
                 f"{self._guest_id}/{self._query_id}.{question.attempt}", self._pieces
             )
             self._append_turn(question)
-        except UnanswerableQuestion as error:
+        except QuestionNotAnswered as error:
             outcome, cause = AnswerOutcome.FAILED, error.cause
-            is_mine = self._fail(error)
+            is_ended_here = self._fail(error)
         else:
             answered = Answered(query_id=self._query_id, attempt=question.attempt, pieces=len(self._pieces))
-            is_mine = self._end(answered, QuestionStatus.ANSWERED, pieces_key=pieces_key, spoken_key=spoken_key)
-        outcome = outcome if is_mine else AnswerOutcome.OVERTAKEN
+            is_ended_here = self._end(answered, QuestionStatus.ANSWERED, pieces_key=pieces_key, spoken_key=spoken_key)
+        outcome = outcome if is_ended_here else AnswerOutcome.OVERTAKEN
         self._worker.log.info(
             "query_ended",
             outcome=outcome,
@@ -145,50 +145,51 @@ class _Invocation:
         return outcome
 
     def _begin(self) -> Question | None:
-        return self._worker.records.change(self._key, lambda record: record and record.begin(self._name))
+        """Let this invocation answer the question, unless another one does or it has ended. Return the question, if any."""
+        return self._worker.questions.change(self._key, lambda record: record and record.begin(self._name))
 
-    def fail_unexpectedly(self) -> None:
+    def report_unexpected_failure(self) -> None:
         """Notify the client to ask again, and mark the question as failed, unless another invocation answers it.
 
         If this fails too, the time limit check does it.
         """
         try:
-            self._begin()
+            self._begin()  # the first call may have failed, and only the invocation that began a question can end it
             self._fail(WORKER_FAILED)
         except Exception as error:  # noqa: BLE001 - the exception that came first is raised
             self._worker.log.failure("failure_not_reported", error, level="WARNING")
 
     def _forward_answer(self, question: Question) -> None:
-        """Read the pieces of the agent's answer, and post each to the client. Raises UnanswerableQuestion."""
+        """Read the pieces of the agent's answer, and post each to the client. Raises QuestionNotAnswered."""
         worker = self._worker
-        with worker.agent.answer(self._collect_context(question), question.attempt) as pieces:
+        with worker.agent.answer(self._build_agent_question(question), question.attempt) as pieces:
             for piece in pieces:
                 if worker.clock_ms() >= question.asked_ms + worker.environment.limit_ms:
                     raise AgentFailed(AgentCode.TOO_SLOW)
                 self._pieces.append(piece)
                 self._post(question.connection, piece)
 
-    def _collect_context(self, question: Question) -> AgentQuestion:
-        """Return the question with its context. Raises UnanswerableQuestion if it cannot be sent to the agent."""
+    def _build_agent_question(self, question: Question) -> AgentQuestion:
+        """Return the question with its context. Raises QuestionNotAnswered if the lecture or the recording is not ready."""
         worker = self._worker
         lecture = worker.lectures.find_ready(question.lecture)
-        # Agents must not know the id of the guest.
+        # Clients choose the ids of conversations, so the hash includes the guest. Agents must not know the guest's id.
         session_id = sha256(f"{self._guest_id}#{question.session}".encode()).hexdigest()
         return AgentQuestion(
             query_id=self._query_id,
             session_id=session_id,
             lecture=QuestionLecture(
                 lecture_id=question.lecture,
-                url=worker.audio.presign_url(lecture.key, VersionId=lecture.version_id),
+                url=worker.audio.presign_url(lecture.key, lecture.version_id),
                 format=lecture.format,
                 duration_ms=lecture.duration_ms,
             ),
             query=(
                 WrittenQuery(text=question.text or "")
                 if question.audio_key is None
-                else worker.audio.find_question(question.audio_key)
+                else worker.audio.find_spoken_query(question.audio_key)
             ),
-            conversation=worker.conversations.context(_conversation_key(question)),
+            conversation=worker.conversations.read_context(_conversation_key(question)),
             language=question.language,
         )
 
@@ -202,8 +203,8 @@ class _Invocation:
         except (ClientError, BotoCoreError, TooManyWriters) as error:
             self._worker.log.failure("turn_lost", error, level="WARNING")
 
-    def _fail(self, error: UnanswerableQuestion) -> bool:
-        """Mark the question as failed, and notify the client. Return False like `_end`."""
+    def _fail(self, error: QuestionNotAnswered) -> bool:
+        """End the question as failed. Return False in the same cases as `_end`."""
         failed = QueryFailed(code=error.code, message=error.message, query_id=self._query_id, retryable=error.retryable)
         return self._end(failed, QuestionStatus.FAILED, retryable=error.retryable)
 
@@ -213,16 +214,16 @@ class _Invocation:
 
         If this process dies in between, or the message cannot be posted, the time limit check notifies the client.
         """
-        records = self._worker.records
-        question = records.change(self._key, lambda record: record and record.end(self._name, status, **fields))
+        questions = self._worker.questions
+        question = questions.change(self._key, lambda record: record and record.end(self._name, status, **fields))
         if question is None or question.worker != self._name:
             return False
         if any(self._post(question.connection, message) for _ in range(MAX_LAST_POSTS)):
-            records.change(self._key, lambda record: record and record.mark_reported())
+            questions.change(self._key, lambda record: record and record.mark_reported())
         return True
 
     def _post(self, connection: str, message: Message) -> bool:
-        """Post a message, unless the connection is closed. Return False if this failed."""
+        """Post a message. Return False if this failed, but True if the connection is closed."""
         try:
             self._worker.connections.post(connection, message)
         except (ClientError, BotoCoreError) as error:
@@ -236,7 +237,7 @@ def _conversation_key(question: Question) -> Key:
 
 
 def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
-    """Create the agent's client. Raises ValueError if the environment names no agent."""
+    """Create the agent's client. Raises ValueError if the environment names no agent, or its credentials are missing."""
     if environment.agentcore_endpoint is not None:
         return Agent.at_endpoint(environment.agentcore_endpoint)
     credentials = session.get_credentials()
@@ -254,7 +255,7 @@ def _worker() -> QueryWorker:
     table, days = environment.dynamodb_table, environment.session_days
     return QueryWorker(
         environment=environment,
-        records=expiring_records(dynamodb, table, Question, days, ids.now_ms),
+        questions=expiring_records(dynamodb, table, Question, days, ids.now_ms),
         lectures=LectureTable(dynamodb, table),
         conversations=Conversations(dynamodb, table, days, ids.now_ms),
         audio=AudioBucket(s3, environment.s3_bucket),

@@ -4,8 +4,9 @@ A queue of S3 notifications invokes it with new uploads, and delivers a notifica
 verdict is written to the lecture's item. S3 may deliver notifications twice and in any order. So an upload is only
 judged if the item describes no upload yet or an older one.
 
-A read names the version of the notification, and its ETag for a bucket without versioning, where the object may have
-been replaced since then. A replaced or deleted object is not judged: it has a later notification, or is not needed.
+An upload may be replaced or deleted before it is read. So each read names the version and the ETag of the notification. In
+a bucket without versioning, only the ETag shows that the object was replaced. Such an object is not judged: a
+replacement has its own notification, and a deleted object needs no verdict.
 """
 
 from collections.abc import Mapping
@@ -55,7 +56,7 @@ REJECTIONS = {
 
 @dataclass
 class LectureValidator:
-    """Validation of the uploads that S3 notifications announce."""
+    """Validator of the uploads that S3 notifications announce."""
 
     environment: ValidatorEnvironment
     s3: "S3Client"
@@ -63,7 +64,7 @@ class LectureValidator:
     log: EventLog
 
     def handle_notification(self, body: str) -> None:
-        """Validate the uploads that a message announces. Raises InvalidEvent, or another ValueError, for other messages."""
+        """Validate the uploads that an SQS message announces. Raises InvalidEvent or another ValueError for other messages."""
         for new_object in parse_new_objects(body):
             if new_object.bucket != self.environment.s3_bucket:
                 raise InvalidEvent("the notification is for another bucket")
@@ -71,29 +72,24 @@ class LectureValidator:
             if lecture_id is not None:
                 if self.lectures.find(lecture_id).is_older_than(new_object.key, new_object.sequencer):
                     self._validate(lecture_id, new_object)
-            else:
+            else:  # the file name or the id is not valid
                 self.log.warning("lecture_key_ignored", key_hash=hash_for_log(new_object.key))
 
     def _validate(self, lecture_id: str, new_object: NotifiedObject) -> None:
         """Write the verdict on an uploaded version, unless it no longer exists."""
-        verdict = Lecture(
-            status=LectureState.READY,
-            key=new_object.key,
-            version_id=new_object.version_id,
-            sequencer=new_object.sequencer,
-        )
+        upload = Lecture(key=new_object.key, version_id=new_object.version_id, sequencer=new_object.sequencer)
         try:
             audio = self._measure(new_object)
-            changes = {"format": audio.format.value, "duration_ms": audio.duration_ms}
+            verdict = {"status": LectureState.READY, "format": audio.format.value, "duration_ms": audio.duration_ms}
         except RejectedAudio as error:
             message = REJECTIONS[error.reason].format(max_bytes=self.environment.max_lecture_bytes)
-            changes = {"status": LectureState.REJECTED, "code": error.reason, "message": message}
+            verdict = {"status": LectureState.REJECTED, "code": error.reason, "message": message}
         except ClientError as error:
             if error.response["Error"]["Code"] not in GONE_CODES:
                 raise
             self.log.info("lecture_gone", key_hash=hash_for_log(new_object.key))
             return
-        self.lectures.apply_verdict(lecture_id, verdict.model_copy(update=changes))
+        self.lectures.apply_verdict(lecture_id, upload.model_copy(update=verdict))
 
     def _measure(self, new_object: NotifiedObject) -> AudioFile:
         """Return format and duration of a lecture. Raises RejectedAudio or ClientError."""

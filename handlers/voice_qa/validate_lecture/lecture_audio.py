@@ -1,11 +1,12 @@
-"""Prober of a lecture's recording: reads its format and duration from the file's headers, without decoding audio.
+"""Prober of a lecture's recording: reads its format and duration from the file's headers, without decoding audio. The
+lecture validator calls it for each uploaded lecture.
 
 The prober uses mutagen's classes for stream information. It never opens a file with `mutagen.File`, because that also
 loads the tags, and a tag of 200 KB can unpack to 200 MB. Mutagen does not read WebM, so this module does.
 
 An attacker may have written the headers, which decide where a parser reads next. So `RangedFile` limits the cost of
-reading one file, and every exception of a parser rejects the file. A file is not checked for missing parts. The length
-that its headers state counts.
+reading one file, and every exception of a parser rejects the file. The duration that the headers state counts, even if
+parts of the file are missing.
 """
 
 import math
@@ -26,14 +27,14 @@ from mutagen.wave import WaveStreamInfo
 from handlers.voice_qa.environment import AudioFormat
 from handlers.voice_qa.messages import RejectionReason
 
-BLOCK = 256 * 1024
+BLOCK_BYTES = 256 * 1024
 """Size of the blocks in which a file is fetched. A smaller block takes hardly less time."""
 MAX_BLOCKS = 32
-"""Maximum number of requests. Together, they fetch 8 MB."""
-MAX_READ = 64 * 1024 * 1024
-"""Bytes handed to the parser, repeated reads included."""
+"""Maximum number of blocks that are fetched for one file, each with one request: together 8 MB."""
+MAX_READ_BYTES = 64 * 1024 * 1024
+"""Maximum number of bytes that a parser reads from one file, repeated reads included."""
 READ_COST = 1024
-"""Minimum number of bytes for which a read counts, so that a parser cannot make millions of tiny reads."""
+"""Number of bytes as which a smaller read counts, so that a parser cannot make millions of tiny reads."""
 HEAD_BYTES = 64
 """Bytes at the start of a file by which its format is recognised."""
 OPUS_RATE = 48_000
@@ -53,7 +54,7 @@ class AudioFile:
 
 
 class RejectedAudio(Exception):
-    """The recording is not acceptable. The exception contains nothing from the file."""
+    """The recording cannot be used. The exception contains nothing from the file."""
 
     def __init__(self, reason: RejectionReason) -> None:
         super().__init__(reason.value)
@@ -70,7 +71,7 @@ class RangedFile:
     def __init__(self, fetch: Fetch, size: int) -> None:
         self.size = size
         self.failure: Exception | None = None
-        """The storage error, if there was one. It is kept because a parser may turn it into an error about the file."""
+        """The error of `fetch`, if there was one. It is kept because a parser may turn it into an error about the file."""
         self._fetch = fetch
         self._blocks: dict[int, bytes] = {}
         self._position = 0
@@ -81,13 +82,13 @@ class RangedFile:
         begin = self._position
         end = self.size if size < 0 else min(begin + size, self.size)
         self._read += max(READ_COST, end - begin)
-        if self._read > MAX_READ:
+        if self._read > MAX_READ_BYTES:
             raise ReadLimitExceeded
         if begin >= end:
             return b""
-        blocks = b"".join(map(self._load, range(begin // BLOCK, (end - 1) // BLOCK + 1)))
+        blocks = b"".join(map(self._load, range(begin // BLOCK_BYTES, (end - 1) // BLOCK_BYTES + 1)))
         self._position = end
-        offset = begin % BLOCK
+        offset = begin % BLOCK_BYTES
         return blocks[offset : offset + end - begin]
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -106,7 +107,8 @@ class RangedFile:
             if self.failure is not None or len(self._blocks) == MAX_BLOCKS:
                 raise ReadLimitExceeded
             try:
-                self._blocks[index] = self._fetch(index * BLOCK, min(BLOCK, self.size - index * BLOCK))
+                begin = index * BLOCK_BYTES
+                self._blocks[index] = self._fetch(begin, min(BLOCK_BYTES, self.size - begin))
             except Exception as error:
                 self.failure = error
                 raise
@@ -114,7 +116,7 @@ class RangedFile:
 
 
 def probe(file: RangedFile) -> AudioFile:
-    """Return format and duration of a recording. Raises RejectedAudio or a storage error."""
+    """Return format and duration of a recording. Raises RejectedAudio, or an error of the file's `fetch`."""
     try:
         audio_format, seconds = _read_format_and_seconds(file)
     except RejectedAudio:
@@ -145,7 +147,8 @@ def _read_format_and_seconds(file: RangedFile) -> tuple[AudioFormat, float]:
     if head.startswith(b"fLaC"):
         file.seek(8)  # the content of the first block, STREAMINFO
         return AudioFormat.FLAC, StreamInfo(file).length
-    # A frame of layer 3. Frames of AAC have another layer.
+    # An MP3 file begins with a tag, or with a frame of layer 3: eleven set bits, any version, and the bits 01 for the layer.
+    # AAC has the layer bits 00.
     if head.startswith(b"ID3") or (head[:1] == b"\xff" and head[1] & 0xE6 == 0xE2):
         return AudioFormat.MP3, _read_mp3_seconds(file)
     raise RejectedAudio(RejectionReason.UNKNOWN_FORMAT)
@@ -202,8 +205,8 @@ MILLISECOND = b"\x0f\x42\x40"
 """Default unit of times: a million nanoseconds."""
 FLOATS = {4: ">f", 8: ">d"}
 """Formats of floating-point numbers by their number of bytes."""
-MAX_TAIL = 4 * 1024 * 1024
-"""Bytes at the end of a live recording that are searched for its last cluster."""
+MAX_TAIL_BYTES = 4 * 1024 * 1024
+"""Maximum number of bytes at the end of a live recording that are searched for its last cluster."""
 
 
 class _Element(NamedTuple):
@@ -240,11 +243,11 @@ def _read_elements(file: RangedFile, offset: int, end: int) -> Iterator[_Element
     while offset < end:
         file.seek(offset)
         head = file.read(12)
-        # The number of leading zeros in the first byte of an id or a size states its length.
+        # An id or a size has one byte more than its first byte has leading zero bits.
         id_length = 9 - head[0].bit_length()
         size_length = 9 - head[id_length].bit_length()
         begin = offset + id_length + size_length
-        unknown = (1 << 7 * size_length) - 1
+        unknown = (1 << 7 * size_length) - 1  # a size in which all bits are set
         size = int.from_bytes(head[id_length : id_length + size_length], "big") & unknown
         offset = end if size == unknown else min(begin + size, end)
         yield _Element(int.from_bytes(head[:id_length], "big"), begin, offset)
@@ -261,7 +264,7 @@ def _find_value(file: RangedFile, parent: _Element, identifier: int, default: by
 
 def _find_last_block_time(file: RangedFile) -> int:
     """Return the start time of the last block of a live recording, or 0 if there is none near the end."""
-    start = max(0, file.size - MAX_TAIL)
+    start = max(0, file.size - MAX_TAIL_BYTES)
     file.seek(start)
     tail = file.read()
     position = tail.rfind(CLUSTER_START)
@@ -286,7 +289,7 @@ def _read_cluster_time(file: RangedFile, offset: int) -> int | None:
             if element.id == TIMESTAMP:
                 begin = last = int.from_bytes(file.read(min(8, element.end - element.begin)), "big")
             elif element.id == SIMPLE_BLOCK and begin is not None and last is not None:
-                # After the track's number, a block has its time relative to its cluster.
+                # A block begins with the track's number in one byte, and its time relative to the cluster in two bytes.
                 last = max(last, begin + int.from_bytes(file.read(3)[1:], "big", signed=True))
     except IndexError:
         pass  # The recording ended within an element.

@@ -1,4 +1,5 @@
-"""Lambda function behind voice Q&A's WebSocket API: handshakes of guests, and one reply to each client message.
+"""Lambda function behind voice Q&A's WebSocket API: handshakes of guests, and one reply to each client message. A guest is
+a browser user who asks questions about a lecture.
 
 A guest signs the handshake with Cognito credentials, and API Gateway verifies the signature. Only the handshake
 identifies the guest. No field of a message can change the guest.
@@ -110,9 +111,10 @@ class SocketHandler:
                 return dispatcher.answer(event.get("body") or "", context, answer_message)
 
     def _accept(self, context: Mapping[str, Any]) -> ProxyResponse:
-        signed = context["identity"]
-        identity = signed.get("cognitoIdentityId")
-        if not identity or signed.get("cognitoIdentityPoolId") != self.environment.identity_pool:
+        """Store the guest whose credentials signed the handshake. Raises HandlerError without such a signature."""
+        signer = context["identity"]
+        identity = signer.get("cognitoIdentityId")
+        if not identity or signer.get("cognitoIdentityPoolId") != self.environment.identity_pool:
             raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.")
         guest = GuestConnection(identity=identity, guest_id=ids.derive_keyed_user_id(self.guest_id_key(), identity))
         self.guests.change(connection_key(context["connectionId"]), lambda _: guest)
@@ -169,7 +171,7 @@ class SocketHandler:
         )
 
     def _ask(self, guest: GuestConnection, connection: str, message: Query) -> QueryAccepted:
-        """Accept a question. It may have been asked before. Raises HandlerError if it is refused."""
+        """Accept a question, which may have been asked before. Raises HandlerError if it is refused."""
         _check_question(guest, message)
         key = query_key(guest.guest_id, message.query_id)
         new = Question(
@@ -182,9 +184,12 @@ class SocketHandler:
             connection=connection,
             asked_ms=self.clock_ms(),
         )
-        stored = self.questions.read(key)
-        requested = stored.apply_request(new, self.environment.limit_ms) if stored else new
-        if requested.status is QuestionStatus.ACCEPTED:
+
+        def apply_request(stored: Question | None) -> Question:
+            return stored.apply_request(new, self.environment.limit_ms) if stored else new
+
+        # The checks come before the change, which may call its function several times.
+        if apply_request(self.questions.read(key)).status is QuestionStatus.ACCEPTED:
             # A running attempt and a stored answer do not need the lecture, which may be replaced by now.
             self.lectures.find_ready(message.lecture_id)
             limit = self.environment.queries_per_hour
@@ -193,18 +198,14 @@ class SocketHandler:
                     VoiceQaErrorCode.TOO_MANY_QUERIES,
                     f"Limit of {limit} questions per hour reached. Ask again in the next hour.",
                 )
-        question = (
-            self.questions.change(
-                key, lambda record: record.apply_request(new, self.environment.limit_ms) if record else new
-            )
-            or new
-        )
+        question = self.questions.change(key, apply_request) or new
         if question.status is QuestionStatus.FAILED:
             raise HandlerError(
                 VoiceQaErrorCode.QUERY_FAILED, "This question cannot be answered. Asking it again would not help."
             )
         if question.status is QuestionStatus.ACCEPTED:
-            # If a call fails, the question stays accepted, because its worker may have been invoked nevertheless.
+            # If a call fails, the question stays accepted, because its worker may have been invoked nevertheless. A worker
+            # that is invoked twice answers once.
             reference = QuestionReference(guest_id=guest.guest_id, query_id=message.query_id)
             self.schedule_check(reference)
             self.invoke_worker(reference)
@@ -216,7 +217,7 @@ class SocketHandler:
         )
 
     def _presign(self, key: str | None) -> str | None:
-        """Return the URL of a stored answer, or None without a key."""
+        """Return the URL of a stored answer, or None if there is none."""
         if key is None:
             return None
         params = {"Bucket": self.environment.s3_bucket, "Key": key}
@@ -242,7 +243,7 @@ class SocketHandler:
         self.questions.change(key, lambda record: record and record.mark_reported())
 
     def _count(self, guest_id: str, counted: str, period_ms: int, limit: int) -> bool:
-        """Count something in the guest's current hour or day. Return False if the limit was reached before."""
+        """Count a lecture or query in the guest's current period (day or hour). Return False if the limit was reached before."""
         key = counter_key(guest_id, counted, self.clock_ms() // period_ms)
         counter = self.counters.change(key, lambda stored: (stored or Counter()).add(limit))
         return counter is not None and counter.count <= limit
@@ -252,8 +253,7 @@ def _check_question(guest: GuestConnection, message: Query) -> None:
     """Raise HandlerError unless the message has either a text or audio that this guest uploaded."""
     if (message.audio_key is None) == (message.text is None):
         raise HandlerError(
-            CommonErrorCode.MALFORMED,
-            "A question has either audioKey or text: send exactly one of them.",
+            CommonErrorCode.MALFORMED, "A question has either audioKey or text: send exactly one of them."
         )
     own_key = rf"{QUERIES}{re.escape(guest.guest_id)}/{ULID_PATTERN}"
     if message.audio_key is not None and not re.fullmatch(own_key, message.audio_key):

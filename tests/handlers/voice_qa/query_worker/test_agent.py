@@ -222,7 +222,7 @@ def test_an_answer_that_is_not_complete_fails_with_a_code_and_is_not_requested_a
     answer: bytes, code: AgentCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agent_module, "MAX_LINE_BYTES", 1_000)
-    monkeypatch.setattr(agent_module, "MAX_ANSWER_BYTES", 5_000)
+    monkeypatch.setattr(agent_module, "MAX_RESPONSE_BYTES", 5_000)
     with Server(answer) as server:
         assert failure(server.endpoint).cause is code
         assert len(server.requests) == 1
@@ -231,7 +231,7 @@ def test_an_answer_that_is_not_complete_fails_with_a_code_and_is_not_requested_a
 def test_a_line_and_an_answer_may_have_their_maximum_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     body = b" " * 1_000 + b"\n" + lines(HELLO, DONE)
     monkeypatch.setattr(agent_module, "MAX_LINE_BYTES", 1_000)
-    monkeypatch.setattr(agent_module, "MAX_ANSWER_BYTES", len(body))
+    monkeypatch.setattr(agent_module, "MAX_RESPONSE_BYTES", len(body))
     with Server(response(body)) as server:
         assert ask(server.endpoint) == PIECES
 

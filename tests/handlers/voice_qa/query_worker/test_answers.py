@@ -81,7 +81,7 @@ def read_item(lectures: LectureHarness) -> Callable[[], dict[str, Any]]:
 
 def answered(conversations: Conversations) -> list[str]:
     """Return the answers of the turns that an agent gets."""
-    return [turn.answer for turn in conversations.context(KEY)]
+    return [turn.answer for turn in conversations.read_context(KEY)]
 
 
 def test_an_item_has_the_form_that_guests_read(
@@ -127,7 +127,7 @@ def test_an_item_of_the_largest_turns_fits_into_the_table(
     item = read_item()
     assert (len(item["conversation"]["L"]), item["totalTurns"]) == (KEPT_TURNS, {"N": str(KEPT_TURNS + 2)})
     assert len(str(item).encode()) < 400_000, "DynamoDB refuses larger items"
-    context = conversations.context(KEY)
+    context = conversations.read_context(KEY)
     latest_numbers = range(KEPT_TURNS + 2)[-CONTEXT_TURNS:]
     assert [turn.answer[:2] for turn in context] == [f"{number:02}" for number in latest_numbers]
     assert {len(turn.answer) for turn in context} == {CONTEXT_CHARACTERS}

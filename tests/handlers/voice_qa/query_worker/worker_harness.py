@@ -108,7 +108,7 @@ class WorkerHarness:
         """The worker. It is created in the test that first uses it, like the WebSocket handler."""
         return QueryWorker(
             environment=WORKER_ENVIRONMENT,
-            records=self.api.questions,
+            questions=self.api.questions,
             lectures=LectureTable(self.dynamodb, TABLE),
             conversations=self.conversations,
             audio=AudioBucket(self.s3, BUCKET),
@@ -177,4 +177,4 @@ class WorkerHarness:
     def turns(self) -> list[tuple[str, str]]:
         """Return the questions and answers in the conversation."""
         key = conversation_key(ANN_IDENTITY, SESSION_ID, LECTURE_ID)
-        return [(turn.question, turn.answer) for turn in self.conversations.context(key)]
+        return [(turn.question, turn.answer) for turn in self.conversations.read_context(key)]

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from handlers.voice_qa.messages import RejectionReason
 from handlers.voice_qa.validate_lecture import lecture_audio
 from handlers.voice_qa.validate_lecture.lecture_audio import (
-    BLOCK,
+    BLOCK_BYTES,
     MAX_BLOCKS,
-    MAX_READ,
+    MAX_READ_BYTES,
     READ_COST,
     AudioFile,
     RangedFile,
@@ -229,7 +229,7 @@ def test_reads_and_seeks_work_like_a_file_and_fetch_no_byte_twice(operations: li
 
 def test_a_parser_cannot_make_millions_of_tiny_reads() -> None:
     file = to_ranged_file(b"OggS")
-    for _ in range(MAX_READ // READ_COST):
+    for _ in range(MAX_READ_BYTES // READ_COST):
         assert file.read(1) == b"O"
         file.seek(0)
     with pytest.raises(ReadLimitExceeded):
@@ -238,12 +238,12 @@ def test_a_parser_cannot_make_millions_of_tiny_reads() -> None:
 
 def test_a_read_beyond_a_limit_fetches_nothing() -> None:
     requests: list[int] = []
-    data = bytes(MAX_READ + 1)
+    data = bytes(MAX_READ_BYTES + 1)
     with pytest.raises(ReadLimitExceeded):
-        to_ranged_file(data, requests).read(MAX_READ + 1)
+        to_ranged_file(data, requests).read(MAX_READ_BYTES + 1)
     assert requests == []
     file = to_ranged_file(data, requests)
-    file.read(MAX_BLOCKS * BLOCK)
+    file.read(MAX_BLOCKS * BLOCK_BYTES)
     with pytest.raises(ReadLimitExceeded):
         file.read(1)
     assert (len(requests), file.failure) == (MAX_BLOCKS, None), "`failure` is only set by an error of the storage"
@@ -254,7 +254,7 @@ def test_a_read_beyond_a_limit_fetches_nothing() -> None:
 def test_a_storage_error_is_raised_and_does_not_reject_the_file(
     kind: str, requests_before: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lecture_audio, "BLOCK", 50)
+    monkeypatch.setattr(lecture_audio, "BLOCK_BYTES", 50)
     audio, requests = spoken(kind), iter(range(9))
 
     def fetch(start: int, length: int) -> bytes:
