@@ -4,8 +4,9 @@ A result is a piece of recognised speech. Amazon Transcribe sends it in several 
 replaces the previous one, then a final. The client shows one line for each result. The rules are:
 
 - Finals are shown in the order of speech. Each waits for results that started earlier, but only for some time.
-- A partial is shown at once if Amazon Transcribe marks enough of its words as stable, or if it ends a sentence. Otherwise
-  it waits for a pause in the changes of its text, but only for some time. A newer version takes its place.
+- A partial is shown at once if its stability, the share of its words that Amazon Transcribe marks as stable, is high
+  enough, or if it ends a sentence. Otherwise it waits for a pause in the changes of its text, but only for some time. A
+  newer version takes its place.
 - A rate limit keeps partials readable. A partial above the limit waits until the limit allows it.
 - If the final of a result does not come in time, the result becomes an orphan: its last partial is shown as its final.
 - No text is shown in two lines within some time.
@@ -25,10 +26,10 @@ from handlers.transcription.audio_processor.results import Result
 from handlers.transcription.environment import CaptionThresholds
 
 PARTIALS_WITHOUT_STABILITY = 10
-"""Number of partials without a stability after which only finals are shown, if no partial before has one. Later partials
-are not expected to have one either. Ten partials come in about two seconds of speech."""
+"""If so many partials at the start of a stream have no stability, only finals are shown from then on. Later partials are
+not expected to have one either. Ten partials come in about two seconds of speech."""
 RATE_WINDOW_MS = 1000
-"""Time to which the rate limit applies."""
+"""Time in which at most `max_rate_per_second` partials are shown."""
 SENTENCE_ENDS = tuple(".?!…。？！।؟")  # noqa: RUF001 - full-width marks end sentences, too
 CLOSING_MARKS = "\"'”’»)]」』 "  # noqa: RUF001 - a quotation mark, not an apostrophe
 """Quotation marks, brackets and spaces that can follow the end of a sentence."""
@@ -231,10 +232,9 @@ class Captions:
         return captions
 
     def _show_final(self, line: Line, now_ms: int) -> list[Caption]:
-        """Show a final, unless it has no text or another final shows its text.
+        """Show a final. If it has no text, or another final shows its text, remove the result's line instead.
 
-        If another line shows the text as a partial, that line is removed. Its text may still change, so it is not sure
-        that the words stay.
+        If another line shows the text as a partial, that line is removed, because its text may still change.
         """
         line.done = True
         text = normalize_text(line.result.text)

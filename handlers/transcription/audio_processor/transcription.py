@@ -7,8 +7,8 @@ Amazon Transcribe works at the pace of speech however fast it receives audio. So
 audio, and a little more for the last words. A single thread sends each chunk of audio when it is due, and receives
 results until the next chunk is due. A result comes first as partials, which may still change, then as a final.
 
-An attempt uses one stream. If it fails, the client sends the utterance again as the next attempt, which shows only finals.
-Audio and text are kept only in memory.
+An attempt uses one stream. If it fails, the client sends the utterance again as the next attempt. That shows only finals,
+unless Amazon Transcribe had no free stream for the failed attempt. Audio and text are kept only in memory.
 """
 
 import base64
@@ -151,7 +151,7 @@ class Attempt:
         self._deadline_ms = entered_ms + self._audio.duration_ms + processor.last_results_ms
         """Time at which the transcription stops."""
         self._failures = session.find(event.utterance).failures
-        """Number of earlier attempts that failed."""
+        """Number of earlier attempts that failed, without those that had no free stream."""
         thresholds = processor.thresholds.for_session(session.settings)
         self._captions = Captions(thresholds, finals_only=self._failures > 0)
         self._final_count = 0
@@ -263,7 +263,7 @@ class Attempt:
             try:
                 self._processor.connections.post(event.session_id, self._last_message(state.status, outcome))
             except (ClientError, BotoCoreError) as error:
-                # The client sends the utterance again after some time, and the answer states how the utterance ended.
+                # The client sends the utterance again after some time. The router's answer then states how it ended.
                 log.failure("last_word_lost", error)
         log.info(
             "utterance_ended",
