@@ -17,7 +17,10 @@ Its item is created when a guest requests a form for the upload, or with the fir
 lecture validator writes its verdict on each uploaded version, and the other functions read from the item whether guests
 can ask about the lecture. The items of lectures do not expire.
 
-The content of the items of conversations is defined in `query_worker/answers`.
+A method of a record that changes it returns a changed copy. `Records.change` writes the copy. If another invocation wrote
+first, it calls the method again with the newer record.
+
+The content of the items of conversations is defined in `query_worker/answer_storage.py`.
 """
 
 import re
@@ -192,8 +195,7 @@ class Question(Record):
         """Let a worker begin, unless another worker has begun or the question has ended."""
         if self.status is not QuestionStatus.ACCEPTED:
             return self
-        changes = {"status": QuestionStatus.RUNNING, "worker": worker, "attempt": self.attempt + 1}
-        return self.model_copy(update=changes)
+        return self.model_copy(update={"status": QuestionStatus.RUNNING, "worker": worker, "attempt": self.attempt + 1})
 
     def is_run_by(self, worker: str) -> bool:
         return self.status is QuestionStatus.RUNNING and self.worker == worker

@@ -18,7 +18,7 @@ from handlers.meetings.bedrock_summarize.questions import ModelActionItem, locat
 from handlers.meetings.recording_files import AudioPart
 from handlers.transcription.audio_processor.results import parse_results
 from handlers.voice_qa.query_worker.agent import read_pieces
-from handlers.voice_qa.query_worker.answers import StoredTurn
+from handlers.voice_qa.query_worker.answer_storage import StoredTurn
 from tests.handlers.common.test_errors import CLIENT_MODELS
 from tests.handlers.livestream.fact_check_agent.test_model_answer import claim, clip, verify
 from tests.handlers.transcription.router_harness import transcript_payload

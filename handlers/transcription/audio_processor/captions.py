@@ -11,7 +11,7 @@ replaces the previous one, then a final. The client shows one line for each resu
 - If the final of a result does not come in time, the result becomes an orphan: its last partial is shown as its final.
 - No text is shown in two lines within some time.
 
-The limits are the fields of `CaptionThresholds`. The caller, `transcription.py`, passes results to `accept`, calls `take_due`
+The limits are the fields of `CaptionThresholds`. The caller, `utterance_attempt.py`, passes results to `accept`, calls `take_due`
 at the time that `next_due_ms` returns, and calls `finish` at the end. Each of these calls returns the captions to send. The
 caller also states the time, so the same input always gives the same captions.
 """

@@ -17,7 +17,7 @@ from handlers.common.aws import SHORT_TIMEOUT_CONFIG
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketConnections
 from handlers.transcription.audio_processor.stream import StreamRequest, TranscribeStream, presign_stream_url
-from handlers.transcription.audio_processor.transcription import Processor
+from handlers.transcription.audio_processor.utterance_attempt import Processor
 from handlers.transcription.environment import ProcessorEnvironment
 from handlers.transcription.session import SessionTable
 

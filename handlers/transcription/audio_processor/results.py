@@ -1,7 +1,7 @@
 """Parser of a TranscriptEvent, the message in which Amazon Transcribe sends results: pieces of recognised speech.
 
 The service sends each result in several versions: first partials, each of which replaces the previous one, then a final.
-`transcription.py` parses each event of a stream, and passes the results to the rules for captions.
+`utterance_attempt.py` parses each event of a stream, and passes the results to the rules for captions.
 """
 
 from dataclasses import dataclass

@@ -286,7 +286,7 @@ def _parse_lines(lines: Iterable[bytes], query_id: str, attempt: int, duration_m
                     if audio_format not in {None, piece.format}:
                         raise AgentFailed(AgentCode.MALFORMED)
                     audio_format = piece.format
-                if not _is_void(piece, duration_ms):
+                if not _is_left_out(piece, duration_ms):
                     count += 1
                     yield piece
             case "done":
@@ -302,7 +302,7 @@ def _parse_lines(lines: Iterable[bytes], query_id: str, attempt: int, duration_m
     raise AgentFailed(AgentCode.UNAVAILABLE)
 
 
-def _is_void(piece: Piece, duration_ms: int) -> bool:
+def _is_left_out(piece: Piece, duration_ms: int) -> bool:
     match piece:
         case TextPiece(text="") | AudioPiece(audio=""):
             return True

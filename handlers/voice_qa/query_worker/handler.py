@@ -38,7 +38,7 @@ from handlers.voice_qa.messages import (
     VoiceQaErrorCode,
 )
 from handlers.voice_qa.query_worker.agent import Agent, AgentFailed, AgentQuestion, QuestionLecture, WrittenQuery
-from handlers.voice_qa.query_worker.answers import AudioBucket, Conversations
+from handlers.voice_qa.query_worker.answer_storage import AudioBucket, Conversations
 from handlers.voice_qa.records import (
     Key,
     LectureTable,
@@ -149,9 +149,9 @@ class _Invocation:
         return self._worker.questions.change(self._key, lambda record: record and record.begin(self._name))
 
     def report_unexpected_failure(self) -> None:
-        """Notify the client to ask again, and mark the question as failed, unless another invocation answers it.
+        """Mark the question as failed, and notify the client to ask again, unless another invocation answers it.
 
-        If this fails too, the time limit check does it.
+        If this fails too, the time limit check does it. A client that already has its answer ignores the error.
         """
         try:
             self._begin()  # the first call may have failed, and only the invocation that began a question can end it
@@ -170,7 +170,7 @@ class _Invocation:
                 self._post(question.connection, piece)
 
     def _build_agent_question(self, question: Question) -> AgentQuestion:
-        """Return the question with its context. Raises QuestionNotAnswered if the lecture or the recording is not ready."""
+        """Return the question with its context. Raises QuestionNotAnswered if its lecture or its recording is not ready."""
         worker = self._worker
         lecture = worker.lectures.find_ready(question.lecture)
         # Clients choose the ids of conversations, so the hash includes the guest. Agents must not know the guest's id.

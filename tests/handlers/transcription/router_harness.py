@@ -24,7 +24,7 @@ from handlers.transcription.audio_processor.stream import (
     StreamRequest,
     TranscribeStreamFailed,
 )
-from handlers.transcription.audio_processor.transcription import Outcome, Processor
+from handlers.transcription.audio_processor.utterance_attempt import Outcome, Processor
 from handlers.transcription.environment import PROTOCOL, CaptionThresholds, RouterEnvironment
 from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.router.handler import Router

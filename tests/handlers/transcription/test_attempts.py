@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from handlers.transcription.audio_processor.stream import StreamFailureCode
-from handlers.transcription.audio_processor.transcription import AttemptEnd
+from handlers.transcription.audio_processor.utterance_attempt import AttemptEnd
 from handlers.transcription.environment import FALLBACK_METRIC, GIVEN_UP_EVENT
 from handlers.transcription.session import MAX_REMEMBERED_UTTERANCES, UtteranceStatus
 from tests.handlers.common.fakes import client_error

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from handlers.common.json_models import Message
 from handlers.transcription.audio_processor.stream import StreamFailureCode
-from handlers.transcription.audio_processor.transcription import MAX_FAILURES
+from handlers.transcription.audio_processor.utterance_attempt import MAX_FAILURES
 from handlers.transcription.messages import ProcessorEvent
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.router_harness import (

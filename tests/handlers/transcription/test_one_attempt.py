@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from handlers.common.logging import hash_for_log
 from handlers.transcription.audio import CODER_PADDING_SECONDS, MAX_SECONDS, Encoding
 from handlers.transcription.audio_processor.stream import StreamFailureCode, StreamRequest
-from handlers.transcription.audio_processor.transcription import LAST_CAPTIONS_MS, AttemptEnd
+from handlers.transcription.audio_processor.utterance_attempt import LAST_CAPTIONS_MS, AttemptEnd
 from handlers.transcription.environment import FALLBACK_METRIC
 from handlers.transcription.session import UtteranceStatus
 from tests.handlers.common.fakes import START_MS

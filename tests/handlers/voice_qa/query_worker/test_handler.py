@@ -23,7 +23,7 @@ from handlers.voice_qa.query_worker.agent import (
     SpokenQuery,
     WrittenQuery,
 )
-from handlers.voice_qa.query_worker.answers import Conversations
+from handlers.voice_qa.query_worker.answer_storage import Conversations
 from handlers.voice_qa.query_worker.handler import MAX_LAST_POSTS, AnswerOutcome
 from handlers.voice_qa.records import QuestionStatus, conversation_key
 from tests.handlers.voice_qa.query_worker.worker_harness import (

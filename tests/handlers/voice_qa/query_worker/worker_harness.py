@@ -16,7 +16,7 @@ from handlers.common.logging import EventLog
 from handlers.voice_qa.environment import AgentCode, WorkerEnvironment
 from handlers.voice_qa.messages import Piece
 from handlers.voice_qa.query_worker.agent import AgentFailed, AgentQuestion, read_pieces
-from handlers.voice_qa.query_worker.answers import AudioBucket, Conversations
+from handlers.voice_qa.query_worker.answer_storage import AudioBucket, Conversations
 from handlers.voice_qa.query_worker.handler import AnswerOutcome, QueryWorker
 from handlers.voice_qa.records import LectureTable, Question, conversation_key
 from tests.handlers.common.fakes import Clients, Clock, client_error

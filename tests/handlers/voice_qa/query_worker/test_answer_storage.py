@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from handlers.voice_qa.messages import PIECES, AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
-from handlers.voice_qa.query_worker.answers import (
+from handlers.voice_qa.query_worker.answer_storage import (
     CONTEXT_CHARACTERS,
     CONTEXT_TURNS,
     KEPT_TURNS,
