@@ -4,8 +4,8 @@ The router checks each utterance before it accepts it. The audio processor repea
 
 The session, which the client opens first, states the encoding and the sample rate. The audio has one channel. PCM and FLAC
 have 16-bit samples, and FLAC and Ogg Opus are complete files. A file's length is read from its headers with mutagen, and
-nothing is decoded. Amazon Transcribe itself refuses damaged audio. So beyond the limits of size and duration, only mistakes
-are found here that it would not report clearly, such as WebM from a browser's recorder. Mutagen's classes for whole files
+nothing is decoded. Besides limits of size and duration, only mistakes are found here that Amazon Transcribe would not
+report clearly, such as WebM from a browser's recorder. It refuses damaged audio itself. Mutagen's classes for whole files
 are not used, because they also load the tags, and a small tag can unpack to hundreds of megabytes.
 """
 

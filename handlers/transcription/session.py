@@ -2,14 +2,14 @@
 
 An utterance is a few seconds of speech in one message of a client. The client keeps it until it is done, and numbers
 its attempts to have it transcribed: each time it sends the utterance, `attempt` is higher. An attempt starts only if its
-number is higher than that of all attempts before, none of these is running, and the utterance has not ended. It also needs
-one of the session's slots. So an utterance has at most one attempt at a time, and a session has at most as many streams of
+number is higher than all numbers before, no earlier attempt is running, and the utterance has not ended. It also needs one
+of the session's slots. So an utterance has at most one attempt at a time, and a session has at most as many streams of
 Amazon Transcribe as slots.
 
 The router, the function that answers clients, takes a slot for an attempt, which is then accepted. The first invocation of
 the audio processor, the function that transcribes an utterance, starts the attempt. A second invocation for the same
-attempt does nothing. The audio processor releases the slot at the end. If it cannot, for example because it was killed,
-the attempt is lost, and the router releases the slot at the session's next utterance after the deadline.
+attempt does nothing. The audio processor releases the slot at the end. If it does not, for example because it was killed,
+the attempt is lost. The router then releases the slot at the session's next utterance after the deadline.
 
 A session belongs to one connection, and its id is that of the connection. So no client can name the session of another
 one, and captions never go to an earlier connection. After a reconnection, the client opens another session, and sends
@@ -107,8 +107,8 @@ class Session(Record):
     def take_slot(self, name: str, attempt: int, now_ms: int, max_slots: int) -> Self:
         """Release the slots of lost attempts, and take one for this attempt if it may start.
 
-        If an earlier attempt at the utterance is accepted but has not started, this attempt takes over its slot, because
-        the earlier invocation may have failed.
+        If an earlier attempt at the utterance is accepted but has not started, this attempt takes over its slot. The
+        invocation for the earlier one may have failed.
         """
         session = self
         for lost in self.list_lost(now_ms):

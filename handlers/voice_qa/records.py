@@ -1,10 +1,10 @@
 """Keys of the items in voice Q&A's table, and the records of connections, questions, counters and lectures. The WebSocket
 handler, the query worker and the lecture validator read and write them.
 
-The table's partition key is `sessionId`, and its sort key is `lectureId`. A guest (a browser user with unauthenticated
-Cognito credentials) can read and write the items whose `sessionId` begins with the guest's own Cognito identity id and
-`#`. These items are conversations. The keys of all other items begin with a word such as `query`, with which no
-identity id begins, so guests cannot access them.
+The table's partition key is `sessionId`, and its sort key is `lectureId`. A guest is a browser user with unauthenticated
+Cognito credentials. Guests can read and, in some stacks, write the items whose `sessionId` begins with their own Cognito
+identity id and `#`. These items are conversations. The keys of all other items begin with a word such as `query`, with
+which no identity id begins, so guests cannot access them.
 
 Anyone who knows an identity id can get the guest's credentials with it. So it is only stored in this table, in the
 items of connections and questions and in the keys of conversations. These keys need it, because IAM policies can only
@@ -137,8 +137,8 @@ class QuestionStatus(StrEnum):
 class Question(Record):
     """One question, its state, and the connection to which its end is reported.
 
-    Each try of a worker to answer the question is an attempt. Only the worker that began the current attempt can end it,
-    except that the check of the time limit fails a question that has not ended.
+    Each try of a worker to answer the question is an attempt. Only the worker that began the current attempt can end it.
+    The check of the time limit can also fail a question that has not ended.
     """
 
     status: QuestionStatus = QuestionStatus.ACCEPTED
@@ -243,8 +243,8 @@ class Lecture(Record):
     def is_older_than(self, key: str, sequencer: str) -> bool:
         """Return True if the item describes an older version than the one that an event announces, or none.
 
-        A lecture has only one key, unless an operator uploads a second object, and then the event that arrives last
-        counts, because S3 does not order the events of different keys.
+        A lecture has only one key, unless an operator uploads a second object. S3 does not order the events of different
+        keys, so the event that arrives last then counts.
         """
         return self.key != key or is_later(sequencer, self.sequencer)
 

@@ -4,9 +4,9 @@ A result is a piece of recognised speech. Amazon Transcribe sends it in several 
 replaces the previous one, then a final. The client shows one line for each result. The rules are:
 
 - Finals are shown in the order of speech. Each waits for results that started earlier, but only for some time.
-- A partial is shown at once if its stability, the share of its words that Amazon Transcribe marks as stable, is high
-  enough, or if it ends a sentence. Otherwise it waits for a pause in the changes of its text, but only for some time. A
-  newer version takes its place.
+- A partial is shown at once if its stability is high enough, or if it ends a sentence. The stability is the share of its
+  words that Amazon Transcribe marks as stable. Otherwise the partial waits for a pause in the changes of its text, but only
+  for some time. A newer version takes its place.
 - A rate limit keeps partials readable. A partial above the limit waits until the limit allows it.
 - If the final of a result does not come in time, the result becomes an orphan: its last partial is shown as its final.
 - No text is shown in two lines within some time.

@@ -3,7 +3,7 @@
 The audio processor opens one stream for each utterance, a few seconds of speech, and receives its transcript. boto3 does
 not support such streams. The library `websockets` implements the protocol with asyncio, and `TranscribeStream` makes its
 calls synchronous. The event loop runs only while a method of `TranscribeStream` runs, so nothing is sent or received in
-between, and each method has a time limit.
+between. Each method has a time limit.
 
 Every failure is reported as one of a few codes. So no exception and no log line contains the presigned URL or anything
 that the service sent.

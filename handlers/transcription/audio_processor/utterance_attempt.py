@@ -1,7 +1,7 @@
 """One attempt to transcribe one utterance, a few seconds of speech: stream the audio, deliver captions, report the end.
 
-The audio processor's `handler.py` passes each event to `Processor.handle`. Before, the router, the function that answers
-clients, has taken one of the session's slots for the attempt, so that a session has a limited number of streams.
+The audio processor's `handler.py` passes each event to `Processor.handle`. A session, a connection with settings, has
+a limited number of slots. The router, the function that answers clients, has taken one of them for the attempt.
 
 Amazon Transcribe works at the pace of speech however fast it receives audio. So the transcription takes as long as the
 audio, and a little more for the last words. A single thread sends each chunk of audio when it is due, and receives

@@ -136,7 +136,7 @@ class Router:
             connection, lambda current: current.take_slot(message.utterance, message.attempt, now_ms, max_slots)
         )
         state = (changed or session).find(message.utterance)  # `changed` is None if the session has just expired
-        if message.attempt > state.attempt and not state.has_ended:
+        if message.attempt > state.attempt and not state.has_ended:  # the attempt has got no slot
             raise HandlerError(
                 TranscriptionErrorCode.BUSY,
                 f"{max_slots} utterances of this session are in progress, which is the maximum, or an earlier attempt at it."
@@ -165,7 +165,7 @@ class Router:
         try:
             self._invoke_processor(event)
         except (ClientError, BotoCoreError) as error:
-            # The slot is kept, because the processor may have been invoked. If not, the client's next attempt takes it over.
+            # The slot is kept, because the processor may have been invoked. If not, the client's next message invokes it.
             # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
             self._log.failure("processor_not_called", error)
             raise HandlerError(

@@ -20,8 +20,8 @@ version reads. The lines may also be server-sent events, with `data:` before the
 but a text in the field `error`, means that the agent failed. The server of AgentCore Runtime sends such an object if
 the agent raised an exception.
 
-No exception contains a URL or anything that the agent sent. boto3 is not used for AgentCore, because its body reader fills
-a buffer of one kilobyte before it returns a line, which would delay the words of an answer.
+No exception contains a URL or anything that the agent sent. boto3 is not used for AgentCore, because it would delay the
+words of an answer: its body reader fills a buffer of one kilobyte before it returns a line.
 """
 
 import logging

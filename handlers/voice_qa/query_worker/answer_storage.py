@@ -157,7 +157,7 @@ class Conversations(Records[Conversation]):
             stored = super().read(key)
         except ValidationError:
             return None
-        return stored if stored is not None and stored.revision else None
+        return stored if stored is not None and stored.revision else None  # the worker's items have a revision
 
     def read_context(self, key: Key) -> tuple[ContextTurn, ...]:
         """Return the turns that an agent gets as context."""
