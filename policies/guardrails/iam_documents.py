@@ -1,4 +1,8 @@
-"""Parser of IAM policy documents, and matching of their patterns."""
+"""Parser of IAM policy documents, for the policies that check permissions.
+
+A document has statements. A statement allows or denies actions on resources, if its conditions are met. A condition
+compares a key of the request, for example `aws:SourceArn`, with values by an operator.
+"""
 
 import json
 import re
@@ -8,14 +12,13 @@ from typing import Any, NamedTuple
 NOT_ELEMENTS = ("NotAction", "NotResource", "NotPrincipal")
 """Elements of a statement that cover everything except the listed values."""
 LISTING_OPERATORS = ("StringEquals", "StringLike")
-"""Condition operators that refuse a request without the key, or with a value that the condition does not list."""
+"""Condition operators that refuse a request without the key, or with another value than the listed ones."""
 SET_OPERATORS = ("ForAllValues:StringEquals", "ForAllValues:StringLike")
-"""Condition operators that refuse a request in which one of the key's values is not listed, and accept one without the
-key."""
+"""The same operators for a key with several values, which must all be listed. They accept a request without the key."""
 
 
 class Statement(NamedTuple):
-    """One statement of an IAM policy document. Single values of the document are converted to tuples."""
+    """One statement of an IAM policy document. A single value, which IAM allows in place of a list, becomes a tuple."""
 
     effect: str
     actions: tuple[str, ...]
@@ -23,13 +26,13 @@ class Statement(NamedTuple):
     not_elements: tuple[str, ...]
     """Names of the elements in `NOT_ELEMENTS` that the statement uses."""
     principals: tuple[tuple[str, str], ...]
-    """Pairs of kind (`AWS`, `Service`, `Federated`) and value. The principal `"*"` has the kind `*`."""
+    """Pairs of kind and value (`list_principals`)."""
     conditions: Mapping[str, Mapping[str, Any]]
     """Values by condition operator and condition key, as in the document."""
 
     @property
     def is_allow(self) -> bool:
-        """True unless the effect is Deny."""
+        """True unless the effect is Deny, so that checks of permissions do not overlook an invalid effect."""
         return self.effect != "Deny"
 
     def covers_action(self, *actions: str) -> bool:
@@ -38,7 +41,7 @@ class Statement(NamedTuple):
             matches_pattern(action, pattern) for action in actions for pattern in self.actions
         )
 
-    def list_compared(self, key: str) -> list[tuple[str, list[str]]]:
+    def list_conditions(self, key: str) -> list[tuple[str, list[str]]]:
         """Return operator and values of each condition on a key. IAM ignores the case of a key's name."""
         return [
             (operator, [str(value) for value in to_list(values)])
@@ -47,28 +50,28 @@ class Statement(NamedTuple):
             if name.lower() == key.lower()
         ]
 
-    def requires(self, key: str) -> bool:
-        """Return True if a `Null` condition refuses requests without a key."""
+    def requires_key(self, key: str) -> bool:
+        """Return True if the condition `"Null": {key: "false"}` refuses requests without the key."""
         return any(
             operator == "Null" and [value.lower() for value in values] == ["false"]
-            for operator, values in self.list_compared(key)
+            for operator, values in self.list_conditions(key)
         )
 
-    def list_allowed(self, key: str, operators: Sequence[str] = LISTING_OPERATORS) -> list[str]:
-        """Return the values to which conditions of some operators restrict a key. Return an empty list if they do not: if
-        another operator compares the key, or if a request without the key is allowed.
+    def find_restriction(self, key: str, operators: Sequence[str] = LISTING_OPERATORS) -> list[str]:
+        """Return the only values that a request may have for a key. An empty list means that the key is not restricted: no
+        condition compares it, a condition uses another operator than the given ones, or the key may be absent.
 
-        IAM requires all conditions about a key, so it allows at most these values.
+        With several conditions, the list has the values of each. IAM requires them all, so it allows no other value.
         """
-        compared = [condition for condition in self.list_compared(key) if condition[0] != "Null"]
-        is_optional = any(operator in SET_OPERATORS for operator, _ in compared) and not self.requires(key)
-        if is_optional or any(operator not in operators for operator, _ in compared):
+        conditions = [condition for condition in self.list_conditions(key) if condition[0] != "Null"]
+        is_optional = any(operator in SET_OPERATORS for operator, _ in conditions) and not self.requires_key(key)
+        if is_optional or any(operator not in operators for operator, _ in conditions):
             return []
-        return [value for _, values in compared for value in values]
+        return [value for _, values in conditions for value in values]
 
-    def is_pinned_by(self, key: str, operators: Sequence[str] = LISTING_OPERATORS) -> bool:
-        """Return True if the conditions allow only listed values of a key, without wildcards and variables."""
-        allowed = self.list_allowed(key, operators)
+    def restricts_exactly(self, key: str, operators: Sequence[str] = LISTING_OPERATORS) -> bool:
+        """Return True if a key is restricted to values without wildcards (`*`, `?`) and policy variables (`${…}`)."""
+        allowed = self.find_restriction(key, operators)
         return bool(allowed) and not any({"*", "?", "$"} & set(value) for value in allowed)
 
 
@@ -89,7 +92,9 @@ def parse_statements(document: str | Mapping[str, Any] | None) -> list[Statement
 
 
 def list_principals(principals: str | Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield kind and value of each principal. The kind of a text such as `*` is the text itself."""
+    """Yield kind and value of each principal, for example `Service` and `lambda.amazonaws.com`. The principal `"*"` is its
+    own kind.
+    """
     if isinstance(principals, str):
         yield principals, principals
         return
@@ -105,5 +110,5 @@ def matches_pattern(text: str, pattern: str) -> bool:
 
 
 def to_list(value: Any) -> list[Any]:
-    """Return a value as a list, because IAM allows a single value instead of a list."""
+    """Return the items of a list, or a single value as a list, because IAM allows both."""
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]

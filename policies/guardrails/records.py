@@ -188,12 +188,12 @@ Check = TypeVar("Check", bound=Callable[..., Any])
 
 
 class PolicySet:
-    """The policies of one module, in the order of definition. Its decorators register a check with the policy's
-    fields.
+    """The policies of one module, in the order of definition. Its decorators register a check with the policy's fields.
+    `common_fields` are the fields of each policy that does not set them itself.
     """
 
-    def __init__(self, group: Group) -> None:
-        self._group = group
+    def __init__(self, group: Group, **common_fields: Any) -> None:
+        self._common_fields: dict[str, Any] = {"group": group, **common_fields}
         self._policies: list[Policy] = []
 
     def __iter__(self) -> Iterator[Policy]:
@@ -213,7 +213,7 @@ class PolicySet:
 
     def _register(self, kind: Callable[..., Policy], **fields: Any) -> Callable[[Check], Check]:
         def register(check: Check) -> Check:
-            self._policies.append(kind(group=self._group, check=check, **fields))
+            self._policies.append(kind(check=check, **{**self._common_fields, **fields}))
             return check
 
         return register

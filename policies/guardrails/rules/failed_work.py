@@ -1,8 +1,8 @@
 """Policies about work that fails: logs, dead-letter queues, alarms, and timeouts that fit the caller.
 
-Each check gets a resource and the whole stack, and yields a message for each violation. `get` returns a property, which
-may be unknown before the deployment. `references` are the resources from whose outputs a property is computed. `read_names`
-and `list_related` (`related.py`) use whichever of the two is known.
+Each check gets a resource and the whole stack, and yields a message for each violation. `list_related` returns the
+resources that name the given one in a property, and `read_names` the names in a property (`related.py`). A block is a
+component of `components/blocks/`, which creates such a resource with all that the policies require.
 """
 
 import json
@@ -23,7 +23,7 @@ from guardrails.records import (
 from guardrails.rules.related import MIN_REASON_LENGTH, REASON_TAG, get_name, has_reason, list_related, read_names
 
 COST = PolicySet(Group.COST)
-RELIABILITY = PolicySet(Group.RELIABILITY)
+RELIABILITY = PolicySet(Group.RELIABILITY, levels=MANDATORY_EVERYWHERE)
 
 
 @COST.related_policy(
@@ -37,7 +37,8 @@ RELIABILITY = PolicySet(Group.RELIABILITY)
 def _check_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     groups = stack.list_resources(t.LOG_GROUP)
     if resource.type in {t.REST_STAGE, t.API_V2_STAGE}:
-        # API Gateway names the group of execution logs after the API's id, which AWS assigns.
+        # API Gateway names the group of execution logs after the API's id, which AWS assigns. So the group's name is
+        # unknown before the deployment, but the engine tells from which API it is computed.
         apis = resource.references.get("restApi" if resource.type == t.REST_STAGE else "apiId", ())
         if not any(set(apis) & set(group.references.get("name", ())) for group in groups):
             yield "The execution logs of the stage go into a log group that is not in this stack."
@@ -45,7 +46,7 @@ def _check_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Iterato
     if resource.type == t.FUNCTION:
         group = resource.get("loggingConfig.logGroup")
     elif resource.type == t.GLUE_JOB:
-        # Glue writes to groups below this prefix.
+        # Glue writes to several groups below this prefix. One of them in the stack is enough.
         prefix = resource.get("defaultArguments.--custom-logGroup-prefix")
         group = next((name for name in map(get_name, groups) if prefix and name.startswith(f"{prefix}/")), prefix)
     else:
@@ -78,7 +79,6 @@ def _list_alarms(stack: CheckedStack, metric: str, dimension: str, name: str) ->
     "dead-letters-kept",
     types={t.QUEUE},
     severity=Severity.HIGH,
-    levels=MANDATORY_EVERYWHERE,
     description=(
         "Every queue has a dead-letter queue, which keeps messages for 14 days and has an alarm at one message. The same "
         "applies to the queues for failed events and calls, whose alarm may count sent messages instead."
@@ -89,16 +89,17 @@ def _check_dead_letters_kept(queue: CheckedResource, stack: CheckedStack) -> Ite
     name = get_name(queue)
     others = [each for each in stack.list_resources(*FAILED_WORK_PATHS) if each is not queue]
     senders = [each for each in others if name in read_names(each, FAILED_WORK_PATHS[each.type])]
-    if not senders:
-        queues = {get_name(each) for each in others if each.type == t.QUEUE}
-        if not queues & read_names(queue, "redrivePolicy"):
+    is_dead_letter_queue = bool(senders)
+    if not is_dead_letter_queue:
+        other_queues = {get_name(each) for each in others if each.type == t.QUEUE}
+        if not other_queues & read_names(queue, "redrivePolicy"):
             yield "redrivePolicy names no other queue of this stack, so failed messages are lost."
         return
     if queue.get("messageRetentionSeconds") != FOURTEEN_DAYS:
         yield "messageRetentionSeconds is not 1209600, so failed work is kept for less than 14 days."
     metrics = ["ApproximateNumberOfMessagesVisible"]
     if all(each.type != t.QUEUE for each in senders):
-        # SQS does not count the messages that it moves from another queue as sent.
+        # Events and calls are sent to the queue. SQS does not count the messages that it moves from another queue as sent.
         metrics.append("NumberOfMessagesSent")
     if not any(
         (alarm.get("comparisonOperator"), alarm.get("threshold"))
@@ -124,7 +125,6 @@ def _list_callers(function: CheckedResource, stack: CheckedStack) -> set[str]:
     "async-failure-lands",
     types={t.FUNCTION},
     severity=Severity.HIGH,
-    levels=MANDATORY_EVERYWHERE,
     description=(
         "Every asynchronously called function has a failure destination. A function that only other functions call "
         f"needs none if its tag {REASON_TAG} states why."
@@ -138,8 +138,9 @@ def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -
     configs = list_related(function, stack, t.FUNCTION_ASYNC_CONFIG, "functionName")
     if configs and all(config.get(FAILED_WORK_PATHS[config.type]) for config in configs):
         return
-    # API Gateway waits for the answer. All other services call asynchronously, and send an event only once, so the tag does
-    # not excuse them. Other functions call asynchronously only if the function has a configuration.
+    # API Gateway waits for the answer. The other services call asynchronously and send an event only once, so the tag does
+    # not excuse them. No resource shows which functions call the function. If they do so asynchronously, it has a
+    # configuration, which the function block creates.
     if callers := _list_callers(function, stack) - {GATEWAY}:
         yield f"{', '.join(sorted(callers))} may call the function, but failed events have no destination."
     elif configs and not has_reason(function):
@@ -150,7 +151,6 @@ def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -
     "failures-watched",
     types={t.FUNCTION, t.WORKFLOW},
     severity=Severity.HIGH,
-    levels=MANDATORY_EVERYWHERE,
     description=(
         "Every function has an alarm on errors of its alias, or its REST API has one on server errors. Throttled calls of "
         "all functions or of the alias raise an alarm. Every workflow has an alarm on failed executions."
@@ -167,7 +167,7 @@ def _check_failures_watched(resource: CheckedResource, stack: CheckedStack) -> I
     apis = list_related(resource, stack, t.REST_API, "body")  # the OpenAPI document names the functions of its routes
 
     def is_watched(metric: str) -> bool:
-        # The dimension Resource has the form function:alias. An alarm without it gets no data of the alias.
+        # The dimension Resource has the form function:alias. Without it, an alarm counts the calls of all versions.
         alarms = _list_alarms(stack, metric, "FunctionName", name)
         return any(aliases & read_names(alarm, "dimensions.Resource") for alarm in alarms)
 
@@ -176,25 +176,24 @@ def _check_failures_watched(resource: CheckedResource, stack: CheckedStack) -> I
     ):
         yield "No alarm watches the metric Errors of an alias of the function (dimension Resource), or its API's 5XXError."
     # Without a dimension, the metric counts all functions.
-    all_functions = any(
+    are_all_functions_watched = any(
         alarm.get("metricName") == "Throttles" and not alarm.get("dimensions")
         for alarm in stack.list_resources(t.ALARM)
     )
-    if not all_functions and not is_watched("Throttles"):
+    if not are_all_functions_watched and not is_watched("Throttles"):
         yield "No alarm watches the metric Throttles of all functions or of an alias of the function."
 
 
 GATEWAY_SECONDS: Final = 29
 """Seconds after which API Gateway stops waiting for an integration."""
 MIN_TIMEOUTS: Final = 6
-"""Minimum visibility timeout of a queue, as a multiple of its function's timeout."""
+"""Minimum visibility timeout of a queue, as a multiple of its function's timeout: the recommendation of AWS."""
 
 
 @RELIABILITY.related_policy(
     "function-timeout-fits-caller",
     types={t.FUNCTION},
     severity=Severity.HIGH,
-    levels=MANDATORY_EVERYWHERE,
     description=(
         f"The timeout of a function behind API Gateway is at most {GATEWAY_SECONDS} seconds. A queue hides messages for "
         f"{MIN_TIMEOUTS} timeouts of its function, plus the batching window."
@@ -205,7 +204,7 @@ MIN_TIMEOUTS: Final = 6
     ),
 )
 def _check_function_timeout_fits_caller(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    timeout = float(function.get("timeout") or 3)
+    timeout = float(function.get("timeout") or 3)  # here and below, the defaults are those of AWS
     if timeout > GATEWAY_SECONDS and GATEWAY in _list_callers(function, stack):
         yield f"timeout is {timeout:g} seconds, but API Gateway stops waiting after {GATEWAY_SECONDS}."
     for mapping in list_related(function, stack, t.EVENT_SOURCE_MAPPING, "functionName"):

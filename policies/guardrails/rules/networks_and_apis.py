@@ -1,4 +1,8 @@
-"""Policies about networks and APIs: who may connect, how often, and what is logged."""
+"""Policies about networks and APIs: who may connect, how often, and what is logged.
+
+Each check gets a resource, and some also the whole stack. It yields a message for each violation. `references` are the
+resources from whose outputs a property is computed, so they are known even if its value is not.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,8 +23,8 @@ from guardrails.records import (
 )
 from guardrails.rules.related import CALLERS_CHECKED_TAG, MIN_REASON_LENGTH, has_reason
 
-DATA_PROTECTION = PolicySet(Group.DATA_PROTECTION)
-RELIABILITY = PolicySet(Group.RELIABILITY)
+DATA_PROTECTION = PolicySet(Group.DATA_PROTECTION, levels=MANDATORY_EVERYWHERE)
+RELIABILITY = PolicySet(Group.RELIABILITY, levels=MANDATORY_EVERYWHERE)
 
 HTTPS_PORT: Final = 443
 
@@ -29,7 +33,6 @@ HTTPS_PORT: Final = 443
     "network-not-open",
     types={t.EGRESS_RULE, t.INGRESS_RULE},
     severity=Severity.CRITICAL,
-    levels=MANDATORY_EVERYWHERE,
     description="Public addresses are reached only by HTTPS, and cannot open a connection.",
     remedy="Allow a security group or a private IP range. Functions and jobs need no inbound rule.",
     exceptions_allowed=False,
@@ -48,7 +51,6 @@ def _check_network_not_open(rule: CheckedResource) -> Iterator[str]:
     "endpoint-has-policy",
     types={t.VPC_ENDPOINT},
     severity=Severity.HIGH,
-    levels=MANDATORY_EVERYWHERE,
     description="Every VPC endpoint has a policy. Without one, it allows every action of every identity.",
     remedy="Pass build_endpoint_policy(…) of components/blocks/network.py as policy.",
 )
@@ -67,7 +69,7 @@ def _check_endpoint_has_policy(endpoint: CheckedResource) -> Iterator[str]:
         f"Set an authorizer, or give the API the tag {CALLERS_CHECKED_TAG}, whose value says in {MIN_REASON_LENGTH} "
         "characters or more what checks callers. The setting `auth: none` is for dev and local only."
     ),
-    exceptions_allowed=False,  # the tag takes the place of an exception
+    exceptions_allowed=False,  # no entry of `polyphony:exceptions`, because the tag takes its place
 )
 def _check_api_asks_who_calls(api: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     if has_reason(api, CALLERS_CHECKED_TAG):
@@ -89,8 +91,10 @@ def _check_api_asks_who_calls(api: CheckedResource, stack: CheckedStack) -> Iter
 
 
 def _is_authorized(operation: Mapping[str, Any], schemes: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Return True if API Gateway asks every caller for an identity. A caller chooses one of the listed alternatives. A
-    scheme without an authorizer, for example an API key, identifies no caller.
+    """Return True if API Gateway asks every caller of an operation for an identity.
+
+    The operation's own `security` lists alternatives, of which the caller chooses one. An alternative names the schemes
+    that are all checked. A scheme without an authorizer, for example an API key, identifies no caller.
     """
     alternatives = operation.get("security") or [{}]
     return all(
@@ -103,16 +107,17 @@ def _is_authorized(operation: Mapping[str, Any], schemes: Mapping[str, Mapping[s
     )
 
 
-def _read_settings(stage: CheckedResource) -> Mapping[str, Any]:
-    """Return the settings of all methods or routes, from a WebSocket stage or from method settings."""
-    return stage.get("defaultRouteSettings" if stage.type == t.API_V2_STAGE else "settings") or {}
+def _read_settings(source: CheckedResource) -> Mapping[str, Any]:
+    """Return the throttling and log settings. A WebSocket stage has them itself. Those of a REST stage are a separate
+    resource, its method settings.
+    """
+    return source.get("defaultRouteSettings" if source.type == t.API_V2_STAGE else "settings") or {}
 
 
 @RELIABILITY.related_policy(
     "api-throttled",
     types={t.REST_STAGE, t.API_V2_STAGE},
     severity=Severity.HIGH,
-    levels=MANDATORY_EVERYWHERE,
     description="Every API stage limits request rate and burst.",
     remedy="Set both limits: in method settings with methodPath */* for REST, in defaultRouteSettings for WebSocket.",
 )
@@ -140,6 +145,7 @@ def _check_api_throttled(stage: CheckedResource, stack: CheckedStack) -> Iterato
 def _check_api_logged(resource: CheckedResource) -> Iterator[str]:
     if resource.type != t.REST_METHOD_SETTINGS and not resource.get("accessLogSettings.destinationArn"):
         yield "accessLogSettings is not set, so the stage writes no access log."
+    # A REST stage without method settings for all methods is a finding of `api-throttled`.
     if resource.type != t.REST_STAGE and _read_settings(resource).get("loggingLevel") not in {"ERROR", "INFO"}:
         yield "loggingLevel is not ERROR or INFO, so the stage writes no execution log."
 

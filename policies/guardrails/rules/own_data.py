@@ -6,15 +6,16 @@ reach only S3 objects and DynamoDB items whose key contains the caller's own id.
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from guardrails.iam_documents import SET_OPERATORS, Statement
 from guardrails.records import MANDATORY_EVERYWHERE, CheckedResource, CheckedStack, Group, PolicySet, Severity
 from guardrails.resource_types import IDENTITY_POOL, ROLE
 from guardrails.rules.roles import list_allow_statements, list_trust
 
-POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
-COMMON_FIELDS: Any = {"severity": Severity.CRITICAL, "levels": MANDATORY_EVERYWHERE, "exceptions_allowed": False}
+POLICIES = PolicySet(
+    Group.LEAST_PRIVILEGE, severity=Severity.CRITICAL, levels=MANDATORY_EVERYWHERE, exceptions_allowed=False
+)
 
 GUEST_ID: Final = "${cognito-identity.amazonaws.com:sub}"
 CLIENT_ID: Final = "${aws:PrincipalTag/user}"
@@ -64,7 +65,7 @@ def _reaches_own_objects_only(statement: Statement, own_id: str) -> bool:
     if not _uses(statement, "s3"):
         return True
     if {action.lower() for action in statement.actions} == {"s3:listbucket"}:
-        return _are_own(statement.list_allowed("s3:prefix"), OWN_PREFIX, own_id)
+        return _are_own(statement.find_restriction("s3:prefix"), OWN_PREFIX, own_id)
     return _are_own(statement.resources, OWN_OBJECT, own_id)
 
 
@@ -74,7 +75,7 @@ def _reaches_own_items_only(statement: Statement, own_id: str) -> bool:
     """
     if not _uses(statement, "dynamodb"):
         return True
-    return _are_own(statement.list_allowed("dynamodb:LeadingKeys", SET_OPERATORS), OWN_ITEM, own_id)
+    return _are_own(statement.find_restriction("dynamodb:LeadingKeys", SET_OPERATORS), OWN_ITEM, own_id)
 
 
 def _are_own(values: Iterable[str], pattern: str, own_id: str) -> bool:
@@ -93,7 +94,6 @@ def _are_own(values: Iterable[str], pattern: str, own_id: str) -> bool:
         "ForAllValues:StringLike, and with false by Null. Let a function make other calls with its own role."
     ),
     types={ROLE},
-    **COMMON_FIELDS,
 )
 def _check_guests_own_data_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     # The pool's id is unknown before the deployment, but the engine knows from which resource it comes.
@@ -111,7 +111,6 @@ def _check_guests_own_data_only(role: CheckedResource, stack: CheckedStack) -> I
     description="A role that another role assumes for a user allows only listed actions, on data of this user.",
     remedy=f"Put {CLIENT_ID} between separators into the ARN, s3:prefix or dynamodb:LeadingKeys, before any wildcard.",
     types={ROLE},
-    **COMMON_FIELDS,
 )
 def _check_clients_own_data_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     if not _is_for_clients(role):

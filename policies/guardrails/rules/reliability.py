@@ -13,7 +13,7 @@ from guardrails.records import ADVISORY_IN_DEV, MANDATORY_EVERYWHERE, CheckedRes
 from guardrails.rules.requirement import IS_SET, IS_TRUE, Rule, describe, equals, matches, one_of
 
 LOW, MEDIUM, HIGH = Severity.LOW, Severity.MEDIUM, Severity.HIGH
-POLICIES = PolicySet(Group.RELIABILITY)
+POLICIES = PolicySet(Group.RELIABILITY, levels=MANDATORY_EVERYWHERE)
 
 MIN_RECEIVES: Final = 3
 """Minimum number of receives of a message before it moves to the dead-letter queue."""
@@ -110,7 +110,6 @@ Rule(POLICIES, "batch-job-bounded", MEDIUM, MANDATORY_EVERYWHERE).requires(
 @POLICIES.resource_policy(
     "queue-retries-first",
     severity=MEDIUM,
-    levels=MANDATORY_EVERYWHERE,
     description=f"A message is received at least {MIN_RECEIVES} times before it moves to the dead-letter queue.",
     remedy="Raise maxReceiveCount in redrivePolicy, so that a transient error moves no valid message.",
     types={t.QUEUE},
@@ -125,7 +124,6 @@ def _check_queue_retries_first(queue: CheckedResource) -> Iterator[str]:
 @POLICIES.resource_policy(
     "function-called-by-alias",
     severity=HIGH,
-    levels=MANDATORY_EVERYWHERE,
     description="Permissions and asynchronous configurations name an alias of the function.",
     remedy="Set qualifier to the alias.",
     types={t.FUNCTION_ASYNC_CONFIG, t.FUNCTION_PERMISSION},
@@ -139,7 +137,6 @@ def _check_function_called_by_alias(resource: CheckedResource) -> Iterator[str]:
 @POLICIES.resource_policy(
     "batch-retries-reclaims",
     severity=MEDIUM,
-    levels=MANDATORY_EVERYWHERE,
     description="A Batch job is retried if AWS reclaims its Spot capacity. Other failures end it, unless a rule retries them.",
     remedy="Set retryStrategy.attempts to 2 or more, and end evaluateOnExits with onReason * → EXIT.",
     types={t.BATCH_JOB},
@@ -155,7 +152,6 @@ def _check_batch_retries_reclaims(job: CheckedResource) -> Iterator[str]:
 @POLICIES.resource_policy(
     "workflow-tasks-retried",
     severity=HIGH,
-    levels=MANDATORY_EVERYWHERE,
     description="Every task of a workflow has a retry or catches errors.",
     remedy="Add Retry for transient errors and Catch for other errors.",
     types={t.WORKFLOW},
@@ -169,7 +165,6 @@ def _check_workflow_tasks_retried(workflow: CheckedResource) -> Iterator[str]:
 @POLICIES.resource_policy(
     "workflow-tasks-bounded",
     severity=HIGH,
-    levels=MANDATORY_EVERYWHERE,
     description="Every task of a workflow has a timeout.",
     remedy="Set TimeoutSeconds of the task.",
     types={t.WORKFLOW},

@@ -1,7 +1,8 @@
-"""Policies about roles: who may assume a role, its permissions boundary, and what it may replace; and the callers of
-functions.
+"""Policies about roles: who may assume a role, its permissions boundary, and what it may replace. Others are about the
+services that may call a function.
 
-`list_trust` and `list_allow_statements` return the statements that decide who may assume a role, and what it may do.
+Each check gets a resource, and some also the whole stack. It yields a message for each violation. The trust policy of a role
+says who may assume it. `list_trust` returns its principals, and `list_allow_statements` the role's permissions.
 """
 
 import itertools
@@ -20,15 +21,16 @@ from guardrails.records import MANDATORY_EVERYWHERE, CheckedResource, CheckedSta
 from guardrails.rules.related import get_name, read_names
 from guardrails.rules.requirement import describe
 
-POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
-COMMON_FIELDS: Any = {"levels": MANDATORY_EVERYWHERE, "exceptions_allowed": False}
+POLICIES = PolicySet(Group.LEAST_PRIVILEGE, levels=MANDATORY_EVERYWHERE, exceptions_allowed=False)
 FILE = Path(__file__).with_name("sent_condition_keys.toml")
 SENT_KEYS: Mapping[str, Any] = tomllib.loads(FILE.read_text(encoding="utf-8"))["roles"]
-"""The condition keys that a service sends when it assumes a role, by the service's principal."""
+"""An entry for each service principal: the condition keys that the service sends when it assumes a role (`keys`), what
+each ARN contains that it sends (`arn_part`), and the page of AWS that says so (`page`)."""
 ACCOUNT, ARN = "aws:SourceAccount", "aws:SourceArn"
 ARN_OPERATORS = ("ArnEquals", "ArnLike", *LISTING_OPERATORS)
 COGNITO: Final = "cognito-identity.amazonaws.com"
 AMR_OPERATORS = ("ForAnyValue:StringEquals", "ForAnyValue:StringLike")
+"""Operators for the claim `amr` of Cognito, which has several values. They refuse a request without the claim."""
 CODE_ACTIONS = (
     *("batch:RegisterJobDefinition", "ecr:PutImage", "glue:UpdateJob", "lambda:PublishLayerVersion"),
     *("lambda:UpdateAlias", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"),
@@ -36,10 +38,13 @@ CODE_ACTIONS = (
 )
 """Actions that change what a function, job or state machine runs. Only a deployment needs them."""
 VARIABLE = re.compile(r"\$\{[^}]*\}")
+"""Policy variable, whose value is a part of the request."""
 
 
 def list_trust(role: CheckedResource, principal_kind: str = "") -> list[tuple[Statement, str, str]]:
-    """Return the principals that a role's trust policy allows, or those of one kind: statement, kind and value of each."""
+    """Return the principals that may assume a role, all or those of one kind (`AWS`, `Service` or `Federated`). A tuple has
+    the statement that allows the principal, its kind, and its value, for example `lambda.amazonaws.com`.
+    """
     return [
         (statement, kind, value)
         for statement in parse_statements(role.get("assumeRolePolicy"))
@@ -69,16 +74,16 @@ def list_allow_statements(role: CheckedResource, stack: CheckedStack) -> Iterato
     description="The trust policy of a role for a service compares the source keys that the service sends.",
     remedy=f"Use trust_policy() of components/blocks/iam.py. Add a new service to {FILE.name}, with the AWS page.",
     types={t.ROLE},
-    **COMMON_FIELDS,
 )
 def _check_iam_trust_names_source(role: CheckedResource) -> Iterator[str]:
     for statement, _, service in list_trust(role, "Service"):
         if service not in SENT_KEYS:
             yield f"The role trusts {service}, which {FILE.name} does not contain."
         keys = SENT_KEYS.get(service, {"keys": ()})["keys"]
-        arns = statement.list_allowed(ARN, ARN_OPERATORS)
-        if ACCOUNT in keys and not statement.is_pinned_by(ACCOUNT):
+        arns = statement.find_restriction(ARN, ARN_OPERATORS)
+        if ACCOUNT in keys and not statement.restricts_exactly(ACCOUNT):
             yield f"The role trusts {service} for other accounts, because {ACCOUNT} is not compared with exact values."
+        # A policy variable (`${…}`) could have any value. A wildcard is allowed, because ids in ARNs can be unknown.
         if ARN in keys and (not arns or any("$" in arn for arn in arns)):
             yield f"The role trusts {service} for every resource, because {ARN} is not compared."
 
@@ -86,16 +91,16 @@ def _check_iam_trust_names_source(role: CheckedResource) -> Iterator[str]:
 @POLICIES.resource_policy(
     "iam-trust-usable",
     severity=Severity.HIGH,
-    levels=MANDATORY_EVERYWHERE,
     description="A trust policy has no condition that the service can never meet, because it sends other keys or ARNs.",
     remedy="Compare only the keys, and the kind of ARN, that the service's guide documents.",
     types={t.ROLE},
+    exceptions_allowed=True,
 )
 def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
     for statement, _, service in list_trust(role):
         sent = SENT_KEYS.get(service, {"keys": (ACCOUNT, ARN)})  # a service without an entry is a finding already
         for key in (ACCOUNT, ARN):
-            for value in [value for _, values in statement.list_compared(key) for value in values]:
+            for value in [value for _, values in statement.list_conditions(key) for value in values]:
                 if key not in sent["keys"]:
                     page = f"https://docs.aws.amazon.com/{sent['page']}"
                     yield f"{service} does not send {key}, so it could never assume the role ({page})."
@@ -109,20 +114,14 @@ def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
     description="A role trusts no federated identities but those of Cognito, with an exact pool (aud) and login state (amr).",
     remedy=f"Compare {COGNITO}:aud with StringEquals and {COGNITO}:amr with ForAnyValue:StringLike, without wildcards.",
     types={t.ROLE},
-    **COMMON_FIELDS,
 )
 def _check_iam_trust_federated_conditioned(role: CheckedResource) -> Iterator[str]:
     for statement, _, provider in list_trust(role, "Federated"):
         if provider != COGNITO:
             yield f"The role trusts identities of {provider}."
         for claim, operators in (("aud", LISTING_OPERATORS), ("amr", AMR_OPERATORS)):
-            if not statement.is_pinned_by(f"{COGNITO}:{claim}", operators):
+            if not statement.restricts_exactly(f"{COGNITO}:{claim}", operators):
                 yield f"The trust policy does not compare {COGNITO}:{claim} with exact values."
-
-
-def _list_allow_statements(resource: CheckedResource) -> list[Statement]:
-    document = resource.get("assumeRolePolicy" if resource.type == t.ROLE else "policy")
-    return [statement for statement in parse_statements(document) if statement.is_allow]
 
 
 @POLICIES.resource_policy(
@@ -131,27 +130,24 @@ def _list_allow_statements(resource: CheckedResource) -> list[Statement]:
     description="A condition with ForAllValues has a second condition that refuses requests without the key.",
     remedy='Add the condition "Null": {"<key>": "false"}, because ForAllValues is also met if the key is absent.',
     types={t.BUCKET_POLICY, t.QUEUE_POLICY, t.ROLE, t.ROLE_POLICY, t.TOPIC_POLICY, t.VPC_ENDPOINT},
-    **COMMON_FIELDS,
 )
 def _check_iam_for_all_values_needs_key(resource: CheckedResource) -> Iterator[str]:
-    for statement in _list_allow_statements(resource):
+    for statement in parse_statements(resource.get("assumeRolePolicy" if resource.type == t.ROLE else "policy")):
         for operator, keys in statement.conditions.items():
             for key in keys if operator.lower().startswith("forallvalues:") else ():
-                if not statement.requires(key):
+                if statement.is_allow and not statement.requires_key(key):
                     yield f"A ForAllValues condition compares {key}, and no Null condition refuses requests without it."
 
 
 @POLICIES.resource_policy(
     "iam-role-has-boundary",
     severity=Severity.CRITICAL,
-    levels=MANDATORY_EVERYWHERE,
     description="Every role has the stack's own permissions boundary, `boundary-<stack>`. A local stack needs none.",
     remedy="Set foundation.permissionsBoundary. The role block (components/blocks/iam.py) gives it to every role.",
     types={t.ROLE, t.PLATFORM},
-    exceptions_allowed=False,
 )
 def _check_iam_role_has_boundary(resource: CheckedResource) -> Iterator[str]:
-    """Check a role. A wrong setting is reported once, for the component of the whole stack."""
+    """Check that a role has the boundary of the settings, and once for the stack that the setting names its own."""
     expected = resource.context.permissions_boundary
     if resource.type == t.PLATFORM:
         name = f"boundary-{resource.context.stack}"
@@ -167,10 +163,8 @@ def _check_iam_role_has_boundary(resource: CheckedResource) -> Iterator[str]:
     "iam-one-role-per-function",
     types={t.FUNCTION},
     severity=Severity.HIGH,
-    levels=MANDATORY_EVERYWHERE,
     description="Every function has its own role.",
     remedy="Use the function block (components/blocks/function.py), which creates a role.",
-    exceptions_allowed=False,
 )
 def _check_iam_one_role_per_function(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     roles = read_names(function, "role") & set(map(get_name, stack.list_resources(t.ROLE)))
@@ -183,10 +177,8 @@ def _check_iam_one_role_per_function(function: CheckedResource, stack: CheckedSt
     "function-permission-source",
     types={t.FUNCTION_PERMISSION},
     severity=Severity.CRITICAL,
-    levels=MANDATORY_EVERYWHERE,
     description="A service may call a function only for resources of this account.",
     remedy="Set sourceArn to an ARN of this account. If the ARN contains no account, also set sourceAccount.",
-    exceptions_allowed=False,
 )
 def _check_function_permission_source(permission: CheckedResource) -> Iterator[str]:
     # The policy `value-allowed` refuses any other account than this one.
@@ -201,18 +193,16 @@ def _check_function_permission_source(permission: CheckedResource) -> Iterator[s
 @POLICIES.related_policy(
     "iam-no-code-replacement",
     severity=Severity.CRITICAL,
-    levels=MANDATORY_EVERYWHERE,
     description="No role may write the code of a Glue job, or change what a function, job or state machine runs.",
     remedy="Remove the action, or limit s3:PutObject to a prefix without code.",
     types={t.ROLE},
-    exceptions_allowed=False,
 )
 def _check_iam_no_code_replacement(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     code = [arn for job in stack.list_resources(t.GLUE_JOB) for arn in _list_code_arns(job)]
     for statement in list_allow_statements(role, stack):
         yield from (f"The role may call {action}." for action in CODE_ACTIONS if statement.covers_action(action))
         if statement.covers_action("s3:PutObject"):
-            # A policy variable may have any value, and a statement without `Resource` (with `NotResource`) may cover any.
+            # A policy variable may have any value. A statement without `Resource` has `NotResource`, which may cover all.
             patterns = [VARIABLE.sub("*", resource) for resource in statement.resources] or ["*"]
             for arn in code:
                 if any(matches_pattern(arn, pattern) for pattern in patterns):

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from pulumi_policy.proxy import UnknownValueError
-
 from guardrails.records import EVERY_TYPE, MANDATORY_EVERYWHERE, CheckedResource, Group, PolicySet, Severity
 from guardrails.resource_types import SSM_PARAMETER
+from guardrails.surface.property_walk import get_known
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 FORMATS = re.compile(
@@ -38,19 +37,11 @@ NO_SECRET = re.compile(
 """Values that refer to a secret or cannot be one: an ARN, a path, a URL, an expression, a number."""
 
 
-def _read_known(values: Any, key: Any) -> Any:
-    """Return a value of a mapping or list; None if it is unknown until the deployment."""
-    try:
-        return values[key]
-    except UnknownValueError:
-        return None
-
-
 def _list_texts(value: Any, name: str) -> Iterator[tuple[str, str]]:
-    """Yield the known texts in a value with their names, also the keys of mappings, and those in JSON.
+    """Yield each text in a value, also in JSON, with the name that says what it is: the nearest key, or `name`.
 
-    In an entry with `name` and `value`, the first names the second, and in a list a flag such as `--token` names the next
-    item.
+    In a mapping with `name` and `value`, the first names the second. In a list, a flag such as `--token` names the next
+    item. The keys of mappings are texts without a name. Values that are unknown until the deployment are left out.
     """
     if isinstance(value, str):
         with suppress(ValueError):
@@ -58,15 +49,15 @@ def _list_texts(value: Any, name: str) -> Iterator[tuple[str, str]]:
                 return (yield from _list_texts(json.loads(value), name))
         yield name, value
     elif isinstance(value, Mapping):
-        names = [_read_known(value, key) for key in value if key in ("name", "Name", "key")]
+        names = [get_known(value, key) for key in value if key in ("name", "Name", "key")]
         for key in value:
             yield "", str(key)
             name_of_value = str(names[0] if names and key in ("value", "Value") else key)
-            yield from _list_texts(_read_known(value, key), name_of_value)
+            yield from _list_texts(get_known(value, key), name_of_value)
     elif isinstance(value, Sequence):
         for index in range(len(value)):
-            flag = str(_read_known(value, index - 1)) if index else ""
-            yield from _list_texts(_read_known(value, index), flag if flag.startswith("-") else name)
+            flag = str(get_known(value, index - 1)) if index else ""
+            yield from _list_texts(get_known(value, index), flag if flag.startswith("-") else name)
 
 
 @functools.cache
@@ -91,6 +82,6 @@ def _check_no_secret_in_properties(resource: CheckedResource) -> Iterator[str]:
     for key in resource.props:
         if is_encrypted and key == "value":
             continue
-        for name, text in _list_texts(_read_known(resource.props, key), key):
+        for name, text in _list_texts(get_known(resource.props, key), key):
             if kind := _find_secret(name, text):
                 yield f"{key} contains {kind}."

@@ -25,7 +25,7 @@ from guardrails.rules.related import get_name, list_related
 from guardrails.rules.requirement import IS_SET, IS_TRUE, NOT_TRUE, Rule, describe
 
 COST = PolicySet(Group.COST)
-DATA_PROTECTION = PolicySet(Group.DATA_PROTECTION)
+DATA_PROTECTION = PolicySet(Group.DATA_PROTECTION, levels=MANDATORY_EVERYWHERE)
 ORIGIN_VARIABLE: Final = "ORIGIN"
 """Environment variable with the origin that a function of this program allows."""
 ORIGIN_HEADER: Final = "header.access-control-allow-origin"
@@ -37,7 +37,6 @@ MIN_BACKUP_DAYS: Final = 7
     "bucket-public-access-blocked",
     types={t.BUCKET},
     severity=Severity.CRITICAL,
-    levels=MANDATORY_EVERYWHERE,
     description="Every bucket blocks public access with all four settings.",
     remedy="Use the bucket block (components/blocks/bucket.py), which blocks public access.",
     exceptions_allowed=False,
@@ -53,7 +52,6 @@ def _check_bucket_public_access_blocked(bucket: CheckedResource, stack: CheckedS
     "bucket-access-logged",
     types={t.BUCKET},
     severity=Severity.MEDIUM,
-    levels=MANDATORY_EVERYWHERE,
     description="Every bucket writes access logs, except the audit bucket, which stores them.",
     remedy="Keep access_logged enabled in the bucket block.",
 )
@@ -69,7 +67,6 @@ def _check_bucket_access_logged(bucket: CheckedResource, stack: CheckedStack) ->
     "stored-data-encrypted",
     types={t.BUCKET, t.GLUE_SECURITY},
     severity=Severity.HIGH,
-    levels=MANDATORY_EVERYWHERE,
     description="Every bucket and every security configuration of Glue sets the encryption of stored data.",
     remedy="Use the bucket block. For Glue, set s3EncryptionMode to SSE-S3 or SSE-KMS.",
 )
@@ -100,7 +97,6 @@ TLS_POLICIES: Final = {
     "tls-only",
     types=set(TLS_POLICIES),
     severity=Severity.HIGH,
-    levels=MANDATORY_EVERYWHERE,
     description="Every bucket, queue and topic refuses requests without TLS.",
     remedy="Deny all actions to every principal if aws:SecureTransport is false, without further conditions.",
 )

@@ -1,7 +1,7 @@
-"""Policies that deny new facts, and the few facts that no table may contain.
+"""Policies that deny new facts, and permissions, names and provider settings that no table could allow.
 
-A fact is a line about a resource (`facts.py`), for example a permission. The tables in this folder contain all facts of
-the program that a reviewer has accepted (`tables.py`).
+A fact is a line about a resource (`facts.py`), for example a permission. The tables in this folder contain all facts of the
+program that a reviewer has accepted (`tables.py`). A new fact is in no table.
 """
 
 import re
@@ -27,35 +27,30 @@ from guardrails.surface.grants import describe_trust
 from guardrails.surface.property_walk import walk
 from guardrails.surface.tables import FOLDER_FROM_ROOT, Fact, Table, find_new
 
-POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+POLICIES = PolicySet(Group.LEAST_PRIVILEGE, levels=MANDATORY_EVERYWHERE, exceptions_allowed=False)
 
 REMEDY_START = (
     "Use a block of components/blocks, or propose the line: `make surface` writes the tables, and a reviewer of"
 )
 GUEST = "guest"
-"""Who assumes a role whose trust policy is unknown. Only guests' policy is, because it contains the identity pool's id."""
+"""Who assumes a role whose trust policy is unknown until the deployment: guests, the identities of an identity pool. Only
+their trust policy contains an id that AWS assigns, the pool's."""
 AWS_PROVIDER = "pulumi:providers:aws"
 ENGINE_TYPES = frozenset({"pulumi:pulumi:Stack", AWS_PROVIDER})
 IMAGE_REPOSITORY = "meetings-media-images"
 """End of the name of the repository that the bootstrap template creates, because images are pushed before a deployment."""
 WILDCARD = re.compile(r"[*?]|\$\{")
+"""A wildcard, or the beginning of a policy variable, which may have any value."""
 HARMLESS_PROVIDER_SETTINGS = frozenset(
-    {
-        "allowedAccountIds",
-        "defaultTags",
-        "region",
-        "skipCredentialsValidation",
-        "skipMetadataApiCheck",
-        "skipRegionValidation",
-        "version",
-    }
+    {"allowedAccountIds", "defaultTags", "region", "version"}
+    | {"skipCredentialsValidation", "skipMetadataApiCheck", "skipRegionValidation"}
 )
 _FACTS_LOCK = threading.Lock()
 """Lock of the `SeenStack`, because the SDK checks several resources at once."""
 
 
 def _list_new(resource: CheckedResource, table: Table) -> list[Fact]:
-    """Return the new facts of a resource for one table. The first call finds those for all tables."""
+    """Return the new facts of a resource for one table. The first call for a resource finds those for all tables."""
     seen = resource.context.seen
     with _FACTS_LOCK:
         if resource.urn not in seen.new_facts:
@@ -65,7 +60,9 @@ def _list_new(resource: CheckedResource, table: Table) -> list[Fact]:
 
 
 def list_resource_facts(resource: CheckedResource) -> Iterable[Fact]:
-    """Return the facts of a resource, and store in the `SeenStack` what the facts of later resources depend on."""
+    """Return the facts of a resource, and store in the `SeenStack` what the facts of later resources depend on. `make
+    surface` writes these facts into the tables.
+    """
     seen = resource.context.seen
     if resource.type == PLATFORM:
         seen.account = str(resource.get("account"))
@@ -98,11 +95,9 @@ def _deny_new(table: Table, name: str, severity: Severity, *, description: str, 
     POLICIES.resource_policy(
         name,
         severity=severity,
-        levels=MANDATORY_EVERYWHERE,
         description=description,
         remedy=f"{REMEDY_START} {FOLDER_FROM_ROOT}/{table}.txt decides.",
         types={EVERY_TYPE},
-        exceptions_allowed=False,
     )(check)
 
 
@@ -142,11 +137,9 @@ _deny_new(
 @POLICIES.resource_policy(
     "grant-exact",
     severity=Severity.CRITICAL,
-    levels=MANDATORY_EVERYWHERE,
     description="No Allow has a wildcard action or NotAction, NotResource or NotPrincipal, and none allows all callers.",
     remedy="List the actions, resources and principals. No table can allow these.",
     types={EVERY_TYPE},
-    exceptions_allowed=False,
 )
 def _check_grant_exact(resource: CheckedResource) -> Iterator[str]:
     for path, value in walk(resource.props) if not resource.type.startswith(COMPONENTS) else ():
@@ -162,8 +155,10 @@ def _check_grant_exact(resource: CheckedResource) -> Iterator[str]:
 
 
 def _is_endpoint_default(statement: Statement) -> bool:
-    """Return True if a statement limits an endpoint to the callers of this account, or to images of AWS."""
-    return statement.is_pinned_by("aws:PrincipalAccount") or (
+    """Return True if a statement may allow all callers: an endpoint's statement for the callers of one account, or for the
+    S3 bucket of AWS from which ECR serves the layers of images.
+    """
+    return statement.restricts_exactly("aws:PrincipalAccount") or (
         statement.actions == ("s3:GetObject",) and all("starport-layer-bucket/" in arn for arn in statement.resources)
     )
 
@@ -171,18 +166,16 @@ def _is_endpoint_default(statement: Statement) -> bool:
 @POLICIES.stack_policy(
     "names-of-stack",
     severity=Severity.CRITICAL,
-    levels=MANDATORY_EVERYWHERE,
     description=(
         "Every role, bucket and other name with the stack's prefix belongs to a resource of this stack or of its bootstrap, "
         "and every value that a preview does not know comes from one."
     ),
     remedy="Use the name, ARN or an output of a resource of this stack.",
-    exceptions_allowed=False,
 )
 def _check_names_of_stack(stack: CheckedStack) -> Iterator[Finding]:
     seen = stack.context.seen
     for resource in stack.resources:
-        _list_new(resource, Table.TYPES)
+        _list_new(resource, Table.TYPES)  # fills the `SeenStack`, if no other policy has done so
         for key in sorted(seen.unknown_properties.get(resource.urn, ())):
             if not resource.references.get(key):
                 yield Finding(f"{key} is unknown, and comes from no resource of this stack.", resource.urn)
@@ -194,11 +187,9 @@ def _check_names_of_stack(stack: CheckedStack) -> Iterator[Finding]:
 @POLICIES.resource_policy(
     "provider-not-redirected",
     severity=Severity.CRITICAL,
-    levels=MANDATORY_EVERYWHERE,
     description="No provider has its own credentials, role or service addresses, which could lead to another account.",
     remedy="Set only the region and the allowed account.",
     types={AWS_PROVIDER},
-    exceptions_allowed=False,
 )
 def _check_provider_not_redirected(provider: CheckedResource) -> Iterator[str]:
     for key in sorted(provider.props.keys() - HARMLESS_PROVIDER_SETTINGS):

@@ -11,7 +11,7 @@ import pytest
 from pulumi_policy.proxy import UNKNOWN_NUMBER_VALUE, UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
 from guardrails import resource_types as t
-from guardrails.pricing.checked_stack_estimate import estimate_stack, select_known_properties
+from guardrails.pricing.checked_stack_estimate import estimate_stack, select_known
 from guardrails.pricing.cost_estimate import CannotEstimate, CostReport, PricedResource, estimate_cost
 from guardrails.pricing.price_rules import (
     DEAD_LETTER_QUEUE_BLOCK,
@@ -266,7 +266,7 @@ def test_the_pack_estimates_without_the_unknown_properties() -> None:
     context = StackContext("prod", "prod", (), TODAY)
     unknown = {"timeout": UNKNOWN_NUMBER_VALUE, "layers": [UNKNOWN_STRING_VALUE, "b"]}
     props = unknown_checking_proxy({**ARM, **unknown})
-    assert select_known_properties(props) == {**ARM, "layers": [None, "b"]}
+    assert select_known(props) == {**ARM, "layers": [None, "b"]}
     block = CheckedResource("u0", BLOCK_TYPE, "a-f", {}, context)
     function = CheckedResource("u1", t.FUNCTION, "a-f-function", props, context, parent=block)
     platform = CheckedResource("u2", t.PLATFORM, "platform", {"usage": {"a-f": CALLS}}, context)
