@@ -26,7 +26,8 @@ CLIENTS = 3
 UTTERANCES_PER_CLIENT = 4
 """Number of measured utterances of each client if several send at once."""
 CLIPS = ("slowly", "moon", "sky", "hear", "workshop", "train")
-"""Clips of the utterances, which are used in turn. They last longer than the time within which a text is not repeated."""
+"""Recorded sentences, which the utterances use in turn. Together they last longer than the time (`DEDUP_CACHE_TTL`) in
+which the service does not caption the same text again."""
 PAUSE_SECONDS = 0.2
 """Silence at the end of an utterance."""
 

@@ -97,11 +97,7 @@ def measure(clients: EmulatorClients, case: MediaCase) -> dict[str, float | str]
         scratch = Path(folder, "scratch")
         scratch.mkdir()
         deployment = MediaDeployment(
-            bucket_name=BUCKET,
-            scratch_mb=16_000,
-            max_hours=12,
-            scratch_folder=str(scratch),
-            ffmpeg=FFMPEG,
+            bucket_name=BUCKET, scratch_mb=16_000, max_hours=12, scratch_folder=str(scratch), ffmpeg=FFMPEG
         )
         values = (recording.meeting.user, recording.meeting.meeting_id, recording.content)
         environment = {

@@ -53,8 +53,8 @@ ANSWERS = {
     "PutItem": "{}",
     "": f"<InitiateMultipartUploadResult><UploadId>{'u' * 100}</UploadId></InitiateMultipartUploadResult>",
 }
-"""Answers by operation of DynamoDB. The item is both the connection of a guest and an episode (a broadcast). The answer with the empty
-name is for S3, which gets only one kind of call."""
+"""Answers by operation of DynamoDB. The item has the attributes of a guest's connection and of an episode (a broadcast), so
+that it answers both functions. The answer with the empty name is for S3, which gets only one kind of call."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def time_step(step: Callable[[], T]) -> tuple[Duration, T]:
 
 
 def time_function(name: str, endpoint: str, pipe: Connection) -> None:
-    """Import a function's handler, call it for each request, and send the durations of the import and of the calls."""
+    """Import a function's handler and call it, in a new process. Send the durations of the import and of each call."""
     request = UPLOAD_REQUESTS[name]
     os.environ |= {**AWS_VARIABLES, **request.environment}
     os.environ |= {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_ENDPOINT_URL_S3": endpoint}
@@ -153,26 +153,24 @@ def time_function(name: str, endpoint: str, pipe: Connection) -> None:
     for _ in range(1 + REQUESTS):
         duration, answer = time_step(lambda: module.handler(request.event, None))
         durations.append(duration)
+        # The names of a form's field and of a URL's parameter differ in case.
         if "x-amz-signature" not in answer["body"].lower():
             raise WrongResult(answer["body"])
     pipe.send(durations)
 
 
 def measure(name: str, endpoint: str) -> dict[str, float | str]:
-    """Run a function in several processes, and return the figures."""
-    starts: list[Duration] = []
-    firsts: list[Duration] = []
-    others: list[Duration] = []
+    """Run a function in several processes, and return the figures of its row."""
+    durations: list[list[Duration]] = []
     for _ in range(PROCESSES):
         receiver, sender = multiprocessing.Pipe()
         process = multiprocessing.get_context("spawn").Process(target=time_function, args=(name, endpoint, sender))
         process.start()
-        sender.close()
-        start, first, *rest = receiver.recv()
+        sender.close()  # so that `recv` raises an error if the process ends without a result
+        durations.append(receiver.recv())
         process.join()
-        starts.append(start)
-        firsts.append(first)
-        others += rest
+    starts, firsts, *rounds = zip(*durations, strict=True)
+    others = [duration for calls in rounds for duration in calls]
     elapsed_ms = [duration.elapsed_ms for duration in others]
     return {
         "start, processor": round(percentile([duration.processor_ms for duration in starts], 0.5)),

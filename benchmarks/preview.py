@@ -5,7 +5,6 @@ The stacks alternate, so that a machine that becomes slower affects all of them.
 
 import os
 import sys
-from pathlib import Path
 
 from benchmarks.benchmark_report import percentile, print_heading, print_table
 from benchmarks.process_use import run_process
@@ -18,10 +17,9 @@ def main() -> None:
     """Print one row per stack."""
     print_heading(f"Preview, {ROUNDS} rounds")
     commands = {stack: [sys.executable, "-m", "local", "preview", "--stack", stack] for stack in STACKS}
-    folder = Path("benchmarks")  # `run_process` samples the size of a folder, which is not used here
     for stack in STACKS:
-        run_process(commands[stack], os.environ, folder)  # fills the file caches
-    rounds = [{stack: run_process(commands[stack], os.environ, folder) for stack in STACKS} for _ in range(ROUNDS)]
+        run_process(commands[stack], os.environ)  # fills the file caches
+    rounds = [{stack: run_process(commands[stack], os.environ) for stack in STACKS} for _ in range(ROUNDS)]
     print_table(
         {
             stack: {

@@ -27,13 +27,13 @@ class ProcessUse:
     memory_mb: float = 0
     """Peak of the proportional set size (PSS), which counts memory only once if several processes share it."""
     folder_mb: float = 0
-    """Peak size of the folder to which the process writes."""
+    """Peak size of the measured folder."""
 
 
-def run_process(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> ProcessUse:
+def run_process(command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None) -> ProcessUse:
     """Run a process in the project's root folder, and return its use of resources. Raise WrongResult if it fails.
 
-    `folder` is the folder to which the process writes, and whose size is measured.
+    `folder` is the folder whose size is measured. None measures no folder.
     """
     use, ended = ProcessUse(), threading.Event()
     seconds_by_pid: dict[int, float] = {}
@@ -46,7 +46,8 @@ def run_process(command: Sequence[str], environment: Mapping[str, str], folder: 
                 pids = list_process_tree(process.pid)
                 seconds_by_pid.update({pid: max(seconds_by_pid.get(pid, 0), _processor_seconds(pid)) for pid in pids})
                 use.memory_mb = max(use.memory_mb, sum(_proportional_mb(pid) for pid in pids))
-                use.folder_mb = max(use.folder_mb, sum(_size_mb(path) for path in folder.rglob("*")))
+                files = folder.rglob("*") if folder else ()
+                use.folder_mb = max(use.folder_mb, sum(map(_size_mb, files)))
 
         sampler = threading.Thread(target=sample)
         sampler.start()
@@ -54,9 +55,10 @@ def run_process(command: Sequence[str], environment: Mapping[str, str], folder: 
         use.elapsed_seconds = time.monotonic() - started
         ended.set()
         sampler.join()
-        # The first value lacks children that their parent did not wait for (Spark's Java). The second one lacks
-        # processes that ended between two samples.
+        # The kernel's value lacks children that their parent did not wait for, such as Spark's Java. The samples lack what a
+        # process used after its last sample. So both are too low.
         use.processor_seconds = max(resources.ru_utime + resources.ru_stime, sum(seconds_by_pid.values()))
+        # `wait4` has taken the status, so `Popen` cannot find it any more.
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             errors.seek(0)

@@ -2,7 +2,8 @@
 
 A policy is one record with name, severity, enforcement levels, description, remedy and check. A `ResourcePolicy` checks
 a resource alone, before it is created. A `RelatedPolicy` checks a resource with the others of the stack, and a
-`StackPolicy` the stack as a whole. The modules of the policies register their records with a `PolicySet`.
+`StackPolicy` the stack as a whole. The modules of the policies register their records with a `PolicySet`, and `pack.py`
+gives them to Pulumi's SDK.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -80,9 +81,9 @@ class CheckedResource:
     props: Mapping[str, Any]
     context: StackContext
     parent: "CheckedResource | None" = None
-    """The parent in Pulumi's tree. Like `references`, a `ResourcePolicy` does not know it."""
+    """The parent in Pulumi's tree. Like `references`, it is set at the end, so a `ResourcePolicy` does not know it."""
     references: Mapping[str, tuple["CheckedResource", ...]] = field(default_factory=dict)
-    """The resources from whose outputs a property is computed, by property, even if its value is unknown."""
+    """The resources from whose outputs a property is computed, by property. They are known even if its value is not."""
 
     def get(self, path: str) -> Any:
         """Return a property by its path, for example `tracingConfig.mode`; None if a part of the path is absent."""
@@ -100,7 +101,7 @@ class CheckedStack(NamedTuple):
     resources: tuple[CheckedResource, ...]
     context: StackContext
     undecided: Mapping[str, Collection[str]] = {}
-    """Names of the resources with an undecided check, by policy: a check that read an unknown value."""
+    """Names of the resources with an undecided check, by policy. Such a check has read an unknown value."""
 
     def list_resources(self, *types: str) -> list[CheckedResource]:
         """Return the resources of the given types."""

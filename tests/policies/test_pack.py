@@ -193,10 +193,7 @@ def test_permissions_and_public_data_are_mandatory_everywhere_and_never_excused(
         if policy.group is Group.LEAST_PRIVILEGE
         and (policy.exceptions_allowed or policy.levels.for_environment("dev") is not Level.MANDATORY)
     }
-    assert excusable == {
-        "iam-trust-usable",
-        "no-secret-in-properties",
-    }
+    assert excusable == {"iam-trust-usable", "no-secret-in-properties"}
 
 
 def test_the_page_of_the_policies_is_generated_from_them() -> None:

@@ -14,6 +14,8 @@ from tests.policies.program import UNKNOWN, Program, change, edit
 pytestmark = whole_program.ONE_WORKER
 
 FUNCTION = "aws:lambda/function:Function"
+MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
+PERMISSION = "aws:lambda/permission:Permission"
 OTHER_ACCOUNT = "210987654321"
 ROLE = "ingestion-steps-role"
 GRANTS = "ingestion-steps-grants"
@@ -45,6 +47,7 @@ def environment_with(name: str) -> dict[str, Any]:
 
 BUCKET = "arn:aws:s3:::polyphony-prod-ingestion-lake-123456789012"
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:polyphony-prod-ingestion-intake"
+S3 = {"Service": "s3.amazonaws.com"}
 ATTACKS: tuple[tuple[str, Callable[[Program], str]], ...] = (
     ("type-allowed", lambda program: program.add("aws:iam/user:User", "admin", {"name": "admin"})),
     ("type-allowed", lambda program: program.add("random:index:Thing", "thing", {})),
@@ -58,24 +61,15 @@ ATTACKS: tuple[tuple[str, Callable[[Program], str]], ...] = (
     ("value-allowed", change("aws:cognito/identityPool:IdentityPool", allowClassicFlow="True")),
     ("value-allowed", change("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", cidrIpv4="192.0.2.0/24")),
     ("value-allowed", change("aws:apigatewayv2/route:Route", authorizationType="CUSTOM")),
-    ("value-allowed", change("aws:lambda/permission:Permission", qualifier="$LATEST")),
-    (
-        "value-allowed",
-        change("aws:lambda/eventSourceMapping:EventSourceMapping", functionName="polyphony-prod-ingestion-steps"),
-    ),
+    ("value-allowed", change(PERMISSION, qualifier="$LATEST")),
+    ("value-allowed", change(MAPPING, functionName="polyphony-prod-ingestion-steps")),
     ("value-allowed", change("aws:costexplorer/anomalySubscription:AnomalySubscription", frequency="DAILY")),
-    (
-        "value-allowed",
-        edit("livestream-api-api", "tags", lambda tags: tags.update(CallersCheckedBy="nobody of this team")),
-    ),
+    ("value-allowed", edit("livestream-api-api", "tags", lambda tags: tags.update(CallersCheckedBy="nobody here"))),
     ("value-allowed", change(FUNCTION, role=f"arn:aws:iam::{OTHER_ACCOUNT}:role/polyphony-prod-ingestion-steps")),
     ("value-allowed", change(FUNCTION, layers=[f"arn:aws:lambda:us-east-1:{OTHER_ACCOUNT}:layer:tools:1"])),
     ("value-allowed", set_variable("TARGET", "https://collect.example.net/")),
     ("value-allowed", set_variable("TARGET", "http://127.0.0.1:80/_aws/execute-api/0a1b2c3d.example.net/live")),
-    (
-        "value-allowed",
-        change("aws:lambda/permission:Permission", sourceArn=f"arn:aws:events:us-east-1:{OTHER_ACCOUNT}:rule/a"),
-    ),
+    ("value-allowed", change(PERMISSION, sourceArn=f"arn:aws:events:us-east-1:{OTHER_ACCOUNT}:rule/a")),
     ("value-allowed", change("ingestion-landing-logging", targetBucket="another-bucket")),
     ("value-allowed", change("foundation-alerts-critical-platform@example.com", endpoint="me@example.net")),
     (
@@ -105,15 +99,7 @@ ATTACKS: tuple[tuple[str, Callable[[Program], str]], ...] = (
     ),
     ("grant-allowed", allow("voice-qa-guests-guest-grants", Action="dynamodb:Query", Resource="*")),
     ("grant-allowed", allow("ingestion-intake-policy", Principal="*", Action="sqs:SendMessage", Resource=QUEUE)),
-    (
-        "grant-allowed",
-        allow(
-            "ingestion-intake-policy",
-            Principal={"Service": "s3.amazonaws.com"},
-            Action="sqs:SendMessage",
-            Resource=QUEUE,
-        ),
-    ),
+    ("grant-allowed", allow("ingestion-intake-policy", Principal=S3, Action="sqs:SendMessage", Resource=QUEUE)),
     ("grant-allowed", allow(ROLE, Principal={"AWS": f"arn:aws:iam::{OTHER_ACCOUNT}:root"}, Action="sts:AssumeRole")),
     (
         "grant-allowed",
@@ -180,14 +166,7 @@ HARMLESS: tuple[Callable[[Program], str], ...] = (
     edit("ingestion-workflow-machine", "definition", lambda d: d["States"].update({"Again": d["States"]["Confirm"]})),
     edit("livestream-api-api", "body", lambda b: b["paths"].update({"/speakers": b["paths"]["/episodes"]})),
 )
-SURFACE = (
-    "type-allowed",
-    "property-allowed",
-    "value-allowed",
-    "grant-allowed",
-    "grant-exact",
-    "names-of-stack",
-)
+SURFACE = ("type-allowed", "property-allowed", "value-allowed", "grant-allowed", "grant-exact", "names-of-stack")
 
 
 def test_the_tables_are_those_that_make_surface_writes() -> None:

@@ -2,8 +2,8 @@
 the whole stack, publishes the usage by block: the component that contains a resource.
 
 Each line of the estimate is a quantity times a price. Free tiers are not subtracted by default. Missing data is never
-counted as zero: A resource whose type or feature has no price is listed as *unpriced*. Other missing data, for example
-usage that is not published or that no price rule reads, is an error.
+counted as zero. A resource whose type or feature has no price is listed as *unpriced*. Other missing data is an error, for
+example usage that is not published. So is usage that no price rule reads.
 """
 
 from collections import defaultdict
@@ -28,7 +28,7 @@ KNOWN_TYPES = PRICED_TYPES | list_free_types()
 COMPONENT_PREFIXES = ("polyphony:", "pulumi:")
 """Prefixes of the types of components and of Pulumi's own resources, which cost nothing."""
 Usage = Mapping[str, Mapping[str, float]]
-"""Monthly amounts: by a block's Pulumi name, and then by the measure (the counted quantity), for example `requests`."""
+"""Expected usage, by a block's Pulumi name and then by the measure, for example `requests`."""
 
 
 @dataclass

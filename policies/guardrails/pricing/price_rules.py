@@ -1,9 +1,9 @@
-"""Price rules: the prices that apply to a resource, each with the quantity a month.
+"""Price rules: the prices that apply to a resource, each with the quantity a month. `cost_estimate.py` adds them up.
 
-The program publishes the expected monthly usage by block and measure. A block is a component that contains resources. A
-measure is a counted quantity, for example `requests`. `MEASURE_PRICES` lists the measures of a type that are only
-multiplied by a price. For the types in `QUANTITY_FUNCTIONS`, a function computes further quantities from the resource's
-properties.
+The program publishes the expected usage by block and measure. A block is a component that contains resources. A measure is
+an amount in a month, for example `requests`, or an average: `milliseconds` of a call, `minutes` of a job's run.
+`MEASURE_PRICES` lists the measures of a type that are only multiplied by a price. For the types in `QUANTITY_FUNCTIONS`, a
+function computes further quantities from the resource's properties.
 """
 
 import json
@@ -73,7 +73,7 @@ class PricedBlock:
         self._read_measures: set[str] = set()
 
     def amount(self, measure: str) -> float:
-        """Return the amount of a measure in a month. It is zero if the measure is optional and not published."""
+        """Return the published value of a measure, or zero. `find_usage_errors` reports a missing one, if it is required."""
         self._read_measures.add(measure)
         return self._usage.get(measure, 0)
 
@@ -177,7 +177,9 @@ def _price_queue(queue: PricedResource, block: PricedBlock) -> Quantities:
 
 
 def _price_event_source(_mapping: PricedResource, _block: PricedBlock) -> Quantities:
-    """Yield the number of requests with which Lambda polls a queue. They are billed even if the queue is empty."""
+    """Yield the requests with which Lambda polls a queue, the only kind of source in the program. They are billed even if
+    the queue is empty.
+    """
     yield "sqs_request", POLLERS * SECONDS_PER_MONTH / POLL_SECONDS
 
 
@@ -214,6 +216,7 @@ def _price_batch_job(job: PricedResource, block: PricedBlock) -> Quantities:
 
 
 def _price_stored_logs(group: PricedResource, block: PricedBlock) -> Quantities:
+    # After the first months, as much is deleted as is written. So the stored amount is that of the months kept.
     months_kept = float(group.props["retentionInDays"]) / 30
     yield "logs_stored", block.amount("logGb") * months_kept
 
@@ -267,11 +270,12 @@ PRICED_VALUES: Final[Mapping[str, Mapping[str, Sequence[object]]]] = {
     t.SSM_PARAMETER: {"tier": [None, "Standard"]},
     t.ALARM: {"metricQueries": [None]},
 }
-"""All values of a property for which the cost is known, by resource type. Another value makes a resource unpriced."""
+"""All values of a property for which the price rules are right, by resource type. None means that the property is absent.
+A resource with another value is listed as unpriced."""
 
 
 def find_unpriced_value(resource: PricedResource) -> str:
-    """Return the first property whose value has no price, with the value. The text is empty if there is none."""
+    """Return the first property whose value has no price, with the value, as the end of a message; empty if all have one."""
     for path, priced_values in PRICED_VALUES.get(resource.type, {}).items():
         value: Any = resource.props
         for key in path.split("."):
@@ -282,7 +286,7 @@ def find_unpriced_value(resource: PricedResource) -> str:
 
 
 def list_quantities(resource: PricedResource, block: PricedBlock) -> Quantities:
-    """Yield the quantity of each price that applies to a resource. Its type must be one of the `PRICED_TYPES`."""
+    """Yield the quantity of each price that applies to a resource: none if its type has no price rule."""
     for measure, price in MEASURE_PRICES.get(resource.type, {}).items():
         yield price, block.amount(measure)
     if resource.type in QUANTITY_FUNCTIONS:

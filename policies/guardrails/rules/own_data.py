@@ -1,7 +1,8 @@
-"""Policies about callers outside of AWS: identities of an identity pool, and clients whose session has the tag of a user.
+"""Policies about callers outside of AWS: guests and clients.
 
-Every internet user can become a guest of an identity pool. So the roles of these callers have a list of actions, and
-reach only S3 objects and DynamoDB items whose key contains the caller's own id.
+Guests are the identities of an identity pool, and every internet user can become one. Clients get credentials from the token
+exchange, with a tag that names their user. So the roles of both have a list of actions, and reach only S3 objects and
+DynamoDB items whose key contains the caller's own id.
 """
 
 import re
@@ -19,8 +20,8 @@ POLICIES = PolicySet(
 
 GUEST_ID: Final = "${cognito-identity.amazonaws.com:sub}"
 CLIENT_ID: Final = "${aws:PrincipalTag/user}"
-"""IAM policy variables that are replaced by the caller's own id. With a default value (`${name, 'default'}`), they would
-be other variables, because a caller without the id would get the default."""
+"""IAM policy variables, which IAM replaces by the caller's own id. The form with a default (`${name, 'default'}`) is no own
+id, because a caller without the id would get the default."""
 GUEST_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "execute-api:Invoke"})
 """Actions that the web page calls with a guest's credentials."""
 CLIENT_ACTIONS = frozenset(
@@ -32,12 +33,13 @@ CLIENT_ACTIONS = frozenset(
 OWN_ITEM = r"([^*?$]*[#/])?<id>([#/].*)?"
 OWN_PREFIX = r"([^*?$]*/)?<id>/.*"
 OWN_OBJECT = r"arn:aws:s3:::[^*?$/]+/" + OWN_PREFIX
-"""Patterns of a partition key, an S3 prefix and an object's ARN that match only data of the caller. No wildcard or other
-variable precedes the id. Separators enclose it, because the id of another caller may begin or end with it."""
+"""Patterns of a partition key, an S3 prefix and an object's ARN that cover only data of the caller. `<id>` is one of the
+variables above. No wildcard or other variable precedes it. Separators enclose it, because the id of another caller may
+begin or end with it."""
 
 
 def _is_for_clients(role: CheckedResource) -> bool:
-    """Return True if another role may assume the role, or if its sessions may have tags."""
+    """Return True if another role may assume the role, as the token exchange does, or if its sessions may have tags."""
     return any(
         kind not in {"Service", "Federated"} or statement.covers_action("sts:TagSession")
         for statement, kind, _ in list_trust(role)
@@ -45,7 +47,9 @@ def _is_for_clients(role: CheckedResource) -> bool:
 
 
 def _find_other_data(statement: Statement, callers: str, actions: Collection[str], own_id: str) -> Iterator[str]:
-    """Yield a message about everything else that a statement allows these callers than the actions on their own data."""
+    """Yield a message about each action that a statement allows but `actions` does not contain, and one if the statement
+    reaches data without `own_id`. `callers` is the word for the callers in the messages.
+    """
     lowered = {action.lower() for action in actions}
     others = ["all other actions" for element in statement.not_elements if element == "NotAction"]
     for action in [*others, *(action for action in statement.actions if action.lower() not in lowered)]:
@@ -79,6 +83,7 @@ def _reaches_own_items_only(statement: Statement, own_id: str) -> bool:
 
 
 def _are_own(values: Iterable[str], pattern: str, own_id: str) -> bool:
+    """Return True if there are values, and all match. Without a value, nothing restricts the statement."""
     expression = re.compile(pattern.replace("<id>", re.escape(own_id)), re.DOTALL)
     matches = [expression.fullmatch(value) is not None for value in values]
     return bool(matches) and all(matches)

@@ -1,6 +1,6 @@
 """Requirements for properties, and `Rule`, which registers the policy that resources of a type meet them.
 
-For example, `Rule(…).requires(TABLE, {"billingMode": equals("PAY_PER_REQUEST")}, …)`.
+For example, `Rule(…).requires(TABLE, {"billingMode": equals("PAY_PER_REQUEST")}, …)` in another module of this folder.
 """
 
 import re
@@ -11,10 +11,12 @@ from guardrails.records import CheckedResource, Levels, PolicySet, Severity
 
 
 def _to_plain(value: Any) -> Any:
+    """Return a list of Pulumi's SDK, which equals no other list, as a plain list."""
     return value if isinstance(value, str | int | float | None) else list(value)
 
 
 def describe(value: Any) -> str:
+    """Return a property's value as text for a message."""
     match value:
         case None:
             return "not set"
@@ -38,7 +40,7 @@ class Requirement(NamedTuple):
 
 
 def equals(expected: object, default: object = None) -> Requirement:
-    """Require one value. A list is compared by its items, because Pulumi's SDK wraps it."""
+    """Require one value."""
     return Requirement(lambda value: _to_plain(value) == expected, describe(expected), default)
 
 

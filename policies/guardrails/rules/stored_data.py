@@ -56,7 +56,7 @@ def _check_bucket_public_access_blocked(bucket: CheckedResource, stack: CheckedS
     remedy="Keep access_logged enabled in the bucket block.",
 )
 def _check_bucket_access_logged(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    # Each log object in the audit bucket would cause another log object.
+    # The policy of the audit bucket allows S3's log service. Logs of this bucket would cause a log object for each other.
     policies = list_related(bucket, stack, t.BUCKET_POLICY, "bucket")
     is_audit_bucket = any("logging.s3.amazonaws.com" in str(policy.get("policy")) for policy in policies)
     if not is_audit_bucket and not list_related(bucket, stack, t.BUCKET_LOGGING, "bucket"):
@@ -119,7 +119,7 @@ def _denies_plain_http(policy: CheckedResource, action: str, names: set[str]) ->
     for statement in json.loads(policy.get("policy"))["Statement"]:
         resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
         is_expected = {key: statement.get(key) for key in expected} == expected
-        if is_expected and names <= {arn.rpartition(":")[2] for arn in resources}:
+        if is_expected and names <= {arn.rpartition(":")[2] for arn in resources}:  # an ARN ends with the name
             return True
     return False
 

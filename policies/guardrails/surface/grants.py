@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from guardrails.iam_documents import Statement, parse_statements, to_list
-from guardrails.surface.property_walk import parse_json
+from guardrails.surface.property_walk import UNKNOWN, parse_json
 from guardrails.surface.seen_stack import SeenStack
 
 POLICY_KEYS = frozenset({"Version", "Statement", "Id"})
@@ -19,8 +19,11 @@ STATEMENT_KEYS = frozenset(
 
 def describe_trust(document: Any) -> str:
     """Return who may assume a role, from its trust policy: the names of services, for example `lambda`; `client`, `role`,
-    or `guest`, an identity of an identity pool.
+    or `guest`, an identity of an identity pool. If the document is `UNKNOWN`, it is that of guests, because only theirs
+    contains an id that AWS assigns, the pool's.
     """
+    if document is UNKNOWN:
+        return "guest"
     callers = set()
     for statement in _parse_strictly(parse_json(document) if isinstance(document, str) else document):
         for kind, value in statement.principals:

@@ -8,8 +8,6 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 
-from pulumi_policy.proxy import UnknownValueError
-
 from guardrails.iam_documents import Statement, parse_statements
 from guardrails.records import (
     EVERY_TYPE,
@@ -24,7 +22,7 @@ from guardrails.records import (
 from guardrails.resource_types import COMPONENTS, PLATFORM, ROLE, VPC_ENDPOINT
 from guardrails.surface.facts import list_facts
 from guardrails.surface.grants import describe_trust
-from guardrails.surface.property_walk import walk
+from guardrails.surface.property_walk import get_known, walk
 from guardrails.surface.tables import FOLDER_FROM_ROOT, Fact, Table, find_new
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE, levels=MANDATORY_EVERYWHERE, exceptions_allowed=False)
@@ -32,9 +30,6 @@ POLICIES = PolicySet(Group.LEAST_PRIVILEGE, levels=MANDATORY_EVERYWHERE, excepti
 REMEDY_START = (
     "Use a block of components/blocks, or propose the line: `make surface` writes the tables, and a reviewer of"
 )
-GUEST = "guest"
-"""Who assumes a role whose trust policy is unknown until the deployment: guests, the identities of an identity pool. Only
-their trust policy contains an id that AWS assigns, the pool's."""
 AWS_PROVIDER = "pulumi:providers:aws"
 ENGINE_TYPES = frozenset({"pulumi:pulumi:Stack", AWS_PROVIDER})
 IMAGE_REPOSITORY = "meetings-media-images"
@@ -67,18 +62,12 @@ def list_resource_facts(resource: CheckedResource) -> Iterable[Fact]:
     if resource.type == PLATFORM:
         seen.account = str(resource.get("account"))
     if resource.type == ROLE:
-        seen.roles[str(resource.props.get("name"))] = _describe_role(resource)
+        trust_policy = get_known(resource.props, "assumeRolePolicy")
+        seen.roles[str(resource.props.get("name"))] = describe_trust(trust_policy)
     if resource.type.startswith(COMPONENTS) or resource.type in ENGINE_TYPES:
         return ()
     seen.define_names(resource.type, resource.props)
     return list_facts(resource.type, resource.name, resource.props, seen)
-
-
-def _describe_role(role: CheckedResource) -> str:
-    try:
-        return describe_trust(role.props.get("assumeRolePolicy"))
-    except UnknownValueError:
-        return GUEST
 
 
 def _deny_new(table: Table, name: str, severity: Severity, *, description: str, what: str) -> None:
@@ -155,8 +144,8 @@ def _check_grant_exact(resource: CheckedResource) -> Iterator[str]:
 
 
 def _is_endpoint_default(statement: Statement) -> bool:
-    """Return True if a statement may allow all callers: an endpoint's statement for the callers of one account, or for the
-    S3 bucket of AWS from which ECR serves the layers of images.
+    """Return True if an endpoint's statement may allow all callers, and any action: it is for the callers of one account, or
+    for the S3 bucket of AWS from which ECR serves the layers of images.
     """
     return statement.restricts_exactly("aws:PrincipalAccount") or (
         statement.actions == ("s3:GetObject",) and all("starport-layer-bucket/" in arn for arn in statement.resources)

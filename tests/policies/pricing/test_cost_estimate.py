@@ -145,12 +145,7 @@ def test_every_price_says_whether_aws_or_another_source_states_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "runs"),
-    [
-        ("rate(1 minute)", 43_800),
-        ("rate(5 minutes)", 8760),
-        ("cron(0 3 * * ? *)", 730 / 24),
-    ],
+    ("expression", "runs"), [("rate(1 minute)", 43_800), ("rate(5 minutes)", 8760), ("cron(0 3 * * ? *)", 730 / 24)]
 )
 def test_the_runs_of_a_schedule_are_computed_from_its_expression(expression: str, runs: float) -> None:
     assert count_runs_per_month(expression) == pytest.approx(runs)
