@@ -22,8 +22,8 @@ OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
 """Threshold of the garbage collector. One run of the Pulumi program creates fewer objects, so no collection interrupts
 it. A collection would free little, because nearly all objects live to the end of the run."""
 SWITCH_INTERVAL_SECONDS = 0.00005
-"""Python's switch interval. With the default, 5 ms, the thread that calls the policy pack would wait too long for the thread
-that runs the program."""
+"""Python's switch interval. With the default, 5 ms, the thread that calls the policy pack would wait too long for the
+thread that runs the program."""
 
 Command = Callable[[argparse.Namespace], int]
 

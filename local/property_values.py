@@ -69,7 +69,8 @@ class Asset:
     text: str | None = None
     """Content, or None."""
     hash: str = ""
-    """SHA-256 of the content in hexadecimal. Empty unless the Pulumi CLI sent the asset, because only the CLI sends hashes."""
+    """SHA-256 of the content in hexadecimal. Empty unless the Pulumi CLI sent the asset, because only the CLI sends
+    hashes."""
 
     def read(self) -> bytes:
         """Return the content. Raise UnsupportedAsset if only the hash is known."""

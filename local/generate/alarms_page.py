@@ -26,12 +26,14 @@ def render_page() -> str:
 
 
 def _row(alarm: dict[str, Any]) -> str:
+    # The description of an alarm ends with the URL of its runbook.
     runbook = alarm["alarmDescription"].rpartition("Runbook: ")[2].rpartition("/")[2]
     condition = " ".join(_describe_condition(alarm))
-    return f"| `{alarm['name'].removeprefix(f'polyphony-{STACK}-')}` | {condition} | [{runbook[:-3]}](../runbooks/{runbook}) |"
+    return f"| `{alarm['name'].removeprefix(f'polyphony-{STACK}-')}` | {condition} | [{runbook.removesuffix('.md')}](../runbooks/{runbook}) |"
 
 
 def _describe_condition(alarm: dict[str, Any]) -> Iterator[str]:
+    """Yield the parts of the condition: metric with statistic, comparison, threshold with period, and number of periods."""
     statistic = alarm.get("statistic") or alarm["extendedStatistic"]
     yield f"`{alarm['namespace']}` `{alarm['metricName']}`, {statistic}"
     yield ">=" if alarm["comparisonOperator"].startswith("GreaterThanOrEqual") else ">"

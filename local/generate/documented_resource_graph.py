@@ -20,7 +20,7 @@ STACK = "prod"
 
 
 class NamedIdProvider(PreviewProvider):
-    """Preview provider that uses each resource's Pulumi name as its id."""
+    """Preview provider that uses each resource's Pulumi name as its id, so all ids are known."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
         return resource.name, {}

@@ -1,5 +1,5 @@
-"""Generator of `docs/reference/errors.md`, which explains the error codes that a client of an API can receive, and the reasons for
-which an uploaded file is unusable.
+"""Generator of `docs/reference/errors.md`, which explains the error codes that a client of an API can receive, and the
+reasons for which an uploaded file is unusable.
 """
 
 from collections.abc import Iterator, Mapping
@@ -81,8 +81,6 @@ A file can be unusable although its upload succeeded. Clients then do not get an
 reasons of meetings are in [the chapter on their status](../meetings.md#status-of-a-meeting), and those of ingestion in
 [the chapter on files](../ingestion.md).
 """
-# The upload itself has succeeded, so no request fails with these reasons. Clients read them later: in the state of a
-# livestream episode, or in the report of a voice Q&A lecture.
 UPLOAD_AGAIN = "Upload the file again, to the same episode."
 
 
@@ -114,7 +112,7 @@ TRACK_REASONS: Mapping[StrEnum, ReasonExplanation] = {
     ),
     TrackReason.TIMED_OUT: ReasonExplanation("The processing did not end in time.", UPLOAD_AGAIN),
 }
-"""Explanations of the field `reason` of an episode's video or transcript."""
+"""Explanations of the field `reason` in the state of a livestream episode's video or transcript."""
 LECTURE_REASONS: Mapping[StrEnum, ReasonExplanation] = {
     RejectionReason.EMPTY: ReasonExplanation("The file is empty.", "Upload another file."),
     RejectionReason.TOO_LARGE: ReasonExplanation(
@@ -139,7 +137,7 @@ LECTURE_REASONS: Mapping[StrEnum, ReasonExplanation] = {
         "The recording is longer than `lectureMaxSeconds` of the stack output.", "Split the recording."
     ),
 }
-"""Explanations of the field `code` in the report of a lecture."""
+"""Explanations of the field `code` in the report of a voice Q&A lecture."""
 REASONS = {
     "Livestream: `reason` of a video or transcript": TRACK_REASONS,
     "Voice Q&A: `code` of a rejected lecture": LECTURE_REASONS,
@@ -163,7 +161,7 @@ def render_page() -> str:
 
 
 def _render_table(classes: tuple[type[ErrorCode], ...], *, with_status: bool) -> Iterator[str]:
-    """Yield the table of an API's codes."""
+    """Yield the lines of the table of an API's codes."""
     yield f"| code |{' status |' if with_status else ''} meaning | what to do |"
     yield f"|---|{'---:|' if with_status else ''}---|---|"
     codes: dict[str, ErrorCode] = {}

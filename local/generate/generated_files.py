@@ -63,6 +63,7 @@ def stack_schema() -> dict[str, Any]:
 def _allow_encrypted_secrets(definition: dict[str, Any]) -> dict[str, Any]:
     """Return a definition in which a secret may be `{secure: …}`, the form in which the Pulumi CLI encrypts it."""
     for name, field in definition.get("properties", {}).items():
+        # pydantic marks a secret as `writeOnly`.
         if any(choice.get("writeOnly") for choice in field.get("anyOf", [field])):
             definition["properties"][name] = {"anyOf": [field, {"type": "object", "required": ["secure"]}]}
     return definition
@@ -73,8 +74,8 @@ def frontend_schema() -> dict[str, Any]:
     schema = Frontend.model_json_schema(mode="serialization")
     for definition in (schema, *schema["$defs"].values()):
         del definition["additionalProperties"]
-        # A field with the default None has the schema `anyOf: [<type>, null]`. It becomes `<type>`, because the program
-        # omits a field without a value.
+        # Defaults are removed, because they do not matter to a reader. A field with the default None has the schema
+        # `anyOf: [<type>, null]`. It becomes `<type>`, because the program omits a field without a value.
         for field in definition["properties"].values():
             if "default" in field and field.pop("default") is None:
                 [present] = [choice for choice in field.pop("anyOf") if choice != {"type": "null"}]
@@ -104,12 +105,13 @@ def meetings_schema() -> dict[str, Any]:
 
 
 def _build_message_schema(subsystem: str, module: ModuleType) -> dict[str, Any]:
-    """Return the schema of a WebSocket API's messages: the requests and responses that its module lists."""
+    """Return the schema of a WebSocket API's messages: those that the module lists in `REQUESTS` and `RESPONSES`."""
     models: list[tuple[type[Message], JsonSchemaMode]] = [(model, "validation") for model in module.REQUESTS.values()]
     models += [(model, "serialization") for model in module.RESPONSES]
     _, schema = models_json_schema(models)
     for definition in schema["$defs"].values():
-        if (tag := definition.get("properties", {}).get("type", {})) and "const" in tag:
+        # Definitions without a constant `type` are parts of messages.
+        if "const" in definition.get("properties", {}).get("type", {}):
             # The model has a default for `type`, so pydantic's schema does not require it. But every message contains it.
             definition["required"] = ["type", *definition.get("required", ())]
     return {
@@ -125,19 +127,17 @@ def _build_message_schema(subsystem: str, module: ModuleType) -> dict[str, Any]:
 
 
 def _to_text_generator(make: Callable[[], dict[str, Any]]) -> Generator:
+    """Return a function that returns the document of `make` as JSON text."""
     return lambda: json.dumps(make(), indent=2, ensure_ascii=False) + "\n"
 
 
 FOLDER = "docs/reference"
-SCHEMAS: dict[str, Generator] = {
+INTERFACES: dict[str, Generator] = {
     f"{FOLDER}/stack.schema.json": _to_text_generator(stack_schema),
     f"{FOLDER}/frontend.schema.json": _to_text_generator(frontend_schema),
     f"{FOLDER}/meetings.schema.json": _to_text_generator(meetings_schema),
     f"{FOLDER}/transcription.schema.json": _to_text_generator(lambda: _build_message_schema("transcription", messages)),
     f"{FOLDER}/voice-qa.schema.json": _to_text_generator(lambda: _build_message_schema("voice-qa", voice_qa_messages)),
-}
-INTERFACES: dict[str, Generator] = {
-    **SCHEMAS,
     f"{FOLDER}/frontend.d.ts": frontend_types,
     f"{FOLDER}/openapi.json": _to_text_generator(openapi_documents.livestream_document),
     f"{FOLDER}/meetings.openapi.json": _to_text_generator(openapi_documents.meetings_document),
@@ -150,6 +150,7 @@ PAGES: dict[str, Generator] = {
     f"{FOLDER}/settings.md": settings_page.render_page,
 }
 FILES = {**INTERFACES, **PAGES}
+"""Generators by the path of their file."""
 
 
 def find_stale_files(files: Mapping[str, Generator] = FILES) -> list[str]:

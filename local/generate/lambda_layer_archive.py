@@ -32,7 +32,7 @@ ZIPPED_LIMIT = 50 * 1024**2
 def command() -> int:
     """Build the archive for `make layers`, unless it was built from the current lock file; return the exit status.
 
-    Archives of other lock files are removed.
+    Archives of other lock files are removed. The name of an archive contains the hash of its lock file.
     """
     target = ROOT / layer_archive()
     if target.exists():
@@ -45,8 +45,8 @@ def command() -> int:
         with_bytecode = add_bytecode(Path(folder))
         files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file() and _is_usable_in_lambda(path)]
         size = sum(path.stat().st_size for path in files)
-        names = ((f"python/{path.relative_to(folder).as_posix()}", path) for path in files)
-        archive = zip_files(names, compress=True)
+        paths_by_name = ((f"python/{path.relative_to(folder).as_posix()}", path) for path in files)
+        archive = zip_files(paths_by_name, compress=True)
         for form, form_size, limit in (("unzipped", size, UNZIPPED_LIMIT), ("zipped", len(archive), ZIPPED_LIMIT)):
             if form_size > limit:
                 sizes = f"{form_size / 1024**2:.0f} MB {form}, but Lambda allows {limit / 1024**2:.0f} MB"
@@ -65,7 +65,7 @@ def command() -> int:
 
 
 def add_bytecode(folder: Path) -> bool:
-    """Compile the modules in a folder to bytecode. Return False if no Python of the runtime's version is installed.
+    """Compile the modules in a folder to bytecode. Return False if there is none, because the Python version is missing.
 
     The bytecode is marked as `unchecked-hash`, so Python does not compare it with the source before it uses it.
     """

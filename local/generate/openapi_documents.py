@@ -9,7 +9,10 @@ from handlers.meetings.auth_exchange.api import OPERATIONS as MEETINGS
 
 
 def _describe_access(section: str, owned_items: str) -> Document:
-    """Return the server and the authentication of an API. `section` is its section of the stack output `frontend`."""
+    """Return the arguments of `public_document` about the server and the authentication of an API.
+
+    `section` is the API's section of the stack output `frontend`. `owned_items` are what a caller owns, for the text.
+    """
     url = {
         "default": "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api",
         "description": "The URL of the API. `make outputs` writes the URL of the local platform.",
@@ -38,7 +41,7 @@ def livestream_document() -> Document:
             "`frontend.livestream.authorizer` of the stack's outputs names the authentication that a stack uses: `jwt` "
             "or `none`. docs/reference/errors.md explains the error codes."
         ),
-        security=[{TOKEN_SCHEME: []}, {}],
+        security=[{TOKEN_SCHEME: []}, {}],  # a token, or nothing in a stack without authentication
         **_describe_access("livestream", "episodes"),
     )
 
@@ -53,6 +56,6 @@ def meetings_document() -> Document:
             "identity provider: `exchangeToken` in its body, the others in the header `Authorization`. "
             "docs/reference/errors.md explains the error codes."
         ),
-        security=[{}],  # the operations with the header `Authorization` state that themselves
+        security=[{}],  # nothing, because the operations with the header `Authorization` state it themselves
         **_describe_access("meetings", "meetings"),
     )

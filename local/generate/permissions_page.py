@@ -88,7 +88,7 @@ def _list_routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
     match resource.kind:
         case "RestApi":
             yield from _list_methods(resource)
-        case "Api":
+        case "Api":  # a WebSocket API
             # Only `$connect` needs a check, because later messages come over a connection that it accepted.
             for route in graph.customs():
                 if (
@@ -109,7 +109,7 @@ def _list_routes(resource: Resource, graph: Graph) -> Iterator[tuple[str, str]]:
 
 
 def _list_methods(api: Resource) -> Iterator[tuple[str, str]]:
-    """Yield the routes that call a function, with the check of the caller. API Gateway answers all other routes itself."""
+    """Yield the routes that call a function, with the check of the caller. API Gateway itself answers all others."""
     for path, methods in sorted(json.loads(api.inputs["body"])["paths"].items()):
         for method, operation in sorted(methods.items()):
             if operation.get("x-amazon-apigateway-integration", {}).get("type") == "aws_proxy":
@@ -149,6 +149,7 @@ def list_roles(graph: Graph) -> Iterator[str]:
     for subsystem in Subsystem:
         yield f"\n### {subsystem.capitalize()}"
         for name in sorted(name for name in roles_by_name if parse_subsystem(_shorten(name)) == subsystem):
+            # A trust policy of the program has one statement.
             [trust] = json.loads(roles_by_name[name].inputs["assumeRolePolicy"])["Statement"]
             yield f"\n#### {_shorten(name)}\n"
             yield f"Assumed by {_describe_trust(trust)}.\n"

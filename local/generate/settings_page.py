@@ -1,4 +1,5 @@
-"""Generator of `docs/reference/settings.md`, which describes every key of a stack file: default, allowed values and purpose.
+"""Generator of `docs/reference/settings.md`, which describes every key of a stack file: default, allowed values and
+purpose.
 
 The page comes from the settings models, whose nested models are the sections of a stack file. Editors use
 `docs/reference/stack.schema.json` instead, which comes from the same models.
@@ -60,7 +61,7 @@ LIMITS = {
 ESCAPED_PIPE = r"\|"
 """A `|` inside of a table's cell."""
 COMMON_DESCRIPTIONS = {field.description for field in ClientFunctionSettings.model_fields.values()}
-"""Descriptions of the keys that functions share. The page has them once."""
+"""Descriptions of the keys that functions share. The page has them once, and links to them elsewhere."""
 
 
 def render_page() -> str:
@@ -85,7 +86,8 @@ def _render_section(
 ) -> Iterator[str]:
     """Yield the table of a section's own keys, and a heading and table for each section in it.
 
-    `values` is the section's default; None if it has none. `shared` are descriptions that a link replaces.
+    `prefix` is the path of the section with a dot at the end. `values` is the section's default, or None if it has none.
+    `depth` is the level of the inner headings. A link replaces a description in `shared`.
     """
     schema = section.model_json_schema()
     rows, inner = [], []
@@ -122,6 +124,7 @@ def _describe(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if kind == "array":
         kind = f"list of {_describe(schema['items'], definitions)}"
     limits = [f"{word} {schema[keyword]}" for keyword, word in LIMITS.items() if keyword in schema]
+    # pydantic gives secrets the format `password`, which is no rule for their value.
     return ", ".join([kind, *(limit for limit in limits if limit != "format password")])
 
 

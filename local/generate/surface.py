@@ -1,9 +1,9 @@
 """Generator of the tables in `policies/guardrails/surface/`, which list everything that the program may do (`make
 surface`). The policy pack denies what they do not list.
 
-A line of a table is a fact about a resource, for example a permission of its role. This module lists the facts of all
-stacks and of some variants of prod's settings, with ids of the form that AWS assigns, and those of the variants with
-unknown ids. A reviewer decides about new lines.
+A line of a table is a fact about a resource, for example a permission of its role. The facts come from runs of the program:
+each stack as in a deployment, with ids of the form that AWS assigns, and some variants of prod's settings both as in a
+deployment and as in a preview, with unknown ids. A reviewer decides about new lines.
 """
 
 import json
@@ -93,7 +93,7 @@ class DeploymentProvider(PreviewProvider):
 
 
 def build_tables() -> dict[Table, str]:
-    """Return the text of each table."""
+    """Return the text of each table. The line of a type also says if it can have tags, and if it costs anything."""
     lines: dict[Table, set[str]] = {table: set() for table in Table}
     tagged: set[str] = set()
     for config, provider in _list_runs():
@@ -106,7 +106,7 @@ def build_tables() -> dict[Table, str]:
 
 
 def list_graph_facts(config: StackConfig, resources: Any) -> Iterator[Fact]:
-    """Yield the facts of all resources of a run."""
+    """Yield the facts of resources, as the policy pack derives them from its own view of the resources."""
     context = read_stack_context(dict(config.values), config.project, datetime.now(UTC).date(), config.stack)
     for resource in resources:
         props = unknown_checking_proxy(deserialize_properties(MessageToDict(resource.request.object)))
@@ -114,6 +114,7 @@ def list_graph_facts(config: StackConfig, resources: Any) -> Iterator[Fact]:
 
 
 def _list_runs() -> Iterator[tuple[StackConfig, PreviewProvider]]:
+    """Yield the configuration and the provider of each run."""
     for stack in stack_files.list_stacks():
         yield stack_files.read_stack(stack), DeploymentProvider()
     prod = stack_files.read_stack("prod")
@@ -127,6 +128,7 @@ def _list_runs() -> Iterator[tuple[StackConfig, PreviewProvider]]:
 
 
 def _merge(settings: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with changes, which are merged into inner sections."""
     merged = dict(settings)
     for key, value in changes.items():
         merged[key] = _merge(merged.get(key) or {}, value) if isinstance(value, Mapping) else value
@@ -134,7 +136,7 @@ def _merge(settings: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 
 def _describe_type(kind: str, *, has_tags: bool) -> str:
-    """Return a type with its words. A type without a price rule is free only if the committed table says so."""
+    """Return the line of a type. A type without a price rule is free only if the committed table says so."""
     known = tables.read_types().get(kind, frozenset())
     cost = tables.PRICED if kind in PRICED_TYPES else tables.FREE if tables.FREE in known else tables.UNDECIDED
     return " ".join([kind, *([tables.TAGGABLE] if has_tags else []), cost])
@@ -155,7 +157,7 @@ def _path(table: Table) -> Path:
 
 
 def command() -> int:
-    """Write the tables, and print the new and the removed lines."""
+    """Write the tables for `make surface`, and print the new and the removed lines. Return the exit status."""
     built = build_tables()
     for line in find_stale_tables(built):
         print(line)

@@ -1,4 +1,7 @@
-"""Converter from JSON Schema to TypeScript interfaces. It supports only the constructs that the project's models use."""
+"""Converter from JSON Schema to TypeScript interfaces, for `docs/reference/frontend.d.ts`.
+
+It supports only the constructs that the project's models use.
+"""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -60,8 +60,8 @@ class Engine:
         self._stopped = threading.Event()
         """Set by `stop`."""
         self._replaced_urns: set[str] = set()
-        """Resources that this run has deleted for a replacement: the replaced resources and their dependants. If the program
-        registers one of them afterwards, its creation is reported as a replacement."""
+        """Resources that this run has deleted for a replacement: the replaced resources and their dependants. If the
+        program registers one of them afterwards, its creation is reported as a replacement."""
         self.call = PreviewProvider().call
         """Method that answers the program's calls of provider functions, for example `getRegion`."""
         self.failures: list[ResourceFailed] = []

@@ -1,7 +1,7 @@
 """Progress of `make up`: a line for each failed or changed resource, and a summary at the end.
 
-The engine (`engine.py`) reports the end of its work on each resource. A subsystem is one of the program's backends, or their
-common foundation. The Pulumi name of a resource begins with it.
+The engine (`engine.py`) reports the end of its work on each resource. A subsystem is one of the program's backends, or
+their common foundation. The Pulumi name of a resource begins with it.
 """
 
 import sys

@@ -97,7 +97,8 @@ class FunctionWatch:
     def push(self, started: float) -> None:
         """Publish the functions whose code is not live. If this is not possible, print the reason.
 
-        `started` is the time (of `time.monotonic`) at which the first printed duration begins. If another command is using the platform, or a file was removed meanwhile, a later step tries again.
+        `started` is the time (of `time.monotonic`) at which the first printed duration begins. If another command is
+        using the platform, or a file was removed meanwhile, a later step tries again.
         """
         try:
             push(self._folder, self._names, started, self._print_line)

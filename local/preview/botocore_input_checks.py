@@ -1,4 +1,4 @@
-"""Check of each resource's inputs against the API model of its service, before anything is deployed.
+"""Check of each resource's inputs against the API model of its service, in a preview and by `make provider`.
 
 The model has the rules for the parameters of each service call, for example their allowed values and lengths. The AWS
 provider checks little of this in a preview. Without this check, a misspelt value or a name that is too long would only
@@ -27,7 +27,8 @@ class InvalidInput(NamedTuple):
 
     urn: str
     property: str
-    """Operation and path of the parameter, for example `CreateFunction.Runtime`, or the names of unused inputs."""
+    """Path of the parameter, for example `CreateFunction.Runtime`, or the names of the inputs that the driver does not
+    use."""
     value: str
     """Shortened value. Empty if no single value breaks the rule, or if the resource has a secret input."""
     rule: str
@@ -58,7 +59,7 @@ def find_invalid_values(driver: Driver, urn: str, inputs: Props) -> Iterator[Inv
 
 def _check_calls(driver: Driver, urn: str, inputs: Props) -> Iterator[InvalidInput]:
     values = ResourceValues(inputs)
-    # The parameters contain secrets as plain text, which must not be printed.
+    # The parameters contain secrets as plain text, which must not be printed. Every `Secret` has the same `repr`.
     has_secret = repr(Secret(None)) in repr(inputs)
     for call in driver.create:
         if not call.is_condition_met(values):

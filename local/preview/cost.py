@@ -34,7 +34,7 @@ class CannotPrice(CannotRun):
 
 @dataclass(frozen=True)
 class StackCost:
-    """Estimated monthly cost of one stack."""
+    """Estimated monthly cost of one stack. `policies/guardrails/pricing/prices.toml` lists the prices by name."""
 
     label: str
     """Name of the stack, with the git revision if there is one."""
@@ -49,7 +49,7 @@ class StackCost:
 
     @property
     def secondary_usd(self) -> dict[str, float]:
-        """Monthly cost in dollars by price, of the prices that another source than AWS states. Highest first."""
+        """Monthly cost in dollars by the name of the price, only for prices whose source is not AWS. Highest first."""
         sums = self.report.sum_by("price").items()
         return {name: usd for name, usd in sums if load_prices()[name].evidence is Evidence.SECONDARY}
 
@@ -72,7 +72,7 @@ class StackCost:
 
     @classmethod
     def from_json(cls, loaded: Mapping[str, Any]) -> "StackCost":
-        """Return the cost from the JSON that another process printed."""
+        """Return the cost from `as_json`, which another process printed."""
         lines = tuple(CostLine(**line) for line in loaded["lines"])
         return cls(str(loaded["label"]), CostReport(lines, tuple(loaded["unpriced"])), float(loaded["budgetUsd"]))
 
@@ -105,7 +105,7 @@ def price_graph(label: str, graph: Graph, *, free_tiers: bool = False) -> StackC
 
 
 def to_priced_resource(resource: Resource, graph: Graph) -> PricedResource:
-    """Return a resource in the form that `guardrails.pricing` reads, without properties that are still unknown."""
+    """Return a resource and its block in the form that `guardrails.pricing` reads, without unknown properties."""
     block = graph[resource.parent] if resource.parent else resource
     return PricedResource(resource.type, resource.name, block.name, block.type, _without_unknowns(resource.inputs))
 
@@ -147,7 +147,7 @@ def print_cost(cost: StackCost, console: Console | None = None, *, verbose: bool
 
 
 def print_subsystems(out: Console, report: CostReport, budget: float) -> None:
-    """Print the monthly cost of each subsystem, with its three most expensive components (called blocks), and the total."""
+    """Print the monthly cost of each subsystem, with its three most expensive blocks, and the total."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("monthly cost")
     table.add_column("USD", justify="right")
@@ -174,7 +174,7 @@ def _create_share_table(heading: str, sums: Mapping[str, float], total: float) -
 
 
 def format_share(usd: float, total: float) -> str:
-    """Return a part of the total in percent. The total is zero if the free tiers cover everything."""
+    """Return a part of the total in percent. Return `-` if the free tiers cover everything, so that the total is zero."""
     return f"{usd / total:.0%}" if total else "-"
 
 

@@ -19,7 +19,7 @@ from rich.markup import escape
 
 from local import ROOT
 from local.preview import stack_files
-from local.preview.cost import CannotPrice, StackCost, create_table, price_stack, print_unpriced
+from local.preview.cost import MIN_SHOWN_USD, CannotPrice, StackCost, create_table, price_stack, print_unpriced
 from local.terminal_output import create_console
 
 WORKTREES = ROOT / ".local" / "worktrees"
@@ -58,11 +58,12 @@ def compare_costs(
         BlockCostDifference(block, first_blocks.get(block, 0), second_blocks.get(block, 0))
         for block in {*first_blocks, *second_blocks}
     ]
-    changed = [difference for difference in differences if abs(difference.change) >= 0.005]
+    changed = [difference for difference in differences if abs(difference.change) >= MIN_SHOWN_USD]
     return first, second, sorted(changed, key=lambda difference: (-abs(difference.change), difference.block))
 
 
 def _price_side(name: str, stack: str) -> StackCost:
+    """Return the cost of one side of the comparison. A stack takes precedence over a git revision of the same name."""
     if name == WORKING_TREE:
         return price_stack(stack)
     return price_stack(name) if name in stack_files.list_stacks() else price_revision(name, stack)
@@ -83,6 +84,7 @@ def price_revision(revision: str, stack: str) -> StackCost:
             process = subprocess.run(
                 [sys.executable, "-m", "local", "cost", "--stack", stack, "--json"],
                 cwd=tree,
+                # The packages come from the current environment, and all modules of the project from the worktree.
                 env={**os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{tree / 'policies'}"},
                 capture_output=True,
                 text=True,
@@ -98,6 +100,7 @@ def price_revision(revision: str, stack: str) -> StackCost:
 
 
 def _git(*arguments: str) -> str:
+    """Run git and return its output, which is empty if a revision does not exist."""
     return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False).stdout  # noqa: S607
 
 
@@ -112,13 +115,8 @@ def print_cost_difference(
         f"${after.report.total:,.2f}: {change:+,.2f} a month\n"
     )
     rows = [
-        (
-            escape(difference.block),
-            f"{difference.before:,.2f}",
-            f"{difference.after:,.2f}",
-            f"{difference.change:+,.2f}",
-        )
-        for difference in differences
+        (escape(block.block), f"{block.before:,.2f}", f"{block.after:,.2f}", f"{block.change:+,.2f}")
+        for block in differences
     ]
     out.print(
         create_table(("block",), ("before", "after", "change"), rows) if rows else "The cost of no block changes."

@@ -1,11 +1,11 @@
 """Check that the Lambda functions of a stack can start, before they are deployed.
 
-The check reads the archive of each function. From the entry point, it follows all imports, also those inside Python
-functions. It finds syntax errors, entry points that do not exist, and modules that are neither in the archive, nor in
-the packages of the function's layer, nor in the standard library.
+A preview, `make up` and `make push` run it. It reads the archive of each function. From the entry point, it follows all
+imports, also those inside Python functions. It finds syntax errors, entry points that do not exist, and modules that
+are neither in the archive, nor in the packages of the function's layer, nor in the standard library.
 
-The check does not search for names that do not exist inside a module, because `make lint types` finds them. The Spark job
-and the Batch job are not checked here, because their own tests start them.
+The check does not search for names that do not exist inside a module, because `make lint types` finds them. The Spark
+job and the Batch job are not checked here, because their own tests start them.
 """
 
 import ast
@@ -77,7 +77,7 @@ class Module(NamedTuple):
 
     imports: tuple[Import, ...] = ()
     names: frozenset[str] = frozenset()
-    """Names that the module defines."""
+    """Names that the module assigns, defines or imports at its top level."""
     syntax_error: tuple[int, str] | None = None
     """Line and text."""
 
@@ -106,6 +106,7 @@ def find_function_faults(functions: Iterable[FunctionCode]) -> list[HandlerFault
 
 
 def _find_faults(function: FunctionCode) -> Iterator[SourceFault]:
+    """Yield the reasons why one function cannot start."""
     with zipfile.ZipFile(ROOT / function.archive) as archive:
         files = {name: archive.read(name) for name in archive.namelist() if name.endswith(".py")}
     paths = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in files}
@@ -128,12 +129,13 @@ def _find_faults(function: FunctionCode) -> Iterator[SourceFault]:
         elif name == entry_module and entry_name not in module.names:
             yield path, 1, f"{entry_name} is not defined: define it, or correct the entry point {function.handler}"
         for statement in module.imports:
-            if statement.module.partition(".")[0] not in paths:
+            if statement.module.partition(".")[0] not in paths:  # not a module of the project
                 if problem := _find_missing_package(statement.module, has_layer=function.has_layer):
                     yield path, statement.line, problem
                 continue
             imported = [statement.module]
             if paths.get(statement.module, "").endswith("/__init__.py"):
+                # A name after `from package import` that the package does not define must be a module in it.
                 defined = read_module(files[paths[statement.module]]).names
                 imported += [f"{statement.module}.{part}" for part in statement.names if part not in defined]
             for missing in (item for item in imported if item not in paths):

@@ -68,7 +68,7 @@ class PolicyDescription:
 
 
 class PolicyPackProcess:
-    """Running policy pack. It loads and analyzes resources while the Pulumi program runs, and only `finish` waits for it."""
+    """Running policy pack. It analyzes resources while the Pulumi program runs, and only `finish` waits for its results."""
 
     def __init__(self, config: StackConfig, *, dry_run: bool) -> None:
         """Start the process. `dry_run` is True for a preview, and False if the resources exist."""
@@ -78,7 +78,7 @@ class PolicyPackProcess:
             **{key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ},
             "PULUMI_PROJECT": config.project,
             "PULUMI_STACK": config.stack,
-            "PULUMI_ORGANIZATION": "organization",
+            "PULUMI_ORGANIZATION": "organization",  # what the CLI sets for a backend without organizations
             "PULUMI_DRY_RUN": "true" if dry_run else "false",
             "PULUMI_CONFIG": json.dumps(dict(config.values)),
             "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
@@ -92,17 +92,17 @@ class PolicyPackProcess:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self._stub: analyzer_pb2_grpc.AnalyzerStub | None = None
+        self._client: analyzer_pb2_grpc.AnalyzerStub | None = None
         self._channel: grpc.Channel | None = None
         self._policies: list[PolicyDescription] = []
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policies")
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policies")
         self._sent: list[Future[list[PolicyFinding]]] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False, cancel_futures=True)
         if self._channel is not None:
             self._channel.close()
         self._process.kill()
@@ -120,8 +120,8 @@ class PolicyPackProcess:
         return self._policies
 
     def send(self, resource: Resource) -> None:
-        """Analyze a resource in a thread. The order is that of the calls, so send a resource after those it depends on."""
-        self._sent.append(self._thread.submit(self.analyze_resource, resource))
+        """Let a thread analyze a resource after those sent before. `finish` returns the findings."""
+        self._sent.append(self._executor.submit(self.analyze_resource, resource))
 
     def finish(self, graph: Graph) -> list[PolicyFinding]:
         """Return the findings on all sent resources, and then the findings on the stack as a whole."""
@@ -129,7 +129,7 @@ class PolicyPackProcess:
         return [*findings, *self.analyze_stack(graph)]
 
     def analyze_resource(self, resource: Resource) -> list[PolicyFinding]:
-        """Return the findings on one resource with its inputs."""
+        """Return the findings on the inputs of one resource."""
         self.policies()
         return _to_findings(self._analyzer().Analyze(_analyze_request(resource)), resource.urn)
 
@@ -145,14 +145,14 @@ class PolicyPackProcess:
 
     def _analyzer(self) -> analyzer_pb2_grpc.AnalyzerStub:
         """Return the pack's gRPC client. The first call waits until the pack has loaded and printed its port."""
-        if self._stub is None:
+        if self._client is None:
             port = (self._process.stdout.readline() if self._process.stdout else "").strip()
             if not port.isdigit():
                 _, errors = self._process.communicate()
                 raise PackError(errors.strip() or f"The policy pack printed {port!r} instead of its port.")
             self._channel = grpc.insecure_channel(f"{LOOPBACK}:{port}", options=UNLIMITED_MESSAGES)
-            self._stub = analyzer_pb2_grpc.AnalyzerStub(self._channel)
-        return self._stub
+            self._client = analyzer_pb2_grpc.AnalyzerStub(self._channel)
+        return self._client
 
 
 def _analyze_request(resource: Resource) -> analyzer_pb2.AnalyzeRequest:

@@ -17,7 +17,7 @@ PROVIDER_FUNCTION_RESULTS: dict[str, Props] = {
         "id": ACCOUNT,
         "userId": "preview",
     },
-    # The local platform runs the image's modules from the project's folder, so it needs no image.
+    # Any digest will do, because the local platform runs the image's modules from the project's folder, without an image.
     "aws:ecr/getImage:getImage": {"imageDigest": f"sha256:{hashlib.sha256(b'image of a preview').hexdigest()}"},
     "aws:index/getRegion:getRegion": {"id": REGION, "region": REGION, "name": REGION, "description": "N. Virginia"},
 }
@@ -28,7 +28,7 @@ class PreviewProvider:
     """Provider with a fixed account and Region, which creates nothing."""
 
     def call(self, token: str, arguments: Props) -> Props:
-        """Return the fixed result of a provider function. Raise NotImplementedError if there is none for this function."""
+        """Return the fixed result of a provider function, or raise NotImplementedError for another function."""
         if token not in PROVIDER_FUNCTION_RESULTS:
             raise NotImplementedError(
                 f"there is no result for the provider function {token}({', '.join(arguments)}): add a result to "

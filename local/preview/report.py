@@ -83,7 +83,7 @@ def _build_tree(graph: Graph, stack: str) -> Tree:
 
 
 def _add_components(tree: Tree, graph: Graph, parent: Resource) -> None:
-    """Add the components below `parent` to the tree. A component's line counts the resources directly in it, by type."""
+    """Add the components below `parent` to the tree. A component's line counts its own custom resources by type."""
     for child in graph.children(parent.urn):
         if child.custom:
             continue
@@ -140,9 +140,7 @@ def print_outputs(out: Console, outputs: Props) -> None:
 
 
 def _print_fields(out: Console, fields: Mapping[str, object], indent: int) -> None:
-    """Print the fields of a mapping: plain values first, in an aligned column, then each non-empty mapping below its
-    name.
-    """
+    """Print plain values first, in an aligned column, and then each non-empty mapping below its name."""
     margin = " " * indent
     plain = {name: value for name, value in fields.items() if not (isinstance(value, Mapping) and value)}
     width = max(map(len, plain), default=0)

@@ -13,8 +13,8 @@ from google.protobuf.struct_pb2 import Struct
 from local.property_values import Props, UnsupportedAsset, to_python_properties
 
 if TYPE_CHECKING:
-    # Commands that do not run the program, for example `make push`, import this module too. To import Pulumi would take
-    # longer than such a command.
+    # Commands that do not run the program, for example `make push`, import this module, too. The import of Pulumi would
+    # take longer than such a command.
     from pulumi.runtime.proto import resource_pb2
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -37,7 +37,7 @@ class Resource:
     """The SDK's request to register the resource, which also contains its options and dependencies."""
     inputs: Props
     id: str = ""
-    """Physical id, or an empty text if it is unknown."""
+    """Physical id, or an empty text if it is unknown. `program_run.py` sets it and the outputs after the registration."""
     outputs: Struct = field(default_factory=Struct)
     """Outputs in Pulumi's wire format. Those of a custom resource include its inputs."""
 
@@ -90,7 +90,7 @@ class Graph:
         return resource
 
     def __iter__(self) -> Iterator[Resource]:
-        return iter(list(self._resources.values()))
+        return iter(list(self._resources.values()))  # a copy, because another thread may add a resource meanwhile
 
     def __len__(self) -> int:
         return len(self._resources)

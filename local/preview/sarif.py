@@ -1,7 +1,7 @@
 """SARIF 2.1.0 document with the results of a preview's checks, for example for GitHub's code scanning.
 
-A handler fault is a reason why a function cannot start. It points to the line of its cause. Policy
-findings and invalid inputs point to the stack file.
+`make preview SARIF=<file>` writes it. A handler fault is a reason why functions cannot start. It points to the line of its
+cause. Policy findings and invalid inputs point to the stack file.
 """
 
 from typing import Any
@@ -44,7 +44,7 @@ def to_sarif(preview: Preview) -> dict[str, Any]:
             HANDLER_FAULT,
             "error",
             str(fault),
-            fault.urns[0],
+            fault.urns[0],  # The text names the other functions that cannot start for the same reason.
             fault.file,
             line=fault.line,
             identity=f"{fault.file}|{fault.problem}",

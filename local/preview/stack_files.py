@@ -1,14 +1,14 @@
 """Reader of stack files (`Pulumi.<stack>.yaml`), which returns the configuration that the Pulumi CLI gives a program.
 
-Values in `Pulumi.yaml` apply to all stacks, unless the stack file has a value for the same key. Lists and mappings become
-JSON.
+Values in `Pulumi.yaml` apply to all stacks, unless the stack file has a value for the same key. Lists and mappings
+become JSON.
 
-PyYAML recognises the types of scalars by YAML 1.1, in which `off` is a boolean and `1:15` a number. The CLI mostly follows
-YAML 1.2, in which both are text. `CliYamlLoader` recognises types as the CLI does.
+PyYAML recognises the types of scalars by YAML 1.1, in which `off` is a boolean and `1:15` a number. The CLI mostly
+follows YAML 1.2, in which both are text. `CliYamlLoader` recognises types as the CLI does.
 
 The CLI decrypts secrets. This reader instead sets a placeholder for each encrypted value. It also sets a placeholder
-for each secret that is missing in the section of an enabled backend. For each placeholder, it adds a warning. So a stack can
-be previewed without its secrets.
+for each secret that is missing in the section of an enabled backend. For each placeholder, it adds a warning. So a
+stack can be previewed without its secrets.
 """
 
 import json
@@ -25,7 +25,7 @@ from components.settings.stack import SECRETS
 from local import ROOT, CannotRun
 
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
-"""Replaces a secret that is encrypted or missing. It is long enough for every secret setting."""
+"""Text in place of a secret that is encrypted or missing. It is long enough for every secret setting."""
 
 
 class CliYamlLoader(yaml.SafeLoader):
@@ -89,7 +89,9 @@ def list_stacks(root: Path = ROOT) -> list[str]:
 
 
 def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
-    """Return the configuration of one stack. Raise StackFileError if its file is missing, or its file or `Pulumi.yaml` is invalid."""
+    """Return the configuration of one stack. Raise StackFileError if its file is missing, or one of the files is
+    invalid.
+    """
     project = _load_yaml(root / "Pulumi.yaml")
     project_name = str(project["name"])
     path = root / f"Pulumi.{stack}.yaml"
@@ -142,7 +144,7 @@ def _add_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> St
         if encrypted:
             secret_keys.add(key)
             warnings += [f"{path} is encrypted. This preview uses a placeholder." for path in encrypted]
-    for secret in SECRETS:
+    for secret in SECRETS:  # for example `voiceQa.guestIdKey`
         section, _, name = secret.partition(".")
         mapping = values.get(f"{project}:{section}")
         if isinstance(mapping, dict) and name not in mapping and mapping.get("enabled") is not False:
