@@ -1,8 +1,7 @@
 """Commands for a developer's machine: previews without an AWS account, and the local platform on an AWS emulator.
 
-This module contains the repository's root, the address of all local servers, the account and Region in previews and of
-the local platform, and the base class of the commands' errors. After its import, the policy pack's modules
-(`guardrails`) can be imported, too.
+Every command imports this module first. It contains the constants that all commands share, and the base class of their
+errors. After its import, the policy pack's modules (`guardrails`) can be imported, too.
 """
 
 import sys

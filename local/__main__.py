@@ -29,7 +29,7 @@ Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status."""
+    """Run the command that the arguments name, by default those of the process. Return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
@@ -211,7 +211,7 @@ def _provider(options: argparse.Namespace) -> int:
 
 
 def _push(options: argparse.Namespace) -> int:
-    started = time.monotonic()  # the imports below take most of the time
+    started = time.monotonic()  # The printed duration includes the imports below, which take most of the time.
     from local.platform import emulator, push  # noqa: PLC0415
 
     return push.push(options.folder or emulator.FOLDER, options.functions, started)

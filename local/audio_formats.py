@@ -1,4 +1,7 @@
-"""Conversion between audio files and samples, with ffmpeg. Samples are 16-bit integers of one channel."""
+"""Conversion between audio files and samples, with ffmpeg, for the emulated AWS services and for sample files.
+
+Samples are 16-bit little-endian integers of one channel.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,6 +50,7 @@ def decode_file(path: Path, formats: Iterable[str]) -> bytes:
     In other formats, for example playlists, a file could name other files of this machine, which ffmpeg would read.
     """
     demuxers = ",".join(sorted({DEMUXERS[name] for name in formats}))
+    # The whitelists apply to the input or the output that follows them.
     allowed = ("-protocol_whitelist", "file", "-format_whitelist", demuxers)
     output = ("-protocol_whitelist", "pipe", "-f", "s16le", "-ac", "1", "-ar", str(RATE), "pipe:1")
     return run_ffmpeg(*allowed, "-i", str(path), "-map", "0:a:0", *output)

@@ -1,5 +1,5 @@
-"""Two operations of ingestion that the console offers only on the local platform: show a file's rows, and process the
-waiting files at once.
+"""Two operations of ingestion that the console offers only on the local platform (`console_server.py` calls them): show a
+file's rows, and process the waiting files at once.
 
 Ingestion converts uploaded files to Parquet in groups, which are called manifests. Files wait until a manifest is full,
 but at most `manifests.flushMinutes`. On AWS, the rows are queried with Athena.
@@ -35,7 +35,7 @@ def read_file_rows(folder: Path, manifest_id: str, key: str, version: str) -> di
             raise CannotRun(str(error)) from error
         except spark_process.SparkSessionEnded as error:
             raise CannotRun("The rows cannot be read, because the process that reads them has failed.") from error
-    # The values that no column may hold are in the line itself.
+    # A row whose values do not all fit into the columns has the whole line of the file in `_record`.
     rows = [{**json.loads(row["_record"] or "{}"), **row} for row in found["rows"]]
     return {**found, "rows": rows}
 
@@ -43,9 +43,8 @@ def read_file_rows(folder: Path, manifest_id: str, key: str, version: str) -> di
 def flush_files(folder: Path) -> dict[str, int]:
     """Let ingestion's sweeper, a function that usually runs on a schedule, put the waiting files into manifests.
 
-    The processing of these manifests then starts.
-
-    Return two counts: `manifests` is the number of new manifests, and `files` is the number of their files.
+    The processing of these manifests then starts. Return the number of new manifests in `manifests`, and the number of
+    their files in `files`.
     """
     running = find_platform(folder)
     function = f"{running['ids']['ingestion-sweeper-function']}:live"

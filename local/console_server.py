@@ -62,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "polyphony", ""
 
     def __init__(self, folder: Path, files: Mapping[str, Path], *arguments: Any) -> None:
-        """`folder` contains the files of the platform. `files` are the page's files by URL path."""
+        """`folder` contains the files of the running platform. `files` are the page's files by URL path."""
         self._folder = folder
         self._files = files
         super().__init__(*arguments)
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._respond_with_text(HTTPStatus.NOT_FOUND, "There is no such file.")
 
     def do_POST(self) -> None:
-        self.close_connection = True  # the body is not read, so it would be taken for the next request
+        self.close_connection = True  # the body stays unread, and the server would take it for the next request
         if not self._is_allowed(is_public=False):
             return
         if urlsplit(self.path).path == FLUSH:

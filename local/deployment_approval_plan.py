@@ -31,7 +31,7 @@ def command(stack: str) -> int:
 
 
 def list_changes(preview: Mapping[str, Any]) -> list[str]:
-    """Return a line with the number of changes, and then a line for each change.
+    """Return a line with the number of changes, and then a line for each change. `preview` is the CLI's JSON document.
 
     The changes are sorted, because the order in which Pulumi's engine lists them varies.
     """

@@ -21,14 +21,14 @@ POLL_SECONDS = 0.02
 
 @contextmanager
 def serve_handler(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
-    """Serve on a free port while the block runs, and yield the port. Each connection has its own thread."""
+    """Serve on a free port while the `with` block runs, and yield the port. Each connection has its own thread."""
     with ThreadingHTTPServer((LOOPBACK, 0), handler) as server, serve_in_thread(server):
         yield server.server_port
 
 
 @contextmanager
 def serve_in_thread(server: ThreadingHTTPServer) -> Iterator[None]:
-    """Run an existing server in a thread while the block runs."""
+    """Run an existing server in a thread while the `with` block runs."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": POLL_SECONDS}, daemon=True)
     thread.start()
     try:
@@ -64,7 +64,7 @@ class HttpResponse:
 
 
 def serve_json(respond: Callable[[HttpRequest], HttpResponse]) -> AbstractContextManager[int]:
-    """Serve on a free port while the block runs, and yield the port. `respond` returns the response to each request."""
+    """Serve on a free port while the `with` block runs, and yield the port. `respond` returns the response to a request."""
     return serve_handler(type("Handler", (_JsonHandler,), {"respond": staticmethod(respond)}))
 
 
@@ -78,7 +78,7 @@ class _JsonHandler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(int(headers.get("content-length", "0")))
         response = self.respond(HttpRequest(self.command, unquote(self.path.partition("?")[0]), headers, body))
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError):  # of the client, or of the response's iterator
             self._send(response)
 
     do_POST = do_PUT = do_GET  # noqa: N815 - http.server's names
@@ -99,7 +99,7 @@ class _JsonHandler(BaseHTTPRequestHandler):
         self.end_headers()
         if not isinstance(content, Mapping):
             for line in content:
-                self.wfile.write(b"%x\r\n%b\n\r\n" % (len(line) + 1, line))
+                self.wfile.write(b"%x\r\n%b\n\r\n" % (len(line) + 1, line))  # the line with its newline as one chunk
         self.wfile.write(b"0\r\n\r\n" if document is None else document)
 
     def log_message(self, *_: object) -> None:

@@ -24,7 +24,7 @@ ASSET: Final = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE: Final = "0def7320c3a5731c473e5ecbe6d01bc7"
 UNKNOWN_STRING: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
-"""Hash of the asset whose text is empty."""
+"""Hash of an asset with an empty text."""
 
 Props = dict[str, Any]
 """Properties of a resource by name. Values are JSON values, or have the types `Unknown`, `Secret`, `Asset` or `Archive`."""
@@ -172,7 +172,7 @@ def _to_asset(value: Props) -> Asset:
     content_hash = value.get("hash", "")
     if path := value.get("path"):
         return Asset(path=path, text=None, hash=content_hash)
-    # The CLI omits an empty text.
+    # The CLI omits an empty text, but sends its hash. Without a text, any other hash means that the content is not known.
     return Asset(path=None, text=value.get("text", "" if content_hash == EMPTY_HASH else None), hash=content_hash)
 
 
@@ -181,7 +181,7 @@ def _to_archive(value: Props) -> Archive:
     entries, content_hash = value.get("assets"), value.get("hash", "")
     if path := value.get("path"):
         return Archive(path=path, entries=None, hash=content_hash)
-    if entries is not None:
+    if entries is not None:  # The program's archives contain only assets, no other archives.
         entries = tuple((name, _to_asset(entry)) for name, entry in entries.items())
     return Archive(path=None, entries=entries, hash=content_hash)
 
