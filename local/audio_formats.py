@@ -1,4 +1,4 @@
-"""Conversion between audio files and samples, with ffmpeg, for the emulated AWS services and for sample files.
+"""Conversion between audio files and samples, with ffmpeg, for the emulated AWS services and their test clients.
 
 Samples are 16-bit little-endian integers of one channel.
 """

@@ -1,6 +1,5 @@
-"""Converter from JSON Schema to TypeScript interfaces, for `docs/reference/frontend.d.ts`.
-
-It supports only the constructs that the project's models use.
+"""Converter from JSON Schema to TypeScript interfaces, for `generated_files.py`. It supports only the constructs that
+occur in the schema of the stack output `frontend`.
 """
 
 import json

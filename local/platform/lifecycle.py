@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from local import REGION, CannotRun
 from local.drivers import RECORDED_ONLY
@@ -33,7 +33,6 @@ from local.preview.stack_files import StackConfig
 from local.property_values import Props, to_display_value
 from local.terminal_output import format_count
 
-Result = TypeVar("Result")
 NOT_RUNNING = "the local platform is not running"
 """Output of `make down` without a platform, which is no error."""
 
@@ -168,7 +167,7 @@ def _add_token_url(outputs: Props, running: Emulator) -> Props:
     return {**outputs, "frontend": {**frontend, "identity": identity}}
 
 
-def _run_in_thread(work: Callable[[], Result], stop: Callable[[], None]) -> Result:
+def _run_in_thread(work: Callable[[], DeployedPlatform], stop: Callable[[], None]) -> DeployedPlatform:
     """Do work that runs the program in a thread. On Ctrl-C, call `stop` and wait until the work has ended.
 
     Python raises KeyboardInterrupt in the main thread. If the program ran there, the exception could get lost in an

@@ -49,11 +49,7 @@ def test_a_command_that_cannot_run_prints_one_line_and_ends_with_status_two(
     ],
 )
 def test_outputs_of_an_incomplete_platform_or_of_another_version_are_not_written(
-    outputs: object,
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    outputs: object, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: {"endpoint": ENDPOINT, "outputs": outputs})
     monkeypatch.setattr(frontend_file, "FILE", tmp_path / "frontend.json")

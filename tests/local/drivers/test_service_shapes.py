@@ -5,12 +5,7 @@ from typing import Any
 import pytest
 from botocore.model import StructureShape
 
-from local.drivers.service_shapes import (
-    ShapeMismatch,
-    find_violations,
-    fit_to_shape,
-    service_model,
-)
+from local.drivers.service_shapes import ShapeMismatch, find_violations, fit_to_shape, service_model
 from local.property_values import UNKNOWN, Secret
 
 pytestmark = pytest.mark.unit
