@@ -62,7 +62,7 @@ class ResourceValues:
 
 @dataclass(frozen=True)
 class ComputedValue:
-    """A value that is computed from several properties or from a response."""
+    """A value that is computed, for example from several properties or from a response."""
 
     compute: Callable[[ResourceValues], Any]
     """Function that returns the value, or UNKNOWN if it is not known yet."""
@@ -105,7 +105,7 @@ def value_at_path(response: Any, path: str) -> Any:
 
 
 def from_template(template: str) -> ComputedValue:
-    """Return a text that contains properties, for example `{functionName}:{name}`, unless one of them is unknown."""
+    """Return a template such as `{functionName}:{name}` with its properties. It is UNKNOWN if one of them is unknown."""
     names = tuple(re.findall(r"{(\w+)}", template))
 
     def text(values: ResourceValues) -> Any:

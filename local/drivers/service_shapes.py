@@ -2,8 +2,9 @@
 
 botocore has a model of each service, in which a shape describes one type of value: its members, required members,
 enumeration, pattern, length and range. A value is first fitted into its shape: members are renamed, and texts and
-numbers converted. The check then reports each rule of the shape that the value breaks. Both leave unknown values as they
-are. The deployer makes calls with these parameters (`local/platform/deployer.py`), and a preview only checks them.
+numbers converted. The check then reports each rule of the shape that the value breaks. Both accept unknown values.
+
+The deployer makes calls with these parameters (`local/platform/deployer.py`), and a preview only checks them.
 """
 
 import functools
@@ -46,7 +47,7 @@ def service_model(service: str) -> ServiceModel:
 
 
 def build_parameters(driver: "Driver", call: "DriverCall", values: "ResourceValues") -> Props:
-    """Return the parameters of one call in the form of the operation's input shape, or raise ShapeMismatch."""
+    """Return the parameters of one call in the form of the operation's input shape, with secrets in plain text."""
     tree: Props = {}
     for path, source in driver.list_sources(call, values.inputs).items():
         value = values.resolve(source)

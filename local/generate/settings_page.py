@@ -66,15 +66,11 @@ COMMON_DESCRIPTIONS = {field.description for field in ClientFunctionSettings.mod
 
 def render_page() -> str:
     """Return the text of the page."""
+    stack = _render_section(StackSettings, prefix="", values=None, depth=2)
     functions = _render_section(
         ClientFunctionSettings, prefix="", values=ClientFunctionSettings(), depth=2, shared=set()
     )
-    return (
-        "\n".join(
-            [INTRODUCTION, *_render_section(StackSettings, prefix="", values=None, depth=2), FUNCTIONS, *functions]
-        )
-        + "\n"
-    )
+    return "\n".join([INTRODUCTION, *stack, FUNCTIONS, *functions]) + "\n"
 
 
 def _render_section(

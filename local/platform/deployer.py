@@ -223,9 +223,10 @@ class Deployer:
         client = self._clients(driver.service)
         parameters = build_parameters(driver, DriverCall(awaited.operation), values)
         deadline = time.monotonic() + MAX_WAIT_SECONDS
-        while (
-            value := value_at_path(_call_service(client, awaited.operation, parameters), awaited.path)
-        ) != awaited.expected:
+        while True:
+            value = value_at_path(_call_service(client, awaited.operation, parameters), awaited.path)
+            if value == awaited.expected:
+                return
             if time.monotonic() > deadline:
                 raise TimeoutError(
                     f"{awaited.path} is still {value} after {MAX_WAIT_SECONDS} s, not {awaited.expected}"

@@ -89,6 +89,7 @@ class Engine:
         if entry is not None and change.action is Action.SAME:
             self._progress.on_finish(resource.urn, Action.SAME, 0)
             return entry.id, entry.outputs
+        # A function is not deployed if its code cannot start. Other resources have no such faults.
         if faults := find_handler_faults([resource]):
             raise self._report_failure(resource.urn, "; ".join(map(str, faults)))
         action = Action.REPLACE if resource.urn in self._replaced_urns else change.action

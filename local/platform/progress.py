@@ -74,11 +74,8 @@ class ProgressReporter(Progress):
         """Print the complete URN and the error message."""
         with self._lock:
             self._failures += 1
-        self.console.print(
-            Text.assemble(
-                ("  failed    ", "bold red"), f"{display_name(urn)}\n            {urn}\n            {message}"
-            )
-        )
+        lines = (display_name(urn), urn, message)
+        self.console.print(Text.assemble(("  failed    ", "bold red"), f"\n{' ' * 12}".join(lines)))
 
     def summary(self) -> str:
         """Return one line with the number of resources for each action, and the time since the start."""

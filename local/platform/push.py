@@ -84,9 +84,8 @@ def push(folder: Path, names: Sequence[str], started: float, print_line: Callabl
             raise PushFailed("the last `make up` or `make down` was not finished: run `make up` first")
         client = create_clients(running.endpoint)("lambda")
         try:
-            packages = [
-                _build_package(client, function) for function in select_functions(list_functions(client), names)
-            ]
+            functions = select_functions(list_functions(client), names)
+            packages = [_build_package(client, function) for function in functions]
             if current := [package.function.folder for package in packages if package.is_live]:
                 print_line(f"up to date: {', '.join(current)}")
             changed = [package for package in packages if not package.is_live]

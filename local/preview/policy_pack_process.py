@@ -195,6 +195,7 @@ def _to_findings(response: analyzer_pb2.AnalyzeResponse, urn: str) -> list[Polic
             level=_to_level_name(diagnostic.enforcementLevel),
             severity=analyzer_pb2.PolicySeverity.Name(diagnostic.severity).removeprefix("POLICY_SEVERITY_").lower(),
             urn=diagnostic.urn or urn,
+            # Pulumi's SDK puts the description of the policy before the message.
             message=diagnostic.message.removeprefix(f"{diagnostic.description}\n"),
         )
         for diagnostic in response.diagnostics

@@ -74,15 +74,7 @@ class Graph:
             inputs = to_python_properties(request.object)
         except UnsupportedAsset as error:
             raise UnsupportedAsset(f"{request.name}: {error}") from None
-        resource = Resource(
-            urn=urn,
-            type=request.type,
-            name=request.name,
-            parent=request.parent,
-            custom=request.custom,
-            request=request,
-            inputs=inputs,
-        )
+        resource = Resource(urn, request.type, request.name, request.parent, request.custom, request, inputs)
         with self._lock:
             if urn in self._resources:
                 raise ValueError(f"two resources have the URN {urn}: give one of them another name")
