@@ -178,10 +178,10 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from local.generate import generated_files, surface  # noqa: PLC0415
+    from local.generate import generated_files, surface_tables  # noqa: PLC0415
 
     if options.what == "surface":
-        return surface.command()
+        return surface_tables.command()
     files = {"schemas": generated_files.INTERFACES, "pages": generated_files.PAGES, "all": generated_files.FILES}
     return generated_files.command(files[options.what], check=options.check)
 

@@ -182,6 +182,7 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "HOME": str(home),
         "TMPDIR": str(home / "tmp"),
+        # Most of these variables are settings of ministack.
         "STATE_DIR": str(home / "state"),
         "S3_DATA_DIR": str(home / "s3"),
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -46,7 +46,10 @@ NAMES = {"name", "namePrefix"}
 
 
 class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
-    """gRPC service of Pulumi's provider protocol, which prescribes the methods' names. Several threads call them."""
+    """gRPC service of Pulumi's provider protocol, which prescribes the names of methods and fields.
+
+    Several threads call the methods. In a request, `news` are the new inputs, and `olds` the saved properties of the resource.
+    """
 
     def __init__(self, clients: ClientFactory, drivers: Drivers = ALL_DRIVERS) -> None:
         self._deployer = Deployer(clients)

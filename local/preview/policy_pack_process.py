@@ -108,8 +108,8 @@ class PolicyPackProcess:
         self._process.kill()
         self._process.communicate()
 
-    def policies(self) -> list[PolicyDescription]:
-        """Return the pack's policies. The first call also configures the pack, which every analysis needs."""
+    def list_policies(self) -> list[PolicyDescription]:
+        """Return the pack's policies. The first call also configures the pack, without which it analyzes nothing."""
         if not self._policies:
             info = self._analyzer().GetAnalyzerInfo(empty_pb2.Empty())
             self._analyzer().Configure(analyzer_pb2.ConfigureAnalyzerRequest(policyConfig=info.initialConfig))
@@ -130,8 +130,8 @@ class PolicyPackProcess:
 
     def analyze_resource(self, resource: Resource) -> list[PolicyFinding]:
         """Return the findings on the inputs of one resource."""
-        self.policies()
-        return _to_findings(self._analyzer().Analyze(_analyze_request(resource)), resource.urn)
+        self.list_policies()  # The first call configures the pack.
+        return _to_findings(self._analyzer().Analyze(_to_analyze_request(resource)), resource.urn)
 
     def analyze_stack(self, graph: Graph) -> list[PolicyFinding]:
         """Return the findings on the stack as a whole, with the outputs of its resources.
@@ -139,7 +139,7 @@ class PolicyPackProcess:
         The CLI sends resources in no defined order. This method reverses the order of registration, so a policy that
         relies on the order of registration is noticed.
         """
-        resources = [_analyzer_resource(resource) for resource in graph]
+        resources = [_to_analyzer_resource(resource) for resource in graph]
         stack = self._analyzer().AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=resources[::-1]))
         return _to_findings(stack, graph.stack.urn)
 
@@ -155,7 +155,7 @@ class PolicyPackProcess:
         return self._client
 
 
-def _analyze_request(resource: Resource) -> analyzer_pb2.AnalyzeRequest:
+def _to_analyze_request(resource: Resource) -> analyzer_pb2.AnalyzeRequest:
     return analyzer_pb2.AnalyzeRequest(
         type=resource.type,
         urn=resource.urn,
@@ -165,7 +165,7 @@ def _analyze_request(resource: Resource) -> analyzer_pb2.AnalyzeRequest:
     )
 
 
-def _analyzer_resource(resource: Resource) -> analyzer_pb2.AnalyzerResource:
+def _to_analyzer_resource(resource: Resource) -> analyzer_pb2.AnalyzerResource:
     return analyzer_pb2.AnalyzerResource(
         type=resource.type,
         urn=resource.urn,

@@ -100,7 +100,7 @@ def preview(config: StackConfig) -> Preview:
         invalid_inputs = find_invalid_inputs(run.graph)
         handler_faults = find_handler_faults(run.graph)
         findings = pack.finish(run.graph)
-        policies = pack.policies()
+        policies = pack.list_policies()
     priced = cost.price_graph(config.stack, run.graph)
     return Preview(
         config=config,

@@ -7,7 +7,7 @@ import pytest
 
 from guardrails.surface.seen_stack import SeenStack
 from guardrails.surface.tables import UNDECIDED, read_provider_defaults, read_types
-from local.generate.surface import find_stale_tables
+from local.generate.surface_tables import find_stale_tables
 from tests import whole_program
 from tests.policies.program import UNKNOWN, Program, change, edit
 

@@ -131,7 +131,7 @@ def test_the_error_of_a_pack_that_cannot_start_states_the_reason() -> None:
     values = {key: value for key, value in config.values.items() if key != "polyphony:exceptions"}
     without_exceptions = StackConfig(config.project, "dev", values)
     with PolicyPackProcess(without_exceptions, dry_run=True) as pack, pytest.raises(PackError, match="exceptions"):
-        pack.policies()
+        pack.list_policies()
 
 
 def test_a_preview_without_a_running_pack_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

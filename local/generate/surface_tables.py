@@ -101,6 +101,7 @@ def build_tables() -> dict[Table, str]:
         tagged |= {resource.type for resource in run.graph if "tags" in resource.inputs}
         for fact in list_graph_facts(config, run.graph):
             lines[fact.table].add(fact.line)
+    # In the other tables, a line is the fact itself.
     lines[Table.TYPES] = {_describe_type(kind, has_tags=kind in tagged) for kind in lines[Table.TYPES]}
     return {table: "".join(f"{line}\n" for line in sorted(lines[table])) for table in Table}
 
