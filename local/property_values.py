@@ -69,8 +69,7 @@ class Asset:
     text: str | None = None
     """Content, or None."""
     hash: str = ""
-    """SHA-256 of the content in hexadecimal. Empty unless the Pulumi CLI sent the asset, because only the CLI sends
-    hashes."""
+    """SHA-256 of the content in hexadecimal. Empty unless the Pulumi CLI sent it, because a program sends no hash."""
 
     def read(self) -> bytes:
         """Return the content. Raise UnsupportedAsset if only the hash is known."""

@@ -24,9 +24,7 @@ LOCK_FOLDER = Path(".local")
 STAMP = ".locked"
 """Name of the stamp in an environment."""
 OLDEST, NEWEST = (3, 11), (3, 13)
-"""Oldest and newest supported version of Python. For a Python newer than `NEWEST`, there is no wheel of the pyarrow
-version in Spark's environment.
-"""
+"""Oldest and newest supported Python. The locked pyarrow of Spark's environment has no wheel for a newer version."""
 REPORT_SECONDS = 8.0
 """Time between two lines about the progress."""
 ENVIRONMENTS = {
@@ -49,9 +47,7 @@ def check_python(version: "tuple[int, ...]") -> None:
 
 
 def install(folder: Path, requirements: Path) -> None:
-    """Install an environment from its lock file, unless the stamp is newer, for example because another process has just
-    installed it.
-    """
+    """Install an environment from its lock file, unless the stamp is newer, so that it is already installed."""
     threading.Thread(target=_report_regularly, args=[folder], daemon=True).start()
     LOCK_FOLDER.mkdir(exist_ok=True)
     with (LOCK_FOLDER / f"{str(folder).replace('/', '-')}.lock").open("wb") as lock:

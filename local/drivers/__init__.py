@@ -34,8 +34,7 @@ DRIVERS: dict[str, Driver] = {
 """Drivers by resource type, for example `aws:s3/bucket:Bucket`, without those of recorded-only types."""
 
 RECORDED_ONLY: dict[str, RecordedOnly] = {driver.type: driver for driver in monitoring_and_costs.RECORDED_ONLY}
-"""Drivers of recorded-only types, whose resources are not created, because the emulator lacks the service or the
-feature."""
+"""Drivers of types whose resources are not created, because the emulator lacks the service or the feature."""
 
 Drivers = Mapping[str, Driver]
 """Drivers by resource type."""

@@ -40,9 +40,7 @@ def log_role_patch(arn: str) -> list[dict[str, str]]:
 
 
 def _websocket_url(values: ResourceValues) -> Any:
-    """Return the URL for clients: a path below the emulator's address. Not every machine can resolve the host name that
-    the emulator returns.
-    """
+    """Return a URL below the emulator's address, because some machines cannot resolve the host in the response."""
     answer = values.responses.get("CreateApi", {})
     if "ApiEndpoint" not in answer:
         return UNKNOWN

@@ -1,6 +1,4 @@
-"""Generator of `docs/reference/errors.md`, which explains the error codes that a client of an API can receive, and the
-reasons for which an uploaded file is unusable.
-"""
+"""Generator of `docs/reference/errors.md`: the error codes of the APIs, and reasons why an uploaded file is unusable."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -40,8 +38,7 @@ HTTP_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
     "Livestream": (LivestreamErrorCode, CommonErrorCode),
     "Meetings": (MeetingsErrorCode, CommonErrorCode),
 }
-"""Classes of error codes by REST API. If several classes have a code of the same name, the page shows the
-first code."""
+"""Classes of error codes by REST API. Of codes with the same name in several classes, the page shows the first."""
 WEBSOCKET_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
     "Transcription": (TranscriptionErrorCode, WebSocketErrorCode, CommonErrorCode),
     "Voice Q&A": (VoiceQaErrorCode, WebSocketErrorCode, CommonErrorCode),

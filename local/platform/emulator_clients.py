@@ -1,6 +1,4 @@
-"""boto3 clients of the emulator. The user's AWS profile, configuration files, credentials, endpoints and proxies do not
-affect them.
-"""
+"""boto3 clients of the emulator, which the user's AWS profile, configuration, endpoints and proxies do not affect."""
 
 import json
 import os
@@ -38,9 +36,7 @@ _WITHOUT_USER_SETTINGS = {
 default and its conversion. None has the first two here, so botocore reads no `AWS_PROFILE` and the like.
 """
 _LOADER = Loader()
-"""Loader of botocore's service models. All sessions share it, because reading the models is slow, and the flows of `make
-demo` create a session for each user.
-"""
+"""Loader of botocore's service models. All sessions share it, because reading the models is slow."""
 
 
 class EmulatorClients:

@@ -49,9 +49,7 @@ class ResourceEntry:
 
 @dataclass
 class PlatformState:
-    """Resources that are deployed to one emulator. In a run, several threads change the entries, each those of its own
-    resources.
-    """
+    """Resources that are deployed to one emulator. In a run, each thread changes only the entries of its own resources."""
 
     entries: dict[str, ResourceEntry] = field(default_factory=dict)
     """Entries by URN, in the order of the resources' creation."""

@@ -27,8 +27,7 @@ class InvalidInput(NamedTuple):
 
     urn: str
     property: str
-    """Path of the parameter, for example `CreateFunction.Runtime`, or the names of the inputs that the driver does not
-    use."""
+    """Path of the parameter, for example `CreateFunction.Runtime`, or the names of inputs without a parameter."""
     value: str
     """Shortened value. Empty if no single value breaks the rule, or if the resource has a secret input."""
     rule: str

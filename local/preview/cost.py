@@ -87,9 +87,7 @@ def price_stack(stack: str, *, free_tiers: bool = False) -> StackCost:
 
 
 def price_graph(label: str, graph: Graph, *, free_tiers: bool = False) -> StackCost:
-    """Return the cost of the resources in a graph. Raise CannotPrice if the published usage is missing or does not match
-    the resources.
-    """
+    """Return the cost of a graph. Raise CannotPrice if the published usage is missing or does not match the resources."""
     platform = next((resource for resource in graph if resource.type == PLATFORM), None)
     if platform is None:
         raise CannotPrice(

@@ -89,9 +89,7 @@ def list_stacks(root: Path = ROOT) -> list[str]:
 
 
 def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
-    """Return the configuration of one stack. Raise StackFileError if its file is missing, or one of the files is
-    invalid.
-    """
+    """Return the configuration of one stack. Raise StackFileError if its file is missing, or a file is invalid."""
     project = _load_yaml(root / "Pulumi.yaml")
     project_name = str(project["name"])
     path = root / f"Pulumi.{stack}.yaml"
