@@ -1,8 +1,9 @@
 """Drivers of SQS queues, SNS topics, EventBridge rules and archives, and EventBridge Scheduler schedules.
 
-A driver lists the AWS calls for a resource type as data. A call gets the properties that have the name of one of its
-parameters, directly or by `api_names`. Its dictionary gives other parameters, by path, a property or a computed value. If
-no `update` call uses a changed property other than `tags`, the resource is replaced. `model.py` describes all fields.
+A driver lists a resource type's AWS calls, which the local platform makes. A call passes each property as the parameter
+of the same name, or of its name in `api_names`. Its dictionary maps other parameters to a property or a computed value.
+If no `update` call uses a changed property other than `tags`, the resource is replaced. `model.py` describes all
+fields.
 """
 
 from local import ACCOUNT, REGION

@@ -1,9 +1,8 @@
 """Import of the OpenAPI document of a REST API into the emulator.
 
-`apis.py` calls it through the driver of REST APIs. The emulator's own import accepts a document but ignores its content.
-So this import makes a call for each item: models, validators, authorizers, resources with their methods, and gateway
-responses. As on AWS with mode `overwrite`, all
-existing items are deleted first.
+The driver of REST APIs uses it (`apis.py`). The emulator's own import accepts a document but ignores its content. So this
+import makes a call for each item: models, validators, authorizers, resources with their methods, and gateway responses.
+As on AWS with mode `overwrite`, all existing items are deleted first.
 
 The import supports only the elements that this project's documents use. An unknown key of the document, of a path or of
 an operation is an error. Unknown keys on deeper levels are ignored, for example the content of a response.

@@ -1,4 +1,4 @@
-"""Process of the AWS emulator ministack: start it, find it while it runs, and stop it.
+"""Process of the AWS emulator ministack: start it, find it while it runs, and stop it, for all commands and tests.
 
 The process runs the launcher (`local/emulation/launcher.py`), which extends ministack. It inherits a file lock and
 holds it until it ends, so a held lock means that the emulator runs. A process id would not show this, because the

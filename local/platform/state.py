@@ -4,7 +4,7 @@ The next run compares the entries with the program, to find the changed resource
 and writes it when it ends, also after a failure or Ctrl-C. So if the file is missing, the last run was killed, and it is
 unknown what it has deployed. Only an emulator to which the Pulumi CLI deploys (`make provider`) never has the file.
 
-Between the runs, `make push` publishes the current code of single functions.
+`make push` publishes the code of single functions between two runs, and marks it as `pending` in their entries.
 """
 
 import json
