@@ -1,10 +1,9 @@
 """Drivers of Lambda functions, aliases, permissions, event source mappings, layers, and the settings for asynchronous
 invocations and provisioned concurrency.
 
-A driver lists a resource type's AWS calls, which the local platform makes. A call passes each property as the parameter
-of the same name, or of its name in `api_names`. Its dictionary maps other parameters to a property or a computed value.
-If no `update` call uses a changed property other than `tags`, the resource is replaced. `model.py` describes all
-fields.
+A driver lists a resource type's AWS calls for the local platform. A call passes each property as the parameter of the
+same name, or of its name in `api_names`. Its dictionary maps other parameters to a property or a computed value. If no
+`update` call uses a changed property other than `tags`, the resource is replaced. `model.py` describes all fields.
 """
 
 import io

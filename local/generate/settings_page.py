@@ -90,9 +90,9 @@ def _render_section(
     for name, field in section.model_fields.items():
         key = field.alias or name
         default = field.default if values is None else getattr(values, name)
-        if found := find_section(field):
+        if model := find_section(field):
             is_list = schema["properties"][key].get("type") == "array"
-            inner.append((f"{prefix}{key}", is_list, field.description or found.__doc__ or "", found, default))
+            inner.append((f"{prefix}{key}", is_list, field.description or model.__doc__ or "", model, default))
             continue
         given = "**required**" if default is PydanticUndefined else f"`{json.dumps(default)}`"
         allowed = _describe(schema["properties"][key], schema.get("$defs", {}))
@@ -101,10 +101,10 @@ def _render_section(
         rows.append(f"| {' | '.join(cell.replace('|', ESCAPED_PIPE) for cell in cells)} |")
     if rows:
         yield from ("| key | default | allowed | description |", "|---|---|---|---|", *rows)
-    for key, is_list, text, found, default in inner:
+    for key, is_list, text, model, default in inner:
         yield f"\n{'#' * depth} {key}{' (each entry of the list)' if is_list else ''}\n\n{_one_line(text)}\n"
         yield from _render_section(
-            found, prefix=f"{key}.", values=default if isinstance(default, SettingsModel) else None, depth=3
+            model, prefix=f"{key}.", values=default if isinstance(default, SettingsModel) else None, depth=3
         )
 
 
