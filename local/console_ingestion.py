@@ -35,7 +35,7 @@ def read_file_rows(folder: Path, manifest_id: str, key: str, version: str) -> di
             raise CannotRun(str(error)) from error
         except spark_process.SparkSessionEnded as error:
             raise CannotRun("The rows cannot be read, because the process that reads them has failed.") from error
-    # A row whose values do not all fit into the columns has the whole line of the file in `_record`.
+    # If the columns do not hold all values of a row, `_record` has the whole line. It adds the fields without a column.
     rows = [{**json.loads(row["_record"] or "{}"), **row} for row in found["rows"]]
     return {**found, "rows": rows}
 
