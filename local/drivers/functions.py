@@ -47,7 +47,7 @@ def empty_layer(_code: Archive) -> bytes:
     """Return the zip file of a layer without packages.
 
     On the emulator, functions use the packages of the emulator's own virtual environment, because the real layer
-    contains wheels for arm64 only.
+    contains wheels for arm64 only. The property `code` is named only so that it counts as used.
     """
     readme = Asset(text="the emulator's environment has the same packages\n")
     return read_archive(Archive(path=None, entries=(("python/README", readme),)))
@@ -88,7 +88,7 @@ DRIVERS = (
         delete=(DriverCall("DeleteFunction"),),
         id="name",
         outputs={
-            # CreateFunction with `Publish` returns the ARN of the new version. Its last part, the version, is removed.
+            # CreateFunction with `Publish` returns the ARN of the new version. The first 7 parts are the function's ARN.
             "arn": from_response("CreateFunction", "FunctionArn", lambda arn: ":".join(arn.split(":")[:7])),
             "version": first_known(
                 from_response("PublishVersion", "Version"), from_response("CreateFunction", "Version")

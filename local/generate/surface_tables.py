@@ -60,10 +60,9 @@ GENERATED_ID: Final = "0a1b2c3d4e"
 
 
 class DeploymentProvider(PreviewProvider):
-    """Provider that answers with ids and outputs of the forms that AWS assigns."""
+    """Provider that answers with ids and outputs of the forms that AWS assigns, as far as the program reads them."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        """Return an id and the outputs that the program reads."""
         name = str(resource.inputs.get("name") or resource.inputs.get("namePrefix") or resource.name)
         service = resource.type.split(":")[1].partition("/")[0]
         arn = f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name}"
@@ -71,16 +70,16 @@ class DeploymentProvider(PreviewProvider):
         match resource.kind:
             case "RestApi" | "Api":
                 host = f"{GENERATED_ID}.execute-api.{REGION}.amazonaws.com"
-                execution = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{GENERATED_ID}"
-                return GENERATED_ID, {**outputs, "apiEndpoint": f"wss://{host}", "executionArn": execution}
+                execution_arn = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{GENERATED_ID}"
+                return GENERATED_ID, {**outputs, "apiEndpoint": f"wss://{host}", "executionArn": execution_arn}
             case "IdentityPool":
                 return f"{REGION}:0a1b2c3d-0000-4000-8000-00000000000a", outputs
             case "Queue":
                 url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
                 return url, {**outputs, "url": url}
             case "LayerVersion":
-                layer = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{resource.inputs['layerName']}:1"
-                return layer, {**outputs, "arn": layer}
+                layer_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{resource.inputs['layerName']}:1"
+                return layer_arn, {**outputs, "arn": layer_arn}
             case "ComputeEnvironment":
                 outputs["arn"] = f"arn:aws:batch:{REGION}:{ACCOUNT}:compute-environment/{name}20260101"
             case "AnomalyMonitor":
@@ -147,13 +146,13 @@ def find_stale_tables(built: Mapping[Table, str] | None = None) -> list[str]:
     """Return a line for each fact that a table lacks (+), or that no stack has any more (-)."""
     lines = []
     for table, text in (built or build_tables()).items():
-        before, after = set(_path(table).read_text(encoding="utf-8").splitlines()), set(text.splitlines())
+        before, after = set(_table_path(table).read_text(encoding="utf-8").splitlines()), set(text.splitlines())
         lines += [f"+ {table}: {line}" for line in sorted(after - before)]
         lines += [f"- {table}: {line}" for line in sorted(before - after)]
     return lines
 
 
-def _path(table: Table) -> Path:
+def _table_path(table: Table) -> Path:
     return tables.FOLDER / f"{table}.txt"
 
 
@@ -163,5 +162,5 @@ def command() -> int:
     for line in find_stale_tables(built):
         print(line)
     for table, text in built.items():
-        _path(table).write_text(text, encoding="utf-8")
+        _table_path(table).write_text(text, encoding="utf-8")
     return 0

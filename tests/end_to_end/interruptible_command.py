@@ -41,7 +41,7 @@ def replace_program(
         first = cloudwatch.LogGroup("first", name="first")
         cloudwatch.LogGroup("second", name=first.name.apply(name_second))
 
-    def run_program(config: StackConfig, provider: Provider, *, preview: bool, report: object) -> ProgramRun:
+    def run_program(config: StackConfig, provider: Provider, *, preview: bool, on_registration: object) -> ProgramRun:
         return program_run.run_function(register_groups, config, provider, preview=preview)
 
     set_attribute(lifecycle, "run_program", run_program)
