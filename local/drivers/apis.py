@@ -1,8 +1,9 @@
 """Drivers of API Gateway's REST and WebSocket APIs, and of the account's role with which API Gateway writes logs.
 
 A driver lists a resource type's AWS calls for the local platform. A call passes each property as the parameter of the
-same name, or of its name in `api_names`. Its dictionary maps other parameters to a property or a computed value. If no
-`update` call uses a changed property other than `tags`, the resource is replaced. `model.py` describes all fields.
+same name, or of its name in `api_names`, or as a member of its `parent_parameter`. `only_properties` limits these
+properties. The call's dictionary maps other parameters to a property or a computed value. If no `update` call uses a
+changed property other than `tags`, the resource is replaced. `model.py` describes all fields.
 
 The settings of a stage, of its methods and of the account can only be changed by a patch, which is a list of operations
 on paths. CreateStage has no parameters for some of them, so a patch follows it at once.

@@ -1,10 +1,9 @@
 """Drivers of S3 buckets and objects, DynamoDB tables, the Glue catalog and Athena workgroups.
 
 A driver lists a resource type's AWS calls for the local platform. A call passes each property as the parameter of the
-same name, or of its name in `api_names`. Its dictionary maps other parameters to a property or a computed value. If no
-`update` call uses a changed property other than `tags`, the resource is replaced. `model.py` describes all fields.
-
-In Pulumi, a bucket setting such as the versioning is a resource of its own.
+same name, or of its name in `api_names`, or as a member of its `parent_parameter`. `only_properties` limits these
+properties. The call's dictionary maps other parameters to a property or a computed value. If no `update` call uses a
+changed property other than `tags`, the resource is replaced. `model.py` describes all fields.
 """
 
 from collections.abc import Mapping

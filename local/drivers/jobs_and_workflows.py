@@ -2,8 +2,9 @@
 configurations, and Step Functions state machines.
 
 A driver lists a resource type's AWS calls for the local platform. A call passes each property as the parameter of the
-same name, or of its name in `api_names`. Its dictionary maps other parameters to a property or a computed value. If no
-`update` call uses a changed property other than `tags`, the resource is replaced. `model.py` describes all fields.
+same name, or of its name in `api_names`, or as a member of its `parent_parameter`. `only_properties` limits these
+properties. The call's dictionary maps other parameters to a property or a computed value. If no `update` call uses a
+changed property other than `tags`, the resource is replaced. `model.py` describes all fields.
 """
 
 import json

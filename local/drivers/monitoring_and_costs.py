@@ -1,8 +1,9 @@
 """Drivers of alarms, dashboards, logs, SSM parameters, backups, budgets, and cost anomaly detection.
 
 A driver lists a resource type's AWS calls for the local platform. A call passes each property as the parameter of the
-same name, or of its name in `api_names`. Its dictionary maps other parameters to a property or a computed value. If no
-`update` call uses a changed property other than `tags`, the resource is replaced. `model.py` describes all fields.
+same name, or of its name in `api_names`, or as a member of its `parent_parameter`. `only_properties` limits these
+properties. The call's dictionary maps other parameters to a property or a computed value. If no `update` call uses a
+changed property other than `tags`, the resource is replaced. `model.py` describes all fields.
 
 The emulator has no Cost Explorer and no region settings of AWS Backup. So their drivers are `RecordedOnly`: their calls
 are never made, and only serve to check the parameters against the service's API.
