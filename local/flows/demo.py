@@ -1,6 +1,6 @@
 """Command `make demo`: preview, deployment, use of the five backends (flows), check of IAM permissions, and removal.
 
-The demo uses a separate folder and port, so it does not affect a running platform. Its exit status is 0 only if every
+`local/__main__.py` calls `command`. The demo uses a separate folder and port, so it does not affect a running platform. Its exit status is 0 only if every
 step succeeds.
 """
 
@@ -18,13 +18,7 @@ from rich.markup import escape
 
 from guardrails.subsystem_of_resource import parse_subsystem
 from local import ROOT, CannotRun
-from local.emulation.iam.grant_usage import (
-    GrantComparison,
-    compare_grants,
-    read_decisions,
-    read_reviewed_grants,
-    read_stack_grants,
-)
+from local.emulation.iam.grant_usage import compare_grants, read_decisions, read_reviewed_grants, read_stack_grants
 from local.flows import FlowSkipped, ResultNotInTime, Stack
 from local.flows.flow_registry import FLOWS, Flow
 from local.flows.identity import open_local_stack
@@ -110,6 +104,7 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
 
 def _run_flows(out: Console, names: list[str], stack: Stack) -> None:
     for name in names:
+        # The stack output `frontend` has an entry for each enabled subsystem.
         if to_camel(name.replace("-", "_")) in stack.frontend:
             _run_flow(out, name, FLOWS[name], stack)
         else:
@@ -133,7 +128,7 @@ def _run_flow(out: Console, name: str, flow: Flow, stack: Stack) -> None:
 
 
 def _check_grants(out: Console, clients: EmulatorClients) -> None:
-    """Raise DemoFailed if a call was refused, because a role lacks a permission.
+    """Print how many grants (permissions) the flows used. Raise DemoFailed if a call was refused for lack of a grant.
 
     The end-to-end tests also use what the flows leave out, such as schedules and failures. They check that every
     permission is used, or that its reason is reviewed.
@@ -143,19 +138,15 @@ def _check_grants(out: Console, clients: EmulatorClients) -> None:
         read_stack_grants(clients("iam"), NAME_PREFIX), decisions, read_reviewed_grants(), NAME_PREFIX
     )
     out.print(f"  {len(decisions)} IAM decisions")
-    _print_grant_counts(out, comparison)
-    if comparison.not_granted:
-        raise DemoFailed("\n".join(f"used and not granted: {decision}" for decision in comparison.not_granted))
-    out.print("  no call of the flows was refused; the end-to-end tests use or review the other permissions")
-
-
-def _print_grant_counts(out: Console, comparison: GrantComparison) -> None:
     used, unused = (
         Counter(parse_subsystem(grant.role.removeprefix(NAME_PREFIX)) for grant in grants)
         for grants in (comparison.used, (*comparison.reviewed, *comparison.never_used))
     )
     for name in sorted(used | unused):
         out.print(f"  {name:14} {used[name]:4} used, {unused[name]:4} for what these flows leave out")
+    if comparison.not_granted:
+        raise DemoFailed("\n".join(f"used and not granted: {decision}" for decision in comparison.not_granted))
+    out.print("  no call of the flows was refused; the end-to-end tests use or review the other permissions")
 
 
 @contextmanager

@@ -14,11 +14,6 @@ from local.flows import (
     transcription_flow,
     voice_qa_flow,
 )
-from local.flows.ingestion_client import IngestionBackend
-from local.flows.livestream_client import LivestreamBackend
-from local.flows.meetings_client import MeetingsBackend
-from local.flows.transcription_client import TranscriptionBackend
-from local.flows.voice_qa_client import VoiceQaBackend
 
 
 @dataclass(frozen=True)
@@ -36,33 +31,34 @@ class Flow:
 
 FLOWS = {
     "ingestion": Flow(
-        "files to rows",
-        "nothing is scripted",
-        "every file became its rows",
-        lambda stack, report_step: ingestion_flow.play(IngestionBackend(stack), report_step),
+        title="files to rows",
+        reality_note="nothing is scripted",
+        promise="every file became its rows",
+        play=ingestion_flow.play,
     ),
     "transcription": Flow(
-        "speech to captions",
-        "the local Transcribe recognises real speech; the speakers are recordings",
-        "every sentence is shown once, in order",
-        lambda stack, report_step: transcription_flow.play(TranscriptionBackend(stack), report_step),
+        title="speech to captions",
+        reality_note="the local Transcribe recognises real speech; the speakers are recordings",
+        promise="every sentence is shown once, in order",
+        play=transcription_flow.play,
     ),
     "voice-qa": Flow(
-        "a lecture, a question, an answer",
-        "the local agent recognises the speech of both, and quotes the lecture",
-        "every piece arrived once, in order",
-        lambda stack, report_step: voice_qa_flow.play(VoiceQaBackend(stack), report_step),
+        title="a lecture, a question, an answer",
+        reality_note="the local agent recognises the speech of both, and quotes the lecture",
+        promise="every piece arrived once, in order",
+        play=voice_qa_flow.play,
     ),
     "livestream": Flow(
-        "episodes over HTTP, a video cut, a transcript checked",
-        "real ffmpeg; the model is scripted",
-        "every response is as documented",
-        lambda stack, report_step: livestream_flow.play(LivestreamBackend(stack), report_step),
+        title="episodes over HTTP, a video cut, a transcript checked",
+        reality_note="real ffmpeg; the model is scripted",
+        promise="every response is as documented",
+        play=livestream_flow.play,
     ),
     "meetings": Flow(
-        "a recording joined, transcribed and summarised",
-        "real ffmpeg and real speech; the model is scripted",
-        "only the user who recorded the meeting can read it",
-        lambda stack, report_step: meetings_flow.play(MeetingsBackend(stack), report_step),
+        title="a recording joined, transcribed and summarised",
+        reality_note="real ffmpeg and real speech; the model is scripted",
+        promise="only the user who recorded the meeting can read it",
+        play=meetings_flow.play,
     ),
 }
+"""Flows by the name of their subsystem."""

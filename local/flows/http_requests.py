@@ -21,6 +21,7 @@ class Answer:
 
     @property
     def body(self) -> Any:
+        """Content of the response, which must be JSON."""
         return json.loads(self.data)
 
 

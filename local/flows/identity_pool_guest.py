@@ -1,4 +1,4 @@
-"""Client of a guest, a browser user without a login, who gets AWS credentials from a Cognito identity pool."""
+"""A guest of voice Q&A: a browser user without a login, who gets AWS credentials from a Cognito identity pool."""
 
 from dataclasses import dataclass, field
 from typing import Self
@@ -36,7 +36,7 @@ class Guest:
     def signed_url(self, url: str) -> str:
         """Return the URL of a WebSocket API with a signature in its query, because browsers cannot set headers."""
         parts = urlsplit(url)
-        region = self.identity_id.partition(":")[0]
+        region = self.identity_id.partition(":")[0]  # an identity id is `<region>:<UUID>`
         # botocore only signs http and https URLs, and the scheme is not part of the signature.
         request = AWSRequest("GET", parts._replace(scheme=parts.scheme.replace("ws", "http", 1)).geturl())
         SigV4QueryAuth(self.credentials, "execute-api", region, expires=SIGNED_FOR_SECONDS).add_auth(request)

@@ -5,7 +5,7 @@ from typing import Any
 
 from local.flows import Stack
 
-LATE_ARRIVAL = timedelta(minutes=1)
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=1)
 """Time that the clocks of the client and of S3 may differ."""
 Record = dict[str, Any]
 
@@ -17,19 +17,23 @@ class IngestionBackend:
         frontend = stack.frontend["ingestion"]
         self.stack = stack
         self.bucket, self.prefix, self.table = frontend["bucket"], frontend["prefix"], frontend["table"]
-        self.suffixes, self.flush_minutes = frontend["suffixes"], frontend["flushMinutes"]
+        self.suffixes = frontend["suffixes"]
+        """Suffixes of the keys that ingestion accepts, or empty if it accepts all."""
+        self.flush_minutes = frontend["flushMinutes"]
+        """Maximum time for which a file waits for other files of its Spark run."""
 
     def upload(self, key: str, body: bytes) -> str:
         """Upload a file and return its version id."""
         return str(self.stack.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)["VersionId"])
 
     def find_record(self, key: str, version: str) -> Record | None:
-        """Return the record of an uploaded version, or None before the backend has tracked it.
+        """Return the record of an uploaded version, or None before the backend has stored it.
 
-        The first part of a record's key is the date of arrival, which may have changed since.
+        A record's key contains the date on which S3 received the file: today, or yesterday if the upload was less than an
+        hour ago, or tomorrow if the clock of S3 is ahead.
         """
         now = datetime.now(UTC)
-        for time in (now, now - timedelta(hours=1), now + LATE_ARRIVAL):
+        for time in (now, now - timedelta(hours=1), now + MAX_CLOCK_DIFFERENCE):
             item = self.stack.client("dynamodb").get_item(
                 TableName=self.table,
                 Key={"date_prefix": {"S": time.date().isoformat()}, "file_key": {"S": f"{key}#{version}"}},

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from botocore.exceptions import ClientError
 
-from local.flows import Checks, FlowSkipped, StepReporter, eventually
+from local.flows import Checks, FlowSkipped, Stack, StepReporter, eventually
 from local.flows.ingestion_client import IngestionBackend, Record
 
 FILES = range(1, 13)
@@ -25,9 +25,9 @@ MAX_FLUSH_MINUTES = 5
 FINAL_STATUSES = {"processed", "rejected", "failed"}
 
 
-def play(backend: IngestionBackend, report_step: StepReporter) -> list[str]:
+def play(stack: Stack, report_step: StepReporter) -> list[str]:
     """Run the flow, and return the problems. The files and their rows remain."""
-    checks = Checks()
+    backend, checks = IngestionBackend(stack), Checks()
     if backend.suffixes and not {".ndjson", ".ndjson.gz"} <= set(backend.suffixes):
         raise FlowSkipped("the stack does not accept the files of this flow, .ndjson and .ndjson.gz")
     folder = f"{backend.prefix}flow-{uuid.uuid4().hex}"

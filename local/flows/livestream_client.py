@@ -1,6 +1,7 @@
 """Client for the livestream backend, and a sample video.
 
-An episode is one broadcast. It has a track for its video and one for its transcript, each with a processing state.
+An episode is one broadcast. It has a track for its video and one for its transcript, each with a processing state. The
+backend cuts the video into chunks. Large files are uploaded in parts.
 """
 
 import tempfile
@@ -30,7 +31,7 @@ class LivestreamBackend:
 
     def create_episode(self, title: str, **more: object) -> dict[str, Any]:
         answer = self.ask("POST", "/episodes", {"title": title, **more})
-        assert answer.status in {200, 201}, answer
+        assert answer.status in {200, 201}, answer  # 200 if an episode with the id in `more` exists already
         return dict(answer.body)
 
     def list_pages(self, limit: int) -> Iterator[list[dict[str, Any]]]:
@@ -64,22 +65,28 @@ class LivestreamBackend:
 
     def wait_until_processed(self, episode_id: str) -> dict[str, Any]:
         """Wait until both tracks of an episode are complete or one has failed. Return the episode."""
-        return self._wait_for_episode(episode_id, lambda episode: episode["status"] in {"ready", "failed"})
+        return self._wait_for_episode(
+            episode_id, lambda episode: episode["status"] in {"ready", "failed"}, "a processed episode"
+        )
 
     def wait_until_cut(self, episode_id: str) -> dict[str, Any]:
         """Wait until the video of an episode is cut into chunks or has failed. Return the episode."""
-        return self._wait_for_episode(episode_id, lambda episode: episode["video"]["state"] in {"chunked", "failed"})
+        return self._wait_for_episode(
+            episode_id, lambda episode: episode["video"]["state"] in {"chunked", "failed"}, "a cut video"
+        )
 
-    def _wait_for_episode(self, episode_id: str, is_wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    def _wait_for_episode(
+        self, episode_id: str, is_wanted: Callable[[dict[str, Any]], bool], what: str
+    ) -> dict[str, Any]:
         def find() -> dict[str, Any] | None:
             episode: dict[str, Any] = self.ask("GET", f"/episodes/{episode_id}").body
             return episode if is_wanted(episode) else None
 
-        return eventually(find, "a processed episode", self.stack.patience_seconds)
+        return eventually(find, what, self.stack.patience_seconds)
 
 
 def make_video(seconds: int) -> bytes:
-    """Return an MP4 video of noise, which cannot be compressed, so that each second takes several megabytes."""
+    """Return an MP4 video of noise. Each second takes several megabytes, because noise cannot be compressed."""
     video_source = f"testsrc2=duration={seconds}:size=1280x720:rate=2,noise=alls=100:allf=t"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "video.mp4")

@@ -5,7 +5,7 @@ worth watching alone).
 """
 
 from handlers.common.ids import new_id
-from local.flows import Checks, StepReporter
+from local.flows import Checks, Stack, StepReporter
 from local.flows.http_requests import send
 from local.flows.livestream_client import LivestreamBackend, make_video
 
@@ -37,9 +37,9 @@ PAGE_SIZE = 2
 """Number of episodes on a page of the list."""
 
 
-def play(livestream: LivestreamBackend, report_step: StepReporter) -> list[str]:
+def play(stack: Stack, report_step: StepReporter) -> list[str]:
     """Run the flow with three episodes, of which only the first is processed. Return the problems."""
-    checks = Checks()
+    livestream, checks = LivestreamBackend(stack), Checks()
     episode_id = new_id()
     first = livestream.create_episode("first", episodeId=episode_id)
     repeated_answer = livestream.create_episode("first", episodeId=episode_id)

@@ -20,10 +20,11 @@ class MeetingsBackend:
         self.url, self.bucket, self.table = frontend["apiUrl"], frontend["bucket"], frontend["table"]
 
     def request_token(self, subject: str) -> str:
+        """Return a token of the identity provider for a user."""
         return self.stack.token(subject)
 
     def exchange_token(self, body: object) -> Answer:
-        """Send a request to the token exchange, which returns AWS credentials for a user's token."""
+        """Send a request, as from a page of the app, to the token exchange. It returns AWS credentials for a user's token."""
         return ask("POST", f"{self.url}/exchange", body, {"Origin": "https://app.example.com"})
 
     def delete_meeting(self, subject: str, meeting_id: str) -> Answer:
@@ -39,7 +40,7 @@ class MeetingsBackend:
 
 
 def write_recording(path: Path, *clips: str, pictures: bool = True) -> Path:
-    """Write a file of a recording in which clips are spoken, and return its path.
+    """Write a recording in which clips are spoken, and return its path.
 
     The video shows a test picture. Without `pictures`, there is only sound.
     """

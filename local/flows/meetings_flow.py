@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from handlers.meetings.bedrock_summarize.models import Summary, Transcript
-from local.flows import OTHER_USER, USER, Checks, StepReporter
+from local.flows import OTHER_USER, USER, Checks, Stack, StepReporter
 from local.flows.http_requests import send
 from local.flows.meetings_client import MeetingsBackend, write_recording
 from local.flows.meetings_user import MeetingsUser, NewMeeting
@@ -18,9 +18,9 @@ CHUNKS = (("welcome", "budget", "spending"), ("report", "supplier", "goodbye"))
 TITLE = "Weekly"
 
 
-def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
+def play(stack: Stack, report_step: StepReporter) -> list[str]:
     """Run the flow, and return the problems."""
-    checks = Checks()
+    meetings, checks = MeetingsBackend(stack), Checks()
     ann, bob = meetings.open_access(USER), meetings.open_access(OTHER_USER)
     meeting = NewMeeting(TITLE, participants=("Ann", "Bob"), tags=("team",))
     with tempfile.TemporaryDirectory() as folder:

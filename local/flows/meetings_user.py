@@ -1,4 +1,4 @@
-"""User of the meetings backend in flows and end-to-end tests: uploads recordings and reads the results.
+"""User of the meetings backend in flows and end-to-end tests, who uploads recordings and reads the results.
 
 The user has AWS credentials of the token exchange, as the console has. A recording consists of files, its chunks.
 `complete.json`, the list of the chunks, completes an upload.
@@ -22,7 +22,7 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 from local.flows import Connect, eventually
 
 FINAL_STATUSES = (MeetingStatus.READY, MeetingStatus.FAILED)
-_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}", re.ASCII)
+_ALLOWED_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,10 @@ class NewMeeting:
 
 
 def chunk_names(chunks: Sequence[Path]) -> list[str]:
-    """Return the object names of the chunks: their numbers and, if S3 keys may contain it, their suffixes."""
+    """Return the object names of the chunks: their numbers and, if the backend accepts it in a name, their suffixes."""
     return [
-        f"{number:05d}{path.suffix if _SUFFIX.fullmatch(path.suffix) else ''}" for number, path in enumerate(chunks)
+        f"{number:05d}{path.suffix if _ALLOWED_SUFFIX.fullmatch(path.suffix) else ''}"
+        for number, path in enumerate(chunks)
     ]
 
 
@@ -115,7 +116,7 @@ class MeetingsUser:
     ) -> MeetingRecord:
         """Wait until the meeting has one of these statuses, by default ready or failed.
 
-        With `content`, a status of another recording of the meeting does not count.
+        With `content`, the hash that identifies a recording, a status of another recording of the meeting does not count.
         """
 
         def read_with_status() -> MeetingRecord | None:

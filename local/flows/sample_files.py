@@ -26,9 +26,8 @@ class SampleFile:
     """Sample file that is made on request."""
 
     subsystem: str
-    """Backend that accepts the file."""
+    """Subsystem whose backend accepts the file."""
     description: str
-
     content_type: str
     make: Callable[[], bytes]
 
@@ -57,6 +56,7 @@ def command(folder: Path = FOLDER) -> int:
 
 @cache
 def _make_sample(name: str) -> bytes:
+    """Make a sample only once, because the console can request it again and again."""
     return SAMPLES[name].make()
 
 
@@ -80,10 +80,10 @@ def _is_compressed(number: int) -> bool:
 
 
 SPEECH = ("hello", "speaking", "final")
-"""Clips of the sample for captions."""
+"""Clips of the sample of transcription."""
 QUESTION = voice_qa_flow.QUESTIONS[0]
 EPISODE = ("bridge", "longest", "river", "boiling", "rain", "wall")
-"""Clips of the episode. They last longer than its transcript, so that the video can be played at each claim."""
+"""Clips of the episode's video. They last longer than its transcript, so that the video can be played at each claim."""
 NDJSON_SAMPLE_NUMBERS = (1, 2, ingestion_flow.GZIP_EVERY)
 """Ingestion's flow makes numbered files. The files with these numbers are samples. They have no unreadable lines,
 because a sample may be the only file of a Spark run, and the run fails if too many lines are unreadable."""

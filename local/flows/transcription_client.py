@@ -1,10 +1,9 @@
 """Client for the transcription backend: it sends speech and shows captions.
 
-The speech is made of clips (see `speech_clips.py`). A client opens the session of its connection, with settings for all
-its speech, and sends utterances: messages with a few seconds of speech. The router is the function that receives
-messages. The client receives captions: lines of text, each for a result of Transcribe. A newer caption of a result
-replaces an older one. Each time that a client sends an utterance, it is another attempt with a higher number, whose lines
-replace those of lower attempts.
+The speech is made of recorded clips (see `speech_clips.py`). A client opens the session of its connection, with settings
+for all its speech, and sends utterances: messages with a few seconds of speech. It receives captions: lines of text, each
+for a result of Transcribe. A newer caption of a result replaces an older one. Each time that a client sends an utterance,
+it is another attempt with a higher number, whose lines replace those of lower attempts.
 """
 
 import base64
@@ -49,7 +48,7 @@ class Screen:
     attempts: dict[Any, int] = field(default_factory=dict)
     """Highest attempt at each utterance of which a caption or the end has arrived."""
     ended: set[Any] = field(default_factory=set)
-    """Utterances that are done or given up."""
+    """Utterances that are done, or have failed without another attempt."""
 
     def apply(self, message: Message) -> None:
         """Add, replace or remove lines as a message of the service demands."""
@@ -64,8 +63,9 @@ class Screen:
             case {"type": "caption"}:
                 self._remove(lambda line: (line["utterance"], line["resultId"]) == (utterance, message["resultId"]))
                 self.shown.append(message)
-                if message["text"]:
+                if message["text"]:  # an empty caption only removes the older one
                     self.lines[message["sequence"], message["startMs"], message["resultId"]] = message
+            # `accepted` with `done` means that the utterance had ended before this attempt.
             case {"type": "done"} | {"type": "failed", "retryable": False} | {"type": "accepted", "done": True}:
                 self.ended.add(utterance)
                 self._remove(lambda line: line["utterance"] == utterance and not line["final"])
@@ -79,7 +79,7 @@ class Screen:
 
 
 class Speaker(WebSocketClient):
-    """Client with one connection, and one session after `open`."""
+    """Client with one connection, and one session after `open`. Its screen shows the captions."""
 
     def __init__(
         self, backend: TranscriptionBackend, user: str = USER, protocols: tuple[str, ...] | None = None

@@ -4,7 +4,7 @@ An utterance is a message with a few seconds of speech, which `Speaker` makes of
 change, and final captions may not.
 """
 
-from local.flows import Checks, StepReporter
+from local.flows import Checks, Stack, StepReporter
 from local.flows.speech_clips import clip_texts
 from local.flows.transcription_client import Speaker, TranscriptionBackend
 
@@ -15,9 +15,9 @@ SECOND = ("hear",)
 """Clips of the second utterance, which is sent while the first is transcribed."""
 
 
-def play(backend: TranscriptionBackend, report_step: StepReporter) -> list[str]:
+def play(stack: Stack, report_step: StepReporter) -> list[str]:
     """Run the flow. Return the problems."""
-    checks = Checks()
+    backend, checks = TranscriptionBackend(stack), Checks()
 
     with Speaker(backend) as speaker:
         speaker.open(encoding="ogg-opus")

@@ -72,10 +72,12 @@ class GuestConnection(WebSocketClient):
         self.guest = guest or backend.create_guest()
         super().__init__(self.guest.connect(backend.url), backend.stack.patience_seconds)
         self.answers: dict[str, ReceivedAnswer] = {}
+        """Answers by the id of the question (the query)."""
 
     def request_guest_id(self) -> str:
         """Return the guest id, a keyed hash of the identity id. The keys of the guest's uploads contain it."""
-        return str(self.ask("upload", kind="query", contentType="audio/ogg")["key"]).split("/")[1]
+        key = str(self.ask("upload", kind="query", contentType="audio/ogg")["key"])
+        return key.split("/")[1]  # the key is `queries/<guest id>/…`
 
     def upload_lecture(self, *clips: str, encoding: str = "ogg-opus", content_type: str = "audio/ogg") -> str:
         """Upload a spoken lecture, and return its id."""
@@ -101,17 +103,18 @@ class GuestConnection(WebSocketClient):
     def ask_question(
         self, lecture_id: str, query_id: str | None = None, **content: Any
     ) -> tuple[Message, ReceivedAnswer]:
-        """Ask a question and wait for the whole answer, or fetch it if it is stored. Return the response to the question,
-        and the answer.
+        """Ask a question, with its text or audio in `content`. Return the response to it, and the whole answer.
+
+        After an error, the answer is empty. If the question was answered before, the stored answer is downloaded.
         """
         query_id = query_id or uuid.uuid4().hex
-        answer = self.ask("query", queryId=query_id, lectureId=lecture_id, **content)
-        if answer["type"] == "error":
-            return answer, ReceivedAnswer()
-        if "piecesUrl" in answer:
-            lines = send("GET", answer["piecesUrl"]).data.splitlines()
-            return answer, ReceivedAnswer([json.loads(line) for line in lines])
-        return answer, self.wait_for_answer(query_id)
+        response = self.ask("query", queryId=query_id, lectureId=lecture_id, **content)
+        if response["type"] == "error":
+            return response, ReceivedAnswer()
+        if "piecesUrl" in response:
+            lines = send("GET", response["piecesUrl"]).data.splitlines()
+            return response, ReceivedAnswer([json.loads(line) for line in lines])
+        return response, self.wait_for_answer(query_id)
 
     def wait_for_answer(self, query_id: str) -> ReceivedAnswer:
         """Wait until an answer has ended or failed, and return it."""
@@ -121,9 +124,10 @@ class GuestConnection(WebSocketClient):
         return answer
 
     def _process(self, message: Message) -> None:
-        answer = self.answers.setdefault(message["queryId"], ReceivedAnswer()) if "queryId" in message else None
-        if answer is None or message["type"] == "queryAccepted":
+        """Add a piece or the end to the answer that the message belongs to. Other messages are ignored."""
+        if "queryId" not in message or message["type"] == "queryAccepted":
             return
+        answer = self.answers.setdefault(message["queryId"], ReceivedAnswer())
         if "number" in message:
             answer.add(message)
         else:

@@ -6,7 +6,7 @@ import math
 import uuid
 
 from local.audio_formats import RATE, SAMPLE_BYTES
-from local.flows import Checks, FlowSkipped, StepReporter
+from local.flows import Checks, FlowSkipped, Stack, StepReporter
 from local.flows.speech_clips import clip_texts, join_clips
 from local.flows.voice_qa_client import GuestConnection, ReceivedAnswer, VoiceQaBackend
 
@@ -20,11 +20,11 @@ MIN_AUDIO_BYTES = 1_000
 """A spoken answer has more bytes than this."""
 
 
-def play(backend: VoiceQaBackend, report_step: StepReporter) -> list[str]:
+def play(stack: Stack, report_step: StepReporter) -> list[str]:
     """Run the flow, and return the problems."""
+    backend, checks = VoiceQaBackend(stack), Checks()
     if backend.frontend["lectureUploads"] == "off":
         raise FlowSkipped("guests may not upload lectures (voiceQa.lectures.uploads)")
-    checks = Checks()
     spoken = (*QUESTIONS, UNANSWERED_QUESTION)
     with GuestConnection(backend) as connection:
         lecture_id = connection.upload_lecture(*_repeat_lecture(backend.frontend["lectureMinSeconds"]))

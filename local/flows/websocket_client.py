@@ -1,4 +1,4 @@
-"""Base class of the WebSocket clients with which the flows use the backends. A flow uses one backend from end to end.
+"""Base class of the clients of transcription and voice Q&A, with which flows and tests use their WebSocket APIs.
 
 A client sends requests and waits for their responses. A response has the id of its request, and other messages may
 arrive before it. If the service is not available, the client repeats a handshake or a request a few times.
@@ -9,7 +9,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from types import TracebackType
 from typing import Any, Self
 
 from websockets.exceptions import InvalidStatus
@@ -28,6 +27,7 @@ RETRY_SECONDS = 0.5
 
 
 def connect_to_api(url: str, subprotocols: Sequence[str] | None = None) -> ClientConnection:
+    """Open a connection. Raise InvalidStatus if the API refuses the handshake. Only status 503 leads to more attempts."""
     offered = [Subprotocol(name) for name in subprotocols] if subprotocols else None
     for _ in range(MAX_ATTEMPTS - 1):
         try:
@@ -53,9 +53,7 @@ class WebSocketClient(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
 
     @abstractmethod
@@ -63,6 +61,7 @@ class WebSocketClient(ABC):
         """Handle a message when it is received, before it is returned."""
 
     def ask(self, action: str, **content: Any) -> Message:
+        """Send a request, and return its response, which may be an error."""
         for _ in range(MAX_ATTEMPTS - 1):
             response = self._ask_once(action, content)
             if response.get("code") != WebSocketErrorCode.UNAVAILABLE:
@@ -86,6 +85,7 @@ class WebSocketClient(ABC):
         return self._await(lambda _: True, "a message")
 
     def _await(self, is_wanted: Callable[[Message], bool], what: str) -> Message:
+        """Return the first unread or next message that is wanted. `what` describes it in the error if none arrives."""
         deadline = time.monotonic() + self._patience_seconds
         for index, message in enumerate(self._unread):
             if is_wanted(message):

@@ -83,7 +83,7 @@ class BatchService:
     def submit(self, request: Parameters) -> dict[str, Any]:
         """Accept a job and run it in a new thread."""
         definition, queue = find_definition(request["jobDefinition"]), _find_queue(request["jobQueue"])
-        environment = _find_record(_environments(), queue["computeEnvironmentOrder"][0]["computeEnvironment"])
+        environment = _find_record("_compute_envs", queue["computeEnvironmentOrder"][0]["computeEnvironment"])
         is_spot = environment["computeResources"]["type"] == "FARGATE_SPOT"
         job = BatchJob(_job_detail(request, definition, queue), is_spot)
         self._jobs[job.detail["jobId"]] = job
@@ -236,13 +236,13 @@ def _update_queue(request: Parameters) -> Parameters:
 
 
 def _delete_queue(request: Parameters) -> Parameters:
-    del _queues()[_find_queue(request["jobQueue"])["jobQueueName"]]
+    del get_private(batch, "_job_queues")[_find_queue(request["jobQueue"])["jobQueueName"]]
     return {}
 
 
 def _delete_environment(request: Parameters) -> Parameters:
-    environment = _find_record(_environments(), request["computeEnvironment"])
-    del _environments()[environment["computeEnvironmentName"]]
+    environment = _find_record("_compute_envs", request["computeEnvironment"])
+    del get_private(batch, "_compute_envs")[environment["computeEnvironmentName"]]
     return {}
 
 
@@ -275,21 +275,13 @@ def _respond_with(operation: Callable[[Parameters], Any]) -> Callable[[Parameter
     return respond
 
 
-def _environments() -> Any:
-    return get_private(batch, "_compute_envs")
-
-
-def _queues() -> Any:
-    return get_private(batch, "_job_queues")
-
-
 def _find_queue(reference: str) -> dict[str, Any]:
-    return _find_record(_queues(), reference)
+    return _find_record("_job_queues", reference)
 
 
-def _find_record(records: Any, reference: str) -> dict[str, Any]:
-    """Return a record by ARN or name."""
-    record: dict[str, Any] | None = records.get(reference.rpartition("/")[2])
+def _find_record(collection: str, reference: str) -> dict[str, Any]:
+    """Return a record of one of the emulator's collections, by ARN or name."""
+    record: dict[str, Any] | None = get_private(batch, collection).get(reference.rpartition("/")[2])
     if record is None:
         raise BatchClientError(f"Object does not exist: {reference}")
     return record

@@ -128,8 +128,7 @@ class SparkChildSession:
         A manifest is the list of the files that one run processes. A run publishes its Parquet files with pointers, which
         are objects that list the files of one manifest and date. Only published files are read.
         """
-        rows: list[dict[str, Any]] = self._request("rows", lake=lake_uri, manifests=manifest_ids)["rows"]
-        return rows
+        return list(self._request("rows", lake=lake_uri, manifests=manifest_ids)["rows"])
 
     def file_rows(self, lake_uri: str, manifest_id: str, source: tuple[str, str], max_rows: int) -> dict[str, Any]:
         """Return the first rows of one file of a manifest in `rows`, and the number of its rows in `total`.
@@ -140,13 +139,11 @@ class SparkChildSession:
 
     def query(self, lake_uri: str, sql: str) -> list[dict[str, Any]]:
         """Return the result of an SQL query. The table `lake` contains the same rows as `rows` returns."""
-        rows: list[dict[str, Any]] = self._request("query", lake=lake_uri, sql=sql)["rows"]
-        return rows
+        return list(self._request("query", lake=lake_uri, sql=sql)["rows"])
 
     def files(self, lake_uri: str) -> list[dict[str, Any]]:
         """Return path, number of rows, size, codec and schema of each published Parquet file."""
-        files: list[dict[str, Any]] = self._request("files", lake=lake_uri)["files"]
-        return files
+        return list(self._request("files", lake=lake_uri)["files"])
 
     def _request(self, action: str, **parameters: object) -> dict[str, Any]:
         if self._process.stdin is None or self._process.stdout is None:
@@ -156,8 +153,7 @@ class SparkChildSession:
         line = self._process.stdout.readline()
         if not line:
             raise SparkSessionEnded(f"The process of the Spark session ended. Its last output:\n{self.log[-4000:]}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return dict(json.loads(line))
 
 
 @contextmanager

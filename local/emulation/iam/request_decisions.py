@@ -143,8 +143,7 @@ def _extract_resource(
             return f"arn:aws:{AGENTCORE}:{region}:{account}:memory/{match[1]}"
     if service == "batch" and path == "/v1/terminatejob":
         return f"arn:aws:batch:{region}:{account}:job/{json.loads(body or b'{}').get('jobId', '')}"
-    resource: str = original(service, method, path, headers, body, *arguments)
-    return resource
+    return str(original(service, method, path, headers, body, *arguments))
 
 
 def _add_kms_key(
@@ -199,6 +198,5 @@ def _read_body() -> dict[str, Any]:
     """Return the content of the request's body: a JSON object or a form. It is empty for any other body."""
     body = _body.get()
     if body.startswith(b"{"):
-        content: dict[str, Any] = json.loads(body)
-        return content
+        return dict(json.loads(body))
     return dict(parse_qsl(body.decode(errors="replace"))) if b"Action=" in body else {}

@@ -163,5 +163,4 @@ def _read_resource_policy(service: str, arn: str) -> Mapping[str, Any]:
 
 
 def _parse(document: str | Mapping[str, Any]) -> Mapping[str, Any]:
-    parsed: Mapping[str, Any] = json.loads(document) if isinstance(document, str) else document
-    return parsed
+    return dict(json.loads(document)) if isinstance(document, str) else document

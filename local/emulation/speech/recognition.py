@@ -12,7 +12,6 @@ import math
 import threading
 from dataclasses import dataclass
 from functools import cache
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -77,10 +76,9 @@ class Recogniser:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def __exit__(self, *_: object) -> None:
+        with _lock:
+            self._stream.close()
 
     @property
     def lines(self) -> list[SpokenLine]:
@@ -116,10 +114,6 @@ class Recogniser:
         if transcript is None:  # the library reports its exception only to listeners
             raise RuntimeError("The speech model failed.")
         return self._update(transcript)
-
-    def close(self) -> None:
-        with _lock:
-            self._stream.close()
 
     def _update(self, transcript: Transcript) -> list[SpokenLine]:
         """Store the new versions of the lines. Return those with words."""

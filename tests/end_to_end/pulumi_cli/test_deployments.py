@@ -12,7 +12,6 @@ from local import ACCOUNT
 from local.emulation.identity_provider import token_url
 from local.flows import transcription_flow
 from local.flows.identity import open_local_stack
-from local.flows.transcription_client import TranscriptionBackend
 from local.platform.emulator_clients import EmulatorClients
 from tests.end_to_end.pulumi_cli.cli_project import CliProject, copy_program
 from tests.end_to_end.pulumi_cli.conftest import ServedPlatform
@@ -38,7 +37,7 @@ def test_a_client_can_use_transcription_on_the_deployed_stack(
     frontend, platform = project.outputs()["frontend"], served_platform.emulator
     identity = {**frontend["identity"], "tokenUrl": token_url(platform.services["JWKS_URL"])}
     stack = open_local_stack({**frontend, "identity": identity}, partial(EmulatorClients, platform.endpoint))
-    problems = transcription_flow.play(TranscriptionBackend(stack), lambda _step: None)
+    problems = transcription_flow.play(stack, lambda _step: None)
     assert problems == []
 
 
