@@ -1,7 +1,7 @@
 """Base of the HTTP servers of Bedrock, MediaConvert and Transcribe's batch jobs.
 
-`serve_signed` reads the access key of the caller, and returns an AwsError as AWS does. The signature is not verified. The
-server listens on loopback only, so every caller is a user of this machine.
+`serve_signed` reads the access key of the caller, and returns an AwsError as AWS does. It does not verify the signature,
+because it listens on loopback only, so every caller is a user of this machine.
 """
 
 import re

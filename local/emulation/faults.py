@@ -1,4 +1,4 @@
-"""Faults of the local speech and model services and of Batch, which a test switches on over a control server on loopback.
+"""Faults of the local speech and model services and of Batch, which tests switch on over a control server on loopback.
 
 A fault has the number of times that it will still happen. A service takes a fault when it begins a stream, job, answer
 or request. This reduces the number by one, and the service then fails in this way. SPOT_FULL and ON_DEMAND_FULL are not

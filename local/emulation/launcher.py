@@ -1,4 +1,4 @@
-"""Program that runs MiniStack, the AWS emulator, with this project's extensions: `python -P launcher.py <folder> <lock>`.
+"""Program that runs MiniStack, the AWS emulator, with our extensions: `python -P launcher.py <folder> <lock>`.
 
 Only `local/platform/emulator.py` starts it, with the Python of `.venv-emulator`. `<folder>` contains the files of the
 local platform. `<lock>` is the descriptor of a locked file, which stays locked while the launcher runs. So other

@@ -1,9 +1,9 @@
-"""Starts the services that the emulator lacks. They run in threads of the emulator's process.
+"""Starts the services that the emulator lacks, in threads of its process. `extended_emulator.py` calls `start`.
 
-Each service listens on its own port. Handlers and jobs inherit the URLs as environment variables, and other commands read
-them from a file. MediaConvert, Bedrock and Transcribe's batch jobs check permissions with the emulator's private
-functions. MediaConvert also sends events with the source `aws.mediaconvert`, which the emulator accepts only from its own
-process.
+Each service listens on its own port. Handlers and jobs inherit the URLs as environment variables, and other commands
+read them from a file. The services run in the emulator's process for two reasons. MediaConvert, Bedrock and Transcribe's
+batch jobs check permissions with the emulator's private functions. MediaConvert also sends events with the source
+`aws.mediaconvert`, which the emulator accepts only from its own process.
 """
 
 import contextlib

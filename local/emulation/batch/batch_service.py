@@ -32,8 +32,8 @@ LOG_FILE = "batch.log"
 POLL_SECONDS = 0.05
 """Time between two checks of a job that waits for capacity."""
 RECLAIM_AT_TEXT = '"media_probed"'
-"""Part of the line of output at which the fault `SPOT_RECLAIMED` interrupts a job. The media job of meetings writes it when
-it has read all chunks."""
+"""Part of the line of output at which the fault `SPOT_RECLAIMED` interrupts a job. The media job of meetings writes it
+when it has read all chunks."""
 _log = logging.getLogger("batch")
 
 
@@ -92,14 +92,10 @@ class BatchService:
         threading.Thread(target=context.run, args=(self._run_job, job), name=job.detail["jobId"], daemon=True).start()
         return {name: job.detail[name] for name in ("jobArn", "jobName", "jobId")}
 
-    def _find_job(self, request: Parameters) -> BatchJob:
-        try:
-            return self._jobs[request["jobId"]]
-        except KeyError:
-            raise BatchClientError(f"Job not found: {request['jobId']}") from None
-
     def _terminate(self, request: Parameters) -> Parameters:
-        job = self._find_job(request)
+        job = self._jobs.get(request["jobId"])
+        if job is None:
+            raise BatchClientError(f"Job not found: {request['jobId']}")
         with job.lock:
             job.stop_reason = request["reason"]
             if job.process is not None:
@@ -247,10 +243,7 @@ def _delete_environment(request: Parameters) -> Parameters:
 
 
 def _register_definition(request: Parameters, register: Callable[[Parameters], Any]) -> Any:
-    """Register a job definition with all its fields.
-
-    The emulator's operation `register` drops the retry strategy and the timeout.
-    """
+    """Register a job definition with all its fields. The emulator's `register` drops the retry strategy and timeout."""
     answer = register(request)
     get_private(batch, "_job_definitions")[request["jobDefinitionName"]][-1].update(request)
     return answer

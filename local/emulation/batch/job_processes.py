@@ -76,7 +76,7 @@ class JobProcess:
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
         self.reason = EXITED
-        """Status reason of the attempt. It differs from EXITED if `stop` was called, and is final when `run` has returned."""
+        """Status reason of the attempt. It differs from EXITED if `stop` was called. It is final when `run` has returned."""
 
     def stop(self, reason: str) -> None:
         """Stop the process by SIGTERM, and by SIGKILL after the grace period. Do nothing if it was stopped before."""

@@ -27,9 +27,8 @@ SESSION_WORKER = ROOT / "local" / "emulation" / "glue" / "spark_session_worker.p
 LOCAL_SPARK_FLAG = "--local_spark"
 """Flag that callers of `SparkChildSession.run` add to the job's command line. With it, the job knows that all of Spark
 runs on this machine and cannot write to S3 itself."""
-CORES = 2
 SETTINGS = {
-    "spark.master": f"local[{CORES}]",
+    "spark.master": "local[2]",
     "spark.ui.enabled": "false",
     "spark.driver.host": LOOPBACK,
     "spark.driver.bindAddress": LOOPBACK,
@@ -75,8 +74,8 @@ def spark_environment(
 ) -> dict[str, str]:
     """Return the environment variables of a Spark process, which inherits no others.
 
-    `scratch` is its temporary folder. The job uses S3 at the URL `endpoint`, and imports its library from
-    `import_path`.
+    `scratch` is its temporary folder. The job uses S3 at the URL `endpoint` with `credentials`, an access key and its
+    secret key. It imports its library from `import_path`.
     """
     if not is_installed():
         raise SparkMissing(NOT_INSTALLED)
@@ -125,8 +124,8 @@ class SparkChildSession:
     def rows(self, lake_uri: str, *manifest_ids: str) -> list[dict[str, Any]]:
         """Return the rows in the lake that come from these manifests, or all rows if no manifest is given.
 
-        A manifest is the list of the files that one run processes. A run publishes its Parquet files with pointers, which
-        are objects that list the files of one manifest and date. Only published files are read.
+        A manifest is the list of the files that one run processes. A run publishes its Parquet files with pointers,
+        which are objects that list the files of one manifest and date. Only published files are read.
         """
         return list(self._request("rows", lake=lake_uri, manifests=manifest_ids)["rows"])
 
@@ -142,7 +141,7 @@ class SparkChildSession:
         return list(self._request("query", lake=lake_uri, sql=sql)["rows"])
 
     def files(self, lake_uri: str) -> list[dict[str, Any]]:
-        """Return path, number of rows, size, codec and schema of each published Parquet file."""
+        """Return `path` (a URI), `rows` (their number), `bytes`, `codec` and `schema` of each published Parquet file."""
         return list(self._request("files", lake=lake_uri)["files"])
 
     def _request(self, action: str, **parameters: object) -> dict[str, Any]:

@@ -6,8 +6,8 @@ describes the requests. The program runs in `.venv-spark`, which lacks the depen
 module of `local`.
 
 A run of the job processes a manifest, which is a list of files, and writes Parquet files to the lake, a bucket that
-requests give as `s3://<bucket>/`. Then it publishes them with pointers: `pointers/dt=<date>/<manifest id>.txt` lists the
-URIs of the Parquet files of one manifest and date. The program reads only Parquet files that a pointer lists.
+requests give as `s3://<bucket>/`. Then it publishes them with pointers. `pointers/dt=<date>/<manifest id>.txt` lists
+the URIs of the Parquet files of one manifest and date. The program reads only Parquet files that a pointer lists.
 """
 
 import json
@@ -110,8 +110,7 @@ def _read_files(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, byt
     bucket, s3 = lake.removeprefix("s3://").rstrip("/"), boto3.client("s3")
 
     def read(key: str) -> bytes:
-        body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        return body
+        return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="pointers/")
     keys = sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from local.emulation.iam.policy_evaluator import AccessVerdict, as_list, matches_action, matches_resource
+from local.emulation.iam.policy_evaluator import AccessVerdict, as_list, matches_action, matches_pattern
 
 _LOG_FILE = "decisions.jsonl"
 """File in the emulator's folder, which is `folder` in this module."""
@@ -93,7 +93,7 @@ class RoleGrant:
         return (
             decision.role == self.role
             and matches_action(decision.action, self.action)
-            and matches_resource(decision.resource, re.sub(r"\$\{[^}]*\}", "*", self.resource))
+            and matches_pattern(decision.resource, re.sub(r"\$\{[^}]*\}", "*", self.resource))
         )
 
 
@@ -124,7 +124,7 @@ class GrantComparison:
     never_used: tuple[RoleGrant, ...]
     """Unused grants that `reviewed_grants.toml` does not list."""
     not_granted: tuple[Decision, ...]
-    """Decisions that refused a call."""
+    """Decisions that refused a call, each only once."""
     stale: tuple[ReviewedGrant, ...]
     """Entries of `reviewed_grants.toml` that match no unused grant, so they can be removed."""
 

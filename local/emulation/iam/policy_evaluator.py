@@ -1,6 +1,7 @@
 """Evaluates IAM policies of roles and of resources. The verdict on a request is allow, explicit deny or implicit deny.
 
-The emulator decides with it about requests (`request_decisions.py`) and about calls of AWS services. An operator or element that is not supported raises an error, because a guess could give a wrong verdict.
+The emulator decides with it about requests (`request_decisions.py`) and about calls of AWS services. An operator or
+element that is not supported raises an error, because a guess could give a wrong verdict.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
@@ -16,6 +17,7 @@ Context = Mapping[str, str | list[str]]
 """Condition keys of a request with their values. A list is the value of a multivalued key, even if it has one item."""
 
 WILDCARDS = {"*": ".*", "?": "."}
+"""Wildcards of policies, with the regular expressions that match the same."""
 _MAX_CACHED_PATTERNS = 8192
 """Size of the cache of compiled patterns. It is larger than the number of patterns in the policies of all stacks."""
 ESCAPABLE_CHARACTERS = frozenset("*?$")
@@ -91,9 +93,9 @@ def matches_action(action: str, pattern: str) -> bool:
     return _compile_pattern(pattern.lower()).fullmatch(action.lower()) is not None
 
 
-def matches_resource(resource: str, pattern: str) -> bool:
-    """Return True if the pattern matches the resource, including the case of letters."""
-    return _compile_pattern(pattern).fullmatch(resource) is not None
+def matches_pattern(text: str, pattern: str) -> bool:
+    """Return True if the pattern matches a whole resource or other text. Upper and lower case differ."""
+    return _compile_pattern(pattern).fullmatch(text) is not None
 
 
 def _statements(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -126,7 +128,7 @@ def _statement_applies(statement: Mapping[str, Any], request: AccessRequest, con
 
 def _resource_matches(patterns: Any, resource: str, context: Context) -> bool:
     resolved = (_substitute_variables(pattern, context) for pattern in as_list(patterns))
-    return any(pattern is not None and matches_resource(resource, pattern) for pattern in resolved)
+    return any(pattern is not None and matches_pattern(resource, pattern) for pattern in resolved)
 
 
 def _operator_holds(operator: str, keys: Context, context: Context) -> bool:
@@ -224,19 +226,15 @@ def _is_equal_ignoring_case(value: str, expected: str) -> bool:
     return _is_equal(value.lower(), expected.lower())
 
 
-def _matches_pattern(value: str, expected: str) -> bool:
-    return _compile_pattern(expected).fullmatch(value) is not None
-
-
 def _matches_arn(value: str, expected: str) -> bool:
     """Compare the six parts of the ARN separately. So a `*` does not match a colon before the sixth part."""
     parts, patterns = value.split(":", 5), expected.split(":", 5)
-    return len(parts) == len(patterns) == 6 and all(map(_matches_pattern, parts, patterns))
+    return len(parts) == len(patterns) == 6 and all(map(matches_pattern, parts, patterns))
 
 
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": _is_equal,
-    "StringLike": _matches_pattern,
+    "StringLike": matches_pattern,
     "ArnEquals": _matches_arn,
     "ArnLike": _matches_arn,
     "StringEqualsIgnoreCase": _is_equal_ignoring_case,

@@ -97,7 +97,7 @@ def _keep_body(original: Any, body: bytes) -> None:
 
 
 def _evaluate(_original: Any, context: Any, policies: Sequence[Any], *limits: Sequence[Any]) -> Any:
-    """Evaluate policies with our own evaluator. Each of `limits`, for example session policies, must allow the request, too."""
+    """Evaluate policies with our own evaluator. All `limits`, for example session policies, must also allow the request."""
     keys = {key: get_private(iam_evaluator, "_resolve_condition_key")(key, context) for key in GLOBAL_KEYS}
     keys = {**context.principal_keys, **context.service_context, **keys, "aws:SecureTransport": "true"}
     present_keys = {key: value for key, value in keys.items() if value is not None}

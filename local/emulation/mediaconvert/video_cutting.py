@@ -1,7 +1,7 @@
 """Cuts a video with ffmpeg into HLS segments of an exact length, and makes their playlist.
 
-`mediaconvert_service.py` uploads both. Any user could have uploaded the video. In some formats, for example playlists, a file can name other files of this
-machine, which ffmpeg would read. So ffmpeg opens only formats that contain the video itself.
+`mediaconvert_service.py` uploads both. Any user could have uploaded the video. In some formats, for example playlists, a
+file can name other files of this machine, which ffmpeg would read. So ffmpeg opens only formats that contain the video.
 """
 
 import re

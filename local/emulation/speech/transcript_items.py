@@ -1,7 +1,7 @@
 """Items of a transcript, as Amazon Transcribe divides a text: words and punctuation marks.
 
-Both local Transcribe services use them. The speech model gives the times of lines only, so the times of a line's words are
-estimated from their lengths.
+Both local Transcribe services use them. The speech model gives the times of lines only, so the times of a line's words
+are estimated from their lengths.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Converts the parameters, results and error names of an AWS API that a state of Step Functions calls.
 
-A state writes all member names of an API in Pascal case, for example `JobQueue` for `jobQueue`. The keys of maps are
-data, so they stay unchanged. The special rules for acronyms are omitted, because the workflows of this project call only
-Batch and Transcribe.
+`state_machine_tasks.py` calls the API. A state writes all member names of the API in Pascal case, for example `JobQueue`
+for `jobQueue`. The keys of maps are data, so they stay unchanged. The special rules for acronyms are omitted, because
+the workflows of this project call only Batch and Transcribe.
 https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
 
@@ -23,7 +23,7 @@ def to_pascal_case(name: str) -> str:
 
 
 def to_api_parameters(arguments: Any, shape: Shape | None, path: str) -> Any:
-    """Return a state's arguments as the API's parameters. Raise UnknownField for an argument that the API does not have.
+    """Return a state's arguments as the API's parameters. Raise UnknownField for an argument that the API lacks.
 
     `path` is the position of the arguments in the state, which the error states: at first `Arguments`.
     """

@@ -18,15 +18,15 @@ from local.emulation.speech.recognition import SpokenLine
 from local.emulation.speech.transcript_items import PUNCTUATION, TranscriptItem, join_items, split_items, time_items
 
 STABLE_SECONDS = 0.2
-"""Length of the audio after which an unchanged item is stable. It is shorter than the time between two updates, so an
-item is stable after one update that does not change it. After two updates would be too late: the handlers, which ask for
-high stability, would show few partial captions."""
+"""Length of the audio after which an unchanged item is stable. It is shorter than the time between two updates, so one
+update that does not change an item makes it stable. With two updates, the handlers, which ask for high stability, would
+show few partial captions."""
 MAX_MOVED_ITEMS = 2
 """Maximum number of items by which a stable item may move, because the model inserted or removed items before it."""
 
 
 class StreamFailed(Exception):
-    """Failure that ends the stream. The client gets an exception frame."""
+    """Failure that ends the stream. The client gets an exception frame, with `kind` as the exception's name."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)

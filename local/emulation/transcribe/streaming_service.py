@@ -1,8 +1,8 @@
 """Local Amazon Transcribe streaming, which recognises English speech.
 
-The handlers connect to it in place of the real service. It uses the same protocol, and sends results while audio arrives. It recognises speech in
-lines, which are about as long as a sentence. A line has partial versions while it grows, and a final version. All
-streams share one model, which recognises one piece of audio at a time.
+Transcription's handlers connect to it in place of the real service. It uses the same protocol, and sends results while
+audio arrives. It recognises speech in lines, which are about as long as a sentence. A line has partial versions while it
+grows, and a final version. All streams share one model, which recognises one piece of audio at a time.
 
 botocore decodes the frames of a client, so that mistakes of the handlers' own encoder are noticed. The signature of a
 presigned URL is not verified, because the service does not know the client's secret key.
@@ -44,8 +44,8 @@ READ_BYTES = 64 * 1024
 CLOSE_SECONDS = 1
 """Time limit for the client's answer when the server closes a connection."""
 LOAD_FACTOR = 1.5
-"""The next piece of audio lasts at least this multiple of the time in which the last piece was recognised. So streams get
-fewer results on a busy machine, but not later and later ones."""
+"""The next piece of audio lasts at least this multiple of the time in which the last piece was recognised. So on a busy
+machine, streams get fewer results, but not later and later ones."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,10 @@ class StreamSettings:
 
     language: str
     encoding: str
+    """`pcm`, or a key of DEMUXERS."""
     sample_rate: int
     stabilised: bool
-    """True if each word of a result has a flag that shows if the word can still change."""
+    """True if the results have a flag for each word that shows if later partial results can change it."""
 
 
 def parse_settings(url: str) -> StreamSettings:

@@ -1,7 +1,8 @@
 """Local Amazon Transcribe for batch jobs, with the operations `StartTranscriptionJob` and `GetTranscriptionJob`.
 
-Meetings' workflow calls it over HTTP. It recognises English speech. As on AWS, a job reads and writes S3 with its caller's credentials. Jobs run in the
-background, one after the other. Each recognised line becomes a segment of the transcript, which has one speaker.
+Meetings' workflow calls it over HTTP. It recognises English speech. As on AWS, a job reads and writes S3 with its
+caller's credentials. Jobs run in the background, one after the other. Each recognised line becomes a segment of the
+transcript, which has one speaker.
 https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html
 """
 
@@ -153,7 +154,8 @@ class _TranscribeService:
         return None
 
     def _describe(self, job: _TranscriptionJob) -> dict[str, Any]:
-        output = f"https://s3.{self._account.region}.amazonaws.com/{job.request['OutputBucketName']}/{job.request['OutputKey']}"
+        bucket, key = job.request["OutputBucketName"], job.request["OutputKey"]
+        output = f"https://s3.{self._account.region}.amazonaws.com/{bucket}/{key}"
         names = ("TranscriptionJobName", "LanguageCode", "MediaFormat", "Media", "Settings")
         shown = {
             **{name: job.request.get(name) for name in names},
@@ -189,7 +191,7 @@ def _make_document(request: Mapping[str, Any], account: str, media: bytes) -> di
 
 
 def _make_results(lines: Sequence[SpokenLine], speakers: Sequence[int] | None) -> dict[str, Any]:
-    """Return the texts of the lines. `speakers` has a number for each line, or is None if the job requested no labels."""
+    """Return the texts of the lines. `speakers` has a number for each line. It is None if no labels were requested."""
     labels = [{} if speakers is None else {"speaker_label": f"spk_{speakers[at]}"} for at in range(len(lines))]
     segments = [time_items(split_items(line.text), line) for line in lines]
     labelled_items = [(item, label) for segment, label in zip(segments, labels, strict=True) for item in segment]
