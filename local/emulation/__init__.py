@@ -39,8 +39,5 @@ def get_private(owner: object, name: str) -> Any:
 
 
 def wrap_function(owner: object, name: str, wrapper: Callable[..., Any]) -> None:
-    """Replace a private function of the emulator by `wrapper`.
-
-    The arguments of `wrapper` are the original function and then the arguments of the call.
-    """
+    """Replace a private function of the emulator. `wrapper` gets the original function, then the call's arguments."""
     setattr(owner, name, functools.partial(wrapper, get_private(owner, name)))

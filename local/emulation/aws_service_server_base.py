@@ -58,7 +58,6 @@ class Permissions(Protocol):
 
     def is_denied(self, access_key: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
         """Return True if the owner of an access key may not perform an action. `context` are the condition keys."""
-        ...
 
 
 class ServiceAccount(Permissions, Protocol):
@@ -70,19 +69,15 @@ class ServiceAccount(Permissions, Protocol):
 
     def can_assume(self, role_arn: str) -> bool:
         """Return True if the role exists and trusts the service."""
-        ...
 
     def s3(self, role_arn: str, session_name: str) -> Any:
         """Return an S3 client with the permissions of a role, whose session gets this name."""
-        ...
 
     def s3_of_caller(self, access_key: str) -> Any:
         """Return an S3 client with the permissions of the access key's owner."""
-        ...
 
     def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
         """Put an event about a resource (an ARN) on the default bus of EventBridge."""
-        ...
 
 
 def require_permission(

@@ -160,10 +160,7 @@ class QueuePolling:
             original(url, handles)
 
     def _is_allowed(self, action: str, queue: Mapping[str, Any], mapping: Mapping[str, Any] | None) -> bool:
-        """Return True if the function that gets the queue's messages may perform the action on the queue.
-
-        Without a mapping or a function, the emulator itself decides.
-        """
+        """Return True if the function that gets the queue's messages may perform the action, or does not exist."""
         if mapping is None:
             return True
         function, qualifier = mapping["FunctionName"], mapping.get("Qualifier")

@@ -180,10 +180,7 @@ def _make_event(
     headers: Mapping[str, str],
     details: Mapping[str, Any],
 ) -> Message:
-    """Return the event for a route's function, with `context` as its `requestContext`.
-
-    The fields of `context` that the emulator leaves out are added.
-    """
+    """Return the event for a route's function. The fields that the emulator leaves out of `context` are added to it."""
     event: Message = {"requestContext": context, "isBase64Encoded": False}
     if event_type == "CONNECT":
         query = details.get("query_params")

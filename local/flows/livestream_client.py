@@ -44,10 +44,7 @@ class LivestreamBackend:
             after = f"&cursor={page['nextCursor']}"
 
     def upload(self, episode_id: str, kind: str, content_type: str, data: bytes) -> tuple[dict[str, Any], int]:
-        """Upload a file by a form or in parts, as the API decides.
-
-        Return the API's response with the form or the parts, and the status of the last request.
-        """
+        """Upload a file by form or in parts, as the API's response demands. Return the response, and the last status."""
         request = {"kind": kind, "contentType": content_type, "bytes": len(data)}
         ready = self.ask("POST", f"/episodes/{episode_id}/uploads", request).body
         if "form" in ready:

@@ -40,10 +40,7 @@ class MeetingsBackend:
 
 
 def write_recording(path: Path, *clips: str, pictures: bool = True) -> Path:
-    """Write a recording in which clips are spoken, and return its path.
-
-    The video shows a test picture. Without `pictures`, there is only sound.
-    """
+    """Write a recording of spoken clips, with a test picture or without `pictures`. Return its path."""
     samples = join_clips(*clips)
     # The duration is set explicitly, because `-shortest` sometimes makes the video seconds longer than the audio.
     seconds = len(samples) / SAMPLE_BYTES / RATE

@@ -66,17 +66,10 @@ def _make_video(*clips: str) -> bytes:
 
 
 def _ndjson_sample(number: int) -> SampleFile:
-    description = f"{ingestion_flow.LINES} records, one per line{', compressed' if _is_compressed(number) else ''}"
-    return SampleFile(
-        "ingestion",
-        description,
-        "application/gzip" if _is_compressed(number) else "application/x-ndjson",
-        lambda: ingestion_flow.file_content(number),
-    )
-
-
-def _is_compressed(number: int) -> bool:
-    return number % ingestion_flow.GZIP_EVERY == 0
+    is_compressed = ingestion_flow.file_suffix(number).endswith(".gz")
+    description = f"{ingestion_flow.LINES} records, one per line{', compressed' if is_compressed else ''}"
+    content_type = "application/gzip" if is_compressed else "application/x-ndjson"
+    return SampleFile("ingestion", description, content_type, lambda: ingestion_flow.file_content(number))
 
 
 SPEECH = ("hello", "speaking", "final")
@@ -89,20 +82,14 @@ NDJSON_SAMPLE_NUMBERS = (1, 2, ingestion_flow.GZIP_EVERY)
 because a sample may be the only file of a Spark run, and the run fails if too many lines are unreadable."""
 SAMPLES: Final[Mapping[str, SampleFile]] = {
     **{
-        f"records-{number}.ndjson{'.gz' if _is_compressed(number) else ''}": _ndjson_sample(number)
+        f"records-{number}{ingestion_flow.file_suffix(number)}": _ndjson_sample(number)
         for number in NDJSON_SAMPLE_NUMBERS
     },
     "sentence.wav": SampleFile(
-        "transcription",
-        f"speech: “{' '.join(clip_texts(*SPEECH))}”",
-        "audio/wav",
-        lambda: encode_clips("wav", *SPEECH),
+        "transcription", f"speech: “{' '.join(clip_texts(*SPEECH))}”", "audio/wav", lambda: encode_clips("wav", *SPEECH)
     ),
     "lecture.ogg": SampleFile(
-        "voice-qa",
-        "a lecture about plants",
-        "audio/ogg",
-        lambda: encode_clips("ogg-opus", *voice_qa_flow.LECTURE),
+        "voice-qa", "a lecture about plants", "audio/ogg", lambda: encode_clips("ogg-opus", *voice_qa_flow.LECTURE)
     ),
     "question.ogg": SampleFile(
         "voice-qa",

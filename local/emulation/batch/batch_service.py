@@ -111,9 +111,7 @@ class BatchService:
         _change_status(job, status, statusReason=reason, stoppedAt=_now())
 
     def _run_attempts(self, job: BatchJob) -> tuple[str, str]:
-        """Run attempts until the job succeeds, is stopped or gets no further attempt. Return its final status and the
-        reason.
-        """
+        """Run attempts until the job has ended. Return its final status and the reason."""
         attempts = job.detail["attempts"]
         while True:
             _change_status(job, "RUNNABLE")

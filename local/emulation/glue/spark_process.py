@@ -66,11 +66,7 @@ def is_installed() -> bool:
 
 
 def spark_environment(
-    scratch: Path,
-    *,
-    endpoint: str,
-    credentials: tuple[str, str] = ("test", "test"),
-    import_path: Path = ROOT,
+    scratch: Path, *, endpoint: str, credentials: tuple[str, str] = ("test", "test"), import_path: Path = ROOT
 ) -> dict[str, str]:
     """Return the environment variables of a Spark process, which inherits no others.
 

@@ -86,10 +86,7 @@ class RoleGrant:
         return f"{self.role} may {self.action} on {self.resource}"
 
     def covers(self, decision: Decision) -> bool:
-        """Return True if the decision is about role, action and resource of this grant.
-
-        A policy variable in the grant matches any text.
-        """
+        """Return True if role, action and resource match. A policy variable in the grant matches any text."""
         return (
             decision.role == self.role
             and matches_action(decision.action, self.action)

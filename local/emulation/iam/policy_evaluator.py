@@ -146,10 +146,7 @@ def _operator_holds(operator: str, keys: Context, context: Context) -> bool:
 
 
 def _substitute_variables(text: str, context: Context) -> str | None:
-    """Return a text with its policy variables replaced.
-
-    Return None if a variable has no value, because such a text matches nothing.
-    """
+    """Return a text with its policy variables replaced, or None if one has no value, because it then matches nothing."""
     is_missing = False
 
     def replace(match: re.Match[str]) -> str:

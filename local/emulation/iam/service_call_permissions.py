@@ -29,12 +29,7 @@ LOG_STREAM = "any"
 """Placeholder for the name of a log stream. The policies of this project do not name streams, so any name will do."""
 EVENTS, SCHEDULER, API_GATEWAY = "events.amazonaws.com", "scheduler.amazonaws.com", "apigateway.amazonaws.com"
 INVOKE = "lambda:InvokeFunction"
-CALL_ACTIONS = {
-    "lambda": INVOKE,
-    "sqs": "sqs:SendMessage",
-    "sns": "sns:Publish",
-    "states": "states:StartExecution",
-}
+CALL_ACTIONS = {"lambda": INVOKE, "sqs": "sqs:SendMessage", "sns": "sns:Publish", "states": "states:StartExecution"}
 """IAM action for calling a target, by the service in the target's ARN."""
 _log = logging.getLogger("targets")
 

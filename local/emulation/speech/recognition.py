@@ -86,10 +86,7 @@ class Recogniser:
         return [line for line in self._lines.values() if line.has_words]
 
     def add(self, samples: bytes) -> list[SpokenLine]:
-        """Recognise a piece. Return the new versions of the lines that were not complete before it.
-
-        A new version may have the same text.
-        """
+        """Recognise a piece. Return the new versions, even with the same text, of lines that were not complete before."""
         with _lock:
             return self._recognise(samples)
 

@@ -170,10 +170,7 @@ class _TranscribeService:
 
 
 def _make_document(request: Mapping[str, Any], account: str, media: bytes) -> dict[str, Any]:
-    """Return the transcript of a recording in the form of Amazon Transcribe.
-
-    Raise UnreadableMedia if the recording is unreadable or does not have the requested format.
-    """
+    """Return a recording's transcript in Transcribe's form. Raise UnreadableMedia if it is not in the requested format."""
     with tempfile.TemporaryDirectory(prefix="transcribe-") as folder:
         path = Path(folder, "media")
         path.write_bytes(media)
