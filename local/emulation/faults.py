@@ -49,7 +49,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def set(self, fault: Fault, times: int = 1) -> None:
-        """Let a fault happen the next few times. Zero switches it off."""
+        """Let a fault happen the next `times` times. Zero switches it off."""
         with self._lock:
             self._times[fault] = times
 
@@ -80,15 +80,13 @@ def serve(faults: Faults) -> AbstractContextManager[int]:
 
 
 class FaultClient:
-    """Client of the control server, with which a test switches on faults."""
+    """Client of the control server, with which a test calls `Faults.set`."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        no_proxy = urllib.request.ProxyHandler({})  # a proxy of the environment cannot reach loopback
-        self._opener = urllib.request.build_opener(no_proxy)
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy can reach loopback
 
     def set(self, fault: Fault, times: int = 1) -> None:
-        """Let a fault happen the next few times. Zero switches it off."""
         self._send({fault: times})
 
     def clear(self) -> None:

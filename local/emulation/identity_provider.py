@@ -1,4 +1,4 @@
-"""OpenID Connect provider of the local platform, which issues tokens without a login.
+"""OpenID Connect provider of the local platform, which issues tokens to the console and the flows without a login.
 
 `POST /token` takes `{"subject": "ann"}`, with any user name of 1 to 64 characters of `A-Za-z0-9._@-`, and returns
 `{"id_token": …}`. The token is valid for an hour, or for the number of `"seconds"` in the request. A negative number

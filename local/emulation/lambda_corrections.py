@@ -28,7 +28,7 @@ from ministack.services import eventbridge, lambda_svc, sqs
 from local.emulation import PrivateNameMissing, get_private, wrap_function
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 
-# Both marks begin with the control character "record separator", which log lines of handlers do not contain.
+# Both marks begin with the control character "record separator", which handlers do not write to their logs.
 LOG_END = "\x1eend of the call"
 """Line that a worker writes to its log after each invocation."""
 CLASS_MARK = "\x1eclass "

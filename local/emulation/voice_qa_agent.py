@@ -86,14 +86,14 @@ def serve(faults: Faults, message_seconds: float = MESSAGE_SECONDS) -> AbstractC
             return HttpResponse({}, HTTPStatus.NOT_FOUND)
         if faults.take(Fault.ANSWER_THROTTLED):
             return HttpResponse({}, HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": "1"})
-        question = json.loads(request.body)
-        query, conversation = question["query"], question["conversation"]
+        content = json.loads(request.body)
+        query, conversation = content["query"], content["conversation"]
         try:
             text = query["text"] if "text" in query else _recognise(query).text
         except UnreadableMedia:
             return HttpResponse({}, HTTPStatus.UNPROCESSABLE_ENTITY)
         previous_question = conversation[-1]["question"] if conversation else ""
-        return HttpResponse(_answer(text, question["lecture"], previous_question, message_seconds))
+        return HttpResponse(_answer(text, content["lecture"], previous_question, message_seconds))
 
     return serve_json(respond)
 
@@ -113,8 +113,7 @@ def _answer(text: str, lecture: Mapping[str, Any], previous_question: str, messa
 
 def _recognise(audio: Mapping[str, Any]) -> _Recording:
     """Download audio from a presigned URL. Return its speech, or raise UnreadableMedia."""
-    no_proxy = urllib.request.ProxyHandler({})  # a proxy of the environment cannot reach the emulator's S3
-    opener = urllib.request.build_opener(no_proxy)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy can reach the emulator's S3
     try:
         with opener.open(audio["url"], timeout=DOWNLOAD_SECONDS) as response:
             return _recognise_audio(response.read(), audio["format"])
@@ -169,8 +168,8 @@ def _encode(message: Mapping[str, Any]) -> bytes:
 def find_passages(lecture: Sequence[SpokenLine], question: str, previous_question: str = "") -> list[SpokenLine]:
     """Return up to MAX_CITED passages of the lecture that answer a question, the best one first.
 
-    Of two equally good passages, the earlier one comes first. A question without content words, such as "Tell me more", is
-    about the subject of the previous question.
+    Of two equally good passages, the earlier one comes first. A question without content words, such as "Tell me more",
+    is about the subject of the previous question.
     """
     wanted = _find_content_words(question) or _find_content_words(previous_question)
     found = [(passage, _find_content_words(passage.text)) for passage in lecture]

@@ -41,7 +41,6 @@ IDENTITY_FIELDS = (
 )
 """Fields of `requestContext.identity` in every `$connect` event on AWS. They are null unless API Gateway has verified a
 signature."""
-BAD_GATEWAY = 502
 SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 
 
@@ -57,7 +56,7 @@ class RouteAnswer:
     """True if there is no valid answer of the function. The client does not get the cause."""
 
 
-FAILED = RouteAnswer(BAD_GATEWAY, failed=True)
+FAILED = RouteAnswer(HTTPStatus.BAD_GATEWAY, failed=True)
 """The function raised an exception, timed out, was throttled, or returned a malformed answer."""
 NOT_ADMITTED = RouteAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, failed=True)
 """The function does not exist, or its resource policy does not allow API Gateway to call it."""
@@ -142,6 +141,7 @@ async def _call_route(  # noqa: PLR0917 - the emulator's signature
     `$connect`, or code and reason of a `$disconnect`.
     """
     connection = _connection.get()
+    # The target of a route is `integrations/<id>`.
     integration = get_private(apigateway, "_integrations")[api_id][route["target"].rpartition("/")[2]]
     function = get_private(apigateway, "_extract_lambda_ref_from_integration_uri")(integration["integrationUri"])
     find_function = get_private(lambda_svc, "_get_func_record_for_ref_in_scope")

@@ -1,7 +1,7 @@
 """Command `make demo`: preview, deployment, use of the five backends (flows), check of IAM permissions, and removal.
 
-`local/__main__.py` calls `command`. The demo uses a separate folder and port, so it does not affect a running platform. Its exit status is 0 only if every
-step succeeds.
+`local/__main__.py` calls `command`. The demo uses a separate folder and port, so it does not affect a running platform.
+Its exit status is 0 only if every step succeeds.
 """
 
 import sys

@@ -29,8 +29,8 @@ class IngestionBackend:
     def find_record(self, key: str, version: str) -> Record | None:
         """Return the record of an uploaded version, or None before the backend has stored it.
 
-        A record's key contains the date on which S3 received the file: today, or yesterday if the upload was less than an
-        hour ago, or tomorrow if the clock of S3 is ahead.
+        A record's key contains the date on which S3 received the file. That is today, yesterday if midnight has passed
+        since the upload (less than an hour ago), or tomorrow if the clock of S3 is ahead.
         """
         now = datetime.now(UTC)
         for time in (now, now - timedelta(hours=1), now + MAX_CLOCK_DIFFERENCE):

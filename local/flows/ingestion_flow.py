@@ -50,7 +50,7 @@ def play(stack: Stack, report_step: StepReporter) -> list[str]:
 
         return eventually(find, f"{'the rows' if final else 'the record'} of {key}", seconds)
 
-    seconds = backend.stack.patience_seconds
+    seconds = stack.patience_seconds
     rejected = wait_for_record(*empty, final=True, seconds=seconds)
     records = [wait_for_record(*item, final=False, seconds=seconds) for item in versions.items()]
     checks.equal("status of the empty file", rejected["status"], "rejected")
@@ -71,7 +71,7 @@ def play(stack: Stack, report_step: StepReporter) -> list[str]:
 
 
 def list_lines(number: int) -> list[dict[str, object]]:
-    """Return the rows of the file with this number."""
+    """Return the lines of the file with this number, each of which becomes a row."""
     return [{"file": number, "line": line, "text": f"ü{number}"} for line in range(LINES)]
 
 

@@ -27,7 +27,7 @@ def play(stack: Stack, report_step: StepReporter) -> list[str]:
         chunks = [write_recording(Path(folder, f"{number:02d}.mp4"), *clips) for number, clips in enumerate(CHUNKS)]
         ann.upload(meeting, chunks)
         report_step(f"a token exchanged for credentials of one hour; {len(chunks)} chunks uploaded with them")
-        record = ann.wait_for_status(meeting.meeting_id, seconds=meetings.stack.patience_seconds)
+        record = ann.wait_for_status(meeting.meeting_id, seconds=stack.patience_seconds)
         checks.equal("status of the meeting", record.status.value, "ready")
         seconds = (record.duration_ms or 0) / 1000
         report_step(f"joined with ffmpeg to {seconds:.1f} s, transcribed and summarised: {record.status}")
@@ -35,6 +35,7 @@ def play(stack: Stack, report_step: StepReporter) -> list[str]:
     uploads = ann.list_uploads(meeting.meeting_id)
     checks.equal("uploads that the user can list", uploads, ["00000.mp4", "00001.mp4", "complete.json"])
     found = ann.find(meeting.meeting_id)
+    # The record counts the attempts to process the recording. Another execution would be the second one.
     checks.equal("status after another upload", found and (found.status.value, found.attempt), ("ready", 1))
     report_step("uploaded again: the same recording is not processed again")
     transcript, summary = ann.read_transcript(record), ann.read_summary(record)

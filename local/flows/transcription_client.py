@@ -131,7 +131,9 @@ class Speaker(WebSocketClient):
         """
         while (end := self.wait_for_end(utterance))["type"] == "failed":
             assert end["retryable"], end
-            time.sleep(random.uniform(1, 2) * end.get("waitMs", 0) / 1000)
+            time.sleep(
+                random.uniform(1, 2) * end.get("waitMs", 0) / 1000
+            )  # random, so that clients do not retry together
             self.say(utterance, *clips, sequence=sequence)
         return end
 

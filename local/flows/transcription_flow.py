@@ -18,7 +18,6 @@ SECOND = ("hear",)
 def play(stack: Stack, report_step: StepReporter) -> list[str]:
     """Run the flow. Return the problems."""
     backend, checks = TranscriptionBackend(stack), Checks()
-
     with Speaker(backend) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("sentence", *SENTENCE)

@@ -1,7 +1,7 @@
 """Local Amazon Bedrock: the operation Converse, answered by fixed rules in place of a language model.
 
-The handlers call it over HTTP, as they call Bedrock on AWS. Our prompts contain data, for example a part of a transcript, as JSON lines. From these lines, `scripted_answers` computes
-the answer. The instructions in a prompt are ignored.
+The handlers call it over HTTP in place of Bedrock. Our prompts contain data, for example a part of a transcript, as JSON
+lines. From these lines, `scripted_answers` computes the answer. The instructions in a prompt are ignored.
 """
 
 import json
@@ -82,9 +82,8 @@ def serve(permissions: ModelPermissions | None = None, faults: Faults | None = N
     def respond(signed: SignedRequest) -> HttpResponse:
         path = _PATH.fullmatch(signed.http.path)
         if path is None:
-            raise AwsError(
-                "UnknownOperationException", "The local Bedrock supports only Converse.", HTTPStatus.NOT_FOUND
-            )
+            message = "The local Bedrock supports only Converse."
+            raise AwsError("UnknownOperationException", message, HTTPStatus.NOT_FOUND)
         try:
             content = {"modelId": path["model"], **json.loads(signed.http.body)}
             request = validate_request("bedrock-runtime", "Converse", content)

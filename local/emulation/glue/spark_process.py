@@ -141,8 +141,8 @@ class SparkChildSession:
         return list(self._request("files", lake=lake_uri)["files"])
 
     def _request(self, action: str, **parameters: object) -> dict[str, Any]:
-        if self._process.stdin is None or self._process.stdout is None:
-            raise SparkSessionEnded("the process of the Spark session has no input or output")
+        assert self._process.stdin is not None, "`start_session` opens both"
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"action": action, **parameters}) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()

@@ -28,7 +28,6 @@ class Decision:
     """Decision about an action of a role."""
 
     role: str
-    """Name of the role."""
     action: str
     resource: str
     verdict: AccessVerdict

@@ -81,6 +81,7 @@ def install(recorder: DecisionRecorder) -> None:
         resource_arn: str = "*",
         service_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        """Decide about a request. `service_context` are the condition keys that the emulator has found."""
         keys = {**(service_context or {}), **_read_condition_keys(action, resource_arn)}
         refusal = decide_and_record(enforce, access_key, action, service, region, resource_arn, keys)
         if refusal is None and action == "sts:AssumeRole" and keys.get("aws:TagKeys"):
@@ -97,7 +98,10 @@ def _keep_body(original: Any, body: bytes) -> None:
 
 
 def _evaluate(_original: Any, context: Any, policies: Sequence[Any], *limits: Sequence[Any]) -> Any:
-    """Evaluate policies with our own evaluator. All `limits`, for example session policies, must also allow the request."""
+    """Evaluate policies with our own evaluator. All `limits`, for example session policies, must also allow the request.
+
+    The emulator passes each policy document as a list of its statements.
+    """
     keys = {key: get_private(iam_evaluator, "_resolve_condition_key")(key, context) for key in GLOBAL_KEYS}
     keys = {**context.principal_keys, **context.service_context, **keys, "aws:SecureTransport": "true"}
     present_keys = {key: value for key, value in keys.items() if value is not None}

@@ -75,17 +75,14 @@ class _MediaConvertService:
             request = validate_request("mediaconvert", "CreateJob", json.loads(signed.http.body))
             cut = parse_job(request)
         except (ValueError, LookupError) as error:
-            raise AwsError(
-                "BadRequestException", f"The local MediaConvert does not support this job: {error}"
-            ) from None
+            message = f"The local MediaConvert does not support this job: {error}"
+            raise AwsError("BadRequestException", message) from None
         queue_arn, role = request.get("Queue", f"{self._arn}:queues/Default"), request["Role"]
         require_permission(self._account, signed.access_key, "mediaconvert:CreateJob", queue_arn)
         require_permission(self._account, signed.access_key, "iam:PassRole", role, {"iam:PassedToService": SERVICE})
         if not self._account.can_assume(role):
-            raise AwsError(
-                "BadRequestException",
-                f"The role {role} does not exist, or its trust policy does not allow MediaConvert.",
-            )
+            message = f"The role {role} does not exist, or its trust policy does not allow MediaConvert."
+            raise AwsError("BadRequestException", message)
         job = self._submit(request, cut, queue_arn)
         content = {"id": job.id, "arn": job.arn, "queue": queue_arn, "role": role, "status": "SUBMITTED"}
         return HttpResponse({"job": {**content, "createdAt": int(job.submitted_at)}}, HTTPStatus.CREATED)
@@ -93,9 +90,8 @@ class _MediaConvertService:
     def _submit(self, request: Mapping[str, Any], cut: VideoCut, queue_arn: str) -> _MediaConvertJob:
         """Submit a job. A request with the token of an earlier request gets the earlier job."""
         job_id = f"{int(time.time() * 1000)}-{secrets.token_hex(3)}"
-        new_job = _MediaConvertJob(
-            job_id, f"{self._arn}:jobs/{job_id}", queue_arn, request, cut, submitted_at=time.time()
-        )
+        arn = f"{self._arn}:jobs/{job_id}"
+        new_job = _MediaConvertJob(job_id, arn, queue_arn, request, cut, submitted_at=time.time())
         job = self._jobs.setdefault(request.get("ClientRequestToken", job_id), new_job)
         if job is new_job:
             self._worker.submit(self._execute_with_events, job)

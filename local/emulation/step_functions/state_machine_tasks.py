@@ -83,9 +83,8 @@ class StateMachineTasks:
     def _invoke_if_allowed(self, original: Any, resource: str, parameters: Any) -> Any:
         for action, target in _required_actions(resource, parameters):
             if not self._permissions.is_allowed(_role.get(), action, target):
-                raise task_error(
-                    "States.TaskFailed", f"{_role.get()} is not authorized to perform {action} on {target}"
-                )
+                cause = f"{_role.get()} is not authorized to perform {action} on {target}"
+                raise task_error("States.TaskFailed", cause)
         return original(resource, parameters)
 
     def _submit_job(self, _resource: str, parameters: Parameters) -> Any:
