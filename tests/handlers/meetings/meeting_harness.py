@@ -222,12 +222,8 @@ def complete_json(*chunks: bytes, **changed: Any) -> CompleteFile:
         Chunk(name=f"{CANARY}-{number}.webm", bytes=len(chunk), sha256=hashlib.sha256(chunk).hexdigest())
         for number, chunk in enumerate(chunks)
     )
-    description = {
-        "title": f"{CANARY} title",
-        "startedAt": "2026-01-31T10:00:00.000Z",
-        "participants": [f"{CANARY} Ann"],
-    }
-    return CompleteFile.model_validate({"schemaVersion": 1, **description, "chunks": entries, **changed})
+    texts = {"title": f"{CANARY} title", "participants": [f"{CANARY} Ann"], "startedAt": "2026-01-31T10:00:00.000Z"}
+    return CompleteFile.model_validate({"schemaVersion": 1, **texts, "chunks": entries, **changed})
 
 
 def object_created_event(key: str, bucket: str = BUCKET, sequencer: str = "1") -> str:

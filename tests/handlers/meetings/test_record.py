@@ -61,10 +61,7 @@ def report_change(
     return change  # type: ignore[no-any-return]
 
 
-REPORT_TRANSCRIPTION = report_change(MeetingStatus.PROCESSING, Stage.TRANSCRIPTION)
-REPORT_SUMMARY = report_change(MeetingStatus.PROCESSING, Stage.SUMMARY)
 REPORT_FAILED = report_change(MeetingStatus.FAILED)
-REPORT_READY = report_change(MeetingStatus.READY)
 STARTED = upload_change(COMPLETE_JSON)(None)
 """Record of a meeting whose execution has not reported anything yet."""
 
@@ -121,8 +118,8 @@ def test_a_deleted_meeting_never_returns(changes: list[Change], later: list[Chan
 
 def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_ready() -> None:
     failed = REPORT_FAILED(STARTED)
-    assert REPORT_TRANSCRIPTION(failed) is failed
-    ready = REPORT_READY(failed)
+    assert report_change(MeetingStatus.PROCESSING, Stage.TRANSCRIPTION)(failed) is failed
+    ready = report_change(MeetingStatus.READY)(failed)
     assert (ready.status, ready.reason) == (MeetingStatus.READY, None)
 
 
@@ -191,11 +188,8 @@ def test_the_largest_possible_item_fits_into_the_table() -> None:
         WrongChunk(name=f"{number:05d}".ljust(128, "x"), problem=ChunkProblem.UNREADABLE)
         for number in range(MAX_CHUNKS)
     )
-    texts: dict[str, Any] = {
-        "title": "\U0001d11e" * 200,
-        "participants": ("\U0001d11e" * 100,) * 100,
-        "tags": ("\U0001d11e" * 50,) * 50,
-    }
+    clef = "\U0001d11e"  # four bytes in UTF-8
+    texts: dict[str, Any] = {"title": clef * 200, "participants": (clef * 100,) * 100, "tags": (clef * 50,) * 50}
     largest = report_change(MeetingStatus.FAILED, wrong=wrong, **texts)(STARTED)
     assert len(upload_change(COMPLETE_JSON, wrong=wrong)(None).wrong) == len(largest.wrong) == 1_000
     item = serialize_model(largest)

@@ -60,16 +60,12 @@ SPOKEN_MEETING = create_turns(
 
 def transcribe_output(turns: Iterable[Turn]) -> bytes:
     """Return the output of a transcription job for these turns."""
-    return job_output(
-        [item for turn in turns for number, word in enumerate(turn.words) for item in _turn_items(turn, number, word)]
-    )
-
-
-def _turn_items(turn: Turn, number: int, word: str) -> list[Line]:
-    """Return the items for a word of a turn and the punctuation marks after it."""
-    text = word.rstrip(".,?!")
-    start_ms = turn.start_ms + number * WORD_MS
-    return [word_item(text, start_ms, start_ms + WORD_MS, turn.speaker), *map(mark_item, word[len(text) :])]
+    items: list[Line] = []
+    for turn in turns:
+        for start_ms, word in zip(range(turn.start_ms, turn.end_ms, WORD_MS), turn.words, strict=True):
+            text = word.rstrip(".,?!")
+            items += [word_item(text, start_ms, start_ms + WORD_MS, turn.speaker), *map(mark_item, word[len(text) :])]
+    return job_output(items)
 
 
 def job_output(items: object) -> bytes:

@@ -73,12 +73,6 @@ def test_a_summary_has_one_line_for_each_paragraph() -> None:
     assert parse_summary(json.dumps({"summary": " One.\u0007\n\n\n Two.\n \n"})) == "One.\nTwo."
 
 
-def test_an_answer_without_a_readable_summary_is_unusable() -> None:
-    for summary in (None, "", " \u200b\n", ["a"]):
-        with pytest.raises(ValueError):  # noqa: PT011 - which one does not matter
-            parse_summary(json.dumps({"summary": summary}))
-
-
 ITEM = {"text": "Book it", "owner": "Anna", "due": None, "quote": "I will book the room", "said": 2}
 
 
@@ -89,11 +83,14 @@ def test_malformed_action_items_are_skipped() -> None:
     assert parse_action_items('{"items": []}') == ()
 
 
-def test_an_answer_without_a_well_formed_list_of_items_is_unusable() -> None:
-    answers: list[object] = [None, {}, [7]]
-    for items in answers:
+@pytest.mark.parametrize(
+    ("parse", "field", "values"),
+    [(parse_summary, "summary", (None, "", " \u200b\n", ["a"])), (parse_action_items, "items", (None, {}, [7]))],
+)
+def test_an_answer_without_visible_text_or_well_formed_items_is_unusable(parse: Any, field: str, values: Any) -> None:
+    for value in values:
         with pytest.raises(ValueError):  # noqa: PT011 - which one does not matter
-            parse_action_items(json.dumps({"items": items}))
+            parse(json.dumps({field: value}))
 
 
 # Quotes

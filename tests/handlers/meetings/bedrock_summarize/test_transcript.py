@@ -110,13 +110,8 @@ def test_only_neighbouring_latin_words_of_a_language_without_spaces_keep_a_space
     items = [word_item(word) for word in ["今日", "は", "AI", "tools", " を", "見る"]] + [mark_item("。")]
     assert parse_part(audio_part(), job_output(items), "ja-JP")[0].text == "今日はAI toolsを見る。"
     assert parse_part(audio_part(), job_output(items), "en-US")[0].text == "今日 は AI tools を 見る。"
-    for words, text in (
-        ("4 K", "4 K"),
-        ("AI. tools", "AI.tools"),
-        ("AI (b)", "AI(b)"),
-        ("日A B", "日A B"),
-        ("(A B", "(A B"),
-    ):
+    texts = {"4 K": "4 K", "AI. tools": "AI.tools", "AI (b)": "AI(b)", "日A B": "日A B", "(A B": "(A B"}
+    for words, text in texts.items():
         [segment] = parse_part(audio_part(), job_output([word_item(word) for word in words.split()]), "th-TH")
         assert segment.text == text
 

@@ -101,8 +101,7 @@ class JobHarness:
         return result.reason, {file.name: file.problem for file in result.wrong}
 
     def read_object(self, key: str) -> bytes:
-        body: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        return body
+        return self.meetings.read_object(key) or b""
 
     def keys(self, prefix: str) -> list[str]:
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]

@@ -37,7 +37,6 @@ def instruction(name: str) -> str:
 
 def test_the_base_image_is_pinned_and_the_job_runs_without_a_shell_and_not_as_root() -> None:
     assert re.fullmatch(r"python:3\.13\.\d+-slim-[a-z]+", instruction("FROM"))
-    assert json.loads(instruction("ENTRYPOINT")) == ["python", "-m", "handlers.meetings.media_job"]
     assert not [line for line in INSTRUCTIONS if line.startswith("CMD")]
     assert int(instruction("USER")) >= 1000
 

@@ -8,18 +8,14 @@ import hashlib
 import socket
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from handlers.meetings.media_job import ffmpeg
 from handlers.meetings.recording_files import MeetingReason
-from tests.handlers.common.fakes import client_error
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_harness import JobHarness
 from tests.handlers.meetings.media_job.sample_videos import AAC, H264, VP8, audio_only, video_only, video_with_audio
-from tests.handlers.meetings.meeting_harness import at_event
 
 pytestmark = pytest.mark.media
 
@@ -122,30 +118,6 @@ def test_deleted_output_is_created_again(harness: JobHarness) -> None:
         assert harness.run().reason is None
         for key in (harness.recording.audio_key(0), harness.recording.video_key):
             harness.delete(key)
-
-
-@pytest.mark.parametrize(
-    ("code", "is_listed"),
-    [("InvalidObjectState", True), ("AccessDenied", False)],
-)
-def test_a_chunk_that_no_retry_can_read_is_listed_and_other_errors_fail_the_job(
-    harness: JobHarness, code: str, is_listed: bool
-) -> None:
-    """S3 reports an object that the client encrypted with its own key, or archived."""
-    harness.upload(video_with_audio(1))
-
-    def fail(params: dict[str, Any], **_: Any) -> None:
-        if "canary" in params["url_path"]:
-            raise client_error(code)
-
-    with at_event(harness.s3, "before-call.s3.GetObject", fail):
-        if is_listed:
-            problems = {"canary-0.webm": "unreadable"}
-            assert harness.find_wrong(harness.run()) == (MeetingReason.INCOMPLETE, problems)
-        else:
-            with pytest.raises(ClientError):
-                harness.run()
-            assert harness.keys("work/") == []
 
 
 def test_the_result_has_the_time_of_all_ffmpeg_runs_and_none_of_them_receives_credentials(

@@ -32,13 +32,8 @@ def test_a_complete_recording_starts_an_execution(harness: MeetingHarness) -> No
     [execution] = harness.executions
     assert execution.name.startswith(f"{MEETING.meeting_id}-")
     assert execution.name.endswith("-1")
-    assert json.loads(execution.execution_input) == {
-        "schemaVersion": 1,
-        "user": ANN,
-        "meetingId": MEETING.meeting_id,
-        "content": recording.content,
-        "attempt": 1,
-    }
+    meeting = {"user": ANN, "meetingId": MEETING.meeting_id, "content": recording.content}
+    assert json.loads(execution.execution_input) == {"schemaVersion": 1, **meeting, "attempt": 1}
 
 
 def test_a_repeated_event_changes_nothing_and_starts_no_execution(harness: MeetingHarness) -> None:
@@ -153,21 +148,13 @@ def test_a_malformed_complete_json_fails_its_meeting_and_is_not_retried(
 
 
 def test_a_meeting_lists_its_wrong_fields_without_their_values(harness: MeetingHarness) -> None:
-    chunk = {"name": "canary/canary-0.webm", "bytes": 1, "sha256": "0" * 64}
-    changed = {
-        "startedAt": "2026-02-30T10:00:00.000Z",
-        "title": "canary" * 100,
-        "tags": ["canary", 1],
-        "language": "en-UK",
-        "chunks": [chunk],
-    }
+    changed = {"title": "canary" * 100, "tags": ["canary", 1], "language": "en-CANARY"}
     body = {**complete_json(b"a").model_dump(mode="json", by_alias=True), **changed}
     harness.put_object(MEETING.upload_key("complete.json"), json.dumps(body).encode())
     harness.deliver_event()
     [wrong_file] = harness.record().wrong
-    wrong_fields = {problem.field for problem in wrong_file.fields or ()}
-    assert wrong_fields == {"title", "startedAt", "chunks.0.name", "tags.1", "language"}
-    assert CANARY not in str(wrong_file)
+    assert {problem.field for problem in wrong_file.fields or ()} == {"title", "tags.1", "language"}
+    assert CANARY not in str(wrong_file).lower()
 
 
 def test_an_unreadable_complete_json_fails_its_meeting_and_is_not_retried(harness: MeetingHarness) -> None:
