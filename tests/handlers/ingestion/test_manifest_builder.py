@@ -57,11 +57,11 @@ def test_step_functions_always_starts_before_manifest_creation(harness: Ingestio
 def test_only_messages_that_fail_are_delivered_again_and_not_those_with_a_rejected_file(
     harness: IngestionHarness,
 ) -> None:
-    messages = [*announce("a"), {"messageId": "bad", "body": "not json"}, *announce("b", size=0)]
+    messages = [*announce("a"), {"messageId": "bad", "body": "not json"}, *announce("b", size=1001)]
     failures = harness.builder(FaultGate(1, TIMEOUT)).handle(messages)
     assert failures == {"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "bad"}]}
     [((_, key), item)] = harness.cloud.files().items()
-    assert (key, item["status"], item["reason"]) == ("incoming/b.ndjson#v1", "rejected", "EMPTY")
+    assert (key, item["status"], item["reason"]) == ("incoming/b.ndjson#v1", "rejected", "TOO_LARGE")
     assert "open_shard" not in item, "a rejected file is not open"
 
 
