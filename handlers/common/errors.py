@@ -99,12 +99,13 @@ def request_validation() -> Iterator[None]:
 def to_field_problems(error: ValidationError) -> list[WrongField]:
     """Return the wrong fields, each with its path and the violated rule, in short printable texts."""
     details = error.errors()
-    wrong_items = {detail["loc"][:-1] for detail in details} | {detail["loc"][:-2] for detail in details}
+    # The path of a wrong item ends with its index, that of a wrong field of an item with the index and the field's name.
+    lists_with_wrong_items = {detail["loc"][:end] for detail in details for end in (-1, -2)}
     return [
         WrongField(field=_printable(".".join(map(str, detail["loc"]))), rule=_printable(to_rule(detail["msg"])))
         for detail in details[:MAX_PROBLEMS]
         # Pydantic does not count wrong items, so it also reports a list with only such items as too short.
-        if detail["type"] != "too_short" or detail["loc"] not in wrong_items
+        if detail["type"] != "too_short" or detail["loc"] not in lists_with_wrong_items
     ]
 
 

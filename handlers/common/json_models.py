@@ -17,7 +17,7 @@ USE_ATTRIBUTE_DOCSTRINGS = "AWS_LAMBDA_FUNCTION_NAME" not in os.environ
 """True outside Lambda, where JSON Schemas take the description of a field from the docstring below it. A Lambda function
 writes no schemas, and reading the docstrings from the source files would delay its cold start."""
 _SUBJECT = re.compile(r"^[A-Z][a-z]+ should ")
-"""Begin of most of pydantic's messages, for example of "String should have at most 10 characters"."""
+"""Beginning of most of pydantic's messages, for example of "String should have at most 10 characters"."""
 _PLAIN_RULES = {"Field required": "is required", "Extra inputs are not permitted": "is not a known field"}
 
 

@@ -165,7 +165,7 @@ def _describe_aws_call(error: Exception) -> dict[str, LogText]:
 def _describe(error: Exception) -> dict[str, LogText]:
     """Return the log fields of an exception."""
     positions = [_position(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
-    frames = [position for position in positions if not position.startswith("/")]
+    frames = [position for position in positions if not position.startswith("/")]  # those of the project's own code
     fields = {"error_type": LogText(type(error).__name__), **_describe_aws_call(error)}
     if frames:
         fields["frames"] = LogText(" > ".join(frames))

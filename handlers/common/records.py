@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 MAX_ATTEMPTS = 12
-"""Maximum number of attempts to write a change. Only a few invocations write to one item at the same time, so this number
-is not reached in normal use."""
+"""Maximum number of attempts to write a change. Normal use needs fewer, because few invocations write to one item."""
 CONFLICTS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
 """Error codes of PutItem which mean that another invocation wrote first, or is writing."""
 Key = Mapping[str, str]

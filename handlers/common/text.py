@@ -271,8 +271,8 @@ def split_into_windows(passages: Sequence[P], sizes: WindowSizes) -> tuple[Windo
     """Return the windows of a transcript whose passages are ordered by time.
 
     A transcript of d milliseconds and c characters has at most `1 + d / sizes.milliseconds + 2 * c / sizes.characters`
-    windows, which limits their cost. The factor is 2 because a core is short if a long passage follows. Only both together
-    exceed the limit, and this passage counts again in the next core.
+    windows, which limits their cost. The factor is 2 because a core is short if a long passage follows. Only both
+    together exceed the limit, and this passage counts again in the next core.
     """
     windows: list[Window[P]] = []
     first = end = 0

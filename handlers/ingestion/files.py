@@ -177,8 +177,8 @@ class FileTable:
     def has_record(self, file: ArrivedFile) -> bool:
         """Return True if the file has a record under its date of arrival, the day before or the day after.
 
-        S3's listing and S3's notification give slightly different times for the same file, so around midnight the dates
-        can differ.
+        The command `announce` takes the time from S3's listing. S3's notification gives a slightly different time, so
+        around midnight the dates can differ.
         """
         days = (file.arrived + timedelta(days=offset) for offset in (0, -1, 1))
         keys = ({"date_prefix": to_date(day), "file_key": file.sort_key} for day in days)

@@ -30,7 +30,7 @@ SQS messages announces. So the builder also works off files that earlier invocat
 
 
 def group_files(pending: Sequence[ListedFile], max_files: int, max_bytes: int) -> list[list[ListedFile]]:
-    """Return the files in groups, in their order. Only the last group can be joined by further files.
+    """Return the files in groups, in their order. Only the last group may have room for further files.
 
     A file that is larger than `max_bytes` is a group of its own.
     """

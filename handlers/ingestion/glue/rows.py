@@ -50,6 +50,7 @@ BATCH_BYTES = 8 * 1024 * 1024
 TASKS_PER_CORE = 4
 """Number of tasks that read files, for each core. A core that gets small files can take over tasks from the others."""
 JSON_OPTIONS = {"allowNonNumericNumbers": "false", "columnNameOfCorruptRecord": "_record"}
+"""Options of `from_json`. If a value does not fit its column, Spark puts the whole line into the field `_record`."""
 
 
 class JobFailed(Exception):
@@ -125,7 +126,6 @@ def to_rows(
     sources = [(index, file.key, file.version_id, datetime.fromisoformat(file.arrived_at)) for index, file in files]
     schema = "file INT, _source_key STRING, _source_version STRING, _arrived_at TIMESTAMP"
     rows = lines.where("record IS NOT NULL").join(f.broadcast(spark.createDataFrame(sources, schema)), "file")
-    # If a value does not fit, Spark puts the line into the field `_record`.
     parsed_columns = StructType([*columns, StructField("_record", StringType())])
     parsed = rows.withColumn("_data", f.from_json("record", parsed_columns, JSON_OPTIONS))
     data = f.col("_data")
