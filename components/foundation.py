@@ -74,11 +74,10 @@ class Foundation(pulumi.ComponentResource):
     ) -> None:
         """Create the resources. `table_key_arn` is the customer managed key of the table that is backed up, if any."""
         super().__init__("polyphony:foundation:Foundation", "foundation", None, opts)
-        warning_emails = (
-            settings.alerts.emails if settings.alerts.warning_emails is None else settings.alerts.warning_emails
-        )
+        alerts = settings.alerts
+        warning_emails = alerts.emails if alerts.warning_emails is None else alerts.warning_emails
         topic_policies = [
-            self._create_topic(context, "alerts-critical", [ALARM_SERVICE], settings.alerts.emails),
+            self._create_topic(context, "alerts-critical", [ALARM_SERVICE], alerts.emails),
             self._create_topic(context, "alerts-warning", [ALARM_SERVICE, *COST_ALERT_SERVICES], warning_emails),
         ]
         self._scope = Scope(

@@ -21,8 +21,7 @@ LAYER_LOCK = ROOT / "requirements" / "layer.txt"
 """Lock file of the packages that the handlers import. They are not in the archive, but in the Lambda layer."""
 IMPORT = re.compile(r"^ *(?:from (handlers[.\w]*) import (\([^)]*\)|.+)|import (handlers[.\w]+))", re.MULTILINE)
 """Pattern of an import of the project's handlers. The linter allows no other form. Python's parser would need a second for
-all modules, and Python 3.11's cannot be used by two threads at once.
-"""
+all modules, and Python 3.11's cannot be used by two threads at once."""
 FOR_TYPE_CHECKERS = re.compile(r"^if TYPE_CHECKING:\n(?:(?: .*)?\n)+", re.MULTILINE)
 """Pattern of the imports that only type checkers execute."""
 REFUSED_IMPORT = re.compile(r"^ *(?:from +\.|import importlib|from importlib)", re.MULTILINE)

@@ -115,7 +115,7 @@ class Bucket(Block):
             tags=self.tags,
             opts=options(holds_data=True),
         )
-        bucket = self.bucket.bucket
+        bucket = self.bucket.bucket  # its name as an output, so that Pulumi creates the parts after the bucket
         self._make_private(bucket, [*statements, *([self._refuse_kms_keys(upload_prefix)] if upload_prefix else [])])
         s3.BucketLifecycleConfiguration(
             self.part_name("lifecycle"), bucket=bucket, rules=[ABORT_UPLOADS, *lifecycle], opts=options()

@@ -55,7 +55,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     load, kept = settings.load, settings.kept
     meetings = load.meetings_per_month
     hours = meetings * load.hours_each
-    uploads = hours * CHUNKS_PER_HOUR + meetings
+    uploads = hours * CHUNKS_PER_HOUR + meetings  # the chunks, and `complete.json` of each meeting
     deletions = meetings * DELETED_SHARE * len(DELAYS_SECONDS)
     exchanges = float(meetings * EXCHANGES)
     video_gb = hours * GIGABYTES_PER_HOUR
@@ -92,7 +92,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
         },
         "meetings-recordings": {
             "storageGb": video_gb * (1 + kept.raw_days / DAYS_PER_MONTH) + audio_gb * kept.audio_days / DAYS_PER_MONTH,
-            "infrequentGb": video_gb * (KEPT_MONTHS - 1),
+            "infrequentGb": video_gb * (KEPT_MONTHS - 1),  # Intelligent-Tiering moves a video after a month
             "monitoredObjects": meetings * KEPT_MONTHS,
             "tieredObjects": meetings,
             "puts": uploads + media_parts + meetings * OTHER_PUTS,

@@ -13,7 +13,7 @@ The workflow polls the jobs of Batch and Transcribe (docs/decisions/0061). The e
 Many states share these variables:
 
 - `$job`: the id of the media job. `$jobStatus`: its status at the last request. `$jobSeconds`: the time for which the
-  workflow has waited for it. `$statusSince`: the part of this time after which the job had its status.
+  workflow has waited for it. `$statusSince`: the value of `$jobSeconds` when the status was new.
 - `$starts`: the number of times that Batch has started the media jobs of this execution. `$earlierStarts`: the part of it
   that belongs to the jobs before the current one.
 - `$error`: the name of the error that the workflow reports if it gives up.
@@ -63,8 +63,7 @@ RETRY: Final = retry(["States.ALL"], attempts=10)
 """Retries of a call that may be repeated after any error.
 
 If only the response of a submission to Batch was lost, the repeated submission starts a second job. This is rare and costs
-cents. Both jobs write the same content to the same keys.
-"""
+cents. Both jobs write the same content to the same keys."""
 END_REASON: Final = "The workflow waited too long for this job to get capacity or to end"
 """Reason that Batch shows for a job that the workflow has terminated."""
 TRANSCRIBE_ERRORS: Final = (
@@ -75,8 +74,7 @@ TRANSCRIBE_ERRORS: Final = (
     "States.Timeout",
 )
 """Errors after which a transcription job is started again. A repeated start creates no second job, because the job's name
-is taken. `TranscribeException` is every error outside Transcribe's API model, for example of a throttled call.
-"""
+is taken. `TranscribeException` is every error outside Transcribe's API model, for example of a throttled call."""
 MAX_SPEAKERS: Final = 10
 """Number of voices that Transcribe distinguishes in one part."""
 FAILED: Final = "Failed"

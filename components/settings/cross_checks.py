@@ -94,11 +94,13 @@ def _parse_address(url: Any) -> IPv4Address | IPv6Address | None:
 
 
 def _has_uncertifiable_address(url: Any, _: StackSettings) -> bool:
+    """Return True for an https URL with a private address, for which no public authority issues a certificate."""
     address = _parse_address(url)
     return address is not None and url.scheme == "https" and not address.is_global
 
 
 def _is_outside_network(url: Any, stack: StackSettings) -> bool:
+    """Return True if the agent's URL has an address that is not in the network to which the query worker is attached."""
     address, network = _parse_address(url), stack.voice_qa.agentcore.network
     return address is not None and network is not None and address not in IPv4Network(network.cidr)
 

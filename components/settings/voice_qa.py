@@ -117,6 +117,13 @@ def _check_agent_url(url: HttpUrl) -> HttpUrl:
 
 AgentUrl = Annotated[HttpUrl, AfterValidator(_check_agent_url)]
 """URL without user and query."""
+RuntimeArn = Annotated[
+    str,
+    TextForm(
+        r"^arn:[a-z-]+:bedrock-agentcore:[a-z0-9-]+:\d{12}:runtime/[\w-]+$",
+        "must be the ARN of a runtime: arn:aws:bedrock-agentcore:<region>:<account>:runtime/<id>",
+    ),
+]
 
 
 class AgentNetworkSettings(SettingsModel):
@@ -142,16 +149,7 @@ class AnswerAgentSettings(SettingsModel):
     """URL of the agent in mode `http`, without user and query. Local stacks provide one themselves."""
     network: AgentNetworkSettings | None = None
     """Network of the agent in mode `http`, if its address is private."""
-    runtime_arn: (
-        Annotated[
-            str,
-            TextForm(
-                r"^arn:[a-z-]+:bedrock-agentcore:[a-z0-9-]+:\d{12}:runtime/[\w-]+$",
-                "must be the ARN of a runtime: arn:aws:bedrock-agentcore:<region>:<account>:runtime/<id>",
-            ),
-        ]
-        | None
-    ) = None
+    runtime_arn: RuntimeArn | None = None
     """ARN of the agent in mode `bedrock`."""
     qualifier: Annotated[
         str,
