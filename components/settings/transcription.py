@@ -1,4 +1,7 @@
-"""Settings of transcription: expected load, live captions, limits of sessions, WebSocket API, alarms and functions."""
+"""Settings of transcription: expected load, live captions, limits of sessions, WebSocket API, alarms and functions.
+
+`CaptionThresholds`, a model of the handlers, has the fields of the settings of captions.
+"""
 
 from typing import Annotated
 
@@ -28,8 +31,8 @@ class TranscriptionLoad(SettingsModel):
 
 
 class CaptionSettings(CaptionThresholds, SettingsModel):
-    """Thresholds for showing captions: the fields of `CaptionThresholds`, with the names of the requirements and of the
-    protocol. A session may choose other values within the range of each setting.
+    """Thresholds for showing captions, with the names of the requirements and of the protocol. A session may choose
+    other values within the range of each setting.
     """
 
 
