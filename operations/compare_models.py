@@ -122,8 +122,7 @@ def find_items(bedrock: Any, model_id: str, name: str, transcript: Transcript) -
     """Return the action items that a model finds in the transcript `name`. Raise CommandFailed if a call fails."""
     if not transcript.said:
         return FoundItems((), TokenUsage())
-    # A window is the section of a transcript for one request. Only its characters are limited, because its permitted
-    # duration is longer than the whole transcript.
+    # A window is the section of a transcript for one request. Its duration is not limited, only its characters are.
     sizes = WindowSizes(
         characters=DEFAULTS.part_characters, milliseconds=transcript.said[-1].end_ms + 1, overlap_characters=0
     )

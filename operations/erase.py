@@ -8,13 +8,14 @@ id: captions are not stored for long, and guests of voice Q&A have no account (d
 import argparse
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from components.core import Kind
 from handlers.common import ids
 from handlers.common.records import Records
 from handlers.livestream import episode_table
-from handlers.livestream.episode_table import DeletedEpisode, EpisodeTable
+from handlers.livestream.episode_table import DeletedEpisode, EpisodeNotFound, EpisodeTable
 from handlers.meetings import deletions
 from handlers.meetings.deletions import DeletedMeeting
 from handlers.meetings.record import PARTITION, SORT, MeetingRecord, apply_deletion, record_attributes, record_key
@@ -34,7 +35,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     """Count or delete what a user has. A stack may have only one of the two backends."""
     if re.fullmatch(ids.USER_ID_PATTERN, options.user) is None:
         raise CommandFailed("--user: give the id, which has 32 characters of A-Z and 2-7, not a name or an address.")
-    is_empty = True
+    has_backend = False
     for things, erase in (("meetings", _erase_meetings), ("episodes", _erase_episodes)):
         try:
             count = erase(context, options)
@@ -43,9 +44,9 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
                 raise
             context.print_line(f"{things}: not in this stack")
         else:
-            is_empty = False
+            has_backend = True
             context.print_line(f"{things}: {count} {'deleted' if options.yes else 'found; --yes deletes them'}")
-    if is_empty:
+    if not has_backend:
         raise CommandFailed(
             f"The stack {options.stack} has neither meetings nor livestream. Check --stack, the account and the Region."
         )
@@ -81,7 +82,7 @@ def _erase_episodes(context: CommandContext, options: argparse.Namespace) -> int
     if options.yes and found:
         sqs, url = _open_queue(context, options.stack, "livestream")
         for episode_id in found:
-            with translate_errors("livestream"):
+            with translate_errors("livestream"), suppress(EpisodeNotFound):  # deleted after the index listed it
                 episode_table.queue_deletion(sqs, url, DeletedEpisode(owner=options.user, episode_id=episode_id))
                 table.delete(options.user, episode_id)
     return len(found)

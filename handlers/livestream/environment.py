@@ -33,7 +33,7 @@ def parse_secrets(secret: str) -> list[str]:
 
 
 DELETION_DELAYS_SECONDS = (5, 900)
-"""Delays of the messages about a deleted episode (see `episode_table.queue_deletion`)."""
+"""Delays of the two messages about a deleted episode. The second is the longest that SQS allows."""
 
 
 class AuthorizerEnvironment(HandlerEnvironment):

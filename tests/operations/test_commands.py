@@ -9,8 +9,7 @@ from tests.operations.conftest import PATH, SECRET, client_error
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["flag", PATH, "A=b"], ["alias", PATH], ["rollout", PATH], ["redrive", "0" * 26], ["announce"]],
+    "arguments", [["flag", PATH, "A=b"], ["alias", PATH], ["rollout", PATH], ["redrive", "0" * 26], ["announce"]]
 )
 def test_no_command_repeats_an_error_message_of_aws(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     fail = Mock(side_effect=client_error("ExpiredToken"))

@@ -87,8 +87,7 @@ def test_a_model_that_misses_items_passes_only_with_a_lower_threshold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "number"),
-    [("malformed", "without a usable answer 10,"), ("invented", "invented quotes 8,")],
+    ("fault", "number"), [("malformed", "without a usable answer 10,"), ("invented", "invented quotes 8,")]
 )
 def test_unusable_answers_and_items_with_invented_quotes_are_counted_and_dropped(fault: str, number: str) -> None:
     status, output = compare("--candidate", fault, "--threshold", "0.9")

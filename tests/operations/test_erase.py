@@ -105,14 +105,20 @@ def test_a_deletion_that_fails_is_an_error_and_is_completed_by_a_repetition(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     meeting = stack.store_meeting(ANN)
-    url = stack.sqs.get_queue_url(QueueName="polyphony-dev-meetings-deletions")["QueueUrl"]
-    stack.sqs.delete_queue(QueueUrl=url)
+    stack.sqs.delete_queue(QueueUrl=stack.sqs.get_queue_url(QueueName="polyphony-dev-meetings-deletions")["QueueUrl"])
     assert erase(ANN, "--yes") == 2
     assert stack.statuses() == {meeting: "ready"}
     assert "polyphony-dev-meetings-deletions" in capsys.readouterr().err
     stack.sqs.create_queue(QueueName="polyphony-dev-meetings-deletions")
     assert erase(ANN, "--yes") == 0
     assert stack.statuses() == {meeting: "deleted"}
+
+
+def test_an_episode_that_is_deleted_meanwhile_is_no_error(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    episode_id, table = stack.store_episode(ANN), EpisodeTable(stack.dynamodb, EPISODES)
+    monkeypatch.setattr("operations.erase.episode_table.queue_deletion", lambda *_: table.delete(ANN, episode_id))
+    assert erase(ANN, "--yes") == 0
+    assert stack.undeleted_episodes(ANN) == []
 
 
 def test_a_stack_without_both_backends_is_an_error(mocked_aws: None, capsys: pytest.CaptureFixture[str]) -> None:

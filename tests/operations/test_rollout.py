@@ -70,11 +70,7 @@ def test_unselected_alarms_and_alarms_of_other_subsystems_or_stacks_do_not_count
     ],
 )
 def test_an_impossible_rollout_is_refused_before_anything_changes(
-    cloud: Cloud,
-    refuse: Callable[..., str],
-    change: Callable[[Cloud], Any],
-    options: list[str],
-    expected: str,
+    cloud: Cloud, refuse: Callable[..., str], change: Callable[[Cloud], Any], options: list[str], expected: str
 ) -> None:
     change(cloud)
     assert expected in refuse("rollout", *options)

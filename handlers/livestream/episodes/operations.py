@@ -57,7 +57,7 @@ class Cursors:
     clock: Callable[[], datetime]
 
     def encrypt(self, position: str | None, *listing: str) -> str | None:
-        """Return a cursor for a position in the list with the identity `listing`. The position None gives None."""
+        """Return a cursor for a position in the list with the identity `listing`, or None after its last page."""
         if position is None:
             return None
         content = json.dumps([*listing, position]).encode()
