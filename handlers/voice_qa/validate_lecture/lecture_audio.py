@@ -13,6 +13,7 @@ import math
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from mutagen.flac import StreamInfo
@@ -104,7 +105,7 @@ class RangedFile:
 
     def _load(self, index: int) -> bytes:
         if index not in self._blocks:
-            if self.failure is not None or len(self._blocks) == MAX_BLOCKS:
+            if self.failure is not None or len(self._blocks) == MAX_BLOCKS:  # no further request after an error
                 raise ReadLimitExceeded
             try:
                 begin = index * BLOCK_BYTES
@@ -218,8 +219,7 @@ class _Element(NamedTuple):
 
 
 def _read_webm_seconds(file: RangedFile) -> float:
-    elements_of_file = _read_elements(file, 0, file.size)
-    header, segment = next(elements_of_file), next(elements_of_file)
+    header, segment = islice(_read_elements(file, 0, file.size), 2)
     # Matroska files with another document type may contain almost any codec.
     if _find_value(file, header, DOC_TYPE).rstrip(b"\0") != b"webm":
         raise RejectedAudio(RejectionReason.UNKNOWN_FORMAT)
@@ -231,11 +231,11 @@ def _read_webm_seconds(file: RangedFile) -> float:
     tracks = list(_read_elements(file, elements[TRACKS].begin, elements[TRACKS].end))
     if not any(track.id == TRACK and _find_value(file, track, TRACK_TYPE) == AUDIO for track in tracks):
         raise RejectedAudio(RejectionReason.NO_AUDIO)
-    unit = int.from_bytes(_find_value(file, elements[INFO], TIMESTAMP_SCALE, MILLISECOND), "big") / 1e9
+    unit_seconds = int.from_bytes(_find_value(file, elements[INFO], TIMESTAMP_SCALE, MILLISECOND), "big") / 1e9
     stated = _find_value(file, elements[INFO], DURATION)
     if stated:
-        return float(struct.unpack(FLOATS[len(stated)], stated)[0] * unit)
-    return _find_last_block_time(file) * unit
+        return float(struct.unpack(FLOATS[len(stated)], stated)[0] * unit_seconds)
+    return _find_last_block_time(file) * unit_seconds
 
 
 def _read_elements(file: RangedFile, offset: int, end: int) -> Iterator[_Element]:
@@ -263,25 +263,26 @@ def _find_value(file: RangedFile, parent: _Element, identifier: int, default: by
 
 
 def _find_last_block_time(file: RangedFile) -> int:
-    """Return the start time of the last block of a live recording, or 0 if there is none near the end."""
+    """Return the start time of the last block of a live recording in its units, or 0 if there is none near the end."""
     start = max(0, file.size - MAX_TAIL_BYTES)
     file.seek(start)
     tail = file.read()
     position = tail.rfind(CLUSTER_START)
     while position >= 0:
         time = _read_cluster_time(file, start + position + len(CLUSTER_START))
-        if time is not None:
+        if time is not None:  # None if audio data only looks like a cluster's id
             return time
         position = tail.rfind(CLUSTER_START, 0, position)
     return 0
 
 
 def _read_cluster_time(file: RangedFile, offset: int) -> int | None:
-    """Return the start time of a cluster's last block, or None for audio data that looks like a cluster's id."""
+    """Return the start time of the last block of the cluster whose id ends at an offset, or None if there is none."""
     begin = last = None
     try:
         file.seek(offset)
         size_length = 9 - file.read(1)[0].bit_length()
+        # Up to the end of the file, because a live recorder does not state the size of a cluster.
         for element in _read_elements(file, offset + size_length, file.size):
             if element.id not in IN_CLUSTER or (begin is None and element.id != TIMESTAMP):
                 break

@@ -204,8 +204,7 @@ class SocketHandler:
                 VoiceQaErrorCode.QUERY_FAILED, "This question cannot be answered. Asking it again would not help."
             )
         if question.status is QuestionStatus.ACCEPTED:
-            # If a call fails, the question stays accepted, because its worker may have been invoked nevertheless. A worker
-            # that is invoked twice answers once.
+            # If a call fails, the question stays accepted, because its worker may have been invoked nevertheless.
             reference = QuestionReference(guest_id=guest.guest_id, query_id=message.query_id)
             self.schedule_check(reference)
             self.invoke_worker(reference)
