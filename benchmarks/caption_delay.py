@@ -59,7 +59,7 @@ class Latency:
 
 
 def speak(speaker: Speaker, numbers: range) -> list[Latency]:
-    """Send utterances one after the other, and check that each is captioned."""
+    """Send the utterances with these numbers one after the other, and check that each is captioned."""
     latencies = []
     for number in numbers:
         clip = CLIPS[number % len(CLIPS)]

@@ -15,7 +15,7 @@ AnswerCall = Callable[[BaseHTTPRequestHandler, bytes], bytes]
 
 @contextmanager
 def start_fake_aws(answer: AnswerCall) -> Iterator[str]:
-    """Start the process and yield its URL. `answer` must be picklable."""
+    """Start the process and yield its URL. `answer` is sent to the process, so it must be a function of a module."""
     receiver, sender = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(answer, sender), daemon=True)
     process.start()
@@ -26,7 +26,7 @@ def start_fake_aws(answer: AnswerCall) -> Iterator[str]:
         process.join()
 
 
-def _serve(answer: AnswerCall, port: Connection) -> None:
+def _serve(answer: AnswerCall, sender: Connection) -> None:
     """Answer calls until the process is terminated. Send the port number first."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -42,5 +42,5 @@ def _serve(answer: AnswerCall, port: Connection) -> None:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    port.send(server.server_port)
+    sender.send(server.server_port)
     server.serve_forever()

@@ -62,7 +62,7 @@ def create_file(case: MediaCase, folder: Path) -> Path:
     sample, file = folder / f"sample.{case.suffix}", folder / f"file.{case.suffix}"
     if not sample.exists():
         _run_ffmpeg(*SOURCE, *case.ffmpeg_options, "-t", str(SAMPLE_SECONDS), str(sample))
-    repetitions = case.file_seconds // SAMPLE_SECONDS - 1
+    repetitions = case.file_seconds // SAMPLE_SECONDS - 1  # after the sample itself
     _run_ffmpeg("-stream_loop", str(repetitions), "-i", str(sample), "-c", "copy", str(file))
     return file
 

@@ -1,7 +1,7 @@
 """Benchmark of voice Q&A on the local platform, with the required and the measured times.
 
 The emulator, the functions, the agent (the service that answers questions) and the clients share the cores. The first
-call of each kind can start processes, so it has a separate column.
+call of each kind can start the process of a function, so it has a separate column.
 """
 
 import time

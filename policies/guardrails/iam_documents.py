@@ -35,11 +35,9 @@ class Statement(NamedTuple):
         """True unless the effect is Deny, so that checks of permissions do not overlook an invalid effect."""
         return self.effect != "Deny"
 
-    def covers_action(self, *actions: str) -> bool:
-        """Return True if the statement contains at least one of the actions, a wildcard for it, or `NotAction`."""
-        return "NotAction" in self.not_elements or any(
-            matches_pattern(action, pattern) for action in actions for pattern in self.actions
-        )
+    def covers_action(self, action: str) -> bool:
+        """Return True if the statement contains the action, a wildcard for it, or `NotAction`, which can cover it."""
+        return "NotAction" in self.not_elements or any(matches_pattern(action, pattern) for pattern in self.actions)
 
     def list_conditions(self, key: str) -> list[tuple[str, list[str]]]:
         """Return operator and values of each condition on a key. IAM ignores the case of a key's name."""
@@ -58,8 +56,8 @@ class Statement(NamedTuple):
         )
 
     def find_restriction(self, key: str, operators: Sequence[str] = LISTING_OPERATORS) -> list[str]:
-        """Return the only values that a request may have for a key. An empty list means that the key is not restricted: no
-        condition compares it, a condition uses another operator than the given ones, or the key may be absent.
+        """Return the only values that a request may have for a key. An empty list means that the key is not restricted:
+        no condition compares it, a condition uses another operator than the given ones, or the key may be absent.
 
         With several conditions, the list has the values of each. IAM requires them all, so it allows no other value.
         """
@@ -92,9 +90,7 @@ def parse_statements(document: str | Mapping[str, Any] | None) -> list[Statement
 
 
 def list_principals(principals: str | Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield kind and value of each principal, for example `Service` and `lambda.amazonaws.com`. The principal `"*"` is its
-    own kind.
-    """
+    """Yield kind and value of each principal, for example `Service` and `lambda.amazonaws.com`, or `*` and `*`."""
     if isinstance(principals, str):
         yield principals, principals
         return

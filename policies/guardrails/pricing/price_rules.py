@@ -93,7 +93,7 @@ class PricedBlock:
 CALLED_SERVICES: Final = {
     "transcribeMinutes": "transcribe_batch_minute",
     "transcribeStreamingMinutes": "transcribe_streaming_minute",
-    "mediaConvertMinutes": "mediaconvert_minute",  # normalised
+    "mediaConvertMinutes": "mediaconvert_minute",  # minutes of output, normalised by resolution and codec
     "sonnetInputTokens": "bedrock_sonnet_input",
     "sonnetOutputTokens": "bedrock_sonnet_output",
     "haikuInputTokens": "bedrock_haiku_input",

@@ -32,8 +32,8 @@ class Price(NamedTuple):
     free: float = 0
     """Quantity that an account gets free of charge every month, without a time limit."""
     monitoring_or_protection: bool = False
-    """True if the price is for monitoring or protection. Of these prices, the requirements' cost tables contain only
-    the alarms of transcription."""
+    """True if the price is for monitoring or protection. The cost report also sums these prices separately, because the
+    cost tables of the requirements contain none of them but the alarms of transcription."""
 
 
 @functools.cache

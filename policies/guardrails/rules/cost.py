@@ -1,7 +1,7 @@
 """Policies about cost: limits of memory, workers, retention and indexes, and required tags.
 
-`Rule(…).requires(…)` registers a policy about properties of one type of resource. In its description, `{}` stands for the
-required value. All policies are mandatory in staging and prod.
+`Rule(…).requires(…)` registers a policy about properties of one type of resource. In its description, `{}` stands for
+the required value. All policies are mandatory in staging and prod.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from guardrails.rules.requirement import IS_SET, NOT_FALSE, Requirement, Rule, a
 from guardrails.surface.tables import is_taggable
 
 LOW, MEDIUM, HIGH = Severity.LOW, Severity.MEDIUM, Severity.HIGH
-POLICIES = PolicySet(Group.COST)
+POLICIES = PolicySet(Group.COST, levels=MANDATORY_EVERYWHERE)
 
 MAX_UPLOAD_DAYS: Final = 1
 """Maximum days until an incomplete upload is aborted."""
@@ -107,7 +107,6 @@ Rule(POLICIES, "memory-expires", LOW, ADVISORY_IN_DEV).requires(
 @POLICIES.resource_policy(
     "interface-endpoint-with-reason",
     severity=MEDIUM,
-    levels=MANDATORY_EVERYWHERE,
     description="Every interface endpoint has a tag with its reason.",
     remedy=f"Use a gateway endpoint (S3, DynamoDB), or give the endpoint the tag Reason ({MIN_REASON_LENGTH} characters or more).",
     types={t.VPC_ENDPOINT},
@@ -137,7 +136,6 @@ def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
 @POLICIES.resource_policy(
     "required-tags",
     severity=MEDIUM,
-    levels=MANDATORY_EVERYWHERE,
     description=f"Every taggable resource has the tags {', '.join(REQUIRED_TAGS)}.",
     remedy="Set tags to the result of Scope.tags(…), a method in components/core.py.",
     types={EVERY_TYPE},

@@ -1,7 +1,7 @@
 """Lookup of the resources that refer to a resource, for the checks of the other modules of this folder.
 
-A property refers to a resource by its name. If the property is unknown until the deployment, the engine still tells from
-which resources it is computed: `CheckedResource.references`.
+A property refers to a resource by its name. If the property is unknown until the deployment, the engine still tells
+from which resources it is computed: `CheckedResource.references`.
 """
 
 import re
@@ -23,7 +23,9 @@ MIN_REASON_LENGTH: Final = 15
 
 
 def get_name(resource: CheckedResource) -> str:
-    """Return the name that a resource gets on AWS. If it is unknown, return the URN in its place, as `read_names` does."""
+    """Return the name that a resource gets on AWS. If it is unknown until the deployment, return the URN. `read_names`
+    returns the same for a property that is computed from the resource, so that the two match.
+    """
     with suppress(UnknownValueError):
         return str(resource.get("bucket" if resource.type == t.BUCKET else "name") or resource.urn)
     return resource.urn

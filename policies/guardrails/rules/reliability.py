@@ -1,7 +1,7 @@
 """Policies about reliability: dead letters, retries, timeouts, alarms and versions.
 
-`Rule(…).requires(…)` registers a policy about properties of one type of resource. All policies are mandatory in staging and
-prod.
+`Rule(…).requires(…)` registers a policy about properties of one type of resource. All policies are mandatory in
+staging and prod.
 """
 
 import json

@@ -83,7 +83,7 @@ def _check_iam_trust_names_source(role: CheckedResource) -> Iterator[str]:
         arns = statement.find_restriction(ARN, ARN_OPERATORS)
         if ACCOUNT in keys and not statement.restricts_exactly(ACCOUNT):
             yield f"The role trusts {service} for other accounts, because {ACCOUNT} is not compared with exact values."
-        # A policy variable (`${…}`) could have any value. A wildcard is allowed, because ids in ARNs can be unknown.
+        # A policy variable (`${…}`) could have any value. A wildcard may stand for an id, for example of an ECS task.
         if ARN in keys and (not arns or any("$" in arn for arn in arns)):
             yield f"The role trusts {service} for every resource, because {ARN} is not compared."
 
@@ -98,7 +98,7 @@ def _check_iam_trust_names_source(role: CheckedResource) -> Iterator[str]:
 )
 def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
     for statement, _, service in list_trust(role):
-        sent = SENT_KEYS.get(service, {"keys": (ACCOUNT, ARN)})  # a service without an entry is a finding already
+        sent = SENT_KEYS.get(service, {"keys": (ACCOUNT, ARN)})  # `iam-trust-names-source` reports an unknown service
         for key in (ACCOUNT, ARN):
             for value in [value for _, values in statement.list_conditions(key) for value in values]:
                 if key not in sent["keys"]:

@@ -33,13 +33,15 @@ SDK_VARIABLE = re.compile(
 )
 """Names of variables that change which code runs, or where a client sends requests and credentials."""
 NUMBER_OR_HASH = re.compile(r"\d*|[0-9a-f]{40}([0-9a-f]{24})?")
+"""Form of a text that is no fact, because it names nothing."""
 REFERENCE = re.compile(r"arn:|://|amazonaws\.|@", re.IGNORECASE)
 """Mark of a text that names something outside of the resource: an ARN, address or image."""
 BETWEEN_TEXTS = re.compile(r"[\s'\"(),<>]+")
 """Characters that separate the texts of an expression, for example of a JSONata expression."""
 TRUST_POLICY_PATH = ("assumeRolePolicy",)
 POLICY_DOCUMENT_KEYS = frozenset({"assumeRolePolicy", "body", "policy"})
-"""Properties that can contain a policy document. If one is unknown, its permissions are the fact `unknown`."""
+"""Properties that can contain a policy document. If one is unknown until the deployment, its permissions are one fact,
+which ends with `unknown`."""
 
 
 def list_facts(kind: str, name: str, props: Mapping[str, Any], seen: SeenStack) -> Iterator[Fact]:
@@ -66,7 +68,7 @@ def list_facts(kind: str, name: str, props: Mapping[str, Any], seen: SeenStack) 
 
 
 def _describe_subject(kind: str, path: PropertyPath, props: Mapping[str, Any], subsystem: str, seen: SeenStack) -> str:
-    """Return the beginning of a permission's line: `ingestion lambda` for the role of Lambda functions, `ingestion trust`
+    """Return the beginning of a permission's line: `ingestion lambda` for the role of a Lambda function, `ingestion trust`
     for a role's trust policy, and otherwise the type of the resource that has the policy document.
     """
     if path == TRUST_POLICY_PATH:
@@ -105,8 +107,10 @@ def _list_value_facts(kind: str, path: PropertyPath, value: Any, subsystem: str,
 
 
 def _is_provider_default(property_of_type: str, text: str, seen: SeenStack) -> bool:
-    """Return True if a value is empty, or one that the provider inserts for an absent property, also the stack's region."""
-    if property_of_type.endswith(" region"):
+    """Return True if a value is empty, or if the AWS provider inserts it for an absent property. `property_of_type` is the
+    resource's type and the property's path.
+    """
+    if property_of_type.endswith(" region"):  # the provider inserts the stack's region
         return text == seen.region
     return not text or not read_provider_defaults().isdisjoint({f"{property_of_type} {text}", f"{property_of_type} *"})
 

@@ -55,8 +55,8 @@ def _list_new(resource: CheckedResource, table: Table) -> list[Fact]:
 
 
 def list_resource_facts(resource: CheckedResource) -> Iterable[Fact]:
-    """Return the facts of a resource, and store in the `SeenStack` what the facts of later resources depend on. `make
-    surface` writes these facts into the tables.
+    """Return the facts of a resource. Store in the `SeenStack` what the facts of later resources depend on, for example of
+    the policy of a role. `make surface` writes these facts into the tables.
     """
     seen = resource.context.seen
     if resource.type == PLATFORM:
@@ -70,8 +70,8 @@ def list_resource_facts(resource: CheckedResource) -> Iterable[Fact]:
     return list_facts(resource.type, resource.name, resource.props, seen)
 
 
-def _deny_new(table: Table, name: str, severity: Severity, *, description: str, what: str) -> None:
-    """Register the policy that denies facts which a table does not contain. `what` names such a fact in the message."""
+def _deny_new(table: Table, name: str, *, description: str, what: str, severity: Severity = Severity.CRITICAL) -> None:
+    """Register the policy that denies facts which a table does not contain. `what` is the word for such a fact."""
 
     def check(resource: CheckedResource) -> Iterator[str]:
         for fact in _list_new(resource, table):
@@ -90,35 +90,24 @@ def _deny_new(table: Table, name: str, severity: Severity, *, description: str, 
     )(check)
 
 
-_deny_new(
-    Table.TYPES,
-    "type-allowed",
-    Severity.CRITICAL,
-    description="The program uses every type of resource.",
-    what="type of resource",
-)
+_deny_new(Table.TYPES, "type-allowed", description="Every type of resource is in the table.", what="type of resource")
 _deny_new(
     Table.PROPERTIES,
     "property-allowed",
-    Severity.HIGH,
-    description="The program uses every property, also inside of JSON, and every variable that SDKs read.",
+    severity=Severity.HIGH,
+    description="Every property that is set, also inside of JSON, and every variable that SDKs read is in the table.",
     what="property",
 )
 _deny_new(
     Table.VALUES,
     "value-allowed",
-    Severity.CRITICAL,
-    description=(
-        "The program uses every text and truth value of a property, and every ARN and address in another "
-        "text. Names are those of this stack."
-    ),
+    description="Every text and truth value of a property, and every ARN and address in another text, is in the table.",
     what="value",
 )
 _deny_new(
     Table.GRANTS,
     "grant-allowed",
-    Severity.CRITICAL,
-    description="Every Allow of a role, trust policy, resource or endpoint is an exact action of the table, with its resource and condition.",
+    description="Every action that a policy document allows is in the table, with its caller, resource and condition.",
     what="permission",
 )
 
