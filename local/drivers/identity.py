@@ -24,7 +24,7 @@ from local.drivers.model import (
 from local.property_values import UNKNOWN
 
 STRATEGY_MEMBERS = {"SEMANTIC": "semanticMemoryStrategy", "SUMMARIZATION": "summaryMemoryStrategy"}
-"""Members of an item of `addMemoryStrategies`, by the type of the strategy that they describe."""
+"""Member of an item of `addMemoryStrategies` that describes a strategy, by the strategy's type."""
 
 
 @computed_from("type", "name", "namespaceTemplates")

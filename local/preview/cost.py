@@ -49,7 +49,7 @@ class StackCost:
 
     @property
     def secondary_usd(self) -> dict[str, float]:
-        """Monthly cost in dollars by the name of the price, only for prices whose source is not AWS. Highest first."""
+        """Monthly cost in dollars by price, for prices that AWS does not state, or contradicts. Highest first."""
         sums = self.report.sum_by("price").items()
         return {name: usd for name, usd in sums if load_prices()[name].evidence is Evidence.SECONDARY}
 

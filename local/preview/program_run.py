@@ -67,7 +67,7 @@ class ProgramRun:
 
 
 class Monitor(mocks.MockMonitor):
-    """Monitor that records every registration in a graph. The Pulumi SDK calls its methods, in several threads."""
+    """Monitor that records every registration in a graph. The Pulumi SDK calls its methods, possibly in several threads."""
 
     def __init__(self, provider: Provider, on_registration: OnRegistration) -> None:
         super().__init__(cast("Any", None))  # It needs no mocks, because it answers every request itself.
