@@ -19,6 +19,7 @@ COGNITO = "cognito-identity.amazonaws.com"
 
 
 def install() -> None:
+    """Replace functions of the emulator by those below, which get the original. `extended_emulator.py` calls this."""
     wrap_function(iam_evaluator, "_principal_keys", _principal_keys)
     wrap_function(cognito, "_get_credentials_for_identity", _get_credentials)
 

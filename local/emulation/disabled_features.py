@@ -18,6 +18,7 @@ MESSAGE = "The local platform has no Athena. To see the rows of an ingested file
 
 
 def install() -> None:
+    """Replace functions of the emulator by those below, which get the original. `extended_emulator.py` calls this."""
     wrap_function(athena, "_start_query_execution", _refuse_query)
     wrap_function(cloudwatch, "_evaluate_alarm", lambda _original, _alarm: None)
 

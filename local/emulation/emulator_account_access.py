@@ -81,6 +81,7 @@ class EmulatorAccount:
         return self._permissions.is_denied(access_key, action, resource, context)
 
     def can_assume(self, role_arn: str) -> bool:
+        """Return True if the role exists and its trust policy allows the service to assume it."""
         return role_trusts(role_arn, self._service, {"aws:SourceAccount": self.account, "aws:SourceArn": self._source})
 
     def put_event(self, source: str, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:

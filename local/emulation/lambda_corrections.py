@@ -53,6 +53,7 @@ POLL_ACTIONS = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
 
 
 def install(permissions: ServiceCallPermissions) -> None:
+    """Replace functions of the emulator by those below, which get the original. `extended_emulator.py` calls this."""
     _correct_workers()
     wrap_function(lambda_svc, "_execute_function_warm", _execute_function)
     wrap_function(lambda_svc, "invoke_async_with_retry", _invoke_async)

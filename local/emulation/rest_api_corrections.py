@@ -25,7 +25,7 @@ class FunctionFailed(Exception):
 
 
 def install() -> None:
-    """Replace five functions of `apigateway_v1`."""
+    """Replace functions of the emulator by those below, which get the original. `extended_emulator.py` calls this."""
     wrap_function(apigateway_v1, "_invoke_mock_v1", _invoke_mock)
     wrap_function(apigateway_v1, "_call_lambda_raw", _call_function)
     wrap_function(apigateway_v1, "_invoke_lambda_proxy_v1", _invoke_proxy)

@@ -30,6 +30,7 @@ _has_encoded_keys: contextvars.ContextVar[bool] = contextvars.ContextVar("has_en
 
 
 def install() -> None:
+    """Replace functions of the emulator by those below, which get the original. `extended_emulator.py` calls this."""
     wrap_function(s3, "_fire_s3_event", _send_event)
     wrap_function(eventbridge, "_dispatch_event", _dispatch_event)
     wrap_function(s3, "_get_object", _get_object)

@@ -83,7 +83,7 @@ _connection: contextvars.ContextVar[ServedConnection] = contextvars.ContextVar("
 
 
 def install() -> None:
-    """Replace two functions of `apigateway`."""
+    """Replace functions of the emulator by those below, which get the original. `extended_emulator.py` calls this."""
     wrap_function(apigateway, "handle_websocket", _serve_connection)
     wrap_function(apigateway, "_invoke_ws_lambda", _call_route)
 

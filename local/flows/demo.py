@@ -83,6 +83,7 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
     emulator.stop(FOLDER)  # an earlier demo that was killed may have left its emulator running
     with PolicyPackProcess(config, dry_run=False) as pack, emulator.start(FOLDER) as started:
         clients = EmulatorClients(started.emulator.endpoint)
+        # The policy pack checks each resource when the program registers it, and all resources after the deployment.
         with _print_step(out, "up, with IAM enforced"):
             deployed = deploy(config, started.emulator, Progress(), pack.send)
             out.print(f"  {len(deployed.graph.customs())} resources at {started.emulator.endpoint}")

@@ -28,13 +28,10 @@ class TranscriptionBackend:
         self.stack = stack
         self.url = stack.frontend["transcription"]["url"]
 
-    def request_token(self, user: str) -> str:
-        return self.stack.token(user)
-
     def list_subprotocols(self, user: str) -> tuple[str, ...]:
-        """Return the subprotocols with which a user connects. Without authentication, no token is needed."""
+        """Return the subprotocols with which a user connects. One contains a token, because browsers cannot set headers."""
         is_authenticated = self.stack.frontend.get("identity", {}).get("auth") == "oidc"
-        return PROTOCOL, *([f"{TOKEN_PREFIX}{self.request_token(user)}"] if is_authenticated else [])
+        return PROTOCOL, *([f"{TOKEN_PREFIX}{self.stack.token(user)}"] if is_authenticated else [])
 
 
 @dataclass

@@ -44,7 +44,7 @@ def test_an_episode_belongs_to_the_user_of_the_token(platform: Platform, livestr
 def test_a_session_belongs_to_the_connection_of_the_token_in_the_subprotocol(
     platform: Platform, transcription: DeployedTranscription
 ) -> None:
-    bob_token = transcription.request_token("bob")
+    bob_token = transcription.stack.token("bob")
     with (
         Speaker(transcription, user="ann") as ann,
         Speaker(transcription, protocols=(f"bearer.{bob_token}", PROTOCOL)) as bob,

@@ -66,7 +66,7 @@ class BatchService:
         self._jobs: dict[str, BatchJob] = {}
 
     def install(self) -> None:
-        """Replace or add the operations in the emulator's Batch."""
+        """Replace or add the operations in the emulator's Batch. `extended_emulator.py` calls this."""
         operations = get_private(batch, "_DISPATCH")
         register = operations["/v1/registerjobdefinition"]
         added: dict[str, Callable[[Parameters], Any]] = {

@@ -13,13 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from local.emulation.aws_service_server_base import (
-    AwsError,
-    Permissions,
-    SignedRequest,
-    require_permission,
-    serve_signed,
-)
+from local.emulation.aws_service_server import AwsError, Permissions, SignedRequest, require_permission, serve_signed
 from local.emulation.bedrock.scripted_answers import parse_broadcast, parse_meeting
 from local.emulation.faults import Fault, Faults
 from local.emulation.request_validation import validate_request

@@ -35,12 +35,13 @@ _log = logging.getLogger("targets")
 
 
 class ServiceCallPermissions:
-    """Checks of service calls. `install` adds those of the corrections above; our own services call the other methods."""
+    """Checks of service calls. Our emulated services and corrections call `is_allowed` and `is_denied`."""
 
     def __init__(self, recorder: DecisionRecorder) -> None:
         self._recorder = recorder
 
     def install(self) -> None:
+        """Replace functions of the emulator by methods below, which get the original. `extended_emulator.py` calls this."""
         wrap_function(lambda_svc, "_emit_lambda_logs", self._write_log_if_allowed)
         wrap_function(lambda_svc, "_route_async_failure", self._send_failure_if_allowed)
         # The emulator's scheduler uses this function, too.

@@ -19,13 +19,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.emulation.aws_service_server_base import (
-    AwsError,
-    ServiceAccount,
-    SignedRequest,
-    require_permission,
-    serve_signed,
-)
+from local.emulation.aws_service_server import AwsError, ServiceAccount, SignedRequest, require_permission, serve_signed
 from local.emulation.mediaconvert.video_cutting import VideoCut, VideoSegments, cut_video, parse_job
 from local.emulation.request_validation import validate_request
 from local.ffmpeg import UnreadableMedia

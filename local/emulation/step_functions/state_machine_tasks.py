@@ -57,7 +57,7 @@ def task_error(error: str, cause: str) -> Exception:
 
 
 class StateMachineTasks:
-    """Tasks of all state machines. `install` replaces the emulator's functions that run them."""
+    """Tasks of all state machines."""
 
     def __init__(
         self,
@@ -73,6 +73,7 @@ class StateMachineTasks:
         self._lock = threading.Lock()
 
     def install(self) -> None:
+        """Replace functions of the emulator by those below, which get the original. `extended_emulator.py` calls this."""
         wrap_function(stepfunctions, "_run_execution", _run_execution)
         wrap_function(stepfunctions, "_invoke_resource", self._invoke_if_allowed)
         wrap_function(stepfunctions, "_invoke_aws_sdk_integration", self._call_service)

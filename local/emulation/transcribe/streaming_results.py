@@ -68,6 +68,7 @@ def _find_rest(stable: Sequence[str], version: Sequence[str]) -> int:
 
 
 def _common_prefix(versions: Sequence[Sequence[str]]) -> list[str]:
+    """Return the items at the beginning that are the same in all versions."""
     prefix = []
     for items in zip(*versions, strict=False):
         if len(set(items)) > 1:

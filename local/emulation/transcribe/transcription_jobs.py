@@ -22,13 +22,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES, decode_file
-from local.emulation.aws_service_server_base import (
-    AwsError,
-    ServiceAccount,
-    SignedRequest,
-    require_permission,
-    serve_signed,
-)
+from local.emulation.aws_service_server import AwsError, ServiceAccount, SignedRequest, require_permission, serve_signed
 from local.emulation.faults import Fault, Faults
 from local.emulation.request_validation import validate_request
 from local.emulation.speech.languages import find_language_note
