@@ -1,10 +1,10 @@
-"""Parser for the JSON output of an Amazon Transcribe batch job: words with times and speakers, and punctuation marks.
+"""Parser for the JSON output of an Amazon Transcribe batch job. Meetings and livestream read their transcripts with it.
 
 The file is not trusted: its form is checked, and exceptions contain nothing from it. Callers limit its size.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -26,41 +26,17 @@ class InvalidTranscribeOutput(Exception):
     """The file is not accepted as a job's output. The exception contains nothing from the file."""
 
 
-@dataclass(frozen=True)
-class TranscribedWord:
-    """A word with its times and its speaker."""
-
-    text: str = field(repr=False)
-    start_ms: int
-    end_ms: int
-    speaker: str | None = field(repr=False)
-    """Transcribe's label of the speaker or the channel. None if the job separated neither."""
-
-
-@dataclass(frozen=True)
-class PunctuationMark:
-    """Punctuation directly after the preceding word."""
-
-    text: str = field(repr=False)
-
-
 @dataclass
 class Speech:
     """Consecutive words of one speaker."""
 
     speaker: str | None = field(repr=False)
+    """Transcribe's label of the speaker or the channel. None if the job separated neither."""
     start_ms: int
     end_ms: int
     """Latest end of its words."""
-    words: list[str] = field(default_factory=list, repr=False)
-    """Cleaned words, each with the punctuation marks after it."""
-    ends_sentence: bool = False
-    """True if a sentence ends with the last word."""
-
-    def is_continued_by(self, word: TranscribedWord) -> bool:
-        """Return True if the speaker said this word next, without a pause."""
-        has_pause = word.start_ms - self.end_ms > MAX_PAUSE_MS
-        return word.speaker == self.speaker and not has_pause and word.start_ms >= self.start_ms
+    words: list[str] = field(repr=False)
+    """Words without hidden characters, each with the punctuation marks after it."""
 
 
 class _Item(BaseModel):
@@ -80,63 +56,53 @@ class _JobOutput(BaseModel):
     items: Annotated[list[_Item], FailFast(), Field(validation_alias=AliasPath("results", "items"))]
 
 
-def parse_transcribe_output(text: str, max_ms: int) -> Iterator[TranscribedWord | PunctuationMark]:
-    """Yield words and punctuation marks in the job's order.
+def read_speeches(text: str, max_ms: int, max_characters: int, max_before_sentence: int) -> Iterator[Speech]:
+    """Yield the speeches in a job's output.
 
-    Raises InvalidTranscribeOutput, also for times after `max_ms`.
+    A speech ends at another speaker, at a pause, and before a word that starts earlier than the speech. It has at most
+    `max_characters`, unless it is a single word. A new sentence is added to a speech only if the speech, with the first
+    word of the sentence, has at most `max_before_sentence` characters.
+
+    Raises InvalidTranscribeOutput, also for times after `max_ms` and for words of more than `MAX_WORD_CHARACTERS`.
     """
-    try:
-        job = _JobOutput.model_validate_json(text)
-    except ValueError:
-        # The messages and causes of pydantic's errors contain the text, so the new exception is raised outside this
-        # block.
-        job = None
-    if job is None:
-        raise InvalidTranscribeOutput
-    for item in job.items:
+    speech: Speech | None = None
+    for item in _parse_items(text):
+        content = clean_text(item.content)
+        if not content:
+            continue
         if item.type == "punctuation":
-            yield PunctuationMark(item.content)
+            if speech is not None:
+                speech.words[-1] += content
+                if len(speech.words[-1]) > MAX_WORD_CHARACTERS:
+                    raise InvalidTranscribeOutput
             continue
         start_ms, end_ms = _to_milliseconds(item.start_time, max_ms), _to_milliseconds(item.end_time, max_ms)
         # If the job transcribed the channels of a recording separately, each channel counts as one speaker.
-        yield TranscribedWord(item.content, start_ms, end_ms, item.speaker_label or item.channel_label)
+        word = Speech(item.speaker_label or item.channel_label, start_ms, end_ms, [content])
+        if speech is not None:
+            limit = max_before_sentence if speech.words[-1][-1] in SENTENCE_ENDS else max_characters
+            has_pause = start_ms - speech.end_ms > MAX_PAUSE_MS
+            is_too_long = len(" ".join([*speech.words, content])) > limit
+            if word.speaker == speech.speaker and start_ms >= speech.start_ms and not has_pause and not is_too_long:
+                speech.words.append(content)
+                speech.end_ms = max(speech.end_ms, end_ms)
+                continue
+            yield speech
+        speech = word
+    if speech is not None:
+        yield speech
+
+
+def _parse_items(text: str) -> list[_Item]:
+    try:
+        return _JobOutput.model_validate_json(text).items
+    except ValueError:
+        pass
+    # Raised here, because the messages and causes of pydantic's errors contain the text.
+    raise InvalidTranscribeOutput
 
 
 def _to_milliseconds(seconds: str | None, max_ms: int) -> int:
     if seconds and _SECONDS.fullmatch(seconds) and (milliseconds := round(float(seconds) * 1000)) <= max_ms:
         return milliseconds
     raise InvalidTranscribeOutput
-
-
-def join_words(
-    items: Iterable[TranscribedWord | PunctuationMark], max_characters: int, max_before_sentence: int
-) -> Iterator[Speech]:
-    """Join words to speeches. Hidden characters are removed from the words.
-
-    A speech has at most `max_characters`, unless it is a single word. A new sentence is added to a speech only if the
-    speech, with the first word of the sentence, has at most `max_before_sentence` characters. Raises
-    InvalidTranscribeOutput if a word is too long.
-    """
-    speech: Speech | None = None
-    for item in items:
-        text = clean_text(item.text)
-        if not text:
-            continue
-        if isinstance(item, PunctuationMark):
-            if speech is not None:
-                speech.words[-1] += text
-                speech.ends_sentence = text[-1] in SENTENCE_ENDS
-                if len(speech.words[-1]) > MAX_WORD_CHARACTERS:
-                    raise InvalidTranscribeOutput
-            continue
-        if speech is not None:
-            limit = max_before_sentence if speech.ends_sentence else max_characters
-            if not speech.is_continued_by(item) or len(" ".join([*speech.words, text])) > limit:
-                yield speech
-                speech = None
-        if speech is None:
-            speech = Speech(item.speaker, item.start_ms, item.end_ms)
-        speech.words.append(text)
-        speech.end_ms, speech.ends_sentence = max(speech.end_ms, item.end_ms), False
-    if speech is not None:
-        yield speech

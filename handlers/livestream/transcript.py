@@ -22,7 +22,7 @@ import webvtt
 from webvtt.errors import MalformedCaptionError, MalformedFileError
 
 from handlers.common.text import Window, WindowSizes, clean_text, split_into_windows
-from handlers.common.transcribe_output import InvalidTranscribeOutput, join_words, parse_transcribe_output
+from handlers.common.transcribe_output import InvalidTranscribeOutput, read_speeches
 from handlers.livestream.environment import OVERLAP_CHARACTERS, WINDOW_SECONDS
 from handlers.livestream.tracks import TrackReason
 
@@ -170,8 +170,7 @@ def _unescape(text: str) -> str:
 def _transcribe_cues(text: str) -> Iterator[Cue]:
     """Yield the cues of a job's output, usually one for each sentence. Raise BadTranscript if it is malformed."""
     with suppress(InvalidTranscribeOutput):
-        words = parse_transcribe_output(text, MAX_MS)
-        for speech in join_words(words, SENTENCE_CHARACTERS, max_before_sentence=0):
+        for speech in read_speeches(text, MAX_MS, SENTENCE_CHARACTERS, max_before_sentence=0):
             yield Cue(speech.start_ms, speech.end_ms, " ".join(speech.words), speech.speaker)
         return
     raise BadTranscript(TrackReason.UNREADABLE)

@@ -22,7 +22,7 @@ from handlers.common.aws import CONFIG, error_name, is_transient_failure
 from handlers.common.bedrock import BedrockModel, NoAnswer, TokenUsage, build_client_config
 from handlers.common.logging import EventLog, hash_for_log, name_for_log
 from handlers.common.text import Window, WindowSizes, clean_text, split_into_windows
-from handlers.common.transcribe_output import join_words, parse_transcribe_output
+from handlers.common.transcribe_output import read_speeches
 from handlers.meetings.bedrock_summarize import questions
 from handlers.meetings.bedrock_summarize.models import (
     Summary,
@@ -203,7 +203,7 @@ def parse_part(
 
     Raises InvalidTranscribeOutput or UnicodeDecodeError.
     """
-    words = parse_transcribe_output(output.decode(), part.duration_ms + MAX_OVERRUN_MS)
+    max_ms = part.duration_ms + MAX_OVERRUN_MS
     has_spaces = language.partition("-")[0] not in _UNSPACED
     return tuple(
         TranscriptSegment(
@@ -212,7 +212,7 @@ def parse_part(
             end_ms=part.offset_ms + min(speech.end_ms, part.duration_ms),
             text=" ".join(speech.words) if has_spaces else _join_unspaced(speech.words),
         )
-        for speech in join_words(words, MAX_SEGMENT_CHARACTERS, SENTENCE_END_CHARACTERS)
+        for speech in read_speeches(output.decode(), max_ms, MAX_SEGMENT_CHARACTERS, SENTENCE_END_CHARACTERS)
     )
 
 

@@ -5,12 +5,7 @@ from typing import Any
 
 import pytest
 
-from handlers.common.transcribe_output import (
-    InvalidTranscribeOutput,
-    PunctuationMark,
-    TranscribedWord,
-    parse_transcribe_output,
-)
+from handlers.common.transcribe_output import InvalidTranscribeOutput, Speech, read_speeches
 
 CANARY = "canary"
 HOUR_MS = 3_600_000
@@ -26,16 +21,15 @@ def job(*items: object) -> str:
     return json.dumps({"jobName": "one", "results": {"transcripts": [], "items": items}})
 
 
-def test_words_with_times_and_speakers_and_punctuation_marks_are_yielded() -> None:
-    """A word without a speaker has its channel as speaker."""
+def test_words_are_joined_to_speeches_of_their_speaker_or_channel() -> None:
     items = [
         *(word("Hi", "0", "0.699"), {"type": "punctuation", "alternatives": [{"content": "."}]}),
         word("Yes", "1", "2", speaker_label="spk_1", channel_label="ch_0"),
         word("No", "1", "2", channel_label="ch_0"),
     ]
-    assert list(parse_transcribe_output(job(*items), 2_000)) == [
-        *(TranscribedWord("Hi", 0, 699, None), PunctuationMark(".")),
-        *(TranscribedWord("Yes", 1_000, 2_000, "spk_1"), TranscribedWord("No", 1_000, 2_000, "ch_0")),
+    assert list(read_speeches(job(*items), 2_000, 100, 100)) == [
+        Speech(None, 0, 699, ["Hi."]),
+        *(Speech("spk_1", 1_000, 2_000, ["Yes"]), Speech("ch_0", 1_000, 2_000, ["No"])),
     ]
 
 
@@ -51,5 +45,5 @@ def test_words_with_times_and_speakers_and_punctuation_marks_are_yielded() -> No
 )
 def test_a_file_that_is_not_a_job_output_or_has_invalid_times_is_refused(text: str) -> None:
     with pytest.raises(InvalidTranscribeOutput) as caught:
-        list(parse_transcribe_output(text, HOUR_MS))
+        list(read_speeches(text, HOUR_MS, 100, 100))
     assert (caught.value.args, caught.value.__context__) == ((), None), "the original exception may contain the text"
