@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from handlers.common.transcribe_output import InvalidTranscribeOutput, Speech, read_speeches
+from handlers.common.transcribe_output import MAX_PAUSE_MS, InvalidTranscribeOutput, Speech, read_speeches
 
 CANARY = "canary"
 HOUR_MS = 3_600_000
@@ -47,3 +47,19 @@ def test_a_file_that_is_not_a_job_output_or_has_invalid_times_is_refused(text: s
     with pytest.raises(InvalidTranscribeOutput) as caught:
         list(read_speeches(text, HOUR_MS, 100, 100))
     assert (caught.value.args, caught.value.__context__) == ((), None), "the original exception may contain the text"
+
+
+def test_a_speech_ends_at_its_maximum_length_at_a_pause_and_before_a_word_that_starts_earlier() -> None:
+    items = [
+        *(
+            word("a", "0.1", "0.9"),
+            word("b", "0.2", "0.3"),
+            {"type": "punctuation", "alternatives": [{"content": "."}]},
+        ),
+        *(word("c", str((900 + MAX_PAUSE_MS) / 1000), "2.5"), word("dd", "2.5", "2.6")),
+        *(word("e", "2.6", "2.7"), word("f", "0.05", "0.06"), word("g", "1.561", "2")),
+    ]
+    speeches = read_speeches(job(*items), HOUR_MS, max_characters=len("a b. c dd"), max_before_sentence=len("a b. c"))
+    assert [(speech.start_ms, speech.end_ms, speech.words) for speech in speeches] == [
+        *((100, 2_600, ["a", "b.", "c", "dd"]), (2_600, 2_700, ["e"]), (50, 60, ["f"]), (1_561, 2_000, ["g"]))
+    ]
