@@ -234,7 +234,8 @@ class FileTable:
         condition = Attr("status").is_in(sources) & is_free_or_own
         changes = {"status": target, "manifest_id": manifest_id, **values}
         key = {"date_prefix": file.date_prefix, "file_key": file.file_key}
-        item = change_item(self.table, key, condition, changes, ("open_shard", "open_since"))
+        # Without these attributes, the item leaves the index `open`.
+        item = change_item(self.table, key, condition, changes, remove=("open_shard", "open_since"))
         if item is None:
             return target
         return FileStatus(item["status"]) if item.get("manifest_id") == manifest_id else None

@@ -43,6 +43,7 @@ def check_values(record: Mapping[str, Any], columns: Mapping[str, Any]) -> tuple
     Return the names of the columns that Spark would fill with another value than the record has, and True if the columns
     hold everything in the record. Numbers with a decimal point must be `Decimal`. Raise SlowDecimal.
     """
+    # By column: a set with True, False or both, which is empty if nothing of the value is lost.
     losses = {name: set(_find_losses(record.get(name), kind)) for name, kind in columns.items()}
     is_complete = record.keys() <= columns.keys() and not any(losses.values())
     return [name for name, found in losses.items() if True in found], is_complete
@@ -77,7 +78,7 @@ def _is_read_unchanged(value: Any, kind: str) -> bool:
     """Return False if Spark would read a value of a simple type as another value.
 
     For example, it would read the integer 200 as the `tinyint` -56, an integer as a timestamp, and "12,50" as the decimal
-    1250.
+    1250. Spark itself reads most values that do not fit as null, so these need no check.
     """
     try:
         match kind.partition("("):
