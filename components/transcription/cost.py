@@ -22,7 +22,7 @@ ROUTER_READS = 2  # of the session for one utterance, each one unit: to check th
 SLOT_WRITES = 3
 """Writes of the session for one utterance. The router takes a slot, the processor marks in the slot that its attempt
 has started, and later releases the slot."""
-METRICS = 4  # names of the processor's metrics, each with one dimension value
+CUSTOM_METRICS = 4  # names of the processor's metrics, each with one dimension value
 
 # Assumed, without a source.
 CAPTIONS_PER_UTTERANCE = 12  # partial and final ones
@@ -59,7 +59,7 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
             "milliseconds": (load.utterance_seconds + UTTERANCE_OVERHEAD_SECONDS) * 1000,
             "logGb": utterances * PROCESSOR_LOG_BYTES / GB,
             "transcribeStreamingMinutes": utterances * max(load.utterance_seconds, BILLED_SECONDS) / 60,
-            "customMetrics": METRICS,
+            "customMetrics": CUSTOM_METRICS,
             "metricRequests": utterances,
         },
         "transcription-router": function_usage(routed, ROUTED_MILLISECONDS),
