@@ -30,9 +30,9 @@ REFUSED_IMPORT = re.compile(r"^ *(?:from +\.|import importlib|from importlib)", 
 def list_source_files(entry_module: str) -> list[Path]:
     """Return the paths of all files that a module needs, relative to the repository's root.
 
-    These are the module itself, all modules of `handlers` that it imports, also indirectly or inside a function, the
-    packages that contain these modules, and the data files of these packages. A data file is any file in a package's
-    folder, or in a subfolder that is not itself a package, that is not Python code.
+    These are the module itself, and all modules of `handlers` that it imports, also indirectly or inside a function. The
+    packages that contain these modules are added, with their data files. A data file is any file that is not Python
+    code, in a package's folder, or in a subfolder that is not itself a package.
     """
     if _find_file(entry_module) is None:
         raise FileNotFoundError(

@@ -1,4 +1,4 @@
-"""Environment variables of a function, built from the model with which its handler reads them."""
+"""Environment variables that the block `Function` sets, built from the model with which the handler reads them."""
 
 import operator
 from collections.abc import Mapping

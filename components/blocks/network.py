@@ -1,9 +1,9 @@
 """Networks: of ingestion's builder and Spark job (`PrivateNetwork`), of meetings' media jobs (`JobNetwork`), and of voice
 Q&A's query worker (`AgentNetwork`).
 
-No security group allows traffic from outside its network. A network that is built here reaches S3, and DynamoDB if its
-functions use tables, through gateway endpoints, which are free and keep the traffic inside the AWS network. There is no
-NAT gateway, because it costs money.
+No security group allows traffic from outside its network. A network that is built here has a gateway endpoint for S3,
+and one for DynamoDB if its functions use tables. These endpoints are free and keep the traffic inside the AWS network.
+There is no NAT gateway, because it costs money.
 """
 
 from collections.abc import Mapping, Sequence

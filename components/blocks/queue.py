@@ -19,7 +19,7 @@ from components.core import Block, Kind, Scope
 FOURTEEN_DAYS = 14 * 86_400  # in seconds
 VISIBILITY_FACTOR = 6
 """A received message stays hidden for six times the consumer's timeout, plus the time for which Lambda waits for a full
-batch (Lambda developer guide, "Creating and configuring an Amazon SQS event source mapping")."""
+batch. AWS recommends it (Lambda developer guide, "Creating and configuring an Amazon SQS event source mapping")."""
 
 
 class Sender(NamedTuple):

@@ -79,9 +79,9 @@ class RestApi(Block):
 
         - `function` answers all operations.
         - `requests_per_second` is the limit of all callers together. A burst may have twice as many requests.
-        - Alarms are raised if there are more responses than `client_errors_above` with a status of 400 to 499 in five
-          minutes, and if the 95th percentile of the latency exceeds `latency_above_ms` for three periods of five
-          minutes.
+        - An alarm is raised if more responses than `client_errors_above` have a status of 400 to 499 in five minutes.
+          Another is raised if the 95th percentile of the latency exceeds `latency_above_ms` in three successive periods
+          of five minutes.
         - `cors_origin` is the origin whose pages may read responses, such as `https://console.example.com`; `*` for all
           origins.
         - `authorizer` authorizes callers by the header `Authorization`; None if the gateway admits all callers. The

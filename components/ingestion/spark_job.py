@@ -1,7 +1,7 @@
 """The Spark job on Glue, with its script, role, security configuration, log groups and network connection.
 
-The workflow (`workflow.py`) starts its runs. The events of failed runs go to the queue for failed events, which has an
-alarm.
+The workflow (`workflow.py`) starts a run for each manifest, which is the list of the run's files. The events of failed
+runs go to the queue for failed events, which has an alarm.
 
 Glue creates a missing log group itself, without the stack's retention. So this block creates the groups in advance,
 under the names that Glue uses. If the security configuration encrypts logs, which needs a customer key (setting
@@ -56,15 +56,12 @@ class SparkJob(Block):
         self.arn = scope.context.arn("glue", f"job/{self.name}")
         security_name = scope.name(Kind.SECURITY_CONFIGURATION, "spark")
         custom_log_prefix = f"/aws-glue/{self.name}"
-        # To the prefix that the job's arguments pass, Glue appends the names of the security configuration and of the
-        # role if there is a customer key.
-        log_prefix = (
-            f"{custom_log_prefix}/{security_name}-role/{scope.name(Kind.ROLE, 'spark')}" if key else custom_log_prefix
-        )
+        # Glue appends this to the prefix that the job's arguments pass.
+        key_suffix = f"/{security_name}-role/{scope.name(Kind.ROLE, 'spark')}" if key else ""
         log_groups = [
             cloudwatch.LogGroup(
                 self.part_name(f"{group}-logs"),
-                name=f"{log_prefix}/{group}",
+                name=f"{custom_log_prefix}{key_suffix}/{group}",
                 retention_in_days=scope.foundation.logs.retention_days,
                 kms_key_id=key,
                 tags=scope.tags("SparkLogs"),
@@ -80,7 +77,7 @@ class SparkJob(Block):
             grants=[
                 *_data_grants(lake, landing, incoming),
                 *_log_grants(scope.context.arn("logs", f"log-group:{custom_log_prefix}/*:*"), key),
-                # Glue reads the job's security configuration with the job's role. IAM cannot limit this to one.
+                # Glue reads the job's security configuration with the job's role. IAM cannot limit this to one configuration.
                 grant("glue", ["GetSecurityConfiguration"], "*"),
                 *(_network_grants(scope.context, network, self.name) if network else []),
             ],

@@ -1,7 +1,8 @@
 """Monthly usage of the livestream backend, derived from its load settings, for the cost model.
 
 `Usage` maps the Pulumi name of each component to its measures, which the price rules of the cost model read.
-`livestream-null-check` is the table.
+`livestream-null-check` is the table. An episode is a recorded broadcast: a video, which is cut into chunks, and a
+transcript, which is cut into sections (windows) and analyzed.
 """
 
 import math
@@ -34,7 +35,7 @@ EPISODE_MONTHS = 12  # whose episodes exist at the time of the estimate; the tab
 RECORDS_PER_WINDOW = 1  # facts and summaries of AgentCore, at most two; they never expire, so each month adds as many
 EVENT_MILLISECONDS = 150
 EVENT_BYTES = 1_000
-TRANSCRIPT_MILLISECONDS = 1_000  # to cut a transcript into sections (windows)
+TRANSCRIPT_MILLISECONDS = 1_000  # to cut a transcript into windows
 CHARACTERS_PER_HOUR = 50_000  # of speech
 WINDOW_MILLISECONDS = 20_000  # to analyze a window
 INPUT_TOKENS = 9_100  # instructions, memories and text in the request for one window

@@ -1,6 +1,4 @@
-"""Settings of the foundation, which all subsystems share: alerts, logs, data protection, budget, backup, identity
-provider and network.
-"""
+"""Settings that all subsystems share: alerts, logs, data protection, budget, backup, identity provider and network."""
 
 from enum import StrEnum
 from ipaddress import IPv4Network

@@ -1,4 +1,7 @@
-"""Settings of livestream: expected load, REST API, uploads, videos, the fact-check agent, and functions."""
+"""Settings of livestream: expected load, REST API, uploads, videos, the fact-check agent, and functions.
+
+An episode is a recorded broadcast with a video and a transcript.
+"""
 
 from enum import StrEnum
 from typing import Annotated

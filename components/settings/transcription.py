@@ -1,6 +1,7 @@
 """Settings of transcription: expected load, live captions, limits of sessions, WebSocket API, alarms and functions.
 
-`CaptionThresholds`, a model of the handlers, has the fields of the settings of captions.
+`CaptionThresholds`, a model of the handlers, has the fields of the settings of captions. A partial caption may still
+change, and a final one does not.
 """
 
 from typing import Annotated

@@ -1,7 +1,8 @@
 """Alarms of transcription, for captions that are late, suppressed or missing.
 
 The router is the function behind the WebSocket API. It invokes the audio processor for each utterance, which is a
-message with some seconds of speech. Every block in `components/blocks` creates its own alarms in addition.
+message with some seconds of speech. A partial caption may still change, and a final one does not. Every block in
+`components/blocks` creates its own alarms in addition.
 """
 
 from components.blocks.alarm import Comparison, Metric, Severity, create_alarm
