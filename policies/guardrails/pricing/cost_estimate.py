@@ -1,5 +1,6 @@
 """Estimate of a stack's monthly cost, from its resources and its expected usage. The Platform component, which contains
-the whole stack, publishes the usage by block: the component that contains a resource.
+the whole stack, publishes the usage by block: the component that contains a resource. The policies about spending and
+`make cost` show the estimate.
 
 Each line of the estimate is a quantity times a price. Free tiers are not subtracted by default. Missing data is never
 counted as zero. A resource whose type or feature has no price is listed as *unpriced*. Other missing data is an error, for

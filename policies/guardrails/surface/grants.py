@@ -1,7 +1,8 @@
 """Facts about permissions: a line for each principal, action and resource that a policy document allows.
 
 For example, `ingestion lambda | s3:GetObject | arn:aws:s3:::{own}/*` is a permission of a function's role. `facts.py`
-lists them. A document of an unexpected form raises ValueError, because it could hide a permission.
+adds these lines to the facts of a resource. A document of an unexpected form raises ValueError, because it could hide a
+permission.
 """
 
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ def describe_trust(document: Any) -> str:
 
 def list_grants(document: Mapping[str, Any], subject: str, subsystem: str, seen: SeenStack) -> list[str]:
     """Return a line for each principal, action and resource that a document allows. `subject` is the beginning of the
-    lines. Names of the subsystem become `{own}`.
+    lines. Names of the subsystem become `{own}`. A `-` stands for an absent element, for example beside `NotAction`.
     """
 
     def normalise(value: Any) -> str:

@@ -1,4 +1,5 @@
-"""Walk through the properties of a resource, from which its facts (`facts.py`) are computed.
+"""Walk through the properties of a resource, from which its facts (`facts.py`) are computed, and reader of properties
+that can be unknown until the deployment.
 
 JSON in a text is read like the properties around it, because AWS takes many documents as texts.
 """
