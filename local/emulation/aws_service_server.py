@@ -61,7 +61,7 @@ class Permissions(Protocol):
 
 
 class ServiceAccount(Permissions, Protocol):
-    """AWS account in which an emulated service acts. In the emulator, it is an `EmulatorAccount`."""
+    """AWS account in which an emulated service acts: an `EmulatorAccount`, or a fake in tests without an emulator."""
 
     account: str
     """Account id."""

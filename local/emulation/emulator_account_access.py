@@ -21,7 +21,7 @@ from local.emulation import get_private
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions, role_trusts
 
 ROOT_KEY = "test"
-"""Access key and secret of the account's root user."""
+"""Access key and secret of the account's root user, who may do everything."""
 
 
 def endpoint() -> str:
@@ -88,9 +88,8 @@ class EmulatorAccount:
         """Put an event on the default bus. Unlike in a `PutEvents` request, `source` may begin with `aws.`."""
         set_request_account_id("")  # the default account applies, because no request is being served
         set_request_region(self.region)
-        entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
-        resources = [resource] if resource else []
-        get_private(eventbridge, "_put_events")({"Entries": [{**entry, "Resources": resources}]}, allow_aws_source=True)
+        entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": [resource]}
+        get_private(eventbridge, "_put_events")({"Entries": [entry]}, allow_aws_source=True)
 
     def s3(self, role_arn: str, session_name: str) -> Any:
         return _s3(open_session(role_arn, session_name).to_session())

@@ -20,7 +20,7 @@ from local.http_server import HttpRequest, HttpResponse, serve_json
 
 ISSUER: Final = "https://login.local.example.com/"
 """Issuer of the tokens, the same as in Pulumi.local.yaml. Its host does not exist, so handlers download the keys from
-the URL in their environment variable `JWKS_URL`, which the launcher of the emulator sets."""
+the URL in their environment variable `JWKS_URL`. `local_services.py` sets it for handlers whose deployment does not."""
 AUDIENCE: Final = "polyphony-local"
 """Audience of the tokens, the same as in Pulumi.local.yaml."""
 KEYS_PATH: Final = "/.well-known/jwks.json"

@@ -66,6 +66,7 @@ def install(permissions: ServiceCallPermissions) -> None:
 
 
 def _correct_workers() -> None:
+    """Correct the script of the worker processes and how the emulator reads their logs, so that each log has an end."""
     script = get_private(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
     for before, after in EDITS.items():
         if script.count(before) != 1:

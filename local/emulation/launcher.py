@@ -4,9 +4,9 @@ Only `local/platform/emulator.py` starts it, with the Python of `.venv-emulator`
 local platform. `<lock>` is the descriptor of a locked file, which stays locked while the launcher runs. So other
 commands see from the lock that the emulator runs.
 
-The launcher and all its child processes are killed if the parent process ends or closes the launcher's standard input,
-unless the parent has written the line `keep` before. If the launcher itself ends, a shell kills its child processes, for
-example Lambda workers.
+The launcher and all its child processes are killed if the parent process ends or closes the launcher's standard input.
+They outlive the parent if it has written the line `keep` before. If the launcher itself ends, a shell kills its child
+processes, for example Lambda workers.
 
 Lambda handlers must import the code of their deployed zip, and not that of the checkout. So their processes do not get
 this process's import path, and `emulator.py` sets a working folder without code, which they inherit. The option `-P` keeps

@@ -17,7 +17,7 @@ from local.emulation import get_private, wrap_function
 from local.emulation.iam.service_call_permissions import API_GATEWAY, function_admits
 
 BAD_GATEWAY = 502
-"""Status that AWS sends if a function fails."""
+"""Status that AWS sends to the client if a function fails."""
 
 
 class FunctionFailed(Exception):
@@ -54,6 +54,7 @@ async def _call_function(
 
 
 async def _invoke_proxy(original: Any, *arguments: Any, **keywords: Any) -> Any:
+    """Answer a request with the function's response, or with a gateway response if `_call_function` has raised."""
     try:
         return await original(*arguments, **keywords)
     except FunctionFailed:
@@ -74,7 +75,7 @@ async def _invoke_authorizer(
     original: Any, authorizer: Mapping[str, Any], event: Mapping[str, Any], account_id: str, region: str
 ) -> Any:
     function = get_private(apigateway_v1, "_extract_lambda_ref_from_integration_uri")(authorizer["authorizerUri"])
-    api_id = event["methodArn"].split(":")[5].partition("/")[0]
+    api_id = event["methodArn"].split(":")[5].partition("/")[0]  # the ARN ends in `<API id>/<stage>/<method>/<path>`
     if not _may_call(function, account_id, region, f"{api_id}/authorizers/{authorizer['id']}"):
         return None  # the emulator then refuses the request
     return await original(authorizer, event, account_id, region)

@@ -181,6 +181,7 @@ def find_definition(reference: str) -> dict[str, Any]:
 
 
 def _job_detail(request: Parameters, definition: Parameters, queue: Parameters) -> dict[str, Any]:
+    """Return a new job in the format of `DescribeJobs`. The overrides in the request replace values of the definition."""
     job_id = str(uuid.uuid4())
     properties, overrides = definition["containerProperties"], request.get("containerOverrides") or {}
     environment = {

@@ -5,7 +5,7 @@ Each line on standard input is a request in JSON, and each line on standard outp
 describes the requests. The program runs in `.venv-spark`, which lacks the dependencies of `local`, so it imports no
 module of `local`.
 
-A run of the job processes a manifest, which is a list of files, and writes Parquet files to the lake, a bucket that
+A run of the job processes a manifest, which is a list of files. It writes Parquet files to the lake, a bucket that
 requests give as `s3://<bucket>/`. Then it publishes them with pointers. `pointers/dt=<date>/<manifest id>.txt` lists
 the URIs of the Parquet files of one manifest and date. The program reads only Parquet files that a pointer lists.
 """

@@ -92,6 +92,7 @@ class _MediaConvertService:
         return job
 
     def _execute_with_events(self, job: _MediaConvertJob) -> None:
+        """Execute a job in the worker thread. Send an event at its start and at its end or failure."""
         try:
             self._put_event(job, "PROGRESSING")
             self._put_event(job, "COMPLETE", outputGroupDetails=[self._execute(job)])

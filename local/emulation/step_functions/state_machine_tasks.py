@@ -89,6 +89,7 @@ class StateMachineTasks:
         return original(resource, parameters)
 
     def _submit_job(self, _resource: str, parameters: Parameters) -> Any:
+        """Submit a Batch job without waiting for its end. No workflow of this project uses `submitJob.sync`."""
         model = ServiceModel(create_loader().load_service_model("batch", "service-2"), "batch")
         operation = model.operation_model("SubmitJob")
         try:
@@ -97,6 +98,7 @@ class StateMachineTasks:
             raise task_error("Batch.ClientException", str(error)) from None
 
     def _call_service(self, _original: Any, resource: str, parameters: Parameters) -> Any:
+        """Call an AWS service for an SDK task. Raise a task error with the name that a workflow can catch."""
         call = _SDK_CALL.fullmatch(resource)
         if call is None:
             raise task_error("States.Runtime", f"{resource} is not an SDK integration")
