@@ -1,6 +1,7 @@
 """S3 gateway for the meetings bucket: clients' uploads, results of the media job, transcripts and summaries.
 
-A client uploads a recording in chunks, which are files, and then `complete.json`, which lists them.
+A client uploads a recording in chunks, which are files, and then `complete.json`, which lists them. A `WrongChunk` names one
+of these files, also `complete.json`, and its problem.
 """
 
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ class MeetingBucket:
 
     def open_upload(self, key: str) -> "GetObjectOutputTypeDef | ChunkProblem":
         """Return S3's response with an object that a client uploaded, or the problem if no retry can read it: it does not
-        exist, is archived, or was encrypted by the client with its own key. Other errors of S3 pass.
+        exist, is archived, or was encrypted by the client with its own key. Raises all other errors of S3.
         """
         try:
             return self.client.get_object(Bucket=self.name, Key=key)
@@ -51,7 +52,7 @@ class MeetingBucket:
             raise
 
     def read_complete_file(self, meeting: MeetingId) -> tuple[CompleteFile | WrongChunk, str | None]:
-        """Return a meeting's `complete.json` with the time of its upload. Or return the problem if it cannot be used."""
+        """Return a meeting's `complete.json` and the time of its upload, or its problem and None if it cannot be used."""
         answer = self.open_upload(meeting.upload_key(COMPLETE_FILE_NAME))
         if isinstance(answer, ChunkProblem):
             return WrongChunk(name=COMPLETE_FILE_NAME, problem=answer), None

@@ -28,8 +28,6 @@ USER: Final = "User"
 """Second dimension of `StorageGrowth`: the pseudonym that names the user in S3 keys, or `others` for all users without a
 value of their own.
 """
-
-
 _UNITS: Final[Mapping[str, "StandardUnitType"]] = {
     PROCESSING_DURATION: "Seconds",
     INPUT_TOKENS: "Count",
@@ -47,7 +45,7 @@ class MeetingMetrics:
     stack: str
 
     def put(self, name: str, value: float, by_user: Mapping[str, float] | None = None) -> None:
-        """Send the value of a metric, and the values of single users, in one call. CloudWatch accepts 1,000 values."""
+        """Send the value of the whole stack and the values of single users in one call, which may have 1,000 values."""
         stack: DimensionTypeDef = {"Name": STACK, "Value": self.stack}
         values: list[tuple[float, list[DimensionTypeDef]]] = [(value, [stack])]
         values += [(of_user, [stack, {"Name": USER, "Value": user}]) for user, of_user in (by_user or {}).items()]

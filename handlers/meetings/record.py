@@ -272,7 +272,7 @@ def apply_deletion(record: MeetingRecord | None, at: datetime) -> MeetingRecord 
 
 
 def _new_record(meeting: MeetingId, at: datetime) -> MeetingRecord:
-    """Return the record of a new meeting whose `complete.json` cannot be used."""
+    """Return the record of a new meeting. It has failed until a usable `complete.json` changes the status or reason."""
     now = timestamp(at)
     return MeetingRecord(
         user=meeting.user,

@@ -92,7 +92,8 @@ class Summarizer:
         return Transcript(language=request.language, duration_ms=request.duration_ms, said=tuple(said))
 
     def _summarize_transcript(self, transcript: Transcript) -> Summary:
-        # Only the characters of a window are limited: the time limit is longer than the transcript.
+        # Only the characters of a window are limited, because its time limit is longer than the transcript. For operators,
+        # a window is a part of the transcript, as in the setting `models.partCharacters`.
         duration_ms = transcript.said[-1].end_ms + 1
         sizes = WindowSizes(characters=self.environment.part_characters, milliseconds=duration_ms, overlap_characters=0)
         windows = split_into_windows(transcript.said, sizes)
@@ -112,8 +113,7 @@ class Summarizer:
             for located in questions.locate_items(model_items, window)
         ]
         dropped = sum(len(model_items) for _, model_items in answers) - len(items)
-        # An action item is dropped if the window does not contain its quote. For operators, a window is a part of the
-        # transcript, as in the setting `models.partCharacters`.
+        # An action item is dropped if the window does not contain its quote.
         self.log.info("summary_ready", parts=len(windows), action_items=len(items), dropped=dropped)
         return Summary(
             summary=summaries[0],
@@ -145,13 +145,15 @@ class Summarizer:
         return summary, self._ask(action_model, action_question, questions.parse_action_items, usages)
 
     def _ask(
-        self, model_id: str, question: questions.Question, read: Callable[[str], T], usages: list[TokenUsage]
+        self, model_id: str, question: questions.Question, parse: Callable[[str], T], usages: list[TokenUsage]
     ) -> T:
+        """Return the model's answer in the form that `parse` gives it. Add the billed tokens to `usages`."""
+
         def report(usage: TokenUsage) -> None:
             usages.append(usage)
             self.log.info("model_answered", task=question.task, **usage.model_dump())
 
-        return self.models[model_id].ask(question.to_request(self.environment.max_output_tokens), read, report)
+        return self.models[model_id].ask(question.to_request(self.environment.max_output_tokens), parse, report)
 
 
 @cache

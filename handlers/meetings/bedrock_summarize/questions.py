@@ -121,7 +121,7 @@ def parse_action_items(text: str) -> tuple[ModelActionItem, ...]:
 
 @dataclass(frozen=True)
 class LocatedItem:
-    """An action item with the position of its quote in the transcript."""
+    """An action item and the position of its quote, by which `operations.compare_models` compares action items."""
 
     item: ActionItem
     first_word: tuple[int, int]

@@ -59,7 +59,6 @@ class RecordingUnprocessable(Exception):
     """A check found that the recording cannot be processed. `MediaJob.run` catches the exception and writes its `result`."""
 
     def __init__(self, reason: MeetingReason, wrong: Iterable[WrongChunk] = ()) -> None:
-        super().__init__(reason)
         self.result = MediaResult(reason=reason, wrong=tuple(wrong))
 
 

@@ -114,7 +114,7 @@ def _read_messages(ffmpeg: Ffmpeg) -> tuple[dict[int, int], float]:
             if match := _MAPPING.fullmatch(line):
                 streams[int(match[2])] = int(match[1])
             elif streams and not rotation and (match := _ROTATION.fullmatch(line)):
-                rotation = float(match[1]) or 0.0  # -0.0 becomes 0.0
+                rotation = float(match[1]) or 0.0  # -0.0 becomes 0.0, so that both have the same `form`
     return streams, rotation
 
 

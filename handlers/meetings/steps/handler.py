@@ -79,7 +79,7 @@ class StepEvent(Message):
 
 
 class StepResult(Message):
-    """Response of a step. Only the step `media` has parts of the audio, if they are to be transcribed."""
+    """Response of a step. Only that of the step `media` has parts of the audio and a duration."""
 
     is_current: bool
     """False if the meeting has another recording or a newer attempt by now, or was deleted."""
@@ -101,7 +101,7 @@ class Steps:
     log: EventLog
 
     def run(self, step: StepEvent) -> StepResult:
-        """Apply the report of the step that the event names, and return the step's response."""
+        """Apply the report of a step, and return the response. Raises an exception if `media` finds no valid result."""
         recording, result = step.recording, MediaResult()
         match step.step:
             case "media":
