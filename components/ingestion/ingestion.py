@@ -4,6 +4,9 @@ The manifest builder records new files in the file table and collects them in ma
 for one run of Spark. A workflow runs Spark for each manifest. The sweeper, a scheduled function, creates the manifests
 that are overdue, and repairs what the builder and the workflow left unfinished.
 
+A function gets its environment variables from two arguments. A grant in `uses` that names a `variable` sets this field of
+the function's environment model to the name, URL or ARN of its resource. `values` has the values of the other fields.
+
 `Platform` creates this component. docs/decisions/0030 describes the protocol between the functions.
 """
 
@@ -91,6 +94,7 @@ class Ingestion(pulumi.ComponentResource):
 
     def _create_storage(self) -> None:
         scope, settings, intake = self._scope, self._settings, self._settings.intake
+        projected = [*LISTED_ATTRIBUTES, "execution_arn"]
         # The requirements name the file table `ManifestTable`. It has a record for each file and for each manifest.
         self.files = Table(
             scope,
@@ -99,11 +103,7 @@ class Ingestion(pulumi.ComponentResource):
             hash_key="date_prefix",
             range_key="file_key",
             # Sparse index: a file has these keys while it waits for a manifest, and a manifest while it runs.
-            indexes=[
-                SecondaryIndex(
-                    OPEN_INDEX, "open_shard", "open_since", projected_attributes=[*LISTED_ATTRIBUTES, "execution_arn"]
-                )
-            ],
+            indexes=[SecondaryIndex(OPEN_INDEX, "open_shard", "open_since", projected_attributes=projected)],
             ttl_attribute="ttl",
         )
         self.intake = Queue(
@@ -116,6 +116,7 @@ class Ingestion(pulumi.ComponentResource):
         )
         # The version is part of a file's key in the file table, so the page that uploads a file must read it.
         cors = cors_rule([intake.cors_origin], ("PUT",), ["x-amz-version-id"]) if intake.cors_origin else None
+        expiry = lifecycle_rule("expire-files", expire_days=intake.landing_days, old_version_days=OLD_VERSION_DAYS)
         self.landing = Bucket(
             scope,
             "landing",
@@ -123,9 +124,7 @@ class Ingestion(pulumi.ComponentResource):
             versioned=True,
             upload_prefix=INCOMING,
             cors=cors,
-            lifecycle=[
-                lifecycle_rule("expire-files", expire_days=intake.landing_days, old_version_days=OLD_VERSION_DAYS)
-            ],
+            lifecycle=[expiry],
             notify=QueueNotification(self.intake, prefix=INCOMING),
         )
         self.lake = create_lake_bucket(scope)
@@ -213,9 +212,7 @@ class Ingestion(pulumi.ComponentResource):
         )
 
     def _manifest_creation_grants(self) -> list[Grant]:
-        """Return the grants of the functions that create manifests. `variable` is the field of the function's environment
-        model that gets the resource's name, URL or ARN.
-        """
+        """Return the grants of the functions that create manifests."""
         return [
             self.files.grant("UpdateItem", variable="manifest_table_name"),
             self.files.grant("Query", index=OPEN_INDEX),

@@ -71,7 +71,7 @@ def _lacks_tokens(value: object, stack: StackSettings) -> bool:
     return value is None and (stack.foundation.identity.auth is Auth.OIDC or stack.meetings.enabled)
 
 
-def _lacks_time_to_think(answer_seconds: int, stack: StackSettings) -> bool:
+def _lacks_time_to_answer(answer_seconds: int, stack: StackSettings) -> bool:
     """Return True if the longest answer of the model, which includes its thinking, takes longer than this."""
     max_tokens = find_traits(stack.livestream.agent.model_id).max_output_tokens(MAX_OUTPUT_TOKENS)
     return answer_seconds < max_tokens // TOKENS_PER_SECOND
@@ -160,7 +160,7 @@ CHECKS: tuple[tuple[tuple[Environment, ...], str, object | Callable[[Any, StackS
     (ALL, "livestream.api.authorizer",
      lambda kind, s: kind is AuthorizerKind.JWT and s.foundation.identity.auth is Auth.NONE,
      "must be none if foundation.identity.auth is none"),
-    (ALL, "livestream.agent.answerSeconds", _lacks_time_to_think,
+    (ALL, "livestream.agent.answerSeconds", _lacks_time_to_answer,
      "is too short for the longest answer of this modelId, which also thinks"),
     (ALL, "livestream.factCheckAgent.timeoutSeconds",
      lambda seconds, s: seconds < 2 * s.livestream.agent.answer_seconds + WINDOW_MARGIN_SECONDS,

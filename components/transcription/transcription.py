@@ -4,6 +4,9 @@ A client sends an utterance, some seconds of speech, as one message. The router 
 audio processor for each utterance. The audio processor lets Amazon Transcribe transcribe the utterance, and sends the
 captions to the client.
 
+A function gets its environment variables from two arguments. A grant in `uses` that names a `variable` sets this field of
+the function's environment model to the name, URL or ARN of its resource. `values` has the values of the other fields.
+
 `Platform` creates this component. docs/decisions/0040 describes the path of an utterance.
 """
 
