@@ -25,8 +25,8 @@ NOT_INSTALLED = "Spark is not installed, so ingestion cannot process files. `mak
 """Spark is the largest download of the local platform, and only ingestion needs it. So `make up` does not install it."""
 SESSION_WORKER = ROOT / "local" / "emulation" / "glue" / "spark_session_worker.py"
 LOCAL_SPARK_FLAG = "--local_spark"
-"""Flag that callers of `SparkChildSession.run` add to the job's command line. With it, the job knows that all of Spark
-runs on this machine and cannot write to S3 itself."""
+"""Flag that every starter of a run adds to the job's command line. With it, the job knows that all of Spark runs on this
+machine and cannot write to S3 itself."""
 SETTINGS = {
     "spark.master": "local[2]",
     "spark.ui.enabled": "false",
