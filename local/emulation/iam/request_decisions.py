@@ -54,7 +54,7 @@ _body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", de
 def install(recorder: DecisionRecorder) -> None:
     """Replace functions of the emulator by those below, which get the original. `extended_emulator.py` calls this."""
     wrap_function(app, "pin_signed_body", _keep_body)
-    # Without this entry, the emulator finds no actions for requests to AgentCore, so it checks none.
+    # Without these models, the emulator finds no actions for requests to AgentCore's memories, so it checks none.
     get_private(iam_actions, "_BOTOCORE_SERVICE_MAP")[AGENTCORE] = [AGENTCORE, f"{AGENTCORE}-control"]
     wrap_function(iam_actions, "extract_resource_arn", _extract_resource)
     wrap_function(iam_actions, "_s3_object_context", _add_kms_key)
