@@ -57,15 +57,9 @@ PRESIGNED_SECONDS = 900
 
 _TRANSIENT_CODES = frozenset(
     {
-        "ThrottlingException",
-        "ProvisionedThroughputExceededException",
-        "Throttling",
-        "RequestLimitExceeded",
-        "TooManyRequestsException",
-        "ServiceQuotaExceededException",
-        "ModelNotReadyException",
-        "ModelErrorException",
-        "ModelTimeoutException",
+        *("Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"),
+        *("ProvisionedThroughputExceededException", "ServiceQuotaExceededException"),
+        *("ModelNotReadyException", "ModelErrorException", "ModelTimeoutException"),
     }
 )
 """Error codes of the called services after which another attempt may succeed, although the status is below 500."""

@@ -116,8 +116,12 @@ def to_handler_error(error: Exception) -> HandlerError:
     return HandlerError(CommonErrorCode.INTERNAL, "Something went wrong on our side.")
 
 
-def to_http_response(error: Exception, request_id: str) -> dict[str, Any]:
-    """Return API Gateway's proxy response for an exception."""
+ProxyResponse = dict[str, Any]
+"""Lambda proxy response for API Gateway."""
+
+
+def to_http_response(error: Exception, request_id: str) -> ProxyResponse:
+    """Return the response for an exception."""
     answer = to_handler_error(error)
     body = Error(code=answer.code, message=answer.message, fields=answer.fields, request_id=request_id)
     return {

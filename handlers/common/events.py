@@ -137,11 +137,7 @@ IGNORED = "ignored"
 
 
 def process_batch(
-    messages: Sequence[Mapping[str, Any]],
-    act: Callable[[str], str | None],
-    event_log: EventLog,
-    *,
-    event_kind: str,
+    messages: Sequence[Mapping[str, Any]], act: Callable[[str], str | None], event_log: EventLog, *, event_kind: str
 ) -> BatchFailures:
     """Call `act` with the body of each message. Return the messages for which it raised an exception.
 

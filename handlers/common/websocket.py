@@ -17,6 +17,7 @@ from handlers.common.errors import (
     Error,
     ErrorCode,
     HandlerError,
+    ProxyResponse,
     request_validation,
     to_handler_error,
     to_http_response,
@@ -71,10 +72,6 @@ class WebSocketConnections:
         except self._client.exceptions.GoneException:
             return False
         return True
-
-
-ProxyResponse = dict[str, Any]
-"""Lambda proxy response for API Gateway."""
 
 
 class WebSocketErrorCode(ErrorCode):

@@ -9,9 +9,9 @@ import boto3
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, build_presigning_config, secret_parameter
-from handlers.common.errors import HandlerError
+from handlers.common.errors import HandlerError, ProxyResponse
 from handlers.common.logging import EventLog
-from handlers.common.rest import ProxyResponse, RestDispatcher
+from handlers.common.rest import RestDispatcher
 from handlers.livestream.environment import EpisodesApiEnvironment
 from handlers.livestream.episode_table import EpisodeTable, queue_deletion
 from handlers.livestream.episodes import routes

@@ -21,11 +21,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, is_transient_failure
-from handlers.common.errors import HandlerError
+from handlers.common.errors import HandlerError, ProxyResponse
 from handlers.common.ids import timestamp
 from handlers.common.logging import EventLog, name_for_log
 from handlers.common.records import Records
-from handlers.common.rest import ProxyResponse, RestAnswer, RestDispatcher, RestRequest
+from handlers.common.rest import RestAnswer, RestDispatcher, RestRequest
 from handlers.common.tokens import ProviderUnavailable, TokenRefused, TokenVerifier, signing_keys
 from handlers.meetings import s3_keys
 from handlers.meetings.auth_exchange import api

@@ -17,11 +17,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common import ids
 from handlers.common.aws import SHORT_TIMEOUT_CONFIG
-from handlers.common.errors import HandlerError
+from handlers.common.errors import HandlerError, ProxyResponse
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket import (
     ClientMessage,
-    ProxyResponse,
     ReplyMessage,
     WebSocketDispatcher,
     WebSocketErrorCode,

@@ -28,14 +28,13 @@ import boto3
 
 from handlers.common import ids
 from handlers.common.aws import PRESIGNED_SECONDS, SHORT_TIMEOUT_CONFIG, build_presigning_config, secret_parameter
-from handlers.common.errors import CommonErrorCode, HandlerError
+from handlers.common.errors import CommonErrorCode, HandlerError, ProxyResponse
 from handlers.common.events import BatchFailures, process_batch
 from handlers.common.ids import ULID_PATTERN
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.common.websocket import (
     ClientMessage,
-    ProxyResponse,
     ReplyMessage,
     WebSocketConnections,
     WebSocketDispatcher,

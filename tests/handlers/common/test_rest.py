@@ -33,7 +33,6 @@ class NewBox(Message):
 
 class Box(Message):
     stored_size: Annotated[int, Field(ge=1)]
-    note: str | None = None
 
 
 class BoxWithSecret(Box):
@@ -148,8 +147,6 @@ def test_only_an_operation_that_verifies_the_token_itself_gets_it(function: Mock
     [
         *(RestAnswer(None), RestAnswer(Box(stored_size=1), 204), RestAnswer(NewBox(size=1))),
         RestAnswer(BoxWithSecret(stored_size=1)),
-        *(RestAnswer(Box(stored_size=1).model_copy(update={"stored_size": size})) for size in (0, object())),
-        RestAnswer(Box(stored_size=1, note="\ud800")),
     ],
 )
 def test_an_answer_that_violates_its_operation_is_not_sent(
