@@ -25,7 +25,6 @@ for name in ("boto3", "botocore", "s3transfer", "urllib3"):
 
 MAX_WORKERS = MAX_POOL_CONNECTIONS
 """Maximum number of parallel calls: the number of connections that a client keeps open."""
-
 CONFIG = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard"})
 """Default configuration. Calls that fail for a transient reason, such as throttling or a timeout, are retried."""
 

@@ -7,12 +7,7 @@ import pytest
 from hypothesis import example, given
 from pydantic import BaseModel, ConfigDict, Field
 
-from handlers.common.errors import (
-    MAX_PROBLEMS,
-    HandlerError,
-    request_validation,
-    to_http_response,
-)
+from handlers.common.errors import MAX_PROBLEMS, HandlerError, request_validation, to_http_response
 from handlers.livestream.episodes.routes import OPERATIONS as EPISODE_OPERATIONS
 from handlers.livestream.models import CompleteUpload, NewEpisode
 from handlers.meetings.auth_exchange.api import OPERATIONS as MEETING_OPERATIONS
