@@ -62,10 +62,8 @@ def test_live_calls_fail_within_four_seconds() -> None:
 
 def test_a_failure_is_transient_if_another_attempt_may_succeed() -> None:
     throttled = client_error("ThrottlingException", 429)
-    unreachable = (
-        *(ReadTimeoutError(endpoint_url=CANARY), ConnectTimeoutError(endpoint_url=CANARY)),
-        EndpointConnectionError(endpoint_url=CANARY),
-    )
+    kinds = (ReadTimeoutError, ConnectTimeoutError, EndpointConnectionError)
+    unreachable = [kind(endpoint_url=CANARY) for kind in kinds]
     for transient in (throttled, client_error("SomethingNew", 500), *unreachable):
         assert is_transient_failure(transient)
     for permanent in (client_error("SomethingNew", 499), NoCredentialsError(), ValueError()):
