@@ -23,7 +23,7 @@ from handlers.common.ids import timestamp
 from handlers.common.logging import LogText, hash_for_log
 from handlers.common.records import Attributes, Record
 from handlers.meetings.recording_files import CompleteFile, MeetingReason, WrongChunk
-from handlers.meetings.s3_keys import MeetingId, Recording
+from handlers.meetings.s3_keys import MeetingId
 
 PARTITION = "user"
 """Partition key of the table. A role's policy can restrict a user to one partition."""
@@ -124,10 +124,6 @@ class MeetingRecord(Record):
     """Number by which S3 orders the uploads of `complete.json`, of the latest one that this record contains."""
     uploaded_at: str | None = None
     """Upload time of the `complete.json` that began the attempt. None until a valid one was uploaded."""
-
-    @property
-    def recording(self) -> Recording:
-        return Recording(MeetingId(self.user, self.meeting_id), self.content)
 
     @property
     def execution_name(self) -> str:

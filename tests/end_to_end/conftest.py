@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from handlers.meetings.s3_keys import MeetingId
 from local.emulation.iam.grant_usage import Decision
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import voice_qa_flow
@@ -206,7 +207,7 @@ def delete_meeting(meetings: DeployedMeetings, ann: Recorder) -> None:
     """Delete a processed meeting. Nothing is stored for it any more except its tombstone."""
     record = ann.wait_for_status(ann.upload(ann.record_speech("goodbye")))
     assert meetings.delete_meeting(ann.subject, record.meeting_id).status == 204
-    meetings.wait_until_removed(record.recording.meeting)
+    meetings.wait_until_removed(MeetingId(record.user, record.meeting_id))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import pytest
 from handlers.common.ids import timestamp
 from handlers.meetings.record import MeetingStatus
 from handlers.meetings.recording_files import MeetingReason
-from handlers.meetings.s3_keys import Recording
+from handlers.meetings.s3_keys import MeetingId, Recording
 from local import ACCOUNT, REGION, ROOT
 from local.emulation.faults import Fault
 from local.flows import eventually
@@ -69,7 +69,7 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     ready = ann.wait_for_status(meeting.meeting_id, READY, content=second_content)
     said = ann.client.read_transcript(ready).said
     assert " ".join(segment.text for segment in said) == " ".join(clip_texts("goodbye"))
-    result_key = Recording(ready.recording.meeting, first_content).media_result_key
+    result_key = Recording(MeetingId(ready.user, ready.meeting_id), first_content).media_result_key
     s3 = platform.client("s3")
 
     def read_result() -> Any:
@@ -94,7 +94,7 @@ def test_the_execution_of_a_deleted_meeting_ends_quietly(
     assert record is not None
     assert (record.status, record.title) == (MeetingStatus.DELETED, "")
     assert meeting_id not in [meeting.meeting_id for meeting in ann.client.list_newest_first()]
-    meetings.wait_until_removed(record.recording.meeting)
+    meetings.wait_until_removed(MeetingId(record.user, record.meeting_id))
     [execution] = list_executions(meetings, meeting_id)
     step_functions = meetings.client("stepfunctions")
 
