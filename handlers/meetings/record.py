@@ -2,7 +2,8 @@
 
 A recording consists of files, which are called chunks. The client uploads them, and then `complete.json`, which lists
 them and describes the meeting. The hash `content` identifies the recording by its chunks. An execution of the Step
-Functions workflow processes the recording and reports its progress.
+Functions workflow processes the recording and reports its progress. A new recording, or a retry after a failure, is a new
+attempt with its own execution.
 
 A record has a rank: the number of the attempt and, within the attempt, the rank of its status and stage. No change
 lowers it. So reports that arrive late, repeatedly or in another order give the same record. `ready` ranks above

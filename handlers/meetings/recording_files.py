@@ -87,10 +87,10 @@ class CompleteFile(Message):
     started_at: UtcTimestamp
     """Start of the meeting in UTC, with milliseconds and `Z`."""
     language: Language = "en-US"
-    participants: Annotated[tuple[Person, ...], FailFast(), Field(max_length=100)] = ()
-    tags: Annotated[tuple[Tag, ...], FailFast(), Field(max_length=50)] = ()
     # FailFast stops at the first error. A megabyte of empty chunks (`{},{},…`) would cause nearly a million errors,
     # which take half a gigabyte of memory.
+    participants: Annotated[tuple[Person, ...], FailFast(), Field(max_length=100)] = ()
+    tags: Annotated[tuple[Tag, ...], FailFast(), Field(max_length=50)] = ()
     chunks: Annotated[tuple[Chunk, ...], FailFast(), Field(min_length=1, max_length=MAX_CHUNKS)]
     """The recording's chunks, in their order."""
 

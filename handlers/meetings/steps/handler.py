@@ -102,7 +102,7 @@ class Steps:
 
     def run(self, step: StepEvent) -> StepResult:
         """Apply the report of a step, and return the response. Raises an exception if `media` finds no valid result."""
-        recording, result = step.recording, MediaResult()
+        recording, result = step.recording, MediaResult()  # only the step `media` replaces the empty result
         match step.step:
             case "media":
                 result = MediaResult.model_validate_json(self.bucket.read(recording.media_result_key) or "")
