@@ -218,7 +218,7 @@ class Function(Block):
         return grant("lambda", ["InvokeFunction"], self.live_arn).with_variable(variable, self.live_arn)
 
     def allow_api_gateway(self, label: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
-        """Let one API of API Gateway call the alias.
+        """Let one API of API Gateway call the alias. `label` identifies the permission, and `source_arn` the API.
 
         The permission checks `aws:SourceArn` only, like the example in API Gateway's guide. This ARN contains the
         account, so a check of the account is not needed.

@@ -119,7 +119,8 @@ class WebSocketApi(Block):
         integration = self._create_integration(function)
         permission = function.allow_api_gateway(self.label, self._arn("*"))
         routes = self._create_routes(integration)
-        # The deployment is a snapshot of the routes. Any change of them triggers a new deployment.
+        # The deployment is a snapshot of the routes. Any change of them triggers a new deployment: the id of a part that is
+        # replaced, or the function or the authorization, which can change without a new id.
         trigger_values = (function.live_arn, self._authorization, *(part.id for part in (integration, *routes)))
         deployment = apigatewayv2.Deployment(
             self.part_name("deployment"),

@@ -44,12 +44,8 @@ class Livestream(pulumi.ComponentResource):
         self._scope, self._settings = args.scope.within(self), args.settings
         scope, settings = self._scope, args.settings
         self._create_storage()
-        deletions = Queue(
-            scope,
-            "deletions",
-            display_name="EpisodeDeletions",
-            consumer_timeout=settings.episode_cleanup.timeout_seconds,
-        )
+        cleanup_seconds = settings.episode_cleanup.timeout_seconds
+        deletions = Queue(scope, "deletions", display_name="EpisodeDeletions", consumer_timeout=cleanup_seconds)
         api = self._create_api(self._create_episodes(deletions))
         memory = AgentMemory(scope, "memory", display_name="clipAgentMemory", days=settings.agent.memory_days)
         common = scope, settings, self.bucket, self.table

@@ -4,6 +4,8 @@ The token exchange is an operation of an API. It trades a token of the identity 
 operation deletes a meeting, which the credentials do not allow. All clients share one role. The token exchange sets the
 user as a session tag, with which the role's policies compare the beginning of S3 keys and the table's partition key. So
 each user reaches only their own meetings. `meetings.py` calls `create_client_access`.
+
+A grant in the `uses` of a function that names a `variable` also sets this field of the function's environment model.
 """
 
 from components.blocks.bucket import Bucket
@@ -26,10 +28,9 @@ CALLER_USER = f"${{aws:PrincipalTag/{USER_TAG}}}"
 """IAM policy variable that contains the user of the calling session."""
 LEADING_KEYS = "dynamodb:LeadingKeys"
 MAX_CLIENT_ERRORS = 50
-"""An alarm is raised if the token exchange gives more responses than this with a status of 400 to 499 in five
-minutes."""
+"""An alarm is raised if the API gives more responses than this with a status of 400 to 499 in five minutes."""
 SLOW_MILLISECONDS = 3_000
-"""Latency above which the token exchange counts as slow."""
+"""Latency threshold of the API's alarm: it is raised if more than 5 % of the responses take longer."""
 _USER_TAG_CONDITION = {
     # Each `?` matches one character, so the value must have exactly the length of a user id.
     "StringLike": {f"aws:RequestTag/{USER_TAG}": "?" * ids.USER_ID_LENGTH},

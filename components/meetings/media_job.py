@@ -67,7 +67,7 @@ class MediaJob(Block):
         grants = [
             bucket.grant("GetObject", keys=f"{RAW}*"),
             *(bucket.grant("PutObject", "AbortMultipartUpload", keys=f"{prefix}*") for prefix in (VIDEO, AUDIO)),
-            bucket.grant("PutObject", keys=f"{WORK}*"),
+            bucket.grant("PutObject", keys=f"{WORK}*"),  # the job's result, which the function `steps` reads
             bucket.grant_list(),  # without it, S3 answers 403 and not 404 for a missing chunk
         ]
         # Fargate starts the container with `start_role`, and the program in it has `job_role`.

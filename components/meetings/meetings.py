@@ -55,12 +55,8 @@ class Meetings(pulumi.ComponentResource):
         scope, settings = self._scope, args.settings
         self.failed_events = create_failed_events_queue(scope)
         self._create_storage()
-        self.deletions = Queue(
-            scope,
-            "deletions",
-            display_name="MeetingDeletions",
-            consumer_timeout=settings.meeting_cleanup.timeout_seconds,
-        )
+        cleanup_seconds = settings.meeting_cleanup.timeout_seconds
+        self.deletions = Queue(scope, "deletions", display_name="MeetingDeletions", consumer_timeout=cleanup_seconds)
         api = create_client_access(scope, settings, self.bucket, self.table, self.deletions)
         self._create_workflow(MediaJob(scope, settings, self.bucket))
         self._create_start()
@@ -92,6 +88,7 @@ class Meetings(pulumi.ComponentResource):
             daily_backup=True,
         )
         old_days = kept.old_version_days
+        # WORK has intermediate objects: the result of the media job, and the transcripts of the parts.
         expiring = ((RAW, kept.raw_days), (AUDIO, kept.audio_days), (WORK, kept.raw_days))
         self.bucket = Bucket(
             self._scope,
