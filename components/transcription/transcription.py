@@ -26,8 +26,8 @@ from handlers.transcription.environment import METRICS_NAMESPACE, PROTOCOL, Proc
 MESSAGE_ACTIONS = ("audio", "open", "ping")
 """Values that a message's `action` may have. The router reads them, and clients find them in the output `frontend`."""
 MAX_EVENT_AGE_SECONDS = 60
-"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The processor
-ignores an utterance sooner, after `handlers.transcription.session.MAX_START_MS`. Its client sends it again."""
+"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The client sends
+it again sooner, after `handlers.transcription.session.MAX_START_MS`."""
 MEMORY_PERCENT = 90
 """An alarm is raised if an invocation of the audio processor uses more than this percentage of its memory."""
 DISCARD_REASON = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
