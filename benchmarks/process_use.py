@@ -55,8 +55,8 @@ def run_process(command: Sequence[str], environment: Mapping[str, str], folder: 
         use.elapsed_seconds = time.monotonic() - started
         ended.set()
         sampler.join()
-        # The kernel's value lacks children that their parent did not wait for, such as Spark's Java. The samples lack what a
-        # process used after its last sample. So both are too low.
+        # The kernel's value lacks children that their parent did not wait for, such as Spark's Java. The samples lack the
+        # use of a process after its last sample. So both are too low.
         use.processor_seconds = max(resources.ru_utime + resources.ru_stime, sum(seconds_by_pid.values()))
         # `wait4` has taken the status, so `Popen` cannot find it any more.
         process.returncode = os.waitstatus_to_exitcode(status)

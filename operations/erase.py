@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
-    """Count or delete what a user has. A stack may have only one of the two backends."""
+    """Count or delete a user's data. A stack may lack either backend."""
     if re.fullmatch(ids.USER_ID_PATTERN, options.user) is None:
         raise CommandFailed("--user: give the id, which has 32 characters of A-Z and 2-7, not a name or an address.")
     has_backend = False

@@ -228,7 +228,7 @@ class FileTable:
     ) -> FileStatus | None:
         """Change the status from one of `sources` to `target`, unless the file belongs to another manifest.
 
-        A pending file belongs to no manifest yet. After the change, it belongs to this one. Return like `take`.
+        A pending file belongs to no manifest yet. After the change, it belongs to this manifest. Return like `take`.
         """
         is_free_or_own = Attr("manifest_id").not_exists() | Attr("manifest_id").eq(manifest_id)
         condition = Attr("status").is_in(sources) & is_free_or_own

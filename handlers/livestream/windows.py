@@ -11,7 +11,7 @@ transcript, divided with the same `window_characters`, always has the same windo
 SQS may deliver the message of a window twice, and a model that is asked again answers differently. So an item is written
 only if the window has none yet.
 
-The transcript is finished when all its windows have an item. The invocation that writes the last one then moves the
+The transcript is finished when all its windows have an item. The invocation that writes the last window then moves the
 transcript's track (the stored state of its processing) to `failed` if all windows failed, otherwise to `analyzed`. If the
 invocation stops between these two writes, its message is delivered again, and the next invocation moves the track.
 

@@ -26,7 +26,7 @@ container_properties = computed_from("containerProperties")(json.loads)
 
 
 def _previous_revision(values: ResourceValues) -> Any:
-    """Return the revision before the one that this update has just registered, for example `media-job:3`."""
+    """Return the revision before that of this update, for example `media-job:3`."""
     revision = int(values.responses["RegisterJobDefinition"]["revision"])
     return f"{values['name']}:{revision - 1}"
 

@@ -265,7 +265,7 @@ def used_inputs(driver: Driver, call: DriverCall, names: Iterable[str]) -> set[s
 def identity_inputs(driver: Driver, names: Iterable[str]) -> set[str]:
     """Return those of the named inputs that identify a resource: in its id, or in the parameters of its deletion.
 
-    A change of such an input replaces the resource, because an update would not find the old one.
+    A change of such an input replaces the resource, because an update would not find the old resource.
     """
     identity = set(list_used_properties(driver.id)).union(*(used_inputs(driver, call, names) for call in driver.delete))
     # The id and the outputs come from the service, not from the program. A change of an ignored property has no effect.

@@ -40,7 +40,7 @@ class ReceivedAnswer:
     """Message that ended the answer or reported its failure, or None before that."""
 
     def add(self, piece: Message) -> None:
-        """Add a new piece. If it belongs to a newer attempt to answer the question, remove the pieces of earlier ones."""
+        """Add a new piece. If it belongs to a newer attempt to answer the question, remove the pieces of earlier attempts."""
         self.pieces = [other for other in self.pieces if other["attempt"] >= piece["attempt"]]
         if piece["number"] not in self.numbers:
             self.pieces.append(piece)

@@ -8,7 +8,7 @@ _WORD = re.compile(r"[a-z0-9']+")
 
 
 def word_error_rate(spoken: str, recognised: str) -> float:
-    """Return the wrong, missing and additional words as a share of the spoken ones. Case and punctuation do not count."""
+    """Return the wrong, missing and additional words as a share of the spoken words. Case and punctuation do not count."""
     expected, actual = _WORD.findall(spoken.lower()), _WORD.findall(recognised.lower())
     errors = list(range(len(expected) + 1))  # by the number of spoken words, before the first recognised word
     for count, word in enumerate(actual, start=1):

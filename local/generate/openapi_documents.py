@@ -11,7 +11,7 @@ from handlers.meetings.auth_exchange.api import OPERATIONS as MEETINGS
 def _describe_access(section: str, owned_items: str) -> Document:
     """Return the arguments of `public_document` about the server and the authentication of an API.
 
-    `section` is the API's section of the stack output `frontend`. `owned_items` are what a caller owns, for the text.
+    `section` is the API's section of the stack output `frontend`. `owned_items` names the items of a caller in the text.
     """
     url = {
         "default": "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api",

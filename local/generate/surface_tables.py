@@ -92,7 +92,7 @@ class DeploymentProvider(PreviewProvider):
 
 
 def build_tables() -> dict[Table, str]:
-    """Return the text of each table. The line of a type also says if it can have tags, and if it costs anything."""
+    """Return the text of each table. The line of a type also states if it can have tags, and if it costs anything."""
     lines: dict[Table, set[str]] = {table: set() for table in Table}
     tagged: set[str] = set()
     for config, provider in _list_runs():

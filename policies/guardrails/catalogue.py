@@ -1,4 +1,4 @@
-"""List of all policies of the pack, in the order of their checks. The last one reports what the others could not decide."""
+"""All policies of the pack, in the order of their checks. The last check reports the undecided parts of the others."""
 
 from guardrails import exceptions
 from guardrails.records import Policy

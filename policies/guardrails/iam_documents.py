@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 NOT_ELEMENTS = ("NotAction", "NotResource", "NotPrincipal")
 """Elements of a statement that cover everything except the listed values."""
 LISTING_OPERATORS = ("StringEquals", "StringLike")
-"""Condition operators that refuse a request without the key, or with another value than the listed ones."""
+"""Condition operators that refuse a request without the key, or with a value that is not listed."""
 SET_OPERATORS = ("ForAllValues:StringEquals", "ForAllValues:StringLike")
 """The same operators for a key with several values, which must all be listed. They accept a request without the key."""
 
@@ -57,7 +57,7 @@ class Statement(NamedTuple):
 
     def find_restriction(self, key: str, operators: Sequence[str] = LISTING_OPERATORS) -> list[str]:
         """Return the only values that a request may have for a key. An empty list means that the key is not restricted:
-        no condition compares it, a condition uses another operator than the given ones, or the key may be absent.
+        no condition compares it, a condition uses an operator that is not given, or the key may be absent.
 
         With several conditions, the list has the values of each. IAM requires them all, so it allows no other value.
         """

@@ -3,9 +3,9 @@
 It deletes the episode's objects in the bucket, its events and records in the fact-check agent's memory (AgentCore), and
 its items in the table. Only the episode's record remains there for some days, marked as deleted (a tombstone).
 
-The API sends two messages for each deletion. The second arrives when all work on the episode has ended, and so removes
-what was still stored after the first. If a call fails, SQS delivers the message again, and the function deletes the
-remaining data. A message that fails too often moves to the dead-letter queue.
+The API sends two messages for each deletion. The second arrives when all work on the episode has ended, and so
+removes the data that was still stored after the first. If a call fails, SQS delivers the message again, and the function
+deletes the remaining data. A message that fails too often moves to the dead-letter queue.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 API Gateway's routes and docs/reference/openapi.json are derived from `OPERATIONS`. The Lambda function `episodes` binds
 each operation to its function. Chunks are pieces of an uploaded video. Claims (statements whose truth was checked) and
-clips (passages worth watching alone) are what a model found in the transcript.
+clips (passages worth watching alone) were found by a model in the transcript.
 """
 
 from handlers.common.errors import ErrorCode

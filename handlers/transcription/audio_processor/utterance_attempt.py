@@ -255,7 +255,7 @@ class Attempt:
         # First, because the client may send its next message as soon as it is notified.
         session = self._processor.sessions.change(event.session_id, partial(self._end_attempt, outcome=outcome))
         state = session.find(event.utterance) if session else None
-        # If the client has sent the utterance again, it waits for the end of a later attempt, and ignores this one.
+        # If the client has sent the utterance again, it waits for the end of a later attempt, and ignores this end.
         if state and state.attempt == event.attempt:
             if state.status is UtteranceStatus.GIVEN_UP:
                 # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
@@ -308,7 +308,7 @@ class Attempt:
         return session.end(self._event.utterance, self._event.attempt, status, self._failures + is_failure)
 
     def _last_message(self, status: UtteranceStatus, outcome: Outcome) -> Done | Failed:
-        """Return the message that tells the client how the attempt ended."""
+        """Return the message to the client about the end of the attempt."""
         event = self._event
         common = {"utterance": event.utterance, "attempt": event.attempt}
         if status is UtteranceStatus.DONE:

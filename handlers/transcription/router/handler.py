@@ -142,7 +142,7 @@ class Router:
                 " Send it again in a second.",
             )
         if (state.attempt, state.status) == (message.attempt, UtteranceStatus.ACCEPTED):
-            # For a repeated message, this may be a second invocation. The processor ignores it, once the first one runs.
+            # For a repeated message, this may be a second invocation. The processor ignores it, once the first attempt runs.
             self._start_attempt(connection, message, now_ms)
         return Accepted(
             utterance=message.utterance,

@@ -176,7 +176,7 @@ class SocketHandler:
         new = Question(
             identity=guest.identity,
             lecture=message.lecture_id,
-            session=message.session_id or ids.new_id(),  # the conversation, which may be a new one
+            session=message.session_id or ids.new_id(),  # the conversation, which may be new
             audio_key=message.audio_key,
             text=message.text,
             language=message.language,

@@ -36,7 +36,7 @@ class GlueJobRuns:
     def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Run a job to its end, and return the finished job run. Raise a task error if the run fails.
 
-        A job must have a library, as ingestion's job, the only one of this project, has.
+        A job must have a library, as the only job of this project has.
         """
         name = str(request["JobName"])
         job = get_private(glue, "_jobs").get(name)

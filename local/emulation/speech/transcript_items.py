@@ -32,7 +32,7 @@ class TranscriptItem:
 def split_items(text: str) -> list[str]:
     """Return the words and punctuation marks of a text.
 
-    In Transcribe's results, one mark follows a word. So of several consecutive marks, only the last one is returned, and
+    In Transcribe's results, one mark follows a word. So of several consecutive marks, only the last is returned, and
     marks before the first word are dropped.
     """
     found = [match[0] if match["word"] else match[0][-1] for match in _ITEM.finditer(text)]

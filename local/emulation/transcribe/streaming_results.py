@@ -58,7 +58,7 @@ def _find_rest(stable: Sequence[str], version: Sequence[str]) -> int:
     """Return the index in `version` of the first item after the stable items.
 
     The last stable item is searched near its old position. If it is not there, the model has changed it, so the item
-    after that position is the first one.
+    after that position is the first.
     """
     if not stable:
         return 0

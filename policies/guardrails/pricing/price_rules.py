@@ -216,7 +216,7 @@ def _price_batch_job(job: PricedResource, block: PricedBlock) -> Quantities:
 
 
 def _price_stored_logs(group: PricedResource, block: PricedBlock) -> Quantities:
-    # After the first months, as much is deleted as is written. So the stored amount is that of the months kept.
+    # After the first months, the same amount is deleted and written. So the stored amount is that of the months kept.
     months_kept = float(group.props["retentionInDays"]) / 30
     yield "logs_stored", block.amount("logGb") * months_kept
 

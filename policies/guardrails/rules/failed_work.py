@@ -38,7 +38,7 @@ def _check_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Iterato
     groups = stack.list_resources(t.LOG_GROUP)
     if resource.type in {t.REST_STAGE, t.API_V2_STAGE}:
         # API Gateway names the group of execution logs after the API's id, which AWS assigns. So the group's name is
-        # unknown before the deployment, but the engine tells from which API it is computed.
+        # unknown before the deployment, but the engine knows from which API it is computed.
         apis = resource.references.get("restApi" if resource.type == t.REST_STAGE else "apiId", ())
         if not any(set(apis) & set(group.references.get("name", ())) for group in groups):
             yield "The execution logs of the stage go into a log group that is not in this stack."

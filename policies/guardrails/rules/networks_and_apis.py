@@ -1,4 +1,4 @@
-"""Policies about networks and APIs: who may connect, how often, and what is logged.
+"""Policies about networks and APIs: who may connect, how often, and which requests are logged.
 
 Each check gets a resource, and some also the whole stack. It yields a message for each violation. `references` are the
 resources from whose outputs a property is computed, so they are known even if its value is not.

@@ -1,7 +1,7 @@
 """Lookup of the resources that refer to a resource, for the checks of the other modules of this folder.
 
-A property refers to a resource by its name. If the property is unknown until the deployment, the engine still tells
-from which resources it is computed: `CheckedResource.references`.
+A property refers to a resource by its name. If the property is unknown until the deployment, the engine still knows from
+which resources it is computed: `CheckedResource.references`.
 """
 
 import re

@@ -38,7 +38,7 @@ NO_SECRET = re.compile(
 
 
 def _list_texts(value: Any, name: str) -> Iterator[tuple[str, str]]:
-    """Yield each text in a value, also in JSON, with the name that says what it is: the nearest key, or `name`.
+    """Yield each text in a value, also in JSON, with a name that describes it: the nearest key, or `name`.
 
     In a mapping with `name` and `value`, the first names the second. In a list, a flag such as `--token` names the next
     item. The keys of mappings are texts without a name. Values that are unknown until the deployment are left out.

@@ -55,8 +55,8 @@ def _list_new(resource: CheckedResource, table: Table) -> list[Fact]:
 
 
 def list_resource_facts(resource: CheckedResource) -> Iterable[Fact]:
-    """Return the facts of a resource. Store in the `SeenStack` what the facts of later resources depend on, for example of
-    the policy of a role. `make surface` writes these facts into the tables.
+    """Return the facts of a resource. Store in the `SeenStack` the values on which the facts of later resources depend,
+    for example of the policy of a role. `make surface` writes these facts into the tables.
     """
     seen = resource.context.seen
     if resource.type == PLATFORM:

@@ -73,7 +73,7 @@ def parse_json(text: str) -> Any:
 
 
 def _to_mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # The parser drops one of two equal keys, and AWS may use this one. AWS ignores the case of some keys.
+    # The parser drops one of two equal keys, and AWS may use that key. AWS ignores the case of some keys.
     if len({key.lower() for key, _ in pairs}) < len(pairs):
         raise ValueError("a JSON object has two equal keys")
     return dict(pairs)

@@ -43,7 +43,7 @@ OWN_NAME_KEYS = ("name", "bucket", "namePrefix", "layerName", "identityPoolName"
 SUBSYSTEM_NAME_KEYS = ("name", "bucket", "role", "functionName", "function", "rule", "repository", "identityPoolName")
 """Properties with the name of the resource, or of the resource that it belongs to."""
 MIN_ADDRESS_LENGTH = 9
-"""Minimum length of a setting that is replaced in other texts, because they could contain a shorter one by chance."""
+"""Minimum length of a setting that is replaced in other texts, because they could contain a shorter text by chance."""
 ADDRESS_MARK = re.compile(r"[/@:]")
 """Character by which a setting is recognised as an address, ARN or path."""
 
