@@ -121,8 +121,9 @@ class DeadLetterQueue(Block):
             metric = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, "Average")
         else:
             # Failed events and calls raise the alarm for an hour, so a later failure raises it again although the
-            # queue still has messages. This metric does not count messages that move from another queue (SQS developer guide, "Using
-            # dead-letter queues"). SQS may delay the metrics of an unused queue by 15 minutes, so the period is longer.
+            # queue still has messages. This metric does not count messages that move from another queue (SQS
+            # developer guide, "Using dead-letter queues"). SQS may delay the metrics of an unused queue by 15
+            # minutes, so the period is longer.
             metric = Metric("AWS/SQS", "NumberOfMessagesSent", dimensions, period_seconds=3600)
         create_alarm(
             self.scope,
