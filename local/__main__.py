@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     generate.add_argument(
         "what",
         choices=("schemas", "pages", "all", "surface"),
-        help="`schemas` includes the OpenAPI documents and TypeScript types; `surface` are the tables of the policy pack",
+        help="`schemas` includes the OpenAPI documents and TypeScript types; `surface` writes the policy pack's tables",
     )
     generate.add_argument("--check", action="store_true", help="only list stale files")
 

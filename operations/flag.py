@@ -2,7 +2,7 @@
 
 Callers use the alias `live`, which points to a published version. The environment of a published version cannot change,
 so the command publishes a new version and moves the alias to it. Lambda can only publish `$LATEST`, so the command is
-refused if `$LATEST` differs from the live version in anything but this variable.
+refused if `$LATEST` differs from the live version in its code, role, size or another variable.
 """
 
 import argparse

@@ -148,7 +148,7 @@ class Meetings(pulumi.ComponentResource):
         context = self._scope.context
         jobs = context.arn("transcribe", f"transcription-job/{context.stack_label}-*")
         return [
-            grant("transcribe", ["StartTranscriptionJob"], "*"),
+            grant("transcribe", ["StartTranscriptionJob"], "*"),  # IAM knows no resource of this action
             grant("transcribe", ["GetTranscriptionJob"], jobs),
             self.bucket.grant("GetObject", keys=f"{AUDIO}*"),
             self.bucket.grant("PutObject", keys=f"{WORK}*"),

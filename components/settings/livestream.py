@@ -101,8 +101,8 @@ class ClaimAgentSettings(SettingsModel):
     """Maximum length of a window (a section of a transcript), without its overlap with the next window. The overlap is
     at most half as long."""
     answer_seconds: Annotated[int, Field(ge=10, le=440)] = 65
-    """Maximum time for an answer of the model: at least 65, and more for a model that thinks. A request that takes longer
-    is repeated once, and each request is billed."""
+    """Maximum time for an answer of the model. The program refuses less than the longest answer takes, which is 65 for a
+    model that does not think, and more for others. A request that takes longer is repeated once, and each is billed."""
     at_once: Annotated[int, Field(ge=2, le=100)] = 5
     """Maximum number of windows that are processed at the same time. The whole account shares the model's quota."""
 

@@ -27,7 +27,7 @@ RUNBOOK = "voice-qa"
 QUERY_ENDED = '$.message = "query_ended"'
 AGENT_FAILURES = " || ".join(f'$.cause = "{code}"' for code in AgentCode if code is not AgentCode.REJECTED)
 """Log filter for questions that failed because of the agent. Other causes are faults of the user, such as missing or
-unintelligible audio."""
+unintelligible audio, or a question that the agent does not accept (REJECTED)."""
 
 
 def create_alarms(

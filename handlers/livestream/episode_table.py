@@ -84,7 +84,9 @@ class EpisodeTable:
         clock: Callable[[], datetime] = ids.now,
         not_found: Callable[[], Exception] = EpisodeNotFound,
     ) -> None:
-        """`not_found` creates the exception for an episode that does not exist or is deleted. The API has its own."""
+        """`not_found` creates the exception for an episode that does not exist or is deleted. The API has its own. Below,
+        this exception is called EpisodeNotFound.
+        """
         self._client = client
         self._name = name
         self._clock = clock

@@ -249,7 +249,9 @@ class Lecture(Record):
         return self.key != key or is_later(sequencer, self.sequencer)
 
     def apply_verdict(self, verdict: "Lecture") -> "Lecture":
-        """Return the lecture after a verdict: a new state without an owner. A verdict on an older version changes nothing."""
+        """Return the lecture after a verdict, which is a lecture without an owner. The owner of this lecture is kept. A
+        verdict on an older version changes nothing.
+        """
         if not self.is_older_than(verdict.key, verdict.sequencer):
             return self
         return verdict.model_copy(update={"owner": self.owner})

@@ -33,7 +33,7 @@ _WITHOUT_USER_SETTINGS = {
     "ignore_configured_endpoint_urls": (None, None, True, None),
 }
 """Settings of a botocore session by name, each with its name in the configuration file, its environment variable, its
-default and its conversion. None has the first two here, so botocore reads no `AWS_PROFILE` and the like.
+default and its conversion. The first two are missing here, so botocore reads neither file nor variable.
 """
 _LOADER = Loader()
 """Loader of botocore's service models. All sessions share it, because reading the models is slow."""

@@ -1,4 +1,5 @@
-"""Policies about exceptions, about the published settings, and about checks that must wait for the deployment.
+"""Policies about exceptions, about checks that must wait for the deployment, and about the published settings: those
+that the program runs with, and that its Platform component has as properties.
 
 An exception is an entry of `polyphony:exceptions` in a stack file: until a date, one policy does not apply to one
 resource.
@@ -69,9 +70,7 @@ def _check_exceptions_in_order(stack: CheckedStack) -> Iterator[Finding]:
         if entry.policy not in is_excusable:
             yield Finding(f"{subject} names a policy that this pack does not have.")
         elif not is_excusable[entry.policy]:
-            yield Finding(
-                f"{subject} has no effect: no exception can excuse public data, foreign accounts or permissions."
-            )
+            yield Finding(f"{subject} has no effect, because this policy allows no exceptions.")
         if entry.resource not in names:
             yield Finding(f"{subject} names a resource that this stack does not have.")
 
@@ -89,7 +88,7 @@ def _check_published_settings_agree(platform: CheckedResource) -> Iterator[str]:
     context = platform.context
     account, environment = platform.props["account"], platform.props["environment"]
     if context.accounts and account not in context.accounts:
-        yield f"The program deploys to the account {account}, but aws:allowedAccountIds is {min(context.accounts)}."
+        yield f"The program deploys to the account {account}, but aws:allowedAccountIds is {', '.join(sorted(context.accounts))}."
     if environment != context.environment:
         yield f"The program runs as {environment}, but the stack's configuration has {context.environment}."
     published = {(entry["policy"], entry["resource"], entry["expires"]) for entry in platform.props["exceptions"]}

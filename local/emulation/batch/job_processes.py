@@ -86,8 +86,7 @@ class JobProcess:
             self.reason = reason
             process = self._process
         if process is not None:
-            process.terminate()
-            _start_timer(GRACE_SECONDS, process.kill)
+            _terminate(process)
 
     def run(
         self, log: Callable[[str], None], *, timeout: float | None = None, reclaim_at_text: str | None = None
@@ -114,7 +113,7 @@ class JobProcess:
                 )
                 is_stopped = self.reason != EXITED  # `stop` was called before the process existed
             if is_stopped:
-                process.terminate()
+                _terminate(process)
             timer = _start_timer(timeout, self.stop, TIMED_OUT) if timeout else None
             with process:
                 for line in process.stdout or ():
@@ -126,6 +125,11 @@ class JobProcess:
                 timer.cancel()
         # Popen returns the negative number of a signal. A container's exit code is 128 plus that number.
         return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def _terminate(process: "subprocess.Popen[str]") -> None:
+    process.terminate()
+    _start_timer(GRACE_SECONDS, process.kill)
 
 
 def _prepare_folder(folder: Path, image: ContainerImage) -> dict[str, str]:

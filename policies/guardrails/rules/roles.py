@@ -85,7 +85,7 @@ def _check_iam_trust_names_source(role: CheckedResource) -> Iterator[str]:
             yield f"The role trusts {service} for other accounts, because {ACCOUNT} is not compared with exact values."
         # A policy variable (`${…}`) could have any value. A wildcard may stand for an id, for example of an ECS task.
         if ARN in keys and (not arns or any("$" in arn for arn in arns)):
-            yield f"The role trusts {service} for every resource, because {ARN} is not compared."
+            yield f"The role trusts {service} for every resource, because {ARN} is not compared with a fixed value."
 
 
 @POLICIES.resource_policy(
@@ -184,7 +184,7 @@ def _check_function_permission_source(permission: CheckedResource) -> Iterator[s
     # The policy `value-allowed` refuses any other account than this one.
     if permission.get("sourceAccount"):
         return
-    # An ARN that is not known yet is that of an API of this stack. The policy `names-of-stack` refuses any other.
+    # An ARN is unknown only if it is computed from an API of this stack. The policy `names-of-stack` refuses any other.
     with suppress(UnknownValueError):
         if not permission.get("sourceArn"):
             yield f"{permission.get('principal')} may call the function for resources of other accounts."

@@ -1,7 +1,7 @@
 """Facts about permissions: a line for each principal, action and resource that a policy document allows.
 
 For example, `ingestion lambda | s3:GetObject | arn:aws:s3:::{own}/*` is a permission of a function's role. `facts.py`
-adds these lines to the facts of a resource. A document of an unexpected form raises ValueError, because it could hide a
+adds these lines to the facts of a resource, and the pack denies those that the table `grants.txt` lacks. A document of an unexpected form raises ValueError, because it could hide a
 permission.
 """
 
