@@ -10,7 +10,7 @@ from handlers.common.records import serialize_item
 from handlers.meetings.s3_keys import ALL_PREFIXES, MeetingId
 from handlers.transcription.environment import FALLBACK_METRIC, METRICS_NAMESPACE
 from handlers.voice_qa.messages import LectureState
-from handlers.voice_qa.records import QuestionReference, lecture_key
+from handlers.voice_qa.records import QuestionReference, lecture_key, query_key
 from local.flows import USER, eventually, identity
 from local.flows.livestream_client import LivestreamBackend
 from local.flows.meetings_client import MeetingsBackend
@@ -78,6 +78,13 @@ class DeployedVoiceQa(VoiceQaBackend):
         key = {"sessionId": {"S": f"{identity_id}#{session}"}, "lectureId": {"S": lecture_id}}
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True)["Item"]
         return int(item["totalTurns"]["N"])
+
+    def wait_until_reported(self, guest_id: str, query_id: str) -> None:
+        """Wait until the end of a question is marked as reported, which happens after its client got the last message."""
+        key, table = serialize_item(query_key(guest_id, query_id)), self.client("dynamodb")
+        eventually(
+            lambda: table.get_item(TableName=self.table, Key=key)["Item"]["reported"]["BOOL"] or None, "a reported end"
+        )
 
     def send_time_limit_check(self, guest_id: str, query_id: str) -> None:
         """Send a time limit check now. The backend sends this message with a delay, to find questions that have not ended."""

@@ -198,6 +198,7 @@ def check_time_limit(voice_qa: DeployedVoiceQa, lecture_id: str) -> int:
         guest_id = connection.request_guest_id()
         accepted, answer = connection.ask_question(lecture_id, "ended-question", text="oxygen")
     assert (answer.end or {})["type"] == "answered"
+    voice_qa.wait_until_reported(guest_id, "ended-question")
     voice_qa.send_time_limit_check(guest_id, "ended-question")
     voice_qa.wait_until_checks_are_performed()
     return voice_qa.count_turns(connection.guest.identity_id, accepted["sessionId"], lecture_id)
