@@ -197,7 +197,7 @@ def _data_grants(lake: Bucket, landing: Bucket, incoming: str) -> list[Grant]:
             keys=f"{DATA}/*",
         ),
         lake.grant_list_uploads(),
-        lake.grant("PutObject", keys=f"{POINTERS}/*"),
+        lake.grant("GetObject", "PutObject", keys=f"{POINTERS}/*"),
         lake.grant("PutObject", "DeleteObject", keys=f"{REJECTED}/*"),
         lake.grant("GetObject", "PutObject", keys=f"{MANIFESTS}/*"),
         lake.grant("GetObject", keys=f"{SCRIPTS}/*"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from local.flows import eventually
 from local.flows.ingestion_flow import file_content, file_suffix, list_lines
-from tests.end_to_end.deployed_ingestion import DeployedIngestion
+from tests.end_to_end.deployed_ingestion import LINE, DeployedIngestion
 
 BAD_EVERY = 20
 """Every n-th file has a line that is not JSON."""
@@ -74,14 +74,18 @@ def read_rows(ingestion: DeployedIngestion, prefix: str) -> list[tuple[Any, ...]
 
 
 def start_runs(ingestion: DeployedIngestion, prefix: str, files: int) -> None:
-    """Upload the files, and start their runs.
+    """Upload the files, and a file that is deleted before its run reads it. Start their runs.
 
     The sweeper is a function that puts waiting files into manifests.
     """
     upload(ingestion, prefix, files)
+    deleted = f"{prefix}/deleted.ndjson"
+    ingestion.upload(deleted, LINE)
+    [record] = ingestion.wait_until_tracked(deleted)
+    ingestion.client("s3").delete_object(Bucket=record["bucket"]["S"], Key=deleted, VersionId=record["version_id"]["S"])
 
     def is_tracked() -> bool | None:
-        return ingestion.count_by_status(prefix).total() == files + 2 or None
+        return ingestion.count_by_status(prefix).total() == files + 3 or None
 
     eventually(is_tracked, "the records of all files", 180)
     for number in range(0, files, REPEATED_EVERY):

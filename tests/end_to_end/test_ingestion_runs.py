@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("platf
 
 def test_files_become_a_full_manifest_and_a_flushed_one_and_exactly_their_rows(ingestion_run: IngestionOutcome) -> None:
     assert set(ingestion_run.execution_counts) == {"SUCCEEDED"}
-    assert ingestion_run.manifest_sizes == [FULL_MANIFEST, INGESTED_FILES - FULL_MANIFEST]
-    assert ingestion_run.file_counts == {"processed": INGESTED_FILES, "rejected": 2}, (
-        "the run adds an empty file and one of another type"
+    assert ingestion_run.manifest_sizes == [FULL_MANIFEST, INGESTED_FILES + 1 - FULL_MANIFEST]
+    assert ingestion_run.file_counts == {"processed": INGESTED_FILES, "rejected": 2, "superseded": 1}, (
+        "the run adds an empty file, one of another type, and one that is deleted"
     )
     assert ingestion_run.rows == list_expected_rows(INGESTED_FILES)
 
