@@ -7,7 +7,13 @@ from typing import Any
 
 import yaml
 
-from components.settings import IngestionSettings, LivestreamSettings, TranscriptionSettings, VoiceQaSettings
+from components.settings import (
+    IngestionSettings,
+    LivestreamSettings,
+    MeetingsSettings,
+    TranscriptionSettings,
+    VoiceQaSettings,
+)
 from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.tokens import LEEWAY_SECONDS
 from handlers.ingestion.files import MAX_SORT_KEY_BYTES
@@ -36,6 +42,7 @@ def test_the_table_has_the_limits_of_the_code() -> None:
     pcm, flac, opus = (MAX_SECONDS[encoding] for encoding in (Encoding.PCM, Encoding.FLAC, Encoding.OGG_OPUS))
     assert flac == opus
     live, voice, uploads = TranscriptionSettings().sessions, VoiceQaSettings(), LivestreamSettings().uploads
+    meetings = MeetingsSettings()
     question = schema(Query, "text")["anyOf"][0]["maxLength"]
     local = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8"))["config"]["polyphony:livestream"]
     page, chunks = schema(PageQuery, "limit"), schema(PlaybackQuery, "limit")
@@ -67,6 +74,8 @@ def test_the_table_has_the_limits_of_the_code() -> None:
         f"{speakers['items']['maxLength']} characters",
         "meetings: size of a chunk": f"{chunk['minimum']} byte to {chunk['maximum'] / 1024**3:g} GiB",
         "meetings: chunks": f"{MAX_CHUNKS:,}, {MAX_COMPLETE_FILE_BYTES / 1024**2:g} MiB",
+        "meetings: duration": f"{meetings.processing.max_hours} hours",
+        "meetings: requests": f"{meetings.exchange.requests_per_second} a second",
         "meetings: lifetime": f"{CREDENTIAL_SECONDS / MINUTE:g} minutes",
     }
     compared = {limit: text for limit, text in ROWS.items() if not limit.startswith("WebSocket: ")}

@@ -16,8 +16,8 @@ from pydantic_core import CoreSchema, core_schema
 USE_ATTRIBUTE_DOCSTRINGS = "AWS_LAMBDA_FUNCTION_NAME" not in os.environ
 """True outside Lambda, where JSON Schemas take the description of a field from the docstring below it. A Lambda function
 writes no schemas, and reading the docstrings from the source files would delay its cold start."""
-_SUBJECT = re.compile(r"^[A-Z][a-z]+ should ")
-"""Beginning of most of pydantic's messages, for example of "String should have at most 10 characters"."""
+_MESSAGE = re.compile(r"^[A-Z][a-z]+ should (.+?)(?: after validation, not \d+)?$")
+"""Form of most of pydantic's messages, for example "List should have at most 2 items after validation, not 3"."""
 _PLAIN_RULES = {"Field required": "is required", "Extra inputs are not permitted": "is not a known field"}
 
 
@@ -69,4 +69,4 @@ class TextForm:
 
 def to_rule(message: str) -> str:
     """Return the rule in one of pydantic's messages. A message in another form is returned as it is."""
-    return _PLAIN_RULES.get(message) or _SUBJECT.sub("must ", message)
+    return _PLAIN_RULES.get(message) or _MESSAGE.sub(r"must \1", message)

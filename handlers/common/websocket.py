@@ -45,9 +45,9 @@ class ClientMessage(Message):
 
 
 class ReplyMessage(Message):
-    """Base of answers to messages from WebSocket clients."""
+    """Base of answers to messages from WebSocket clients. They repeat the message's id, even if it is no `MessageId`."""
 
-    id: MessageId | None = None
+    id: str | None = None
 
 
 class ErrorMessage(ReplyMessage, Error):

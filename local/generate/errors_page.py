@@ -29,10 +29,10 @@ An error has four fields. Over HTTP they are in the body, and over a WebSocket i
 | `requestId` | Id of the request. With it, an operator finds the request in the logs. |
 
 Over a WebSocket, an error that answers a message has the `id` of that message, if the message has one. An error about a
-question of voice Q&A also has `queryId` and `retryable`, and one about an utterance of transcription has `utterance`. Errors
-in messages do not close the connection. A refused handshake has only an HTTP status: 401 for `UNAUTHENTICATED`, 503 for
-`UNAVAILABLE`, 500 for `INTERNAL`, and otherwise 400. The body of that response has no `code`, and browsers do not show the
-response to pages.
+question of voice Q&A also has `queryId` and `retryable`. So send an `id` with each `audio` message of transcription, to
+know which utterance an error is about. Errors in messages do not close the connection. A refused handshake has only an HTTP
+status: 401 for `UNAUTHENTICATED`, 503 for `UNAVAILABLE`, 500 for `INTERNAL`, 403 if API Gateway refuses the signature of
+voice Q&A, and otherwise 400. The body of that response has no `code`, and browsers do not show the response to pages.
 """
 HTTP_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
     "Livestream": (LivestreamErrorCode, CommonErrorCode),

@@ -104,8 +104,8 @@ class MeetingsErrorCode(ErrorCode):
     TOKEN_REFUSED = (
         "TOKEN_REFUSED",
         (
-            "The token is malformed or not valid yet, or the stack's identity provider did not issue it for the stack's "
-            "audience. The response does not distinguish these cases."
+            "The token is missing, malformed or not valid yet, or the stack's identity provider did not issue it for the "
+            "stack's audience. The response does not distinguish these cases."
         ),
         "Log in at the identity provider that the stack's settings name, for the audience that they name.",
         401,

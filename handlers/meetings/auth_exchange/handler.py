@@ -93,9 +93,9 @@ class MeetingsApi:
             ) from None
         except TokenRefused as error:
             self.log.info("caller_refused", cause=name_for_log(str(error)))
-            is_expired = str(error) == jwt.ExpiredSignatureError.__name__
-            code = api.MeetingsErrorCode.TOKEN_EXPIRED if is_expired else api.MeetingsErrorCode.TOKEN_REFUSED
-            raise HandlerError(code, "The token is not valid.") from None
+            if str(error) == jwt.ExpiredSignatureError.__name__:
+                raise HandlerError(api.MeetingsErrorCode.TOKEN_EXPIRED, "The token has expired.") from None
+            raise HandlerError(api.MeetingsErrorCode.TOKEN_REFUSED, "The token is missing or not valid.") from None
 
     def _assume_client_role(self, user: str, session_name: str) -> Mapping[str, Any]:
         """Return credentials of the role for users' apps. Raises HandlerError for a transient error of STS, and

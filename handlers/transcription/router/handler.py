@@ -136,11 +136,10 @@ class Router:
         )
         state = (changed or session).find(message.utterance)  # `changed` is None if the session has just expired
         if message.attempt > state.attempt and not state.has_ended:  # the attempt has got no slot
-            raise HandlerError(
-                TranscriptionErrorCode.BUSY,
-                f"{max_slots} utterances of this session are in progress, which is the maximum, or an earlier attempt at it."
-                " Send it again in a second.",
-            )
+            reason = "An earlier attempt at this utterance is in progress."
+            if not state.has_slot:
+                reason = f"{max_slots} utterances of this session are in progress, which is the maximum."
+            raise HandlerError(TranscriptionErrorCode.BUSY, f"{reason} Send it again in a second.")
         if (state.attempt, state.status) == (message.attempt, UtteranceStatus.ACCEPTED):
             # For a repeated message, this may be a second invocation. The processor ignores it, once the first attempt runs.
             self._start_attempt(connection, message, now_ms)
@@ -201,7 +200,8 @@ def _check_audio(message: Audio, session: Session) -> None:
     try:
         check_utterance(audio, session.encoding, session.sample_rate)
     except BadAudio as error:
-        raise HandlerError(TranscriptionErrorCode.BAD_AUDIO, str(error)) from None
+        text = str(error)
+        raise HandlerError(TranscriptionErrorCode.BAD_AUDIO, f"{text[0].upper()}{text[1:]}.") from None
 
 
 @cache

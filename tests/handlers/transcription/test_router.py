@@ -117,7 +117,7 @@ INVALID_MESSAGES = {
     "samples instead of a file": (
         utterance_message(audio=silence(1)),
         "BAD_AUDIO",
-        "this does not begin like flac, but the session has the encoding flac",
+        "This does not begin like flac, but the session has the encoding flac",
     ),
     "not base64": (utterance_message(audio="%%%%"), "BAD_AUDIO", "base64"),
     "too many bytes": (utterance_message(audio="A" * 129_028), "MALFORMED", "at most 129024"),
@@ -155,6 +155,7 @@ def test_utterances_beyond_the_slots_are_refused_until_a_slot_is_free(harness: T
     assert [answer.get("code", answer["type"]) for answer in answers] == (
         ["accepted"] * LIMITS.in_flight + ["BUSY"] * (5 - LIMITS.in_flight)
     )
+    assert "which is the maximum" in answers[-1]["message"]
     assert len(harness.events) == LIMITS.in_flight
     assert harness.send_utterance(connection="c2")["type"] == "accepted"
     harness.transcribe.scripts.append([STREAM_END])

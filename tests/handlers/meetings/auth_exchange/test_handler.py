@@ -118,7 +118,8 @@ def test_an_invalid_token_is_a_401_with_a_code_and_no_details(harness: MeetingHa
     for case, (create_token, code) in REFUSED_TOKENS.items():
         response = exchange(create_token(harness.provider))
         assert response.error == (401, code, []), case
-        assert response.body["message"] == "The token is not valid."
+        text = "The token has expired." if code == "TOKEN_EXPIRED" else "The token is missing or not valid."
+        assert response.body["message"] == text
 
 
 def test_an_unavailable_identity_provider_is_a_503(harness: MeetingHarness) -> None:
