@@ -23,6 +23,9 @@ from tests.fake_engine import Engine
 # garbage collector would scan them some thousand times. Without any collection, all finished asyncio tasks would stay.
 gc.set_threshold(700_000)
 faster_moto.install()
+# Otherwise, tests would send their calls to an endpoint or account that the developer's shell names.
+for variable in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[variable]
 # The SDK sends the source position of each resource. Nothing reads it here, and it takes an eighth of a run's time.
 pulumi.runtime.resource._get_stack_trace = StackTrace
 

@@ -160,7 +160,8 @@ class SparkSettings(SettingsModel):
     has only its line, in `_record`. Names of the columns that the job adds are not allowed."""
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Maximum share of rejected lines, which are lines that are not JSON records. A run with a larger share fails.
-    Otherwise the rejected lines are stored and counted."""
+    Otherwise the rejected lines are stored and counted. Lines of a file without a single record do not count, because
+    the whole file is rejected."""
     encryption_key_arn: Annotated[str, TextForm(r"^arn:[a-z-]+:kms:.+:key/.+$", KEY_ARN_RULE)] | None = None
     """KMS key for logs and bookmarks, which Glue encrypts only with a customer key. S3 output is always encrypted. With
     the permissions boundary of `bootstrap/`, the key needs the tags `Project: polyphony` and `Environment: <stack>`."""

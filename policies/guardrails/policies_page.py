@@ -14,8 +14,8 @@ stops the deployment, an *advisory* finding is only reported. The environment `l
 
 **The surface.** The program may do only what the tables of `policies/guardrails/surface/` list, one fact a line: types
 of resources, their properties, the values of these, and permissions. The pack refuses everything else. Names, numbers,
-descriptions and addresses of the stack file are no facts, so an ordinary change needs no line. A finding names the line.
-To propose it, run `make surface`, and let a reviewer read the difference.
+descriptions and addresses of the stack file are no facts, so an ordinary change needs no line. A finding names the
+type, the property or the permission of the missing line. To propose it, run `make surface`, and let a reviewer read the difference.
 
 **Exceptions** are entries of `polyphony:exceptions` in a stack file: policy, resource, reason, and a date at most 90
 days away. The resource is a Pulumi name, or `platform` for the stack as a whole. Every run reports them. An expired or
