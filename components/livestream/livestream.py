@@ -104,8 +104,8 @@ class Livestream(pulumi.ComponentResource):
                 self.table.grant("GetItem", "PutItem", "Query", variable="table_name"),
                 self.table.grant("Query", index=OWNER_INDEX),
                 # The function presigns URLs for uploads and downloads, so its role needs the permissions that the URLs
-                # use.
-                self.bucket.grant("PutObject", keys=f"{VIDEOS}*", variable="bucket_name"),
+                # use. GetObject also permits HeadObject, with which it recognises a repeated completion of an upload.
+                self.bucket.grant("GetObject", "PutObject", keys=f"{VIDEOS}*", variable="bucket_name"),
                 self.bucket.grant("PutObject", keys=f"{TRANSCRIPTS}*"),
                 self.bucket.grant("GetObject", keys=f"{CHUNKS}*"),
                 key.grant_read("encryption_key"),
