@@ -5,7 +5,7 @@ secret, the CLI marks the whole structure as secret. This marking is ignored: on
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
@@ -20,6 +20,8 @@ from components.settings.stack import SECRETS, StackSettings
 from handlers.common.json_models import to_rule
 
 PROJECT = "polyphony"
+NAMESPACES = (PROJECT, "aws", "pulumi")
+"""Prefixes of keys in a stack file: the settings, those of the AWS provider, and those of Pulumi itself."""
 REGION_KEY = "aws:region"
 
 
@@ -45,7 +47,7 @@ def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
     values = {
         key.removeprefix(f"{PROJECT}:"): _parse(text) for key, text in config.items() if key.startswith(f"{PROJECT}:")
     }
-    problems = list(_check_region(config.get(REGION_KEY)))
+    problems = [*_check_namespaces(config), *_check_region(config.get(REGION_KEY))]
     try:
         settings = StackSettings.model_validate(values)
     except ValidationError as error:
@@ -63,6 +65,14 @@ def _parse(text: str) -> Any:
         if text.lstrip().startswith(("{", "[")):
             return json.loads(text)
     return text
+
+
+def _check_namespaces(keys: Iterable[str]) -> Iterator[str]:
+    """Yield a problem for each key that nothing reads, because its namespace is unknown."""
+    for key in keys:
+        namespace = key.partition(":")[0]
+        if namespace not in NAMESPACES:
+            yield f"{key}: the namespace {namespace} is unknown{_suggest(namespace, NAMESPACES)}"
 
 
 def _check_region(region: str | None) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from components.frontend_output import Frontend
-from components.settings.load import PROJECT
+from components.settings.load import NAMESPACES, PROJECT
 from components.settings.stack import StackSettings
 from guardrails import policies_page
 from handlers.common.json_models import Message
@@ -33,7 +33,7 @@ Generator = Callable[[], str]
 
 
 def stack_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a stack file. Keys of other namespaces, such as `aws:region`, may have any value."""
+    """Return the JSON Schema of a stack file. Keys of other known namespaces, such as `aws:region`, may have any value."""
     schema = StackSettings.model_json_schema()
     definitions = schema.pop("$defs")
     return {
@@ -46,7 +46,7 @@ def stack_schema() -> dict[str, Any]:
                 "type": "object",
                 "properties": {f"{PROJECT}:{name}": section for name, section in schema["properties"].items()},
                 "required": [f"{PROJECT}:{name}" for name in schema["required"]],
-                "patternProperties": {f"^(?!{PROJECT}:)[^:]+:.+$": {}},
+                "patternProperties": {f"^({'|'.join(NAMESPACES[1:])}):.+$": {}},
                 "additionalProperties": False,
             },
             "encryptionsalt": {"type": "string"},

@@ -38,17 +38,20 @@ def test_one_error_lists_all_invalid_keys_without_secret_values() -> None:
         "voiceQa.agentcore.mode": "ü" * 100,
         "voiceQa.agentcore.endpoint": "https://user:canary@agent.example.com",
     }
+    other_keys = {"aws:region": "eu-centrall-1", "polyfony:meetings": "canary", "gcp:project": "canary"}
     with pytest.raises(SettingsError) as error:
-        load_settings({**stack_config(invalid, "prd"), "aws:region": "eu-centrall-1"}, "dev")
+        load_settings({**stack_config(invalid, "prd"), **other_keys}, "dev")
     text = str(error.value)
     invalid_parts = {"foundation.alerts.emails": "[0]", "foundation.spend": ".monthlyBudget"}
-    keys = {"aws:region", "environment", *(key + invalid_parts.get(key, "") for key in invalid)}
+    keys = {*other_keys, "environment", *(key + invalid_parts.get(key, "") for key in invalid)}
     assert {line.strip().partition(": ")[0] for line in text.splitlines()[1:]} == keys
     assert "canary" not in text
     assert "7000000" not in text
     assert '{"' not in text, "the line of a section does not repeat its content"
     hints = (
         "eu-central-1?",
+        "did you mean polyphony?",
+        "possible are aws, polyphony, pulumi",
         "logLevel?",
         "ingestion?",
         "given 64; ",
@@ -72,8 +75,9 @@ def test_the_secrets_are_those_of_the_models() -> None:
     assert sorted(f"{sections[model]}.{name}" for model, name in secrets) == sorted(SECRETS)
 
 
-def test_secrets_are_not_in_any_text_form_of_the_settings_and_keys_of_other_namespaces_are_ignored() -> None:
-    settings = load_settings({**stack_config(), "aws:region": "us-east-1", "aws:profile": "work"}, "dev")
+def test_secrets_are_not_in_any_text_form_of_the_settings_and_keys_of_pulumi_and_its_provider_are_ignored() -> None:
+    other_keys = {"aws:region": "us-east-1", "aws:profile": "work", "pulumi:tags": "{}"}
+    settings = load_settings({**stack_config(), **other_keys}, "dev")
     assert settings.environment is Environment.DEV
     assert ENCRYPTION_KEY not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
 
