@@ -1,8 +1,9 @@
 """Command `erase`: delete all meetings and episodes of one user, as the user's own deletions do.
 
 With `--yes`, it sends the messages that make functions of the stack remove the data, and marks each meeting and episode
-as deleted. A failed run is completed by the next one, which repeats both. No other backend stores data under a user's
-id: captions are not stored for long, and guests of voice Q&A have no account (docs/voice-qa.md).
+as deleted. A failed run is completed by the next one, which repeats both. The messages of deleted meetings are repeated
+too, but such a meeting is counted only while an object of it is stored. No other backend stores data under a user's id:
+captions are not stored for long, and guests of voice Q&A have no account (docs/voice-qa.md).
 """
 
 import argparse
@@ -18,8 +19,16 @@ from handlers.livestream import episode_table
 from handlers.livestream.episode_table import DeletedEpisode, EpisodeNotFound, EpisodeTable
 from handlers.meetings import deletions
 from handlers.meetings.deletions import DeletedMeeting
-from handlers.meetings.record import PARTITION, SORT, MeetingRecord, apply_deletion, record_attributes, record_key
-from handlers.meetings.s3_keys import RAW, MeetingId
+from handlers.meetings.record import (
+    PARTITION,
+    SORT,
+    MeetingRecord,
+    MeetingStatus,
+    apply_deletion,
+    record_attributes,
+    record_key,
+)
+from handlers.meetings.s3_keys import ALL_PREFIXES, MeetingId
 from operations.command import NO_BUCKET, NOT_FOUND, CommandContext, CommandFailed, build_name, translate_errors
 
 SUMMARY = "delete all meetings and episodes of one user"
@@ -45,7 +54,8 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
             context.print_line(f"{things}: not in this stack")
         else:
             has_backend = True
-            context.print_line(f"{things}: {count} {'deleted' if options.yes else 'found; --yes deletes them'}")
+            result = "deleted" if options.yes else "found; --yes deletes them" if count else "found"
+            context.print_line(f"{things}: {count} {result}")
     if not has_backend:
         raise CommandFailed(
             f"The stack {options.stack} has neither meetings nor livestream. Check --stack, the account and the Region."
@@ -58,10 +68,11 @@ def _erase_meetings(context: CommandContext, options: argparse.Namespace) -> int
     table = build_name(Kind.TABLE, options.stack, "meetings", "meetings")
     bucket = build_name(Kind.BUCKET, options.stack, "meetings", "recordings", context.get_caller()[1])
     with translate_errors(table):
-        found = set(_list_meetings(dynamodb, table, options.user))
+        is_deleted = dict(_list_meetings(dynamodb, table, options.user))
     with translate_errors(bucket):
         # A meeting whose upload has not ended has no record yet, so only its objects show that it exists.
-        found |= set(_list_uploads(s3, bucket, options.user))
+        stored = set(_list_stored(s3, bucket, options.user))
+    found = stored | is_deleted.keys()
     if options.yes and found:
         records = Records(dynamodb, table, MeetingRecord, record_attributes)
         sqs, url = _open_queue(context, options.stack, "meetings")
@@ -71,7 +82,7 @@ def _erase_meetings(context: CommandContext, options: argparse.Namespace) -> int
                 deletions.queue_deletion(sqs, url, DeletedMeeting(user=options.user, meeting_id=meeting_id))
                 # Without a record, there is nothing to mark, so this changes nothing.
                 records.change(record_key(meeting), lambda record: apply_deletion(record, ids.now()))
-    return len(found)
+    return sum(meeting_id in stored or not is_deleted[meeting_id] for meeting_id in found)
 
 
 def _erase_episodes(context: CommandContext, options: argparse.Namespace) -> int:
@@ -95,25 +106,26 @@ def _open_queue(context: CommandContext, stack: str, subsystem: str) -> tuple[An
         return sqs, sqs.get_queue_url(QueueName=queue)["QueueUrl"]
 
 
-def _list_meetings(dynamodb: Any, table: str, user: str) -> Iterator[str]:
-    """Yield the ids of all meetings of the user, also of deleted ones, whose data an earlier attempt may have left."""
+def _list_meetings(dynamodb: Any, table: str, user: str) -> Iterator[tuple[str, bool]]:
+    """Yield the id of each meeting of the user, and True if it is deleted. An earlier attempt may have left its data."""
     pages = dynamodb.get_paginator("query").paginate(
         TableName=table,
         KeyConditionExpression="#user = :user",
-        ProjectionExpression="#meeting",
-        ExpressionAttributeNames={"#user": PARTITION, "#meeting": SORT},
+        ProjectionExpression="#meeting, #status",
+        ExpressionAttributeNames={"#user": PARTITION, "#meeting": SORT, "#status": "status"},
         ExpressionAttributeValues={":user": {"S": user}},
         ConsistentRead=True,
     )
-    return (item[SORT]["S"] for page in pages for item in page["Items"])
+    items = (item for page in pages for item in page["Items"])
+    return ((item[SORT]["S"], item["status"]["S"] == MeetingStatus.DELETED) for item in items)
 
 
-def _list_uploads(s3: Any, bucket: str, user: str) -> Iterator[str]:
-    """Yield the meeting ids below which the user has uploaded objects."""
-    prefix = f"{RAW}{user}/"
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
-    folders = (entry["Prefix"][len(prefix) : -1] for page in pages for entry in page.get("CommonPrefixes", ()))
-    return (folder for folder in folders if re.fullmatch(ids.ULID_PATTERN, folder))
+def _list_stored(s3: Any, bucket: str, user: str) -> Iterator[str]:
+    """Yield the ids of meetings of the user with objects, also with only old versions of them. Ids may be repeated."""
+    for prefix in (f"{kind}{user}/" for kind in ALL_PREFIXES):
+        pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        folders = (entry["Prefix"][len(prefix) : -1] for page in pages for entry in page.get("CommonPrefixes", ()))
+        yield from (folder for folder in folders if re.fullmatch(ids.ULID_PATTERN, folder))
 
 
 def _list_episodes(table: EpisodeTable, user: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Any
 import boto3
 import pytest
 
+from handlers.common.aws import delete_versions
 from handlers.common.ids import new_id
 from handlers.livestream.episode_table import EpisodeRecord, EpisodeTable
 from handlers.livestream.keys import OWNER_INDEX
@@ -99,6 +100,24 @@ def test_without_yes_the_command_only_counts_what_the_stack_has(
         "meetings: 1 found; --yes deletes them",
         "episodes: not in this stack",
     ]
+
+
+def test_a_deleted_meeting_counts_only_while_a_version_of_its_objects_is_stored(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = f"summaries/{ANN}/{stack.store_meeting(ANN)}/{'0' * 32}.json"
+    stack.store_meeting(ANN)  # has no objects
+    stack.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    stack.s3.put_object(Bucket=BUCKET, Key=summary, Body=b"x")
+    stack.s3.delete_object(Bucket=BUCKET, Key=summary)  # keeps the old version
+    assert (erase(ANN, "--yes"), erase()) == (0, 0)
+    delete_versions(stack.s3, BUCKET, summary)
+    assert (erase(), erase(ANN, "--yes")) == (0, 0)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("meetings")]
+    assert lines == [
+        f"meetings: {text}" for text in ("2 deleted", "1 found; --yes deletes them", "0 found", "0 deleted")
+    ]
+    assert stack.queued("meetings") == 2 * 2 * 2, "deletions of deleted meetings are repeated"
 
 
 def test_a_deletion_that_fails_is_an_error_and_is_completed_by_a_repetition(
