@@ -15,6 +15,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 from functools import cache, partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import boto3
 from botocore.config import Config
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
+from websockets.exceptions import InvalidStatus
 
 from components.frontend_output import Frontend
 from handlers.common.aws import CONFIG
@@ -74,6 +76,8 @@ def run_flow(context: CommandContext, name: str, stack: Stack) -> str:
         problems = [str(error)]
     except Exception as error:  # noqa: BLE001 - a failure of any kind is a result, and other flows still run
         result, problems = "failed", [f"{type(error).__name__}: {_QUERY.sub('?…', str(error))}"]
+        if isinstance(error, InvalidStatus) and error.response.status_code == HTTPStatus.UNAUTHORIZED:
+            problems.append(f"the token may be invalid or expired: set {' and '.join(TOKEN_VARIABLES.values())} again")
     context.print_line(f"  {result}{': ' if problems else ''}{'; '.join(problems)}")
     return result
 

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
 
 from local.flows import USER, Stack, StepReporter
 from local.flows.flow_registry import FLOWS, Flow
@@ -14,6 +17,8 @@ from operations.verify import TOKEN_VARIABLES
 LIMITS = {"maxVideoGigabytes": 50, "maxTranscriptMegabytes": 20}
 LIVESTREAM = {"apiUrl": "https://api.example.com/v1", "authorizer": "jwt", "routes": ["GET /episodes"], **LIMITS}
 FRONTEND = {"schemaVersion": 1, "environment": "local", "region": "us-east-1", "livestream": LIVESTREAM}
+REFUSED = "InvalidStatus: server rejected WebSocket connection: HTTP 401"
+ADVICE = "the token may be invalid or expired: set POLYPHONY_TOKEN_A and POLYPHONY_TOKEN_B again"
 Play = Callable[[Stack, StepReporter], list[str]]
 Verify = Callable[..., tuple[int, list[str]]]
 
@@ -47,6 +52,11 @@ def raise_error(_stack: Stack, report_step: StepReporter) -> list[str]:
     raise TimeoutError("no answer from https://api.example.com/v1?X-Amz-Signature=abc after 5 s")
 
 
+def refuse_token(_stack: Stack, report_step: StepReporter) -> list[str]:
+    report_step("created an episode")
+    raise InvalidStatus(Response(401, "Unauthorized", Headers()))
+
+
 def use_token(stack: Stack, _report_step: StepReporter) -> list[str]:
     return [] if stack.token(USER) == "secret-token" else ["wrong token"]
 
@@ -56,6 +66,7 @@ def use_token(stack: Stack, _report_step: StepReporter) -> list[str]:
     [
         (report_and_find_problems, "  failed: number of claims: got 0, expected 1"),
         (raise_error, "  failed: TimeoutError: no answer from https://api.example.com/v1?… after 5 s"),
+        (refuse_token, f"  failed: {REFUSED}; {ADVICE}"),
     ],
 )
 def test_a_failed_flow_is_reported_with_its_reason_and_the_exit_status_1(
