@@ -6,7 +6,7 @@ All callers of a function use this alias. Moving it is the fastest rollback. It 
 import argparse
 import re
 
-from operations.command import CommandContext, CommandFailed
+from operations.command import NOT_FOUND, CommandContext, CommandFailed
 from operations.lambda_versions import LiveFunction, Routing
 
 SUMMARY = "list a function's versions, or move the alias `live` to one of them"
@@ -35,7 +35,13 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     if before == (to := Routing(options.to)):
         context.print_line(f"{function.name}: {to} already; nothing was changed")
     else:
-        function.wait_until_callable(to.version)
+        try:
+            function.wait_until_callable(to.version)
+        except CommandFailed as error:
+            if error.code != NOT_FOUND:
+                raise
+            versions = ", ".join(found["Version"] for found in function.list_versions())
+            raise CommandFailed(f"{function.name} has no version {to.version}, only: {versions}.", NOT_FOUND) from None
         function.move_alias(to, before)
         context.print_line(f"{function.name}: {to}; before: {before}")
     context.print_line(

@@ -47,8 +47,9 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
         context.print_line(f"{function.name}: {name}={value}; {Routing(version)}; before: version {old_version}")
         context.print_line(f"To undo: {function.alias_command(old_version)}")
     context.print_line(
-        f"Commit the setting that {name} is made from to Pulumi.{function.stack}.yaml, too: the next deployment writes the "
-        f'value of the settings. If `liveVersion` is set there for this function, set it to "{version}" or remove it.'
+        f"Commit the setting that {name} is made from to Pulumi.{function.stack}.yaml, too: the next deployment that changes "
+        "this function can write the value of the settings. If `liveVersion` is set there for this function, set it to "
+        f'"{version}" or remove it.'
     )
     return 0
 

@@ -25,6 +25,7 @@ def test_the_new_live_version_has_the_new_value_and_all_others_unchanged(cloud: 
     assert f"{DISABLE}; version 3 has all traffic; before: version 2" in output
     assert f"To undo: .venv/bin/python -m operations alias --stack dev {PATH} --to 2" in output
     assert "Commit the setting that PARTIAL_RESULTS_ENABLED is made from to Pulumi.dev.yaml" in output
+    assert "the next deployment that changes this function can write" in output
     assert SECRET not in output
     assert cloud.run("flag", DISABLE) == 0
     assert cloud.traffic() == ("3", {}), "the callers have the value already"
@@ -113,7 +114,7 @@ def test_a_version_that_cannot_be_called_gets_no_traffic(cloud: Cloud, refuse: R
 
 def test_the_error_for_an_unknown_function_or_version_names_what_to_check(refuse: Refuse) -> None:
     for arguments, path, expected in (
-        (["--to", "9"], PATH, "does not exist"),
+        (["--to", "9"], PATH, f"{FUNCTION} has no version 9, only: 2, 1."),
         (["--to", "$LATEST"], PATH, "'$LATEST' is not a version"),
         ([], "transcription/audio-procesor", "does not exist. Check --stack"),
         ([], "Audio", "'Audio' must be <subsystem>/<function>"),
