@@ -102,10 +102,12 @@ class PolicyPackProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._process.kill()
+        # The thread may read the streams of the process too, and two threads must not read them at once. Its read or call
+        # ends, because the process was killed.
+        self._executor.shutdown(cancel_futures=True)
         if self._channel is not None:
             self._channel.close()
-        self._process.kill()
         self._process.communicate()
 
     def list_policies(self) -> list[PolicyDescription]:
