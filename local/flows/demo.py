@@ -73,9 +73,8 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
     with _print_step(out, "preview"):
         result = preview(config)
         out.print(f"  {len(result.graph.customs())} resources, {len(result.policies)} policies evaluated")
-        out.print(
-            f"  {format_count(len(result.mandatory), 'mandatory finding')}; about ${result.cost.total:,.2f} a month"
-        )
+        cost = "cost unknown" if result.cost_error else f"about ${result.cost.total:,.2f} a month"
+        out.print(f"  {format_count(len(result.mandatory), 'mandatory finding')}; {cost}")
         if not result.deployable:
             raise DemoFailed(
                 "the preview has findings that stop a deployment. Fix them first; `make preview STACK=local` lists them"

@@ -40,6 +40,8 @@ class Preview:
     cost: CostReport
     budget: float
     """Monthly budget of the stack in dollars."""
+    cost_error: str = ""
+    """Reason why the cost cannot be estimated. If there is one, `cost` is empty and `budget` is zero."""
 
     @property
     def mandatory(self) -> list[PolicyFinding]:
@@ -76,7 +78,9 @@ class Preview:
             "findings": sorted(
                 map(vars, self.findings), key=lambda entry: (entry["urn"], entry["policy"], entry["message"])
             ),
-            "cost": {
+            "cost": {"error": self.cost_error}
+            if self.cost_error
+            else {
                 "monthlyUsd": round(self.cost.total, 2),
                 "budgetUsd": self.budget,
                 "bySubsystem": {name: round(usd, 2) for name, usd in self.cost.sum_by("subsystem").items()},
@@ -91,8 +95,7 @@ def preview(config: StackConfig) -> Preview:
     """Preview a stack.
 
     Raise CannotRun in one of these cases: The settings are invalid. The program fails. The policy pack cannot start.
-    The local platform has no driver for a resource type. No resource contains the expected usage, which the cost
-    estimate needs.
+    The local platform has no driver for a resource type.
     """
     with PolicyPackProcess(config, dry_run=True) as pack:
         # The pack gets each resource while the program registers the next resources, as under the CLI.
@@ -101,7 +104,12 @@ def preview(config: StackConfig) -> Preview:
         handler_faults = find_handler_faults(run.graph)
         findings = pack.finish(run.graph)
         policies = pack.list_policies()
-    priced = cost.price_graph(config.stack, run.graph)
+    cost_report, budget, cost_error = CostReport(()), 0.0, ""
+    try:
+        priced = cost.price_graph(config.stack, run.graph)
+        cost_report, budget = priced.report, priced.budget
+    except cost.CannotPrice as error:
+        cost_error = str(error)
     return Preview(
         config=config,
         graph=run.graph,
@@ -111,6 +119,7 @@ def preview(config: StackConfig) -> Preview:
         handler_faults=tuple(handler_faults),
         policies=tuple(policies),
         findings=tuple(findings),
-        cost=priced.report,
-        budget=priced.budget,
+        cost=cost_report,
+        budget=budget,
+        cost_error=cost_error,
     )

@@ -26,7 +26,7 @@ STYLES = {"mandatory": "bold red", "advisory": "yellow"}
 
 
 def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
-    """Print the preview for `make preview`. Return 0 if the stack can be deployed, otherwise 1."""
+    """Print the preview for `make preview`. Return 0 if the stack can be deployed and priced, otherwise 1."""
     with show_spinner(f"previewing {stack}", quiet=as_json):
         result = preview(stack_files.read_stack(stack))
     if as_json:
@@ -35,7 +35,7 @@ def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
         print_preview(result)
     if sarif_file is not None:  # This is last, so the preview is shown even if the file cannot be written.
         sarif_file.write_text(json.dumps(sarif.to_sarif(result), indent=2))
-    return 0 if result.deployable else 1
+    return 0 if result.deployable and not result.cost_error else 1
 
 
 def print_preview(result: Preview, console: Console | None = None) -> None:
@@ -53,6 +53,8 @@ def print_preview(result: Preview, console: Console | None = None) -> None:
     print_outputs(out, result.outputs)
     if not result.deployable:
         verdict = "[bold red]cannot be deployed[/]. Fix these errors:"
+    elif result.cost_error:
+        verdict = "can be deployed, but [bold red]its cost cannot be estimated[/]"
     elif result.messages:
         verdict = f"[yellow]can be deployed, but[/] {escape(' '.join(result.messages))}"
     else:
@@ -127,8 +129,11 @@ def _print_finding(out: Console, finding: PolicyFinding) -> None:
 
 
 def print_monthly_cost(out: Console, result: Preview) -> None:
-    """Print the monthly cost of each subsystem, and the resources without a price."""
+    """Print the monthly cost of each subsystem, and the resources without a price. Print the reason if it is unknown."""
     out.print()
+    if result.cost_error:
+        out.print(f"[bold red]monthly cost[/]: {escape(result.cost_error)}", soft_wrap=True)
+        return
     print_subsystems(out, result.cost, result.budget)
     for resource in result.cost.unpriced:
         out.print(f"  unpriced: {escape(resource)}")

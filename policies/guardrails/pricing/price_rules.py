@@ -8,6 +8,7 @@ function computes further quantities from the resource's properties.
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -70,11 +71,13 @@ class PricedBlock:
         self.name = name
         self.resources: list[PricedResource] = []
         self._usage = usage
-        self._read_measures: set[str] = set()
+        self._readers: dict[str, set[str]] = defaultdict(set)
+        self.priced_resource = ""
+        """Name and type of the resource whose price rule reads measures now."""
 
     def amount(self, measure: str) -> float:
         """Return the published value of a measure, or zero. `find_usage_errors` reports a missing one, if it is required."""
-        self._read_measures.add(measure)
+        self._readers[measure].add(self.priced_resource)
         return self._usage.get(measure, 0)
 
     def list_props(self, resource_type: str) -> list[Mapping[str, Any]]:
@@ -83,10 +86,11 @@ class PricedBlock:
 
     def find_usage_errors(self) -> Iterator[str]:
         """Yield a sentence about each measure that is missing, and about each that no rule has read."""
-        if missing := self._read_measures - self._usage.keys() - OPTIONAL_MEASURES:
-            yield f"the block {self.name} has no published usage ({', '.join(sorted(missing))})"
-        for measure in sorted(self._usage.keys() - self._read_measures):
-            valid = ", ".join(sorted(self._read_measures)) or "none"
+        if missing := sorted(self._readers.keys() - self._usage.keys() - OPTIONAL_MEASURES):
+            readers = sorted({reader for measure in missing for reader in self._readers[measure]})
+            yield f"the block {self.name} has no published usage ({', '.join(missing)}) for {', '.join(readers)}"
+        for measure in sorted(self._usage.keys() - self._readers.keys()):
+            valid = ", ".join(sorted(self._readers)) or "none"
             yield f"no price rule reads {self.name}.{measure}; the measures of {self.name} are {valid}"
 
 
@@ -287,6 +291,7 @@ def find_unpriced_value(resource: PricedResource) -> str:
 
 def list_quantities(resource: PricedResource, block: PricedBlock) -> Quantities:
     """Yield the quantity of each price that applies to a resource: none if its type has no price rule."""
+    block.priced_resource = f"{resource.name} ({resource.type})"
     for measure, price in MEASURE_PRICES.get(resource.type, {}).items():
         yield price, block.amount(measure)
     if resource.type in QUANTITY_FUNCTIONS:

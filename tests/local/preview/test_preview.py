@@ -12,9 +12,13 @@ from typing import Any
 
 import pulumi
 import pytest
-from pulumi_aws import cloudwatch, sns
+from pulumi_aws import cloudwatch, sns, sqs
 from rich.console import Console
 
+from components import platform
+from components.platform import monthly_usage
+from components.settings import StackSettings
+from components.usage_formulas import Usage
 from local.__main__ import main
 from local.preview import policy_pack_process, program_run, report, stack_files
 from local.preview.botocore_input_checks import find_invalid_inputs
@@ -159,6 +163,28 @@ def test_only_one_thread_at_a_time_reads_the_streams_of_the_pack(monkeypatch: py
         pack.send(resource)
         time.sleep(0.1)  # The thread now waits for the port of the pack, which loads for longer than this.
     assert events == ["begin", "end"] * 2
+
+
+def test_a_cost_that_cannot_be_estimated_is_an_error_beside_the_plan_and_the_findings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def compute_usage(settings: StackSettings) -> Usage:
+        sqs.Queue("scratch", name="scratch")
+        return monthly_usage(settings)
+
+    monkeypatch.setattr(platform, "monthly_usage", compute_usage)
+    result = preview(backend_alone("dev", "ingestion"))
+    monkeypatch.setattr(report, "preview", lambda _: result)
+    assert main(["preview"]) == 1
+    text = capsys.readouterr().out
+    reason = "the block polyphony-dev has no published usage (batches, messages) for scratch (aws:sqs/queue:Queue)"
+    assert f"monthly cost: The cost of dev cannot be estimated:\n{reason}\n" in text
+    assert f"The cost cannot be estimated: {reason}." in text.partition("cannot be deployed")[2]
+    assert "ingestion-intake-dlq DeadLetterQueue" in text
+    assert result.as_json()["cost"] == {"error": f"The cost of dev cannot be estimated:\n{reason}"}
+    monkeypatch.setattr(report, "preview", lambda _: replace(result, findings=(), invalid_inputs=()))
+    assert main(["preview"]) == 1, "an exception from the policy about the budget does not hide the error"
+    assert "stack dev can be deployed, but its cost cannot be estimated" in capsys.readouterr().out
 
 
 def test_the_costs_contain_only_enabled_subsystems(undeployable_preview: Preview) -> None:

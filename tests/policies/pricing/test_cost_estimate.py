@@ -157,7 +157,7 @@ def test_the_runs_of_a_schedule_are_computed_from_its_expression(expression: str
         (
             sample(t.TABLE, {"globalSecondaryIndexes": [{}]}),
             {"a-block": {"writes": 1}},
-            "the block a-block has no published usage (indexWrites, reads, storageGb)",
+            "the block a-block has no published usage (indexWrites, reads, storageGb) for sample (aws:dynamodb/table:Table)",
         ),
         (
             sample(t.REST_API, {}),
@@ -192,7 +192,8 @@ def test_data_that_does_not_match_is_an_error_that_names_it(
     other = sample(t.REST_API, {}, block="b")
     with pytest.raises(CannotEstimate) as caught:
         estimate_cost([resource, other], usage)
-    assert {error, "the block b has no published usage (requests)"} <= set(str(caught.value).splitlines())
+    other_error = f"the block b has no published usage (requests) for sample ({t.REST_API})"
+    assert {error, other_error} <= set(str(caught.value).splitlines())
 
 
 def test_a_dead_letter_queue_needs_no_usage() -> None:
