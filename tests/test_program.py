@@ -1,6 +1,7 @@
 """Tests of the resources and outputs that the whole program has with every stack file."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from local import ACCOUNT, ROOT
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
 from local.property_values import UNKNOWN, Props
-from tests.whole_program import ONE_WORKER, STACKS, change_section, graph, previewed
+from tests.whole_program import ONE_WORKER, STACKS, change_section, graph, previewed, run_whole_program
 
 pytestmark = ONE_WORKER
 GUIDE = ROOT / "docs" / "deploying.md"
@@ -193,6 +194,13 @@ def test_invalid_settings_stop_the_program_before_any_registration() -> None:
     with pytest.raises(program_run.ProgramError, match=r"ingestion\.enabld: is not a setting; did you mean enabled\?"):
         program_run.run_program(change_section("dev", "ingestion", enabld=True), Provider(), preview=True)
     assert registered == []
+
+
+def test_a_secret_in_plain_text_stops_the_program() -> None:
+    config = replace(stack_files.read_stack("dev"), secret_keys=frozenset({"polyphony:voiceQa"}))
+    command = "pulumi config set --secret --path 'polyphony:livestream.encryptionKey' --stack dev"
+    with pytest.raises(program_run.ProgramError, match=rf"1 problem .*\n.* in plain text; .*: {command}$"):
+        run_whole_program(config)
 
 
 def test_a_deployment_without_a_layer_archive_names_the_command_that_builds_it(monkeypatch: pytest.MonkeyPatch) -> None:

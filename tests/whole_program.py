@@ -6,6 +6,7 @@ Tests that use them must be marked with `ONE_WORKER`, so that the program runs o
 import gc
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -55,7 +56,7 @@ def change_sections(stack: str, sections: Mapping[str, Mapping[str, Any]]) -> St
     for section, changes in sections.items():
         key = f"polyphony:{section}"
         values[key] = json.dumps({**json.loads(values[key]), **changes})
-    return StackConfig(config.project, stack, values)
+    return replace(config, values=values)
 
 
 def backend_alone(stack: str, section: str, **changes: Any) -> StackConfig:

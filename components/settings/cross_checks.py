@@ -198,8 +198,12 @@ def find_conflicts(stack: StackSettings, name: str) -> Iterator[str]:
             yield f"{key}: {given}{'' if environments == ALL else f'in {stack.environment}, '}{why}"
     for key in SECRETS:
         if _is_enabled(stack, key) and _get_value(stack, key) is None:
-            command = f"pulumi config set --secret --path 'polyphony:{key}' --stack {name}"
-            yield f"{key}: is a secret and not set; set it with: {command}"
+            yield f"{key}: is a secret and not set; set it with: {secret_command(key, name)}"
+
+
+def secret_command(key: str, stack: str) -> str:
+    """Return the command that sets a secret, encrypted in the stack file."""
+    return f"pulumi config set --secret --path 'polyphony:{key}' --stack {stack}"
 
 
 def _get_value(stack: StackSettings, key: str) -> Any:

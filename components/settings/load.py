@@ -1,11 +1,11 @@
 """Loader of a stack's settings. If the configuration is invalid, one error lists all invalid keys.
 
 The Pulumi CLI passes the configuration as strings, and structured values as JSON. If one value inside a structure is a
-secret, the CLI marks the whole structure as secret. This marking is ignored: only the keys in `SECRETS` are secret.
+secret, the CLI marks the whole structure as secret. So a secret setting is in plain text if its section is not marked.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from components.settings.base import SettingsModel, find_section, show_value
-from components.settings.cross_checks import find_conflicts
+from components.settings.cross_checks import find_conflicts, secret_command
 from components.settings.stack import SECRETS, StackSettings
 from handlers.common.json_models import to_rule
 
@@ -38,16 +38,20 @@ class SettingsError(RunError):
         super().__init__(f"stack {stack} has {count} in its configuration:\n{lines}")
 
 
-def load_settings(config: Mapping[str, str], stack: str) -> StackSettings:
+def load_settings(
+    config: Mapping[str, str], stack: str, is_secret: Callable[[str], bool] = lambda _: True
+) -> StackSettings:
     """Return the settings of a stack. Raise SettingsError with all problems if the configuration is invalid.
 
-    `config` has the form of the environment variable `PULUMI_CONFIG`: full keys with their values as strings. Settings
+    `config` has the form of the environment variable `PULUMI_CONFIG`: full keys with their values as strings.
+    `is_secret` returns True for a key that the CLI marks as secret. By default, secrets may be in plain text. Settings
     are compared with each other only if each of them is valid by itself.
     """
     values = {
         key.removeprefix(f"{PROJECT}:"): _parse(text) for key, text in config.items() if key.startswith(f"{PROJECT}:")
     }
     problems = [*_check_namespaces(config), *_check_region(config.get(REGION_KEY))]
+    problems += _check_secrets(values, stack, is_secret)
     try:
         settings = StackSettings.model_validate(values)
     except ValidationError as error:
@@ -87,6 +91,15 @@ def _check_region(region: str | None) -> Iterator[str]:
     regions = [known.value for known in Region]
     if region not in regions:
         yield f"{REGION_KEY}: given {show_value(region)}; is not a region of AWS{_suggest(region, regions)}"
+
+
+def _check_secrets(values: Mapping[str, Any], stack: str, is_secret: Callable[[str], bool]) -> Iterator[str]:
+    """Yield a problem for each secret that the stack file has in plain text."""
+    for key in SECRETS:
+        section, _, name = key.partition(".")
+        given = values.get(section)
+        if isinstance(given, dict) and given.get(name) is not None and not is_secret(f"{PROJECT}:{section}"):
+            yield f"{key}: is a secret, but in plain text; set a new value with: {secret_command(key, stack)}"
 
 
 def _describe(detail: ErrorDetails) -> str:

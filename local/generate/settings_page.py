@@ -33,6 +33,7 @@ config:
   (**required**) must be in every stack file, or in every entry of its list or optional section.
 - An unknown key, a wrong type or a value outside the allowed range stops every command before anything is deployed. Keys may have the
   prefixes `polyphony:`, `aws:` and `pulumi:`. The error lists all wrong keys at once, with the allowed values.
+- A secret must be encrypted, also if its backend is disabled: `pulumi config set --secret`. A secret in plain text is an error.
 - Some keys also depend on each other or on the environment (`components/settings/cross_checks.py`). The error explains the rule.
 - The unit of a number is in its name or description. Descriptions state whether MB and GB are powers of 1000 or of 1024, if that
   matters.

@@ -65,7 +65,7 @@ def undeployable_preview(tmp_path_factory: pytest.TempPathFactory) -> Preview:
         patches.setattr("components.blocks.function.RUNTIME", "python3.31")
         patches.setattr(sns, "Topic", create_topic)
         use_broken_handler(patches, tmp_path_factory.mktemp("archive"))
-        return preview(StackConfig(config.project, "dev", {**config.values, **changes}))
+        return preview(replace(config, values={**config.values, **changes}))
 
 
 @pytest.mark.parametrize("stack", stack_files.list_stacks())
