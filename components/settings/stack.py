@@ -36,8 +36,8 @@ class StackSettings(SettingsModel):
 
     environment: Environment
     """Kind of the stack. It is never derived from the stack's name."""
-    exceptions: tuple[PolicyException, ...]
-    """Policies that resources of this stack may violate until a date; usually an empty list."""
+    exceptions: tuple[PolicyException, ...] = ()
+    """Policies that resources of this stack may violate until a date; usually none."""
     foundation: FoundationSettings
     ingestion: IngestionSettings = IngestionSettings()
     transcription: TranscriptionSettings = TranscriptionSettings()

@@ -135,7 +135,7 @@ def list_exceptions() -> Iterator[str]:
 
 
 def _read_exceptions(stack: str) -> list[dict[str, Any]]:
-    loaded: list[dict[str, Any]] = json.loads(stack_files.read_stack(stack).values["polyphony:exceptions"])
+    loaded: list[dict[str, Any]] = json.loads(stack_files.read_stack(stack).values.get("polyphony:exceptions", "[]"))
     return loaded
 
 

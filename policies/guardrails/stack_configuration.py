@@ -1,8 +1,8 @@
 """Reader of the values that the policy pack takes from the stack's configuration, for example the environment.
 
 The environment decides the enforcement levels, which are fixed when the pack starts, so the pack reads the
-configuration first. The pack does not start without an environment and a list of exceptions, which may be empty. The
-configuration can contain decrypted secrets, so it is never printed.
+configuration first. The pack does not start without an environment. The configuration can contain decrypted secrets, so
+it is never printed.
 """
 
 import json
@@ -71,15 +71,10 @@ def read_stack_context(config: Mapping[str, str], project: str, today: date, sta
             f"{project}:environment is {environment}, but the stack is named {stack}. The environment decides which findings "
             f"stop a deployment. Set it to {min(other_environments)}, or give the stack another name."
         )
-    entries = config.get(f"{project}:exceptions")
-    if entries is None:
-        raise InvalidStackConfiguration(
-            f"{project}:exceptions is missing in the stack file. Use an empty list if there are no exceptions."
-        )
     try:
         exceptions = tuple(
             ExceptionEntry(item["policy"], item["resource"], item["reason"], _parse_date(item["expires"]))
-            for item in json.loads(entries)
+            for item in json.loads(config.get(f"{project}:exceptions", "[]"))
         )
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidStackConfiguration(

@@ -37,7 +37,7 @@ WITH_GENERATED_IDS = {
     "voice-qa-websocket-handler-grants-2",
 }
 """Documents that contain the id of an API or an identity pool, which AWS assigns."""
-CONFIG = {"polyphony:environment": "prod", "polyphony:exceptions": "[]"}
+CONFIG = {"polyphony:environment": "prod"}
 
 
 def read(config: Mapping[str, str], stack: str = "") -> Any:
@@ -234,7 +234,6 @@ def test_pack_and_program_agree_on_the_beginning_of_names() -> None:
     [
         ({}, "polyphony:environment must be one of local, dev, staging, prod"),
         ({"polyphony:environment": "production"}, "polyphony:environment must be one of"),
-        ({"polyphony:environment": "prod"}, "polyphony:exceptions is missing in the stack file"),
         ({**CONFIG, "polyphony:exceptions": '[{"policy": "x"}]'}, "must have policy, resource, reason and expires"),
         ({**CONFIG, "aws:allowedAccountIds": "123456789012"}, "must be a list of account ids"),
         ({**CONFIG, "aws:allowedAccountIds": "{"}, "must be a list of account ids"),
@@ -263,6 +262,10 @@ def test_a_date_may_be_quoted_or_unquoted_in_the_stack_file(day: str) -> None:
     entry = {"policy": "table-deletion-protected", "resource": "x", "reason": "until the move is over", "expires": day}
     [exception] = read({**CONFIG, "polyphony:exceptions": json.dumps([entry])}).exceptions
     assert exception.expires == date(2026, 12, 31)
+
+
+def test_a_stack_file_without_a_list_of_exceptions_has_no_exception() -> None:
+    assert read(CONFIG).exceptions == ()
 
 
 def test_yaml_drops_the_zeros_of_an_account() -> None:

@@ -11,7 +11,6 @@ PAGE = "https://app.example.com"
 IDENTITY = {"issuer": "https://login.example.com/", "audience": "polyphony"}
 ENCRYPTION_KEY = "canary-" + "k" * 32
 COMPLETE: dict[str, Any] = {
-    "exceptions": [],
     "foundation": {**FOUNDATION, "identity": IDENTITY},
     "ingestion": {"intake": {"corsOrigin": PAGE}},
     "transcription": {},

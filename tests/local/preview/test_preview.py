@@ -134,9 +134,12 @@ def test_every_result_in_sarif_has_a_described_rule_a_message_and_a_location() -
 
 def test_the_error_of_a_pack_that_cannot_start_states_the_reason() -> None:
     config = stack_files.read_stack("dev")
-    values = {key: value for key, value in config.values.items() if key != "polyphony:exceptions"}
-    without_exceptions = StackConfig(config.project, "dev", values)
-    with PolicyPackProcess(without_exceptions, dry_run=True) as pack, pytest.raises(PackError, match="exceptions"):
+    values = {key: value for key, value in config.values.items() if key != "polyphony:environment"}
+    without_environment = StackConfig(config.project, "dev", values)
+    with (
+        PolicyPackProcess(without_environment, dry_run=True) as pack,
+        pytest.raises(PackError, match="environment must"),
+    ):
         pack.list_policies()
 
 
