@@ -3,8 +3,6 @@
 import io
 import json
 import re
-import subprocess
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -147,25 +145,6 @@ def test_a_preview_without_a_running_pack_is_an_error(monkeypatch: pytest.Monkey
     monkeypatch.setattr(policy_pack_process, "PYTHON", Path("/bin/false"))
     with pytest.raises(PackError, match="instead of its port"):
         preview(backend_alone("dev", "ingestion"))
-
-
-def test_only_one_thread_at_a_time_reads_the_streams_of_the_pack(monkeypatch: pytest.MonkeyPatch) -> None:
-    resource = next(iter(previewed("dev").graph))
-    events: list[str] = []
-    read_streams = subprocess.Popen.communicate
-
-    def communicate(process: "subprocess.Popen[str]") -> tuple[str, str]:
-        events.append("begin")
-        time.sleep(0.2)
-        result = read_streams(process)
-        events.append("end")
-        return result
-
-    monkeypatch.setattr(subprocess.Popen, "communicate", communicate)
-    with PolicyPackProcess(stack_files.read_stack("dev"), dry_run=True) as pack:
-        pack.send(resource)
-        time.sleep(0.1)  # The thread now waits for the port of the pack, which loads for longer than this.
-    assert events == ["begin", "end"] * 2
 
 
 def test_a_cost_that_cannot_be_estimated_is_an_error_beside_the_plan_and_the_findings(
