@@ -110,11 +110,11 @@ class Cloud:
         self._run_event(xform_name(model.name))
         revision = params.pop("RevisionId", None)
         if revision is not None:
-            name = params["FunctionName"]
+            current = self.functions.get_function_configuration(
+                FunctionName=params["FunctionName"], Qualifier="$LATEST"
+            )
             if model.name == "UpdateAlias":
-                current = self.functions.get_alias(FunctionName=name, Name="live")
-            else:
-                current = self.functions.get_function_configuration(FunctionName=name, Qualifier="$LATEST")
+                current = self.functions.get_alias(FunctionName=params["FunctionName"], Name="live")
             if revision != current["RevisionId"]:
                 raise client_error("PreconditionFailedException", 412)
 

@@ -47,8 +47,6 @@ def test_arguments_that_are_missing_or_out_of_range_are_refused(
 def test_the_error_for_a_missing_region_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     assert main(["alias", "--stack", "dev", PATH]) == 2
     assert "NoRegionError" in capsys.readouterr().err

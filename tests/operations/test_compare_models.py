@@ -111,9 +111,6 @@ def test_a_failing_model_and_files_without_action_items_are_errors(
         assert "canary" not in error
 
 
-# Agreement and cost
-
-
 def located(first: int, last: int, owner: str | None = "Anna", piece: int = 0) -> LocatedItem:
     """Return an action item whose quote is the words `first` to `last` of a piece of the transcript."""
     item = ActionItem(text="Do it", owner=owner, quote=TranscriptQuote(text="canary", start_ms=0))

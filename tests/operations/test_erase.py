@@ -1,5 +1,6 @@
 """Tests of the command `erase`, which deletes all meetings and episodes of one user."""
 
+import re
 from typing import Any
 
 import boto3
@@ -89,22 +90,15 @@ def test_everything_of_the_user_is_deleted_and_nothing_of_others(
     assert "canary" not in output
 
 
-def test_without_yes_the_command_only_counts_what_the_stack_has(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_yes_the_command_only_counts(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     stack.dynamodb.delete_table(TableName=EPISODES)
     meeting = stack.store_meeting(ANN)
     assert erase() == 0
     assert (stack.statuses(), stack.queued("meetings")) == ({meeting: "ready"}, 0)
-    assert capsys.readouterr().out.splitlines() == [
-        "meetings: 1 found; --yes deletes them",
-        "episodes: not in this stack",
-    ]
+    assert capsys.readouterr().out == "meetings: 1 found; --yes deletes them\nepisodes: not in this stack\n"
 
 
-def test_a_deleted_meeting_counts_only_while_a_version_of_its_objects_is_stored(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_deleted_meeting_counts_only_while_it_has_objects(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     summary = f"summaries/{ANN}/{stack.store_meeting(ANN)}/{'0' * 32}.json"
     stack.store_meeting(ANN)  # has no objects
     stack.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
@@ -113,10 +107,8 @@ def test_a_deleted_meeting_counts_only_while_a_version_of_its_objects_is_stored(
     assert (erase(ANN, "--yes"), erase()) == (0, 0)
     delete_versions(stack.s3, BUCKET, summary)
     assert (erase(), erase(ANN, "--yes")) == (0, 0)
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("meetings")]
-    assert lines == [
-        f"meetings: {text}" for text in ("2 deleted", "1 found; --yes deletes them", "0 found", "0 deleted")
-    ]
+    counted = re.findall("meetings: (.*)", capsys.readouterr().out)
+    assert counted == ["2 deleted", "1 found; --yes deletes them", "0 found", "0 deleted"]
     assert stack.queued("meetings") == 2 * 2 * 2, "deletions of deleted meetings are repeated"
 
 

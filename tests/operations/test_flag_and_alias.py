@@ -50,10 +50,7 @@ def test_an_unknown_variable_or_a_value_that_the_handler_rejects_changes_nothing
     ("change", "expected"),
     [
         (lambda cloud: change_latest(cloud, LOG_LEVEL="DEBUG"), "differs from the live version 2 in: LOG_LEVEL."),
-        (
-            lambda cloud: cloud.functions.update_function_code(FunctionName=FUNCTION, ZipFile=b"code-3"),
-            "in: CodeSha256.",
-        ),
+        (lambda cloud: cloud.functions.update_function_code(FunctionName=FUNCTION, ZipFile=b"3"), "in: CodeSha256."),
         (lambda cloud: cloud.move_alias("1", {"2": 0.1}), "in progress (version 1 has 90%, version 2 has 10%)"),
     ],
 )

@@ -25,10 +25,7 @@ Verify = Callable[..., tuple[int, list[str]]]
 
 @pytest.fixture
 def verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verify:
-    """Return a function that runs the command for a stack with only livestream, whose flow it gets. No token is set.
-
-    The function returns the exit status and the output.
-    """
+    """Return a function that runs the command with a flow of livestream, and returns exit status and output."""
     for variable in TOKEN_VARIABLES.values():
         monkeypatch.delenv(variable, raising=False)
 
@@ -69,9 +66,7 @@ def use_token(stack: Stack, _report_step: StepReporter) -> list[str]:
         (refuse_token, f"  failed: {REFUSED}; {ADVICE}"),
     ],
 )
-def test_a_failed_flow_is_reported_with_its_reason_and_the_exit_status_1(
-    verify: Verify, play: Play, result: str
-) -> None:
+def test_a_failed_flow_is_reported_with_its_reason_and_exit_status_1(verify: Verify, play: Play, result: str) -> None:
     status, lines = verify(play)
     assert (status, lines[-2]) == (1, "  skipped: the stack has no meetings")
     step, outcome = lines[lines.index("livestream: episodes") + 1 :][:2]
