@@ -3,6 +3,10 @@
 import errno
 import io
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
@@ -10,6 +14,8 @@ from rich.console import Console
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+WAITING_REPORT_SECONDS = 10.0
+"""Time between two lines about a step that takes long."""
 PIPE_WIDTH = 160
 """Width in characters of output that goes to a pipe."""
 
@@ -22,6 +28,24 @@ def create_console() -> Console:
 def format_count(count: int, noun: str) -> str:
     """Return a number with a noun, in the plural unless the number is 1."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+@contextmanager
+def report_waiting(print_line: Callable[[str], object]) -> Iterator[None]:
+    """Print a line every few seconds while the block runs, because a log shows no animated status."""
+    start, end = time.monotonic(), threading.Event()
+
+    def report_until_end() -> None:
+        while not end.wait(WAITING_REPORT_SECONDS):
+            print_line(f"  … {time.monotonic() - start:.0f} s")
+
+    thread = threading.Thread(target=report_until_end, name="waiting", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
 
 
 class _Output(io.FileIO):

@@ -30,6 +30,7 @@ from handlers.common.aws import CONFIG
 from local.flows import OTHER_USER, USER, ClientFactory, FlowSkipped, Stack
 from local.flows.flow_registry import FLOWS
 from local.flows.identity import request_token
+from local.terminal_output import report_waiting
 from operations.command import CommandContext, CommandFailed
 
 SUMMARY = "use the deployed stack from end to end, as its users do, and print what works"
@@ -70,7 +71,8 @@ def run_flow(context: CommandContext, name: str, stack: Stack) -> str:
     result, problems = "skipped", [f"the stack has no {name}"]
     try:
         if to_camel(name.replace("-", "_")) in stack.frontend:  # it has a section for each backend of the stack
-            problems = FLOWS[name].play(stack, report_step)
+            with report_waiting(context.print_line):
+                problems = FLOWS[name].play(stack, report_step)
             result = "failed" if problems else "works"
     except FlowSkipped as error:
         problems = [str(error)]

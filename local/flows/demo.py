@@ -5,7 +5,6 @@ Its exit status is 0 only if every step succeeds.
 """
 
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -32,11 +31,9 @@ from local.preview import report, stack_files
 from local.preview.policy_pack_process import PolicyPackProcess
 from local.preview.preview import preview
 from local.preview.stack_files import StackConfig
-from local.terminal_output import create_console, format_count
+from local.terminal_output import create_console, format_count, report_waiting
 
 FOLDER = ROOT / ".local" / "demo"
-WAITING_REPORT_SECONDS = 10.0
-"""Time between two lines about a step that takes long."""
 NAME_PREFIX = "polyphony-local-"
 """Prefix of the names of all resources of the stack."""
 
@@ -154,27 +151,9 @@ def _print_step(out: Console, what: str) -> Iterator[None]:
     """Print a title before the block, and its duration after it."""
     out.print(f"\n[bold]{escape(what)}[/]", soft_wrap=True)
     start = time.monotonic()
-    with out.status(escape(what)) if out.is_terminal else _report_waiting(out):
+    with out.status(escape(what)) if out.is_terminal else report_waiting(lambda line: out.print(f"[dim]{line}[/]")):
         yield
     out.print(f"  [dim]{time.monotonic() - start:.1f} s[/]")
-
-
-@contextmanager
-def _report_waiting(out: Console) -> Iterator[None]:
-    """Print a line every few seconds while the block runs, because a log shows no animated status."""
-    start, end = time.monotonic(), threading.Event()
-
-    def report_until_end() -> None:
-        while not end.wait(WAITING_REPORT_SECONDS):
-            out.print(f"  [dim]… {time.monotonic() - start:.0f} s[/]")
-
-    thread = threading.Thread(target=report_until_end, name="waiting", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        end.set()
-        thread.join()
 
 
 class StepTimer:

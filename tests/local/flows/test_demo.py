@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from components.core import Subsystem
+from local import terminal_output
 from local.flows import FlowSkipped, ResultNotInTime, Stack, StepReporter, demo
 from local.flows.flow_registry import FLOWS, Flow
 
@@ -53,7 +54,7 @@ def test_a_long_step_prints_lines_to_a_pipe_before_it_ends(monkeypatch: pytest.M
                 line_was_written.set()
             return super().write(text)
 
-    monkeypatch.setattr(demo, "WAITING_REPORT_SECONDS", 0.001)
+    monkeypatch.setattr(terminal_output, "WAITING_REPORT_SECONDS", 0.001)
     with demo._print_step(Console(file=Pipe()), "preview"):
         assert line_was_written.wait(60)
 
