@@ -57,6 +57,8 @@ def test_a_request_has_the_prompts_then_the_material_and_the_task_at_last() -> N
         {"said": 8, "speaker": "spk_0", "text": "Hi"},
     ]
     assert json.loads(task["text"]) == {"task": "summary", "index": 2, "count": 5, "language": "de-DE"}
+    last = Question(SummaryTask.COMBINE, material, "de-DE").to_request(300)
+    assert CACHE_POINT not in last["messages"][0]["content"], "no other question is about this material"
 
 
 def test_the_prompts_are_in_the_functions_zip_and_long_enough_for_the_cache() -> None:
