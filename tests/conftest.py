@@ -40,6 +40,14 @@ NICENESS = 5
 so they get a processor first."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a path that does not exist. The workers of xdist would lose pytest's own error."""
+    for argument in config.args:
+        path = argument.partition("::")[0]
+        if not (config.invocation_params.dir / path).exists():
+            raise pytest.UsageError(f"{path} does not exist")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests without a marker as unit tests, and make `xdist_group` work.
 
