@@ -67,7 +67,7 @@ FOREIGN_FORMATS = {
         rb"ID3[\x02-\x04]": "MP3, or begins with a tag as MP3 files do: send Opus in Ogg, FLAC, or samples",
     }.items()
 }
-"""First bytes of formats that are not supported. Each text completes an error message that begins with "this is"."""
+"""First bytes of formats that are not supported. Each text completes an error message that begins with "This is"."""
 
 
 class BadAudio(Exception):
@@ -87,21 +87,21 @@ class Utterance:
 def check_utterance(audio: bytes, encoding: Encoding, sample_rate: int) -> Utterance:
     """Check audio against the limits and its session's encoding and sample rate, and divide it. Raises BadAudio."""
     if not audio:
-        raise BadAudio("the message holds no audio")
+        raise BadAudio("The message holds no audio.")
     if len(audio) > MAX_BYTES:
         raise BadAudio(
-            f"the audio has {len(audio)} bytes, but at most {MAX_BYTES} are allowed:"
-            " send shorter utterances, a lower sample rate, or ogg-opus"
+            f"The audio has {len(audio)} bytes, but at most {MAX_BYTES} are allowed:"
+            " send shorter utterances, a lower sample rate, or ogg-opus."
         )
     _check_first_bytes(audio, encoding)
     samples, rate = _count_samples(audio, encoding, sample_rate)
     duration_ms = -(-samples * 1000 // rate)
     if duration_ms < MIN_MS:
-        raise BadAudio(f"the audio has {duration_ms} ms, but the minimum is {MIN_MS} ms")
+        raise BadAudio(f"The audio has {duration_ms} ms, but the minimum is {MIN_MS} ms.")
     if samples > (MAX_SECONDS[encoding] + CODER_PADDING_SECONDS[encoding]) * rate:
         raise BadAudio(
-            f"the audio has {duration_ms} ms, but the maximum for {encoding} is {MAX_SECONDS[encoding]:g} s:"
-            " send shorter utterances"
+            f"The audio has {duration_ms} ms, but the maximum for {encoding} is {MAX_SECONDS[encoding]:g} s:"
+            " send shorter utterances."
         )
     # A chunk never splits a PCM sample, because each rate gives whole samples per chunk. The bytes of a file are divided
     # as if each had the same duration. A file whose headers overstate its length can have more chunks than bytes.
@@ -114,27 +114,29 @@ def _check_first_bytes(audio: bytes, encoding: Encoding) -> None:
     """Raise BadAudio if the first bytes show that the audio does not have this encoding."""
     for pattern, advice in FOREIGN_FORMATS.items():
         if pattern.match(audio):
-            raise BadAudio(f"this is {advice}")
+            raise BadAudio(f"This is {advice}.")
     actual = next((kind for kind, magic in MAGIC.items() if audio.startswith(magic)), Encoding.PCM)
     if actual is not encoding:
         found = f"does not begin like {encoding}" if actual is Encoding.PCM else f"begins like {actual}"
-        raise BadAudio(f"this {found}, but the session has the encoding {encoding}: send that, or open another session")
+        raise BadAudio(
+            f"This {found}, but the session has the encoding {encoding}: send that, or open another session."
+        )
 
 
 def _count_samples(audio: bytes, encoding: Encoding, sample_rate: int) -> tuple[int, int]:
     """Return the number and the rate of the samples. Raise BadAudio if they are invalid, or contradict the session."""
     if encoding is Encoding.PCM:
         if len(audio) % SAMPLE_BYTES:
-            raise BadAudio(f"the audio has {len(audio)} bytes, an odd number: send whole samples of 16 bits")
+            raise BadAudio(f"The audio has {len(audio)} bytes, an odd number: send whole samples of 16 bits.")
         return len(audio) // SAMPLE_BYTES, sample_rate
     try:
         samples, rate = (_read_flac if encoding is Encoding.FLAC else _read_opus)(io.BytesIO(audio), sample_rate)
     except BadAudio:
         raise
     except Exception:  # noqa: BLE001 - a parser raises any exception for crafted bytes
-        raise BadAudio(f"the headers of this {encoding} file cannot be read: send a complete file") from None
+        raise BadAudio(f"The headers of this {encoding} file cannot be read: send a complete file.") from None
     if samples <= 0:
-        raise BadAudio(f"the headers of this {encoding} file state no length: encode it to a file, not to a pipe")
+        raise BadAudio(f"The headers of this {encoding} file state no length: encode it to a file, not to a pipe.")
     return samples, rate
 
 
@@ -143,9 +145,9 @@ def _read_flac(file: io.BytesIO, sample_rate: int) -> tuple[int, int]:
     info = StreamInfo(file)
     _check_mono(info.channels)
     if info.bits_per_sample != SAMPLE_BYTES * 8:
-        raise BadAudio(f"the samples have {info.bits_per_sample} bits: encode 16 bits")
+        raise BadAudio(f"The samples have {info.bits_per_sample} bits: encode 16 bits.")
     if info.sample_rate != sample_rate:
-        raise BadAudio(f"the file has {info.sample_rate} Hz, but the session has {sample_rate}: they must be the same")
+        raise BadAudio(f"The file has {info.sample_rate} Hz, but the session has {sample_rate}: they must be the same.")
     return info.total_samples, info.sample_rate
 
 
@@ -153,12 +155,12 @@ def _read_opus(file: io.BytesIO, sample_rate: int) -> tuple[int, int]:
     first = OggPage(file)
     magic, _, channels, dropped, input_rate = OPUS_HEAD.unpack_from(first.packets[0])
     if magic != b"OpusHead":
-        raise BadAudio("this Ogg file does not begin with OpusHead: encode Opus")
+        raise BadAudio("This Ogg file does not begin with OpusHead: encode Opus.")
     _check_mono(channels)
     if sample_rate not in {OPUS_RATE, input_rate}:
         raise BadAudio(
-            f"the session has {sample_rate} Hz, but the file was encoded from {input_rate or 'an unknown rate'}:"
-            f" open the session with {OPUS_RATE}, to which Opus always decodes"
+            f"The session has {sample_rate} Hz, but the file was encoded from {input_rate or 'an unknown rate'}:"
+            f" open the session with {OPUS_RATE}, to which Opus always decodes."
         )
     last = OggPage.find_last(file, first.serial, finishing=True)
     return last.position - dropped, OPUS_RATE
@@ -166,4 +168,4 @@ def _read_opus(file: io.BytesIO, sample_rate: int) -> tuple[int, int]:
 
 def _check_mono(channels: int) -> None:
     if channels != 1:
-        raise BadAudio(f"the audio has {channels} channels: mix them to one channel")
+        raise BadAudio(f"The audio has {channels} channels: mix them to one channel.")

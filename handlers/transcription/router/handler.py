@@ -200,8 +200,7 @@ def _check_audio(message: Audio, session: Session) -> None:
     try:
         check_utterance(audio, session.encoding, session.sample_rate)
     except BadAudio as error:
-        text = str(error)
-        raise HandlerError(TranscriptionErrorCode.BAD_AUDIO, f"{text[0].upper()}{text[1:]}.") from None
+        raise HandlerError(TranscriptionErrorCode.BAD_AUDIO, str(error)) from None
 
 
 @cache

@@ -48,9 +48,9 @@ def test_the_error_names_the_format_that_was_sent() -> None:
     for start, name in starts:
         for encoding in Encoding:
             assert name in refusal(start + bytes(4_000), encoding)
-    assert "this begins like ogg-opus" in refusal(opus(48_000), FLAC)
-    assert "this begins like flac" in refusal(flac(16_000), PCM)
-    assert "this does not begin like ogg-opus" in refusal(bytes(4_000), OGG_OPUS)
+    assert "This begins like ogg-opus" in refusal(opus(48_000), FLAC)
+    assert "This begins like flac" in refusal(flac(16_000), PCM)
+    assert "This does not begin like ogg-opus" in refusal(bytes(4_000), OGG_OPUS)
 
 
 @given(
@@ -105,7 +105,7 @@ def test_a_file_that_overstates_its_length_has_no_empty_chunk() -> None:
 def test_an_utterance_has_a_minimum_and_a_maximum_length(
     too_short: bytes, shortest: bytes, longest: bytes, too_long: bytes, encoding: Encoding, rate: int
 ) -> None:
-    assert "the audio has 99 ms, but the minimum is 100 ms" in refusal(too_short, encoding, rate)
+    assert "The audio has 99 ms, but the minimum is 100 ms" in refusal(too_short, encoding, rate)
     assert check_utterance(shortest, encoding, rate).duration_ms == 100
     limit = MAX_SECONDS[encoding]
     assert check_utterance(longest, encoding, rate).duration_ms == 1_000 * (limit + CODER_PADDING_SECONDS[encoding])
